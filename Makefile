@@ -1,0 +1,61 @@
+# What people type. Needs Python 3.11 or newer, git and make; all else comes from requirements/*.lock.
+#
+# .venv/.demo and .venv/.dev are stamps: each holds the digest of what was installed, so that an environment that is
+# up to date costs a later call nothing but the comparison.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := orbits_iac providers stacks tenants tests
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test coverage lint types format bench picture lock install clean FORCE
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.demo ## Run the agency's three clients on an offline AWS: provision, drift, roll back, resume, remove
+	@$(BIN)/python -m orbits_stacks.demo $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests; ARGS="-k name" chooses
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style, format and the arrows between packages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(VENV)/.dev ## Check types with mypy --strict and with pyright
+	@$(BIN)/mypy --strict $(wildcard $(SOURCES))
+	@$(BIN)/pyright
+
+format: $(VENV)/.dev ## Format, and mend what ruff can mend by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure what the design promises: steps a second, memory, start-up
+	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+
+picture: $(VENV)/.demo ## Draw the README's pictures from a real run of the demo
+	@$(BIN)/python -m orbits_stacks.demo --picture docs/pictures $(ARGS)
+
+install: $(VENV)/.dev ## Make .venv with all that work on the project needs
+	@echo "Ready: . $(BIN)/activate"
+
+# A lock holds versions and hashes, and no address: each installs from the index that their machine uses.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --quiet --custom-compile-command "make lock" $(ARGS)
+lock: $(VENV)/.dev ## Write requirements/*.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	@$(COMPILE) --extra stacks --group build --output-file requirements/demo.lock
+	@$(COMPILE) --extra all --group dev --constraint requirements/demo.lock --output-file requirements/dev.lock
+
+clean: ## Remove .venv, caches, and what runs and builds left behind
+	@rm -rf $(VENV) .orbits build dist cdk.out .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache
+	@find $(wildcard $(SOURCES) benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The digest is compared at each call rather than times of files, which a checkout or a copy changes.
+$(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: FORCE
+	@PYTHON="$(PYTHON)" sh requirements/install.sh "$(VENV)" "$*"
