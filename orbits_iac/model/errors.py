@@ -1,0 +1,138 @@
+"""Every error that Orbits raises.
+
+Error
+├── Permanent              raised by an Action: not to be tried again
+├── NothingDone            raised by an Action: the next attempt gets a new token
+├── Interrupted            an Action's process died while it ran, and nobody knows how far it got
+├── ExecutionFailed        a step or command ended badly: what `do` and `run` raise
+├── Refused                what was asked for is not allowed, and nothing was done
+│   └── UsageError         the request itself is wrong: a name, a field, a file, a value
+└── StoreError             the store cannot be used
+    ├── Fenced             the writer no longer holds the execution
+    └── Conflict           somebody else changed the document first
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from orbits_iac.model.states import State
+
+
+class Error(Exception):
+    """What all errors of Orbits have in common."""
+
+
+class Permanent(Error):
+    """Raised by an Action: not to be tried again."""
+
+
+class NothingDone(Error):
+    """Raised by an Action: it is certain that nothing was done, so the next attempt gets a new token."""
+
+
+class Interrupted(Error):
+    """The process died while a non-idempotent Action ran; how far it got is not known."""
+
+
+class Refused(Error):
+    """What was asked for is not allowed; nothing was done."""
+
+
+class UsageError(Refused):
+    """The request is wrong: an unknown name, a field, a file, a value. The message says what to do."""
+
+
+class StoreError(Error):
+    """The store cannot be read or written."""
+
+
+class Fenced(StoreError):
+    """Another owner has claimed the execution since; this writer's work is discarded."""
+
+
+class Conflict(StoreError):
+    """The document was changed by somebody else between reading and writing it; read again and decide again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A failed step or command as it is recorded: enough to raise the same error again on any machine."""
+
+    error_type: str
+    message: str
+    path: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()  # qualified names of the error's classes and of its causes'
+    execution_id: str = ""
+    state: State = State.ERROR  # how the execution that failed ended
+    account: str | None = None  # where it happened, as the target's place says
+    no_return: tuple[str, ...] = ()  # steps of no return that stand in the way of going back
+    left: tuple[str, ...] = ()  # what could not be brought back and needs a decision
+
+    @classmethod
+    def of(cls, error: BaseException, *, execution_id: str = "", account: str | None = None) -> Self:
+        """What is recorded of `error`; an `ExecutionFailed` keeps the failure that it was raised from."""
+        if isinstance(error, ExecutionFailed) and isinstance(error.failure, cls):
+            return error.failure
+        return cls(
+            error_type=type(error).__name__,
+            message=str(error) or type(error).__name__,
+            types=_types(error),
+            execution_id=execution_id,
+            account=account,
+        )
+
+    def above(self, ref: str) -> Self:
+        """The same failure, seen from the step above, which did it under `ref`."""
+        return replace(self, path=(ref, *self.path))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Left:
+    """Something that an execution could not bring back: where it is and why."""
+
+    what: str
+    why: str
+    actions: tuple[str, ...] = field(default=())
+
+
+class ExecutionFailed(Error):
+    """A step or command ended badly.
+
+    `path` leads from the step that raises to the one that failed first; `error_type` and `message` are the first
+    error's, and `caused_by` asks whether an exception class was among its causes, on the first run as on every later.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        self.execution_id = failure.execution_id
+        self.path = failure.path
+        self.error_type = failure.error_type
+        self.message = failure.message
+        where = ".".join(failure.path)
+        super().__init__(f"{where}: {failure.error_type}: {failure.message}" if where else
+                         f"{failure.error_type}: {failure.message}")
+
+    def __reduce__(self) -> tuple[type["ExecutionFailed"], tuple[Failure]]:
+        return type(self), (self.failure,)
+
+    def caused_by(self, error: type[BaseException]) -> bool:
+        """Whether the first error, or an error that it was raised from, is an instance of `error`."""
+        return _name(error) in self.failure.types
+
+
+def _types(error: BaseException) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, ExecutionFailed):
+            names.update(dict.fromkeys(cause.failure.types))
+        else:
+            names.update(dict.fromkeys(_name(kind) for kind in type(cause).__mro__ if kind is not object))
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return tuple(names)
+
+
+def _name(kind: type[object]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,52 @@
+"""Ids: what names an execution, a record and a step, for ever and in every store."""
+
+import secrets
+import time
+from typing import NamedTuple, NewType
+
+ExecutionId = NewType("ExecutionId", str)
+WorkerId = NewType("WorkerId", str)
+StepKey = NewType("StepKey", str)
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter is mistaken for another
+_ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "/": "%2F"})
+
+
+def new_id(at: float | None = None) -> ExecutionId:
+    """A new id, unique without coordination; ids sort by the second in which they were made."""
+    seconds = int(time.time() if at is None else at)
+    number = (seconds << 50) | secrets.randbits(50)
+    return ExecutionId("".join(_ALPHABET[(number >> shift) & 31] for shift in range(80, -5, -5)))
+
+
+class RecordId(NamedTuple):
+    """What a record is kept under: the Resource's kind and its identity."""
+
+    kind: str
+    identity: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.identity}"
+
+
+def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKey:
+    """The key of a step: where it stands, its ref, kind, command, and `key=` or a Resource's identity.
+
+    `above` is the key of the Workflow or hook that does it. Keys are paths: `update/backend:Backend:update:acme`.
+    """
+    own = ":".join(part.translate(_ESCAPES) for part in (ref, kind, command, name)).rstrip(":")
+    return StepKey(f"{above}/{own}" if above else own)
+
+
+def refs(key: str) -> tuple[str, ...]:
+    """The refs along a step's key, without the hook it starts with: what a person calls its path."""
+    parts = key.split("/")
+    return tuple(_label(part) for part in parts[1:])
+
+
+def _label(part: str) -> str:
+    ref, _, rest = part.partition(":")
+    fields = rest.split(":")
+    name = fields[2] if len(fields) > 2 and fields[1] == "main" else ""
+    text = f"{ref}[{name}]" if name else ref
+    return text.replace("%2F", "/").replace("%3A", ":").replace("%25", "%")

@@ -1,0 +1,315 @@
+"""What a store keeps, a class a table: executions, journal entries, messages, records, revisions, events, workers.
+
+Rows are frozen values. Values of users (arguments, results, handles, outputs) stand in them as JSON text made by the
+codec, in which secrets are already encrypted: a store never sees a secret in the clear. Times are seconds since the
+epoch. Engine and stores agree on these classes and on nothing else.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from orbits_iac.model.errors import Failure
+from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
+from orbits_iac.model.states import State
+
+Json = str  # a JSON document, as text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A document with a key. `KEY` names the fields that identify it, `INDEXED` those that it is found by.
+
+    A `VERSIONED` row is written by compare-and-set: a write of version n is refused unless version n - 1 is stored
+    (0 stands for none).
+    """
+
+    KEY: ClassVar[tuple[str, ...]] = ()
+    INDEXED: ClassVar[tuple[str, ...]] = ()
+    VERSIONED: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutionRow(Row):
+    """One durable run of a root step or of a Resource's command. Only its owner writes it, under its fence."""
+
+    KEY = ("id",)
+    INDEXED = ("root", "parent", "kind", "identity", "state")
+
+    id: ExecutionId
+    kind: str
+    command: str
+    argument: Json
+    options: Json = "{}"  # what the command was asked with: {"to": 3}, {"on_drift": "remediate"}
+    identity: str | None = None  # with `kind`, the record that it is a command of
+    ref: str = ""  # as its first requester named it
+    targets: dict[str, Json] = field(default_factory=dict)
+    parent: ExecutionId | None = None  # its first requester
+    root: ExecutionId
+    tenant: str | None = None
+    build: str
+    who: str
+    digest: str  # of command, argument and build: equal requests are joined
+    state: State = State.SLEEPING
+    created_at: float
+    ended_at: float | None = None
+    result: Json | None = None
+    failure: Failure | None = None
+    changed: bool = False  # whether anything came out otherwise than it stood before
+    no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntryRow(Row):
+    """A line of an execution's journal: a step, a child command, or a timer, under its key.
+
+    An entry with a `seq` has an outcome that was handed to the definition, the `seq`-th of all, at `at`.
+    """
+
+    KEY = ("execution", "key")
+    INDEXED = ()
+
+    execution: ExecutionId
+    key: StepKey
+    kind: str  # the step's kind; "timer" for a timer
+    command: str = "main"
+    generation: int = 1
+    digest: str = ""  # of kind and argument
+    argument: Json | None = None
+    state: State = State.EXECUTING
+    attempt: int = 1
+    token: str = ""
+    handle: Json | None = None
+    child: ExecutionId | None = None
+    due: float | None = None  # when the next attempt or look is due
+    result: Json | None = None
+    failure: Failure | None = None
+    seq: int | None = None
+    at: float | None = None
+    started_at: float | None = None
+    message: str = ""  # the last progress
+    share: float | None = None  # how much of it is done, 0 to 1
+    skipped: bool = False  # `once`: its earlier success stands
+    changed: bool = False
+    no_return: bool = False
+    undo: Json | None = None  # {"kind", "command", "argument"} of the step that undoes it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageRow(Row):
+    """Something put into an execution's inbox: a child ended, a cancel, an answer. Deleted with what it caused."""
+
+    KEY = ("execution", "id")
+
+    execution: ExecutionId
+    id: str
+    what: str  # "ended", "cancel", "event"
+    key: StepKey | None = None
+    child: ExecutionId | None = None
+    body: Json = "null"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskRow(Row):
+    """What a dispatcher knows of an execution that has not ended: when it is due, who holds it, with which token."""
+
+    KEY = ("id",)
+    INDEXED = ("owner", "due")
+
+    id: ExecutionId
+    kind: str
+    build: str
+    tenant: str | None = None
+    priority: int = 0
+    due: float | None = None  # None: only a message makes it due
+    owner: WorkerId | None = None
+    token: int = 0  # goes up with every claim: the fence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Child:
+    """What a revision says of one thing that it is made of."""
+
+    ref: str  # the refs that lead to it, joined by "/"
+    kind: str
+    identity: str
+    owned: bool  # it belongs to the place; otherwise it is named, and may have other users
+    revision: int | None  # which of its revisions stood when this one was made
+    installed: bool = False  # done by `define_install`
+    protect: bool = False
+    retain: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """Why a record goes forward only: steps of no return that were passed before something failed."""
+
+    by: ExecutionId
+    steps: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordRow(Row):
+    """What is kept of a Resource beyond its executions."""
+
+    KEY = ("kind", "identity")
+    INDEXED = ("tenant",)
+    VERSIONED = True
+
+    kind: str
+    identity: str
+    version: int = 1
+    places: dict[str, str] = field(default_factory=dict)  # a target's type to its place: never changes
+    targets: dict[str, Json] = field(default_factory=dict)
+    tenant: str | None = None
+    revision: int | None = None  # the number of the current one; None: nothing stands
+    last_number: int = 0  # the highest ever given
+    install_version: int = 0
+    children: tuple[Child, ...] = ()  # of the current revision, and what is left of earlier ones
+    users: tuple[str, ...] = ()  # the records (as "kind identity") and "direct" requests that use it
+    queue: tuple[ExecutionId, ...] = ()  # the first holds it, the others wait their turn
+    held: Held | None = None  # forward only
+    made_by: ExecutionId | None = None  # the execution that first asked for it
+    retain: bool = False
+    protect: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RevisionRow(Row):
+    """One successful update: enough to bring it back without the code that made it."""
+
+    KEY = ("kind", "identity", "number")
+
+    kind: str
+    identity: str
+    number: int
+    argument: Json
+    payload: Json = "{}"  # what the hooks kept, by the name of its model
+    outputs: Json = "null"
+    children: tuple[Child, ...] = ()
+    references: dict[str, str] = field(default_factory=dict)  # a path in the argument to the output that it came from
+    targets: dict[str, Json] = field(default_factory=dict)
+    build: str = ""
+    who: str = ""
+    at: float = 0.0
+    why: str = ""
+    execution: ExecutionId | None = None
+    not_restorable: str | None = None  # the reason, where it cannot be brought back
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OnceRow(Row):
+    """The last success of a step done with `once=True`, at its place."""
+
+    KEY = ("kind", "identity", "place")
+
+    kind: str
+    identity: str
+    place: str
+    digest: str
+    result: Json
+    execution: ExecutionId
+    no_return: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A property that is not as it was recorded."""
+
+    path: str
+    recorded: Json
+    live: Json
+    resource: str = ""  # inside a stack: the logical id, and its type in `type`
+    type: str = ""
+    remediated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LookRow(Row):
+    """The last comparison of a record with what is live."""
+
+    KEY = ("kind", "identity")
+
+    kind: str
+    identity: str
+    at: float
+    differences: tuple[Difference, ...] = ()
+    unchecked: tuple[str, ...] = ()  # "resource type property: why"
+    checked: int = 0  # properties that were compared
+    error: str | None = None  # why the look itself failed
+    execution: ExecutionId | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventRow(Row):
+    """A change of state, written in the same commit as the change. `seq` is given by the store and only goes up."""
+
+    KEY = ("seq",)
+    INDEXED = ("execution", "root")
+
+    seq: int = 0
+    at: float
+    execution: ExecutionId
+    root: ExecutionId
+    key: str = ""  # of the step; empty for the execution itself
+    kind: str = ""
+    before: State | None = None
+    after: State | None = None
+    who: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRow(Row):
+    """A process that advances executions, with the counter that its own thread keeps raising."""
+
+    KEY = ("id",)
+
+    id: WorkerId
+    build: str
+    kinds: tuple[str, ...] = ()
+    boot: str = ""  # the machine's boot id and pid namespace: in it a pid means one process
+    pid: int = 0
+    pid_started: float = 0.0
+    counter: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildRow(Row):
+    """A build that was seen, with its place in the order in which builds came."""
+
+    KEY = ("digest",)
+
+    digest: str
+    order: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleRow(Row):
+    """When a record's next cycle is due."""
+
+    KEY = ("kind", "identity")
+    INDEXED = ("due",)
+    VERSIONED = True
+
+    kind: str
+    identity: str
+    version: int = 1
+    due: float
+    paused: bool = False
+
+
+TABLES: dict[type[Row], str] = {
+    ExecutionRow: "execution",
+    EntryRow: "entry",
+    MessageRow: "message",
+    TaskRow: "task",
+    RecordRow: "record",
+    RevisionRow: "revision",
+    OnceRow: "once",
+    LookRow: "look",
+    EventRow: "event",
+    WorkerRow: "worker",
+    BuildRow: "build",
+    ScheduleRow: "schedule",
+}

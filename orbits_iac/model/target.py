@@ -1,0 +1,17 @@
+"""Where something is and as whom it is reached."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Target(BaseModel):
+    """Where and as whom: an AWS account and role, a cluster, ...; one type a provider.
+
+    Targets are inherited downwards by their type: a `do(target=)` replaces the one of the same type for that step and
+    all below it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def place(self) -> str:
+        """What never changes for a record: account and region, cluster; not role or secret."""
+        raise NotImplementedError(f"{type(self).__name__} has to say its place()")

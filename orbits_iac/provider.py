@@ -1,0 +1,34 @@
+"""What providers import beside `orbits_iac`: hooks as Actions, plans, drift findings, and what the engine asks of them.
+
+Nothing is defined here; this is the one list of names that a package outside may rely on.
+"""
+
+from orbits_iac.drift.compare import Comparison, compare, json_text
+from orbits_iac.model.errors import Interrupted, Refused, UsageError
+from orbits_iac.model.plans import Change, PropertyChange, Verb
+from orbits_iac.model.rows import Difference
+from orbits_iac.steps.execution import Current, Flow
+from orbits_iac.steps.hook import hook
+from orbits_iac.steps.options import OnDrift, StepOptions
+from orbits_iac.steps.step import kind_of, options_of, result_type
+
+__all__ = [
+    "Change",
+    "Comparison",
+    "Current",
+    "Difference",
+    "Flow",
+    "Interrupted",
+    "OnDrift",
+    "PropertyChange",
+    "Refused",
+    "StepOptions",
+    "UsageError",
+    "Verb",
+    "compare",
+    "hook",
+    "json_text",
+    "kind_of",
+    "options_of",
+    "result_type",
+]

@@ -1,0 +1,137 @@
+"""What `self.execution` offers while a hook runs: abstract here, made by the engine.
+
+`Current` is there in every hook; `Flow` in definitions, where time, chance and other executions come from it too.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from typing_extensions import TypeVar
+
+from orbits_iac.model.outputs import Event, Outputs
+from orbits_iac.model.rows import Difference
+from orbits_iac.model.target import Target
+from orbits_iac.steps.options import OnDrift, StepOptions
+
+if TYPE_CHECKING:
+    from orbits_iac.steps.resource import Resource, Revision
+    from orbits_iac.steps.step import Step
+
+T = TypeVar("T")
+TG = TypeVar("TG", bound=Target)
+E = TypeVar("E", bound=Event)
+O = TypeVar("O", bound=Outputs | None, default=None)
+
+
+class Current(ABC):
+    """The execution that `self` belongs to while a hook runs.
+
+    Attributes:
+        id: the execution's id.
+        token: stable for a step across its attempts: give it to a service as the idempotency token.
+        tenant: the client that this is done for, if it is done for one.
+        attempt: which attempt this is, from 1.
+        project: the project's name: with the record, what everything made is tagged with.
+        record: the kind and identity of the Resource that this belongs to, or None.
+
+    """
+
+    id: str
+    token: str
+    tenant: str | None
+    attempt: int
+    project: str
+    record: tuple[str, str] | None
+
+    @abstractmethod
+    def progress(self, message: str, share: float | None = None) -> None:
+        """Say how far it is: `message` for people, `share` from 0 to 1 where it is known."""
+
+    @abstractmethod
+    def target(self, kind: type[TG]) -> TG:
+        """The target of this type; raises `Refused` where none was given here or above."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """The time (UTC); in a definition, the time of the last outcome, the same on a re-run."""
+
+    @abstractmethod
+    def uuid(self) -> UUID:
+        """A new UUID; in a definition, the same on a re-run."""
+
+
+class Flow(Current):
+    """In a definition; `asyncio.sleep` and time limits are durable there."""
+
+    @abstractmethod
+    def random(self) -> Random:
+        """A source of chance that gives the same on a re-run."""
+
+    @abstractmethod
+    async def wait_for(
+        self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
+    ) -> E:
+        """Wait for an event from outside."""
+
+    @abstractmethod
+    async def outputs(self, kind: "type[Resource[O]]", identity: str) -> O:
+        """The outputs of a Resource that somebody else keeps; counts as a use, and fails at once if there are none."""
+
+    @abstractmethod
+    async def keep(self, payload: BaseModel) -> None:
+        """Keep `payload` in the revision that this update makes: what a rollback needs to bring it back."""
+
+    # What follows is for providers and for the base classes of this package.
+
+    @abstractmethod
+    async def do(
+        self,
+        ref: str,
+        step: "Step[T]",
+        *,
+        key: str | None,
+        once: bool,
+        undo: "Step[Any] | Callable[[T], Step[Any]] | None",
+        target: Target | None,
+        was: str | None,
+        options: StepOptions,
+    ) -> T:
+        """What `self.do` calls."""
+
+    @property
+    @abstractmethod
+    def revision(self) -> "Revision[Any] | None":
+        """The record's current revision, as it stood when this command began."""
+
+    @property
+    @abstractmethod
+    def on_drift(self) -> OnDrift:
+        """What this cycle is to do about drift."""
+
+    @abstractmethod
+    async def cycle_children(self) -> None:
+        """Compare each child with the child's own record: what a composite's cycle is."""
+
+    @abstractmethod
+    async def restore_children(self, to: "Revision[Any]") -> None:
+        """Bring the children back to what they were in `to`: what a composite's rollback is."""
+
+    @abstractmethod
+    async def uninstall_children(self) -> None:
+        """Uninstall owned children, release used ones, the last done first: what a composite's uninstall is."""
+
+    @abstractmethod
+    async def looked(
+        self, *, differences: Sequence[Difference], unchecked: Sequence[str], checked: int, error: str | None = None
+    ) -> None:
+        """Record what a comparison with the live thing found."""
+
+    @abstractmethod
+    def scope(self, name: str) -> AbstractContextManager[None]:
+        """Steps done inside get keys of their own below `name`."""

@@ -1,0 +1,112 @@
+"""Hooks that touch the world, run as Actions: what `define_stack`, `read` or `create` are to the engine."""
+
+import inspect
+import typing
+from collections.abc import Callable
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, cast
+
+from pydantic import BaseModel, create_model
+
+from orbits_iac.model.retry import Retry
+from orbits_iac.steps.action import Action
+from orbits_iac.steps.options import Options
+from orbits_iac.steps.step import Step, bind, kind_of
+
+
+def hook(
+    method: Callable[..., Any],
+    *arguments: Any,
+    returns: Any = None,
+    handle: Any = None,
+    watch: Callable[..., Any] | None = None,
+    on_interrupted: Callable[..., Any] | None = None,
+    idempotent: bool = False,
+    retry: Retry | None = None,
+    timeout: timedelta | None = None,
+) -> Action[Any, Any]:
+    """An Action that calls a bound method of a step: `self.do("read", hook(self.read, live, returns=State | None))`.
+
+    The step's fields and `arguments` are recorded as the Action's argument. Inside the method `self.execution` is the
+    Action's own, with its token, attempt, progress and target. `returns` is the type of the result, `handle` that of
+    what the method hands to `watch` in an `InProgress`. `watch` and `on_interrupted` are methods of the same step.
+    """
+    step = cast("Step[Any]", method.__self__)  # type: ignore[attr-defined]
+    names = (method.__name__, _name(watch), _name(on_interrupted))
+    types = tuple(_types(method, arguments).items())
+    cls = _action_class(type(step), names, types, returns, handle, idempotent, retry, timeout)
+    values = {name: value for (name, _), value in zip(types, arguments, strict=True)}
+    return cls(subject=step, **values)
+
+
+def _name(method: Callable[..., Any] | None) -> str | None:
+    return None if method is None else method.__name__
+
+
+def _types(method: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """The fields for the arguments: a model's own class, else what the method's annotation says."""
+    names = list(inspect.signature(method).parameters)
+    try:
+        hints = typing.get_type_hints(method)
+    except NameError:  # names that are imported for type checkers only
+        hints = {}
+    return {
+        name: type(value) if isinstance(value, BaseModel) else _concrete(hints.get(name, Any))
+        for name, value in zip(names, arguments, strict=False)
+    }
+
+
+def _concrete(hint: Any) -> Any:
+    return Any if getattr(hint, "__parameters__", ()) or type(hint).__name__ == "TypeVar" else hint
+
+
+@lru_cache(maxsize=4096)
+def _action_class(
+    cls: type[Step[Any]],
+    names: tuple[str, str | None, str | None],
+    types: tuple[tuple[str, Any], ...],
+    returns: Any,
+    handle: Any,
+    idempotent: bool,  # noqa: FBT001 - a cache key
+    retry: Retry | None,
+    timeout: timedelta | None,
+) -> type[Action[Any, Any]]:
+    main, watch, interrupted = names
+    fields = [name for name, _ in types]
+    options = Options(kind=f"{kind_of(cls)}.{main}", idempotent=idempotent)
+    if retry is not None:
+        options["retry"] = retry
+    if timeout is not None:
+        options["timeout"] = timeout
+    body: dict[str, Any] = {"main": _call(cls, main, fields), "options": options, "__module__": cls.__module__}
+    if watch is not None:
+        body["watch"] = _call(cls, watch, None)
+    if interrupted is not None:
+        body["on_interrupted"] = _call(cls, interrupted, fields)
+    base = type(f"_{cls.__name__}_{main}", (Action[returns, handle],), body)
+    made = create_model(f"{cls.__name__}.{main}", __base__=base, subject=(cls, ...), **dict(types))  # type: ignore[call-overload]
+    made.options = options
+    return cast("type[Action[Any, Any]]", made)
+
+
+def _call(cls: type[Step[Any]], name: str, fields: list[str] | None) -> Callable[..., Any]:
+    """A method of the Action that binds its subject and calls the subject's method `name`.
+
+    With `fields`, the Action's own fields are the arguments; without, what the method is called with.
+    """
+
+    def bound(self: Any) -> Callable[..., Any]:
+        bind(self.subject, self.execution)
+        return cast("Callable[..., Any]", getattr(self.subject, name))
+
+    def arguments(self: Any, given: tuple[Any, ...]) -> list[Any]:
+        return list(given) if fields is None else [getattr(self, field) for field in fields]
+
+    def call(self: Any, *given: Any) -> Any:
+        return bound(self)(*arguments(self, given))
+
+    async def call_async(self: Any, *given: Any) -> Any:
+        return await bound(self)(*arguments(self, given))
+
+    return call_async if inspect.iscoroutinefunction(getattr(cls, name)) else call

@@ -1,0 +1,156 @@
+"""Managed: a Resource that is one thing in one system, made, read, changed and deleted by calls."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
+from typing_extensions import TypeVar
+
+from orbits_iac.drift.compare import compare, json_text
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.outputs import Outputs
+from orbits_iac.model.plans import Change, PropertyChange, Verb
+from orbits_iac.model.rows import Difference
+from orbits_iac.steps.hook import hook
+from orbits_iac.steps.resource import Resource, Revision
+from orbits_iac.steps.step import bind, kind_of, options_of, result_type
+
+S = TypeVar("S", bound=Outputs)
+
+
+class Managed(Resource[S]):
+    """One thing in one system: say how it is read, made, changed and deleted; the rest follows.
+
+    The hooks are `async def` or a plain `def`, which runs in a thread. Each is durable on its own: after a crash in
+    `create` the thing is read first, and made again with the same token only if it is not there.
+    """
+
+    def desired(self) -> Mapping[str, JsonValue]:
+        """What is compared with the fields of the same name in S; by default the fields of `self`."""
+        return cast("Mapping[str, JsonValue]", self.model_dump(mode="json"))
+
+    def replaces(self, live: S, /) -> Sequence[str]:  # noqa: ARG002 - for those who override it
+        """Names of the properties that differ and cannot be changed in place."""
+        return ()
+
+    def read(self, recorded: S | None, /) -> Awaitable[S | None] | S | None:
+        """The live thing, or None if there is none. `recorded` is what was last known of it."""
+        raise NotImplementedError(f"{type(self).__name__} has no read()")
+
+    def create(self) -> Awaitable[S] | S:
+        """Make it. `self.execution.token` is the same if this is called again after a lost answer."""
+        raise NotImplementedError(f"{type(self).__name__} has no create()")
+
+    def change(self, live: S, /) -> Awaitable[S] | S:
+        """Bring the live thing to what the fields say."""
+        raise NotImplementedError(f"{type(self).__name__} has no change()")
+
+    def delete(self, live: S, /) -> Awaitable[None] | None:
+        """Remove the live thing; no error if it is gone."""
+        raise NotImplementedError(f"{type(self).__name__} has no delete()")
+
+    async def define_update(self) -> S:
+        """Read; then create, change, replace, or leave it."""
+        return await self._apply()
+
+    async def define_rollback(self, to: Revision[S]) -> S:
+        """Bring it to what the revision `to` was asked for."""
+        return await type(self).model_validate(to.argument)._apply_as(self)  # noqa: SLF001 - another of this class
+
+    async def define_cycle(self) -> None:
+        """Read, compare with the recorded argument, and bring it back if that is asked for."""
+        found = await self._look("look")
+        if found and self.execution.on_drift == "remediate":
+            await self._apply()
+            await self._look("look again", before=found)
+
+    async def define_uninstall(self) -> None:
+        """Delete it, if it is there."""
+        live = await self._read("read")
+        if live is not None:
+            await self.do("delete", hook(self.delete, live, idempotent=True))
+
+    async def define_preview(self, revision: Revision[S] | None) -> Change:
+        """What `define_update` would do, from one read."""
+        live = await _called(self.read, revision.outputs if revision else None)
+        if live is None:
+            return Change(verb=Verb.CREATE, kind=kind_of(type(self)))
+        differences = compare(self.desired(), _seen(live)).differences
+        if not differences:
+            return Change(verb=Verb.UNCHANGED, kind=kind_of(type(self)))
+        verb = Verb.REPLACE if self.replaces(live) else Verb.UPDATE
+        return Change(
+            verb=verb,
+            kind=kind_of(type(self)),
+            properties=tuple(PropertyChange(path=d.path, before=d.live, after=d.recorded) for d in differences),
+            stateful_loss=verb is Verb.REPLACE and bool(options_of(type(self)).get("stateful")),
+        )
+
+    async def _apply_as(self, other: "Managed[S]") -> S:
+        """`_apply` with the argument of `self` in the execution of `other`."""
+        bind(self, other.execution)
+        return await self._apply()
+
+    async def _apply(self) -> S:
+        returns = result_type(type(self))
+        live = await self._read("read")
+        if live is None:
+            return cast("S", await self.do("create", hook(
+                self.create, returns=returns, on_interrupted=self._create_interrupted)))
+        if not compare(self.desired(), _seen(live)).differences:
+            return live
+        cannot = self.replaces(live)
+        if not cannot:
+            return cast("S", await self.do("change", hook(self.change, live, returns=returns, idempotent=True)))
+        if options_of(type(self)).get("stateful"):
+            raise Refused(
+                f"{kind_of(type(self))}: {', '.join(cannot)} cannot be changed in place, and replacing it would lose "
+                f"what it holds. Keep {', '.join(cannot)} as it is, or make a new one under another name."
+            )
+        await self.do("delete", hook(self.delete, live, idempotent=True))
+        return cast("S", await self.do("create", hook(
+            self.create, returns=returns, on_interrupted=self._create_interrupted)))
+
+    async def _create_interrupted(self) -> S:
+        """After a crash in `create`: what is there, or the same again with the same token."""
+        live = await _called(self.read, None)
+        return cast("S", live if live is not None else await _called(self.create))
+
+    async def _read(self, ref: str) -> S | None:
+        revision = self.execution.revision
+        recorded = revision.outputs if revision else None
+        return cast("S | None", await self.do(ref, hook(
+            self.read, recorded, returns=result_type(type(self)) | None, idempotent=True)))
+
+    async def _look(self, ref: str, *, before: Sequence[Difference] = ()) -> Sequence[Difference]:
+        live = await self._read(ref)
+        if live is None:
+            differences: tuple[Difference, ...] = (
+                Difference(path="", recorded=json_text(to_jsonable_python(self.desired())), live="null"),
+            )
+            await self.execution.looked(differences=differences, unchecked=(), checked=0)
+            return differences
+        found = compare(self.desired(), _seen(live))
+        healed = tuple(
+            Difference(path=d.path, recorded=d.recorded, live=d.live, remediated=True)
+            for d in before
+            if d.path not in {still.path for still in found.differences}
+        )
+        await self.execution.looked(
+            differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked
+        )
+        return found.differences
+
+
+def _seen(live: Outputs) -> dict[str, JsonValue]:
+    return cast("dict[str, JsonValue]", live.model_dump(mode="json"))
+
+
+async def _called(method: Callable[..., Any], *arguments: Any) -> Any:
+    """What a hook returns: awaited if it is `async def`, from a thread if it is a plain `def`."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*arguments)
+    return await asyncio.to_thread(method, *arguments)

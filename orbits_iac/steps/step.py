@@ -1,0 +1,130 @@
+"""Step: what Action, Workflow and Resource have in common."""
+
+import typing
+from collections.abc import Iterator
+from typing import Any, ClassVar, Generic, cast
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+from typing_extensions import TypeVar
+
+from orbits_iac.model.errors import Refused
+from orbits_iac.steps.execution import Current
+from orbits_iac.steps.options import Options
+
+R = TypeVar("R", default=None)
+
+
+def _refuse_shadows(cls: type) -> None:
+    """Raise TypeError where an annotated field of `cls` hides a method or property of the base classes."""
+    for name in cls.__dict__.get("__annotations__", {}):
+        if name == "options" or name.startswith("_"):
+            continue
+        for base in cls.__mro__[1:]:
+            if base.__module__.startswith(("orbits_iac.steps", "pydantic.")) and name in base.__dict__:
+                raise TypeError(
+                    f"{cls.__qualname__}: the field {name!r} hides {base.__name__}.{name}, which Orbits needs. "
+                    f"Give the field another name."
+                )
+
+
+class Step(BaseModel, Generic[R]):
+    """What `do` and `run` take: an argument, as pydantic fields, and hooks. Not subclassed by users directly.
+
+    Settings stand in one class variable, `options`; everything that the engine offers stands behind `self.execution`.
+    A field that hides a name of the base classes is a TypeError when the class is made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    options: ClassVar[Options] = Options()
+
+    _execution: Current | None = PrivateAttr(default=None)
+
+    @property
+    def execution(self) -> Current:
+        """The execution that this belongs to; there only while the engine runs one of its hooks."""
+        if self._execution is None:
+            raise Refused(
+                f"{kind_of(type(self))} is not being run: self.execution is there only in its hooks. "
+                f"Give it to `do` or `run` first."
+            )
+        return self._execution
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        _refuse_shadows(cls)
+        super().__init_subclass__(**kwargs)
+
+
+def bind(step: Step[Any], execution: Current) -> None:
+    """Give `step` its execution: for the engine alone."""
+    step._execution = execution  # noqa: SLF001 - the attribute is this module's
+
+
+def kind_of(cls: type[Step[Any]]) -> str:
+    """A step's stable name: `Options(kind=)` of the class itself, else the class's own name."""
+    own = cls.__dict__.get("options")
+    if own and "kind" in own:
+        return str(own["kind"])
+    metadata = cls.__pydantic_generic_metadata__
+    return cast("type", metadata["origin"] or cls).__name__
+
+
+def options_of(cls: type[Step[Any]]) -> Options:
+    """The class's options merged over its bases', `kind` and `former_kinds` apart."""
+    merged: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        own = base.__dict__.get("options")
+        if own:
+            inherited = {name: value for name, value in own.items() if name not in {"kind", "former_kinds"}}
+            merged.update(own if base is cls else inherited)
+    return cast("Options", merged)
+
+
+def result_type(cls: type[Step[Any]]) -> Any:
+    """What the step returns: the `R` of `Action[R]`, `Workflow[R]` or `Resource[R]`, None where none was given."""
+    return type_argument(cls, Step, 0)
+
+
+def type_argument(cls: type, base: type, position: int) -> Any:
+    """What stands for the `position`-th type variable of `base` in `cls`, through any number of generic classes."""
+    found = _find(cls, base)
+    if found is None or position >= len(found):
+        return type(None)
+    value = found[position]
+    if isinstance(value, typing.TypeVar) or type(value).__name__ == "TypeVar":
+        default = getattr(value, "__default__", None)
+        return type(None) if default is None or "NoDefault" in repr(default) else default
+    return type(None) if value is None else value
+
+
+def _find(cls: type, base: type) -> tuple[Any, ...] | None:
+    if cls is base:
+        return tuple(getattr(cls, "__parameters__", ()) or _parameters(cls))
+    for parent, arguments in _bases(cls):
+        inner = _find(parent, base)
+        if inner is None:
+            continue
+        known = dict(zip(_parameters(parent), arguments, strict=False))
+        return tuple(known.get(value, value) if _is_variable(value) else value for value in inner)
+    return None
+
+
+def _bases(cls: type) -> Iterator[tuple[type, tuple[Any, ...]]]:
+    """The bases of a class that are models, each with the arguments it was given."""
+    metadata: dict[str, Any] = getattr(cls, "__pydantic_generic_metadata__", {"origin": None, "args": ()})
+    if metadata["origin"] is not None:
+        yield metadata["origin"], tuple(metadata["args"])
+        return
+    for parent in cls.__bases__:
+        if not hasattr(parent, "__pydantic_generic_metadata__"):
+            continue
+        its = parent.__pydantic_generic_metadata__
+        yield (its["origin"], tuple(its["args"])) if its["origin"] is not None else (parent, ())
+
+
+def _parameters(cls: type) -> tuple[Any, ...]:
+    metadata: dict[str, Any] = getattr(cls, "__pydantic_generic_metadata__", {})
+    return tuple(metadata.get("parameters", ()))
+
+
+def _is_variable(value: Any) -> bool:
+    return type(value).__name__ == "TypeVar"

@@ -1,0 +1,139 @@
+"""The contract of a store: what is atomic, what is ordered, and what is raised.
+
+Called by the engine and the dispatcher; implemented once for each technology. One conformance suite runs over all.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
+
+R = TypeVar("R", bound=Row)
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fence:
+    """Whoever writes this holds the execution with this token; otherwise the write is refused as `Fenced`."""
+
+    execution: ExecutionId
+    token: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Park:
+    """The fence's holder lets go of its execution until `due` (None: until a message comes).
+
+    If the inbox holds a message whose id is not among `seen`, the execution is due at once instead.
+    """
+
+    due: float | None
+    seen: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transaction:
+    """Writes that happen together or not at all.
+
+    Applied in the order of the fields: the fence is checked, then every versioned row of `put` against the stored
+    version, then everything is written. `absent` names rows that must not exist yet. `wake` makes executions due at
+    `wake_at`, unless they are due earlier; it is not a conflict if they have ended. `park` ends the fence's claim.
+    """
+
+    fence: Fence | None = None
+    absent: Sequence[Row] = ()
+    put: Sequence[Row] = ()
+    delete: Sequence[Row] = ()
+    events: Sequence[EventRow] = ()
+    wake: Sequence[ExecutionId] = ()
+    wake_at: float = 0.0
+    park: Park | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Journal:
+    """All of one execution, read in one snapshot."""
+
+    execution: ExecutionRow
+    task: TaskRow | None  # None once it has ended
+    entries: Sequence[EntryRow]
+    messages: Sequence[MessageRow]
+
+
+class Store(ABC):
+    """Keeps rows, safely against crashes and against several processes.
+
+    *Atomic*: each `Transaction`, and each `claim`. A commit that returned is durable. Transactions of concurrent
+    callers may be written as one group; one that is refused never fails its group.
+    *Ordered*: a reader that was told of a commit sees it; events have the order of their commits.
+    *Raised*: `Fenced`, `Conflict`, and `StoreError` with the store's name for whatever else goes wrong; on any of them
+    nothing of the transaction was written, unless the connection was lost while it was under way.
+    """
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Make or check the schema. A newer schema, or a file that is no store, is a `StoreError`; nothing is written."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what was handed in and let go of every thread, file and connection."""
+
+    @abstractmethod
+    async def commit(self, transaction: Transaction) -> None:
+        """Write all of it, durably, or raise `Fenced` or `Conflict`."""
+
+    @abstractmethod
+    async def get(self, table: type[R], *key: str | int) -> R | None:
+        """The row with this key (the values of its `KEY` fields, in order), or None."""
+
+    @abstractmethod
+    async def find(self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
+                   ) -> list[R]:
+        """Rows whose fields equal all of `where`, in the order of their keys (`newest`: the reverse).
+
+        `where` may name leading fields of `KEY`, and `INDEXED` fields; anything else is a programming error.
+        """
+
+    @abstractmethod
+    async def load(self, execution: ExecutionId) -> Journal | None:
+        """All of one execution, from one snapshot; entries in no particular order."""
+
+    @abstractmethod
+    async def claim(self, worker: WorkerId, *, now: float, limit: int, kinds: frozenset[str] | None = None,
+                    builds: frozenset[str] | None = None, only: ExecutionId | None = None) -> list[TaskRow]:
+        """Take up to `limit` executions that are due and held by nobody, the earliest due first within a priority.
+
+        Each gets `worker` as its owner and the next token. `kinds`, `builds` and `only` narrow the choice.
+        """
+
+    @abstractmethod
+    async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
+        """Take from `worker`, which is dead or leaving, whatever it holds, and make it due at `now`.
+
+        Their tokens go up, so that whatever the worker still writes is refused.
+        """
+
+    @abstractmethod
+    async def next_due(self) -> float | None:
+        """When the earliest execution or schedule that nobody holds is due."""
+
+    @abstractmethod
+    async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
+        """Events with a `seq` above `after`, in order."""
+
+    @abstractmethod
+    async def changed(self, timeout: float) -> None:
+        """Return when something may have been committed by anyone since the last call, or after `timeout` seconds.
+
+        A hint: it may return without a cause, and must not be relied on for being told of every commit.
+        """
