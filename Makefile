@@ -7,11 +7,11 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := orbits_iac providers stacks tenants tests
+SOURCES := orbits_iac providers stacks tenants tests benchmarks
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint types format bench picture lock install clean FORCE
+.PHONY: help demo test lint types format bench picture install lock clean FORCE
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,7 +54,7 @@ lock: $(VENV)/.dev ## Write requirements/*.lock anew from pyproject.toml; ARGS=-
 clean: ## Remove .venv, caches, and what runs and builds left behind
 	@rm -rf $(VENV) .orbits build dist cdk.out .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache
-	@find $(wildcard $(SOURCES) benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(wildcard $(SOURCES)) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The digest is compared at each call rather than times of files, which a checkout or a copy changes.
 $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: FORCE
