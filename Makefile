@@ -23,13 +23,11 @@ test: $(VENV)/.dev ## Run the tests; ARGS="-k name" chooses
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, format and the arrows between packages
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
+	@failed=0; $(BIN)/ruff check . || failed=1; $(BIN)/ruff format --check . || failed=1; \
+		$(BIN)/lint-imports || failed=1; exit $$failed
 
 types: $(VENV)/.dev ## Check types with mypy --strict and with pyright
-	@$(BIN)/mypy --strict $(wildcard $(SOURCES))
-	@$(BIN)/pyright
+	@failed=0; $(BIN)/mypy --strict $(wildcard $(SOURCES)) || failed=1; $(BIN)/pyright || failed=1; exit $$failed
 
 format: $(VENV)/.dev ## Format, and mend what ruff can mend by itself
 	@$(BIN)/ruff check --fix .

@@ -41,13 +41,16 @@ if sys.version_info < (3, 11):
     sys.exit(1)
 PYTHON_VERSION
 
-if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+# Absent, half made, or of a Python that is too old.
+if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
     echo "Making $venv"
-    "$PYTHON" -m venv "$venv" || {
+    "$PYTHON" -m venv --clear "$venv" || {
         echo "Could not make a virtual environment. On Debian and Ubuntu it takes the package python3-venv." >&2
         exit 1
     }
 fi
+# One made by another tool may have no pip.
+"$venv/bin/python" -c 'import pip' 2>/dev/null || "$venv/bin/python" -m ensurepip >/dev/null
 
 pip() {
     "$venv/bin/python" -m pip --disable-pip-version-check --no-input --quiet "$@"
