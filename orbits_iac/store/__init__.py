@@ -3,3 +3,24 @@
 Stores keep rows (`orbits_iac.model.rows`) and know nothing of steps, hooks or users' values. What atomicity the engine
 needs is a method of the contract; what a row means is decided above it.
 """
+
+from typing import TYPE_CHECKING
+
+from orbits_iac.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from orbits_iac.store.contract import Store
+
+
+def open_store(url: str) -> "Store":
+    """The store that `url` names: `sqlite:PATH` or `memory:`. It is not opened yet: `async with` does that."""
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite" and rest:
+        from orbits_iac.store.sqlite import SqliteStore
+
+        return SqliteStore(rest)
+    if url == "memory:":
+        from orbits_iac.store.memory import MemoryStore
+
+        return MemoryStore()
+    raise UsageError(f"{url!r} names no store: give sqlite:PATH, or memory: for one that is gone with the process")

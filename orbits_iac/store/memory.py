@@ -1,0 +1,173 @@
+"""A store in the memory of this process: for tests, and for previews, which leave nothing behind.
+
+It holds what the contract says of atomicity and order by a lock; nothing in it is durable. Rows are frozen, so they
+are shared with the callers. Its contents belong to the object: closed and opened again, they are still there.
+"""
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from orbits_iac.model.errors import StoreError
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
+from orbits_iac.store import rules
+from orbits_iac.store.contract import Journal, Store, Transaction
+from orbits_iac.store.hints import Hints
+from orbits_iac.store.tables import check_where
+
+R = TypeVar("R", bound=Row)
+Key = tuple[str | int, ...]
+Buckets = defaultdict[str | int, dict[Key, Row]]  # by the first field of the key, so that an execution's are together
+
+
+class MemoryStore(Store):
+    """Rows in dictionaries."""
+
+    def __init__(self) -> None:
+        self._tables: defaultdict[type[Row], Buckets] = defaultdict(lambda: defaultdict(dict))
+        self._seq = 0
+        self._lock = threading.Lock()
+        self._hints = Hints()
+        self._is_open = False
+
+    async def open(self) -> None:
+        self._is_open = True
+
+    async def close(self) -> None:
+        self._is_open = False
+
+    async def commit(self, transaction: Transaction) -> None:
+        with self._held():
+            rules.check(self, transaction)
+            for row in transaction.put:
+                self._put(row)
+            for row in transaction.delete:
+                self._bucket(type(row), rules.key_of(row)).pop(rules.key_of(row), None)
+            rules.settle(self, transaction)
+            for event in transaction.events:
+                self._seq += 1
+                self._put(replace(event, seq=self._seq))
+        self._hints.tell()
+        await asyncio.sleep(0)  # as with every other store, others run while a commit is under way
+
+    async def get(self, table: type[R], *key: str | int) -> R | None:
+        with self._held():
+            return cast("R | None", self._bucket(table, key).get(key))
+
+    async def find(
+        self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
+    ) -> list[R]:
+        check_where(table, where)
+        with self._held():
+            rows = self._rows(table, where.get(table.KEY[0]))
+            found = [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
+        found.sort(key=rules.key_of, reverse=newest)
+        return found[:limit]
+
+    async def load(self, execution: ExecutionId) -> Journal | None:
+        with self._held():
+            row = self._bucket(ExecutionRow, (execution,)).get((execution,))
+            if row is None:
+                return None
+            return Journal(
+                execution=cast("ExecutionRow", row),
+                task=self.task(execution),
+                entries=self._rows(EntryRow, execution),
+                messages=self._rows(MessageRow, execution),
+            )
+
+    async def claim(
+        self,
+        worker: WorkerId,
+        *,
+        now: float,
+        limit: int,
+        kinds: frozenset[str] | None = None,
+        builds: frozenset[str] | None = None,
+        only: ExecutionId | None = None,
+    ) -> list[TaskRow]:
+        with self._held():
+            eligible = [
+                task
+                for task in self._rows(TaskRow, only)
+                if task.owner is None
+                and (only is not None or (task.due is not None and task.due <= now))
+                and (kinds is None or task.kind in kinds)
+                and (builds is None or task.build in builds)
+            ]
+            eligible.sort(key=lambda task: (-task.priority, task.due or rules.AT_ONCE, task.id))
+            taken = [rules.claimed(task, worker) for task in eligible[:limit]]
+            for task in taken:
+                self.keep(task)
+        if taken:
+            self._hints.tell()
+        return taken
+
+    async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
+        with self._held():
+            held = [task for task in self._rows(TaskRow, None) if task.owner == worker]
+            for task in held:
+                self.keep(rules.released(task, now))
+        if held:
+            self._hints.tell()
+        return sorted(task.id for task in held)
+
+    async def next_due(self) -> float | None:
+        with self._held():
+            tasks = [task.due for task in self._rows(TaskRow, None) if task.owner is None and task.due is not None]
+            cycles = [schedule.due for schedule in self._rows(ScheduleRow, None) if not schedule.paused]
+        return min(tasks + cycles, default=None)
+
+    async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
+        found: list[EventRow] = []
+        with self._held():
+            for seq in range(after + 1, self._seq + 1):
+                event = cast("EventRow | None", self._bucket(EventRow, (seq,)).get((seq,)))
+                if event is not None and root in (None, event.root):
+                    found.append(event)
+                if len(found) == limit:
+                    break
+        return found
+
+    async def changed(self, timeout: float) -> None:
+        await self._hints.wait(timeout)
+
+    # What follows is the `rules.View` of the transactions; the lock is held by whoever calls it.
+
+    def task(self, execution: ExecutionId) -> TaskRow | None:
+        return cast("TaskRow | None", self._bucket(TaskRow, (execution,)).get((execution,)))
+
+    def has(self, row: Row) -> bool:
+        return rules.key_of(row) in self._bucket(type(row), rules.key_of(row))
+
+    def version(self, row: Row) -> int:
+        stored: Any = self._bucket(type(row), rules.key_of(row)).get(rules.key_of(row))
+        return stored.version if stored is not None else 0
+
+    def inbox(self, execution: ExecutionId) -> Iterable[str]:
+        return [message.id for message in self._rows(MessageRow, execution)]
+
+    def keep(self, task: TaskRow) -> None:
+        self._put(task)
+
+    def _held(self) -> threading.Lock:
+        if not self._is_open:
+            raise StoreError("the store memory: is not open")
+        return self._lock
+
+    def _put(self, row: Row) -> None:
+        key = rules.key_of(row)
+        self._tables[type(row)][key[0]][key] = row
+
+    def _bucket(self, table: type[Row], key: Key) -> dict[Key, Row]:
+        return self._tables[table].get(key[0], {})
+
+    def _rows(self, table: type[R], first: str | int | None) -> list[R]:
+        buckets = self._tables[table]
+        if first is not None:
+            return cast("list[R]", list(buckets.get(first, {}).values()))
+        return cast("list[R]", [row for bucket in buckets.values() for row in bucket.values()])

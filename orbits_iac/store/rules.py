@@ -1,0 +1,116 @@
+"""What a transaction means, said once for the stores that hold their rows in this process.
+
+Pure: a store shows its rows as a `View`, and is told which transactions are refused and what becomes of the tasks.
+The order is that of `Transaction`: everything is checked before anything is written.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from orbits_iac.model.errors import Conflict, Fenced
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import TABLES, MessageRow, Row, TaskRow
+from orbits_iac.store.contract import Fence, Park, Transaction
+
+AT_ONCE = 0.0  # earlier than every clock, injected ones included: stores have no clock
+
+
+class View(Protocol):
+    """The rows of a store as they stand after the transactions written before this one."""
+
+    def task(self, execution: ExecutionId) -> TaskRow | None:
+        """What is stored of this execution's task."""
+
+    def has(self, row: Row) -> bool:
+        """Whether a row with the key of `row` is stored."""
+
+    def version(self, row: Row) -> int:
+        """The stored version of a `VERSIONED` row with the key of `row`; 0 for none."""
+
+    def inbox(self, execution: ExecutionId) -> Iterable[str]:
+        """The ids of the messages that are stored for this execution."""
+
+    def keep(self, task: TaskRow) -> None:
+        """Write this task."""
+
+
+def key_of(row: Row) -> tuple[str | int, ...]:
+    """The values of a row's `KEY` fields, in order."""
+    return tuple(getattr(row, name) for name in row.KEY)
+
+
+def check(view: View, transaction: Transaction) -> None:
+    """Raise `Fenced` or `Conflict` if the transaction must not be written."""
+    if transaction.fence is not None:
+        _check_fence(view, transaction.fence)
+    elif transaction.park is not None:
+        raise ValueError("only the holder of an execution parks it: a transaction with `park` needs its `fence`")
+    for row in transaction.absent:
+        if view.has(row):
+            raise Conflict(f"{_named(row)} exists already; read it and decide again")
+    for row in transaction.put:
+        if row.VERSIONED:
+            _check_version(view, row)
+
+
+def settle(view: View, transaction: Transaction) -> None:
+    """Write what `wake` and `park` make of tasks. Comes after the rows of the transaction are in the view."""
+    if transaction.wake:
+        told = {row.execution for row in transaction.put if isinstance(row, MessageRow)}
+        for execution in transaction.wake:
+            _wake(view, execution, transaction.wake_at, told=execution in told)
+    if transaction.park is not None and transaction.fence is not None:
+        _park(view, transaction.fence.execution, transaction.park)
+
+
+def claimed(task: TaskRow, worker: str) -> TaskRow:
+    """The task once `worker` has claimed it."""
+    return replace(task, owner=worker, token=task.token + 1, due=None)
+
+
+def released(task: TaskRow, now: float) -> TaskRow:
+    """The task once it was taken from a worker that is dead or leaving."""
+    return replace(task, owner=None, token=task.token + 1, due=now)
+
+
+def _check_fence(view: View, fence: Fence) -> None:
+    task = view.task(fence.execution)
+    if task is None:
+        raise Fenced(
+            f"execution {fence.execution} has ended or does not exist; what token {fence.token} did is dropped"
+        )
+    if task.owner is None or task.token != fence.token:
+        holder = f"{task.owner} holds it with token {task.token}" if task.owner else "nobody holds it"
+        raise Fenced(f"execution {fence.execution} is not held with token {fence.token} any more: {holder}")
+
+
+def _check_version(view: View, row: Row) -> None:
+    stored, wanted = view.version(row), int(getattr(row, "version"))  # noqa: B009 - every VERSIONED row has the field
+    if stored != wanted - 1:
+        raise Conflict(f"{_named(row)} is at version {stored}, so version {wanted} cannot follow; read it again")
+
+
+def _wake(view: View, execution: ExecutionId, at: float, *, told: bool) -> None:
+    """Make it due. Of a held one the message says so when it parks; a wake without a message is kept in `due`."""
+    task = view.task(execution)
+    if task is None or (told and task.owner is not None):
+        return
+    if task.due is None or at < task.due:
+        view.keep(replace(task, due=at))
+
+
+def _park(view: View, execution: ExecutionId, park: Park) -> None:
+    task = view.task(execution)
+    if task is None:  # the same transaction ended it
+        return
+    due = park.due
+    if task.due is not None and (due is None or task.due < due):  # it was woken while it was held
+        due = task.due
+    if not park.seen.issuperset(view.inbox(execution)):
+        due = AT_ONCE
+    view.keep(replace(task, owner=None, due=due))
+
+
+def _named(row: Row) -> str:
+    return f"{TABLES[type(row)]} {' '.join(str(part) for part in key_of(row))}"

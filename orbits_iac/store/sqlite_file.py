@@ -1,0 +1,120 @@
+"""A store's file: made, checked and opened. Whatever SQLite raises becomes a `StoreError` that names the file."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from orbits_iac.model.errors import StoreError
+from orbits_iac.store.contract import SCHEMA_VERSION
+from orbits_iac.store.turnstile import Turnstile
+
+APPLICATION_ID = 0x4F524249  # "ORBI": marks the file as a store
+PATIENCE = 30.0  # seconds that a writer waits for another process
+
+_HEADER = b"SQLite format 3\x00"
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",  # a commit that returned survives a power cut
+    "PRAGMA fullfsync = ON",  # on macOS too, where fsync alone does not reach the disk
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA journal_size_limit = 67108864",  # bytes that the log keeps of the disk after a checkpoint
+)
+
+
+def prepare(path: Path) -> None:
+    """Make the file, or check that it is a store of this version; a `StoreError` says what it is instead."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise StoreError(f"the store sqlite:{path} is a folder: name a file in it")
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise StoreError(f"the store sqlite:{path} cannot be opened for writing: {error.strerror or error}") from error
+    if header:
+        _check_header(path, header)
+    with translated(path):
+        turnstile = Turnstile(path, patience=PATIENCE)
+        with closing(turnstile), turnstile, closing(_connect(path)) as connection:
+            _make(path, connection)
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection to a store that `prepare` has seen. It may be used in any thread, by one at a time."""
+    connection = _connect(path)
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a `StoreError` that names the store."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise store_error(path, error) from error
+
+
+def store_error(path: Path, error: Exception) -> StoreError:
+    """What to say of an error of SQLite or the file system, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if isinstance(error, TimeoutError) or code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        hint = f"another process has been writing to it for {PATIENCE:.0f} seconds; see which one is stopped or stuck"
+    elif code == sqlite3.SQLITE_FULL:
+        hint = "the disk is full; what was committed is safe. Make room and try again"
+    elif code == sqlite3.SQLITE_READONLY:
+        hint = "the file or its folder cannot be written to; check their permissions"
+    elif code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        hint = "the file is damaged or is no database; restore it from a copy, or name another file"
+    else:
+        hint = "the file could not be read or written"
+    return StoreError(f"the store sqlite:{path} cannot be used: {hint} ({error or type(error).__name__})")
+
+
+def _check_header(path: Path, header: bytes) -> None:
+    """Refuse what is no store or a newer one by its first bytes, before SQLite writes anything beside it."""
+    if not header.startswith(_HEADER):
+        raise StoreError(f"{path} is not a database: name another file as the store, or move this one away")
+    version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")
+    _check(path, application, version)
+
+
+def _check(path: Path, application: int, version: int) -> None:
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path} is the database of another program: name another file as the store")
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was written by a later version of Orbits IaC (schema {version}, this one knows up to "
+            f"{SCHEMA_VERSION}): upgrade orbits-iac, or name another file as the store"
+        )
+
+
+def _make(path: Path, connection: sqlite3.Connection) -> None:
+    """Write the schema into an empty file: all of it in one transaction, in the file itself, before the log is on."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    if not pages:
+        schema = (files("orbits_iac.store") / "schema.sql").read_text(encoding="utf-8")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {schema}; PRAGMA application_id = {APPLICATION_ID}; "
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    _check(path, application, version)
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(f"the store sqlite:{path} is on a file system without shared memory: put it on a local disk")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=512
+    )
+    for pragma in _PRAGMAS:
+        connection.execute(pragma)
+    return connection
