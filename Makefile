@@ -8,7 +8,6 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types format bench picture install lock clean FORCE
