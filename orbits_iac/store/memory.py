@@ -138,6 +138,10 @@ class MemoryStore(Store):
 
     # What follows is the `rules.View` of the transactions; the lock is held by whoever calls it.
 
+    def holder(self, execution: ExecutionId) -> rules.Holder | None:
+        task = self.task(execution)
+        return None if task is None else (task.owner, task.token)
+
     def task(self, execution: ExecutionId) -> TaskRow | None:
         return cast("TaskRow | None", self._bucket(TaskRow, (execution,)).get((execution,)))
 

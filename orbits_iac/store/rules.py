@@ -9,27 +9,36 @@ from dataclasses import replace
 from typing import Protocol
 
 from orbits_iac.model.errors import Conflict, Fenced
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import TABLES, MessageRow, Row, TaskRow
 from orbits_iac.store.contract import Fence, Park, Transaction
 
+Holder = tuple[str | None, int]  # an execution's owner, and its token
 AT_ONCE = 0.0  # earlier than every clock, injected ones included: stores have no clock
 
 
 class View(Protocol):
     """The rows of a store as they stand after the transactions written before this one."""
 
+    def holder(self, execution: ExecutionId) -> Holder | None:
+        """Who holds this execution; None for one that has ended or does not exist."""
+        ...
+
     def task(self, execution: ExecutionId) -> TaskRow | None:
         """What is stored of this execution's task."""
+        ...
 
     def has(self, row: Row) -> bool:
         """Whether a row with the key of `row` is stored."""
+        ...
 
     def version(self, row: Row) -> int:
         """The stored version of a `VERSIONED` row with the key of `row`; 0 for none."""
+        ...
 
     def inbox(self, execution: ExecutionId) -> Iterable[str]:
         """The ids of the messages that are stored for this execution."""
+        ...
 
     def keep(self, task: TaskRow) -> None:
         """Write this task."""
@@ -64,7 +73,7 @@ def settle(view: View, transaction: Transaction) -> None:
         _park(view, transaction.fence.execution, transaction.park)
 
 
-def claimed(task: TaskRow, worker: str) -> TaskRow:
+def claimed(task: TaskRow, worker: WorkerId) -> TaskRow:
     """The task once `worker` has claimed it."""
     return replace(task, owner=worker, token=task.token + 1, due=None)
 
@@ -75,14 +84,13 @@ def released(task: TaskRow, now: float) -> TaskRow:
 
 
 def _check_fence(view: View, fence: Fence) -> None:
-    task = view.task(fence.execution)
-    if task is None:
-        raise Fenced(
-            f"execution {fence.execution} has ended or does not exist; what token {fence.token} did is dropped"
-        )
-    if task.owner is None or task.token != fence.token:
-        holder = f"{task.owner} holds it with token {task.token}" if task.owner else "nobody holds it"
-        raise Fenced(f"execution {fence.execution} is not held with token {fence.token} any more: {holder}")
+    holder = view.holder(fence.execution)
+    if holder is None:
+        raise Fenced(f"execution {fence.execution} has ended or does not exist; what token {fence.token} did is dropped")
+    owner, token = holder
+    if owner is None or token != fence.token:
+        now = f"{owner} holds it with token {token}" if owner else "nobody holds it"
+        raise Fenced(f"execution {fence.execution} is not held with token {fence.token} any more: {now}")
 
 
 def _check_version(view: View, row: Row) -> None:

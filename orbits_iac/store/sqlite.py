@@ -22,7 +22,7 @@ from orbits_iac.store.contract import Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.lane import Job, Lane
 from orbits_iac.store.sqlite_file import connect, prepare, store_error, translated
-from orbits_iac.store.sqlite_group import Group, Wanted, prepared
+from orbits_iac.store.sqlite_group import Group, Leaving, Wanted, Work, prepared
 from orbits_iac.store.tables import check_where, table
 from orbits_iac.store.turnstile import Turnstile
 
@@ -49,7 +49,6 @@ _NEXT_DUE = """
     )
 """
 
-Write = Callable[[Group], Any]
 Read = Callable[[sqlite3.Connection], Any]
 
 
@@ -72,7 +71,7 @@ class SqliteStore(Store):
 
     async def commit(self, transaction: Transaction) -> None:
         work = prepared(transaction)
-        await self._opened.writer.do(lambda group: group.write(work))
+        await self._opened.writer.do(work)
 
     async def get(self, table: type[R], *key: str | int) -> R | None:
         return self._opened.at_once(partial(_get, table, key))
@@ -97,11 +96,11 @@ class SqliteStore(Store):
         only: ExecutionId | None = None,
     ) -> list[TaskRow]:
         wanted = Wanted(worker, now, limit, _names(kinds), _names(builds), only)
-        claimed: list[TaskRow] = await self._opened.writer.do(lambda group: group.claim(wanted))
+        claimed: list[TaskRow] = await self._opened.writer.do(wanted)
         return claimed
 
     async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
-        released: list[ExecutionId] = await self._opened.writer.do(lambda group: group.release(worker, now))
+        released: list[ExecutionId] = await self._opened.writer.do(Leaving(worker, now))
         return released
 
     async def next_due(self) -> float | None:
@@ -113,6 +112,11 @@ class SqliteStore(Store):
     async def changed(self, timeout: float) -> None:
         opened = self._opened
         await opened.hints.wait(timeout, every=_LOOK_EVERY, look=opened.look)
+
+    @property
+    def groups(self) -> int:
+        """How many groups were written since it was opened."""
+        return self._opened.groups
 
     @property
     def _opened(self) -> "_Opened":
@@ -127,12 +131,13 @@ class _Opened:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.hints = Hints()
+        self.groups = 0
         with translated(path):
             self._turnstile = Turnstile(path, patience=30.0)
             self._written = connect(path)
             self._near, self._far = connect(path, read_only=True), connect(path, read_only=True)
         self._version = self._data_version()
-        self.writer: Lane[Write] = Lane("orbits-store-writer", self._write, closed=self._closed)
+        self.writer: Lane[Work] = Lane("orbits-store-writer", self._write, closed=self._closed)
         self.reader: Lane[Read] = Lane("orbits-store-reader", self._read, closed=self._closed)
 
     async def close(self) -> None:
@@ -173,7 +178,7 @@ class _Opened:
             except Exception as error:  # noqa: BLE001 - it belongs to the job
                 job.error = error
 
-    def _write(self, jobs: Sequence[Job[Write]]) -> None:
+    def _write(self, jobs: Sequence[Job[Work]]) -> None:
         """Write the jobs as one group; if SQLite fails it, each alone, so that the error reaches only its owner."""
         try:
             self._write_group(jobs)
@@ -185,23 +190,26 @@ class _Opened:
                 for job in jobs:
                     self._write([job])
 
-    def _write_group(self, jobs: Sequence[Job[Write]]) -> None:
+    def _write_group(self, jobs: Sequence[Job[Work]]) -> None:
         execute = self._written.execute
         with self._turnstile:
             execute("BEGIN IMMEDIATE")
             try:
                 group = Group(self._written)
+                group.expect(job.work for job in jobs)
                 for job in jobs:
                     job.result = job.error = None
                     try:
-                        job.result = job.work(group)
+                        job.result = group.do(job.work)
                     except (Error, ValueError) as error:
                         job.error = error
+                group.flush()
                 execute("COMMIT")
             except BaseException:
                 if self._written.in_transaction:
                     execute("ROLLBACK")
                 raise
+        self.groups += 1
         self.hints.tell()
 
 
@@ -221,7 +229,7 @@ def _find(
     rows = table(row_type)
     names = tuple(sorted(where))
     values = [*(where[name] for name in names), -1 if limit is None else limit]
-    return [rows.row(found) for found in connection.execute(rows.find(names, newest), values).fetchall()]
+    return [rows.row(found) for found in connection.execute(rows.find(names, newest=newest), values).fetchall()]
 
 
 def _load(execution: ExecutionId, connection: sqlite3.Connection) -> Journal | None:

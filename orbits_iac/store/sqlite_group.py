@@ -1,119 +1,208 @@
 """A group of transactions, on its way into one SQLite transaction.
 
 A transaction is judged by what is stored and by what the earlier ones of the group will write; only then is what it
-writes added to the group, so that one which is refused leaves nothing and fails nobody else.
+writes added to the group, so that one which is refused leaves nothing and fails nobody else. At the end the rows of
+all are written together, in as few statements as possible: between two statements the writer may have to wait for the
+interpreter, which the event loop does not let go of for milliseconds.
 """
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
-from orbits_iac.store.tables import Table, Values, table
+from orbits_iac.store.tables import Key, Table, Values, table
 
 _TASK, _EVENT, _MESSAGE = table(TaskRow), table(EventRow), table(MessageRow)
 _INBOX = "SELECT id FROM message WHERE execution = ?"
+_HOLDERS = """
+    SELECT json_group_array(json_array(id, owner, token)) FROM task WHERE id IN (SELECT value FROM json_each(?))
+"""
 _HELD = f"SELECT {_TASK.selected} FROM task WHERE owner = ? ORDER BY id"  # noqa: S608 - names come from the model
 _LEVEL = "SELECT max(priority) FROM task WHERE owner IS NULL AND due IS NOT NULL AND priority < ?"
 _NARROWED = """
-    (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR build IN (SELECT value FROM json_each(?2)))
+    (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))
+    AND (?2 IS NULL OR build IN (SELECT value FROM json_each(?2)))
 """
 _DUE = f"""
     SELECT {_TASK.selected} FROM task
     WHERE owner IS NULL AND due IS NOT NULL AND priority = ?3 AND due <= ?4 AND {_NARROWED} ORDER BY due, id LIMIT ?5
 """  # noqa: S608
-_ONLY = f"SELECT {_TASK.selected} FROM task WHERE id = ?3 AND owner IS NULL AND {_NARROWED}"  # noqa: S608
+_ONLY = f"SELECT {_TASK.selected} FROM task WHERE id = ?3 AND owner IS NULL AND {_NARROWED} LIMIT ?4"  # noqa: S608
 _ABOVE_ALL = 1 << 62
+
+_holders = msgspec.json.Decoder(list[tuple[str, str | None, int]]).decode
 
 
 class Prepared(NamedTuple):
     """A transaction with its rows encoded, by its caller: what cannot be encoded fails there."""
 
     transaction: Transaction
-    puts: list[tuple[Table[Any], Values]]
+    tasks: list[TaskRow]
+    puts: list[tuple[Table[Any], Key, Values]]
+    deletes: list[tuple[Table[Any], Key]]
     events: list[Values]
 
 
 class Wanted(NamedTuple):
-    """What a claim asks for."""
+    """What a claim asks for; `kinds` and `builds` as JSON lists."""
 
     worker: WorkerId
     now: float
     limit: int
-    kinds: str | None  # JSON lists
+    kinds: str | None
     builds: str | None
     only: ExecutionId | None
 
 
+class Leaving(NamedTuple):
+    """A worker that holds nothing from `now` on."""
+
+    worker: WorkerId
+    now: float
+
+
+Work = Prepared | Wanted | Leaving
+
+
 def prepared(transaction: Transaction) -> Prepared:
     """Encode the rows of a transaction."""
-    puts: list[tuple[Table[Any], Values]] = []
+    tasks: list[TaskRow] = []
+    puts: list[tuple[Table[Any], Key, Values]] = []
     for row in transaction.put:
-        if type(row) is EventRow:
+        if isinstance(row, TaskRow):
+            tasks.append(row)
+        elif isinstance(row, EventRow):
             raise ValueError("events go into `events`, where they are given their order")
-        rows: Table[Any] = table(type(row))
-        puts.append((rows, rows.values(row)))
-    return Prepared(transaction, puts, [_EVENT.values(event) for event in transaction.events])
+        else:
+            rows = table(type(row))
+            values = rows.values(row)
+            puts.append((rows, values[: rows.width], values))
+    deletes = [(table(type(row)), rules.key_of(row)) for row in transaction.delete]
+    return Prepared(transaction, tasks, puts, deletes, [_EVENT.values(event) for event in transaction.events])
 
 
 class Group:
-    """The `rules.View` of the transactions of one group."""
+    """The `rules.View` of the transactions of one group, and what they will write."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._holders: dict[str, rules.Holder | None] = {}
+        self._tasks: dict[str, TaskRow | None] = {}
+        self._kept: set[str] = set()  # those of `_tasks` that are to be written
+        self._rows: defaultdict[Table[Any], dict[Key, Values | None]] = defaultdict(dict)  # None: to be deleted
+        self._events: list[Values] = []
 
-    def write(self, work: Prepared) -> None:
-        """Write one transaction, or raise `Fenced` or `Conflict` with nothing written."""
-        transaction = work.transaction
-        rules.check(self, transaction)
+    def expect(self, works: Iterable[Work]) -> None:
+        """Read who holds the executions that these write, in one statement."""
+        fences = [work.transaction.fence for work in works if isinstance(work, Prepared)]
+        executions = [fence.execution for fence in fences if fence is not None]
+        if len(executions) > 1:
+            (found,) = self._connection.execute(_HOLDERS, (msgspec.json.encode(executions).decode(),)).fetchone()
+            self._holders = dict.fromkeys(executions)
+            self._holders.update((execution, (owner, token)) for execution, owner, token in _holders(found))
+
+    def do(self, work: Work) -> Any:
+        """Add one transaction, claim or release; `Fenced` or `Conflict` with nothing added if it is refused."""
+        if isinstance(work, Prepared):
+            return self._write(work)
+        self.flush()  # what follows is found by queries
+        if isinstance(work, Wanted):
+            return self._keep_all([rules.claimed(task, work.worker) for task in self._eligible(work)])
+        held = self._connection.execute(_HELD, (work.worker,)).fetchall()
+        return [task.id for task in self._keep_all([rules.released(_TASK.row(values), work.now) for values in held])]
+
+    def flush(self) -> None:
+        """Write what was added so far."""
         execute = self._connection.execute
-        for rows, values in work.puts:
-            execute(rows.put, values)
-        for row in transaction.delete:
-            execute(table(type(row)).delete, rules.key_of(row))
-        rules.settle(self, transaction)
-        if work.events:
-            self._connection.executemany(_EVENT.put, work.events)
+        for rows, changed in self._rows.items():
+            rows.write(execute, [values for values in changed.values() if values is not None])
+            for key, values in changed.items():
+                if values is None:
+                    execute(rows.delete, key)
+        kept = [(execution, self._tasks[execution]) for execution in self._kept]
+        _TASK.write(execute, [_TASK.values(task) for _, task in kept if task is not None])
+        for execution, task in kept:
+            if task is None:
+                execute(_TASK.delete, (execution,))
+        _EVENT.write(execute, self._events)
+        self._rows.clear()
+        self._kept.clear()
+        self._events = []
 
-    def claim(self, wanted: Wanted) -> list[TaskRow]:
-        """Take what is wanted and free, for its worker."""
-        taken = [rules.claimed(task, wanted.worker) for task in self._eligible(wanted)]
-        for task in taken:
-            self.keep(task)
-        return taken
-
-    def release(self, worker: WorkerId, now: float) -> list[ExecutionId]:
-        """Take everything from a worker."""
-        held = [_TASK.row(values) for values in self._connection.execute(_HELD, (worker,)).fetchall()]
-        for task in held:
-            self.keep(rules.released(task, now))
-        return [task.id for task in held]
+    def holder(self, execution: ExecutionId) -> rules.Holder | None:
+        try:
+            return self._holders[execution]
+        except KeyError:
+            task = self.task(execution)
+            return None if task is None else (task.owner, task.token)
 
     def task(self, execution: ExecutionId) -> TaskRow | None:
-        values = self._connection.execute(_TASK.get, (execution,)).fetchone()
-        return None if values is None else _TASK.row(values)
+        if execution not in self._tasks:
+            values = self._connection.execute(_TASK.get, (execution,)).fetchone()
+            self._tasks[execution] = None if values is None else _TASK.row(values)
+        return self._tasks[execution]
 
     def has(self, row: Row) -> bool:
-        return self._connection.execute(table(type(row)).exists, rules.key_of(row)).fetchone() is not None
+        if isinstance(row, TaskRow):
+            return self.task(row.id) is not None
+        rows, key = table(type(row)), rules.key_of(row)
+        if key in self._rows[rows]:
+            return self._rows[rows][key] is not None
+        return self._connection.execute(rows.exists, key).fetchone() is not None
 
     def version(self, row: Row) -> int:
-        stored = self._connection.execute(table(type(row)).version, rules.key_of(row)).fetchone()
+        rows, key = table(type(row)), rules.key_of(row)
+        if key in self._rows[rows]:
+            return rows.version_of(self._rows[rows][key])
+        stored = self._connection.execute(rows.version, key).fetchone()
         return 0 if stored is None else stored[0]
 
     def inbox(self, execution: ExecutionId) -> Iterable[str]:
-        return [message for (message,) in self._connection.execute(_INBOX, (execution,)).fetchall()]
+        ids = {message for (message,) in self._connection.execute(_INBOX, (execution,)).fetchall()}
+        for (of, message), values in self._rows[_MESSAGE].items():
+            if of == execution:
+                (ids.discard if values is None else ids.add)(message)
+        return ids
 
     def keep(self, task: TaskRow) -> None:
-        self._connection.execute(_TASK.put, _TASK.values(task))
+        self._change(task.id, task)
+
+    def _write(self, work: Prepared) -> None:
+        rules.check(self, work.transaction)
+        for task in work.tasks:
+            self.keep(task)
+        for rows, key, values in work.puts:
+            self._rows[rows][key] = values
+        for rows, key in work.deletes:
+            if rows is _TASK:
+                self._change(key[0], None)
+            else:
+                self._rows[rows][key] = None
+        rules.settle(self, work.transaction)
+        self._events += work.events
+
+    def _keep_all(self, tasks: list[TaskRow]) -> list[TaskRow]:
+        for task in tasks:
+            self.keep(task)
+        return tasks
+
+    def _change(self, execution: ExecutionId, task: TaskRow | None) -> None:
+        self._tasks[execution] = task
+        self._holders[execution] = None if task is None else (task.owner, task.token)
+        self._kept.add(execution)
 
     def _eligible(self, wanted: Wanted) -> Sequence[TaskRow]:
         execute = self._connection.execute
         narrowed = (wanted.kinds, wanted.builds)
         if wanted.only is not None:
-            found = execute(_ONLY, (*narrowed, wanted.only)).fetchall()[: wanted.limit]
+            found = execute(_ONLY, (*narrowed, wanted.only, wanted.limit)).fetchall()
             return [_TASK.row(values) for values in found]
         tasks: list[TaskRow] = []
         (level,) = execute(_LEVEL, (_ABOVE_ALL,)).fetchone()

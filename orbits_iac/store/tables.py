@@ -4,9 +4,10 @@ A table has the fields that rows are found by as columns, and the whole row as J
 changed in place, have a column for each field instead. Fields that a later version added are passed over when read.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from functools import cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
@@ -16,10 +17,11 @@ from orbits_iac.model.errors import StoreError
 from orbits_iac.model.rows import TABLES, EventRow, Row, ScheduleRow, TaskRow
 
 R = TypeVar("R", bound=Row)
-Value = str | int | float | bytes | None
-Values = tuple[Value, ...]
+Key = tuple[Any, ...]
+Values = tuple[Any, ...]  # of the columns, in their order
 
 _ALSO_COLUMNS: dict[type[Row], tuple[str, ...]] = {ScheduleRow: ("paused",)}  # for the next one that is due
+_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)  # rows that one statement writes
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,10 +41,32 @@ class Table(Generic[R]):
         self.delete = f"DELETE FROM {self.name} WHERE {key}"  # noqa: S608
         self.exists = f"SELECT 1 FROM {self.name} WHERE {key}"  # noqa: S608
         self.version = f"SELECT version FROM {self.name} WHERE {key}"  # noqa: S608
-        self.put = self.put_many(1)
+        self._puts = [(count, self._put(count)) for count in _AT_ONCE]
+        self._finds: dict[tuple[tuple[str, ...], bool], str] = {}
 
-    def put_many(self, count: int) -> str:
-        """An upsert of `count` rows: one statement is one call without the interpreter's lock."""
+    def write(self, execute: Callable[[str, Sequence[Any]], object], rows: Sequence[Values]) -> None:
+        """Insert or replace rows with different keys. Many with one statement: it lets go of the interpreter once."""
+        start = 0
+        for count, put in self._puts:
+            while len(rows) - start >= count:
+                execute(put, tuple(chain.from_iterable(rows[start : start + count])))
+                start += count
+
+    def find(self, names: tuple[str, ...], *, newest: bool) -> str:
+        """The rows where columns `names` are as given; the last value says how many at most (-1: all)."""
+        sql = self._finds.get((names, newest))
+        if sql is None:
+            where = " AND ".join(f"{name} IS ?" for name in _quoted(names)) or "1"
+            order = ", ".join(f"{name} {'DESC' if newest else 'ASC'}" for name in _quoted(self.row_type.KEY))
+            sql = f"SELECT {self.selected} FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+            self._finds[names, newest] = sql
+        return sql
+
+    def version_of(self, values: Values | None) -> int:
+        """The version among the values of a `VERSIONED` row; 0 for none."""
+        return 0 if values is None else values[self.columns.index("version")]
+
+    def _put(self, count: int) -> str:
         columns = self.columns[1:] if self.row_type is EventRow else self.columns
         row = f"({', '.join('?' * len(columns))})"
         into = f"INSERT INTO {self.name} ({', '.join(_quoted(columns))}) VALUES {', '.join([row] * count)}"  # noqa: S608
@@ -51,18 +75,16 @@ class Table(Generic[R]):
         rest = ", ".join(f"{name} = excluded.{name}" for name in _quoted(columns[self.width :]))
         return f"{into} ON CONFLICT ({', '.join(_quoted(self.row_type.KEY))}) DO UPDATE SET {rest}"
 
-    @cache  # noqa: B019 - tables live as long as the process
-    def find(self, names: tuple[str, ...], newest: bool) -> str:  # noqa: FBT001 - part of the cache's key
-        """The rows where columns `names` are as given, then how many at most (-1: all)."""
-        where = " AND ".join(f"{name} IS ?" for name in _quoted(names)) or "1"
-        order = ", ".join(f"{name} {'DESC' if newest else 'ASC'}" for name in _quoted(self.row_type.KEY))
-        return f"SELECT {self.selected} FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+
+_tables: dict[type[Row], Table[Any]] = {}
 
 
-@cache
 def table(row_type: type[R]) -> Table[R]:
     """The table of a type of row."""
-    return Table(row_type)
+    found = _tables.get(row_type)
+    if found is None:
+        found = _tables[row_type] = Table(row_type)
+    return found
 
 
 def check_where(row_type: type[Row], names: Iterable[str]) -> None:
@@ -89,32 +111,30 @@ def _columns(row_type: type[Row]) -> tuple[str, ...]:
 
 def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Values]:
     if row_type is TaskRow:
-        return cast("Callable[[R], Values]", attrgetter(*columns))
+        return attrgetter(*columns)
     if row_type is EventRow:
         columns = columns[1:]  # `seq` is given by the database
-    pick = attrgetter(*columns[:-1]) if len(columns) > 2 else _alone(columns[0])
-    return lambda row: (*pick(row), _encode(row))
-
-
-def _alone(name: str) -> Callable[[Any], tuple[Any]]:
-    pick = attrgetter(name)
-    return lambda row: (pick(row),)
+    if len(columns) == 2:
+        pick = attrgetter(columns[0])
+        return lambda row: (pick(row), _encode(row))
+    pick_all = attrgetter(*columns[:-1])
+    return lambda row: (*pick_all(row), _encode(row))
 
 
 def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], R]:
     if row_type is TaskRow:
-        return lambda values: row_type(**cast("Mapping[str, Any]", dict(zip(columns, values, strict=True))))
+        return lambda values: row_type(**dict(zip(columns, values, strict=True)))
     decode = msgspec.json.Decoder(row_type).decode
 
     def row(values: Values) -> R:
         try:
-            return decode(cast("bytes", values[-1]))
+            return decode(values[-1])
         except msgspec.DecodeError as error:
             key = " ".join(str(value) for value in values[: len(row_type.KEY)])
             raise StoreError(f"{TABLES[row_type]} {key} cannot be read back: {error}") from error
 
     if row_type is EventRow:
-        return lambda values: cast("R", replace(cast("EventRow", row(values)), seq=cast("int", values[0])))
+        return lambda values: cast("R", replace(cast("EventRow", row(values)), seq=values[0]))
     return row
 
 

@@ -1,0 +1,108 @@
+"""How many durable commits a second the SQLite store makes, and in what groups.
+
+Each commit is what a step makes of the store: two entries and two events, under the fence of its execution. `work` is
+the time that each committer spends computing between its commits, as an engine does: it competes with the store's
+writer for the interpreter. The second table is of reads, alone and beside busy committers.
+
+    python benchmarks/store_commits.py [folder]
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, TaskRow
+from orbits_iac.model.states import State
+from orbits_iac.store.contract import Fence, Store, Transaction
+from orbits_iac.store.sqlite import SqliteStore
+
+STEPS = 10  # an execution's
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
+        print(f"{'committers':>10} {'work us':>8} {'commits/s':>10} {'ms each':>8} {'commits a group':>16} {'cpu':>5}")
+        for committers, work, commits in ((1, 0, 2000), (32, 0, 30000), (32, 65, 20000), (256, 65, 20000)):
+            async with SqliteStore(Path(folder) / f"{committers}-{work}.db") as store:
+                await _commits(store, committers, work * 1e-6, commits)
+        async with SqliteStore(Path(folder) / "32-0.db") as store:
+            await _reads(store)
+
+
+async def _commits(store: SqliteStore, committers: int, work: float, commits: int) -> None:
+    left = iter(range(commits // STEPS))
+    groups = store.groups
+    start, cpu = time.perf_counter(), time.process_time()
+    await asyncio.gather(*(_committer(store, left, work) for _ in range(committers)))
+    took, cpu = time.perf_counter() - start, time.process_time() - cpu
+    group = commits / (store.groups - groups)
+    print(f"{committers:>10} {work * 1e6:>8.0f} {commits / took:>10,.0f} {took / commits * committers * 1e3:>8.3f} "
+          f"{group:>16.1f} {cpu / took:>5.2f}")
+
+
+async def _committer(store: Store, left: "iter[int]", work: float) -> None:
+    for number in left:
+        fence = await _started(store, number)
+        for step in range(STEPS):
+            end = time.perf_counter() + work
+            while time.perf_counter() < end:
+                pass
+            await store.commit(_step(fence, step))
+
+
+async def _started(store: Store, number: int) -> Fence:
+    name = ExecutionId(f"01hz{number:08}")
+    await store.commit(Transaction(put=[
+        TaskRow(id=name, kind="Bench", build="b", owner=WorkerId("w"), token=1),
+        ExecutionRow(id=name, root=name, kind="Bench", command="update", argument="{}", build="b", who="me", digest="d",
+                     created_at=1.0),
+    ]))
+    return Fence(execution=name, token=1)
+
+
+def _step(fence: Fence, step: int) -> Transaction:
+    name, at = fence.execution, time.time()
+    started = EntryRow(execution=name, key=StepKey(f"update/step{step + 1}:Noop"), kind="Noop", digest="0123456789abcdef",
+                       argument='{"n": 1}', token="0123456789abcdef", started_at=at)
+    ended = EntryRow(execution=name, key=StepKey(f"update/step{step}:Noop"), kind="Noop", digest="0123456789abcdef",
+                     argument='{"n": 1}', token="0123456789abcdef", started_at=at, state=State.SUCCESS,
+                     result='{"ok": true, "id": "vm-1234567890"}', seq=step, at=at)
+    events = [
+        EventRow(at=at, execution=name, root=name, key=row.key, kind="Noop", before=State.SLEEPING, after=row.state)
+        for row in (started, ended)
+    ]
+    return Transaction(fence=fence, put=[started, ended], events=events)
+
+
+async def _reads(store: Store) -> None:
+    name = ExecutionId("01hz00000000")
+    print(f"\n{'read':>10} {'us alone':>9} {'us beside 32 committers':>24}")
+    for what, read in (
+        ("get", lambda: store.get(TaskRow, name)),
+        ("next_due", store.next_due),
+        ("load", lambda: store.load(name)),
+        ("find", lambda: store.find(ExecutionRow, parent=name)),
+        ("tail 100", lambda: store.tail(0, limit=100)),
+    ):
+        alone = await _timed(read)
+        left = iter(range(10_000, 1_000_000))
+        busy = [asyncio.create_task(_committer(store, left, 65e-6)) for _ in range(32)]
+        beside = await _timed(read)
+        for task in busy:
+            task.cancel()
+        await asyncio.gather(*busy, return_exceptions=True)
+        print(f"{what:>10} {alone * 1e6:>9.0f} {beside * 1e6:>24.0f}")
+
+
+async def _timed(read) -> float:
+    start = time.perf_counter()
+    for _ in range(300):
+        await read()
+    return (time.perf_counter() - start) / 300
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
