@@ -30,7 +30,8 @@ def hook(
 
     The step's fields and `arguments` are recorded as the Action's argument. Inside the method `self.execution` is the
     Action's own, with its token, attempt, progress and target. `returns` is the type of the result, `handle` that of
-    what the method hands to `watch` in an `InProgress`. `watch` and `on_interrupted` are methods of the same step.
+    what the method hands to `watch` in an `InProgress`. `watch` and `on_interrupted` are methods of the same step;
+    `watch` is called with the handle and, where it takes more, with the arguments, so that a handle can stay small.
     """
     step = cast("Step[Any]", method.__self__)  # type: ignore[attr-defined]
     names = (method.__name__, _name(watch), _name(on_interrupted))
@@ -81,7 +82,7 @@ def _action_class(
         options["timeout"] = timeout
     body: dict[str, Any] = {"main": _call(cls, main, fields), "options": options, "__module__": cls.__module__}
     if watch is not None:
-        body["watch"] = _call(cls, watch, None)
+        body["watch"] = _call(cls, watch, fields[: _more(getattr(cls, watch))])
     if interrupted is not None:
         body["on_interrupted"] = _call(cls, interrupted, fields)
     base = type(f"_{cls.__name__}_{main}", (Action[returns, handle],), body)
@@ -90,10 +91,15 @@ def _action_class(
     return cast("type[Action[Any, Any]]", made)
 
 
-def _call(cls: type[Step[Any]], name: str, fields: list[str] | None) -> Callable[..., Any]:
+def _more(watch: Callable[..., Any]) -> int:
+    """How many arguments the unbound method `watch` takes after `self` and the handle."""
+    return max(0, len(inspect.signature(watch).parameters) - 2)
+
+
+def _call(cls: type[Step[Any]], name: str, fields: list[str]) -> Callable[..., Any]:
     """A method of the Action that binds its subject and calls the subject's method `name`.
 
-    With `fields`, the Action's own fields are the arguments; without, what the method is called with.
+    The arguments are what the method is called with (the handle, for `watch`), then the Action's own `fields`.
     """
 
     def bound(self: Any) -> Callable[..., Any]:
@@ -101,7 +107,7 @@ def _call(cls: type[Step[Any]], name: str, fields: list[str] | None) -> Callable
         return cast("Callable[..., Any]", getattr(self.subject, name))
 
     def arguments(self: Any, given: tuple[Any, ...]) -> list[Any]:
-        return list(given) if fields is None else [getattr(self, field) for field in fields]
+        return [*given, *(getattr(self, field) for field in fields)]
 
     def call(self: Any, *given: Any) -> Any:
         return bound(self)(*arguments(self, given))
