@@ -1,7 +1,6 @@
 """Ids: what names an execution, a record and a step, for ever and in every store."""
 
 import secrets
-import time
 from typing import NamedTuple, NewType
 
 ExecutionId = NewType("ExecutionId", str)
@@ -12,10 +11,9 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter
 _ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "/": "%2F"})
 
 
-def new_id(at: float | None = None) -> ExecutionId:
-    """A new id, unique without coordination; ids sort by the second in which they were made."""
-    seconds = int(time.time() if at is None else at)
-    number = (seconds << 50) | secrets.randbits(50)
+def new_id(at: float) -> ExecutionId:
+    """A new id, unique without coordination; ids sort by the second `at` (since the epoch) in which they were made."""
+    number = (int(at) << 50) | secrets.randbits(50)
     return ExecutionId("".join(_ALPHABET[(number >> shift) & 31] for shift in range(80, -5, -5)))
 
 

@@ -55,7 +55,22 @@ class ExecutionRow(Row):
     result: Json | None = None
     failure: Failure | None = None
     changed: bool = False  # whether anything came out otherwise than it stood before
+    revision: int | None = None  # the one that stands now
     no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Child:
+    """What a revision says of one thing that it is made of."""
+
+    ref: str  # the refs that lead to it, joined by "/"
+    kind: str
+    identity: str
+    owned: bool  # it belongs to the place; otherwise it is named, and may have other users
+    revision: int | None  # which of its revisions stood when this one was made
+    installed: bool = False  # done by `define_install`
+    protect: bool = False
+    retain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +105,9 @@ class EntryRow(Row):
     share: float | None = None  # how much of it is done, 0 to 1
     skipped: bool = False  # `once`: its earlier success stands
     changed: bool = False
-    no_return: bool = False
+    link: Child | None = None  # a child's record, with the revision that stands now
+    no_return: bool = False  # it is a step of no return itself
+    passed: tuple[str, ...] = ()  # of a child: steps of no return that were passed in it
     undo: Json | None = None  # {"kind", "command", "argument"} of the step that undoes it
 
 
@@ -109,6 +126,17 @@ class MessageRow(Row):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SubscriberRow(Row):
+    """An execution that waits for another to end; written with the record of the other, so that none is missed."""
+
+    KEY = ("execution", "subscriber", "key")
+
+    execution: ExecutionId
+    subscriber: ExecutionId
+    key: StepKey  # of the step in the subscriber
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TaskRow(Row):
     """What a dispatcher knows of an execution that has not ended: when it is due, who holds it, with which token."""
 
@@ -123,20 +151,6 @@ class TaskRow(Row):
     due: float | None = None  # None: only a message makes it due
     owner: WorkerId | None = None
     token: int = 0  # goes up with every claim: the fence
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Child:
-    """What a revision says of one thing that it is made of."""
-
-    ref: str  # the refs that lead to it, joined by "/"
-    kind: str
-    identity: str
-    owned: bool  # it belongs to the place; otherwise it is named, and may have other users
-    revision: int | None  # which of its revisions stood when this one was made
-    installed: bool = False  # done by `define_install`
-    protect: bool = False
-    retain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +208,7 @@ class RevisionRow(Row):
     at: float = 0.0
     why: str = ""
     execution: ExecutionId | None = None
+    abandoned: bool = False  # it was gone back from: never the last good one
     not_restorable: str | None = None  # the reason, where it cannot be brought back
 
 
@@ -282,6 +297,7 @@ class BuildRow(Row):
 
     digest: str
     order: int
+    modules: tuple[str, ...] = ()  # what has to be imported to have its kinds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -303,6 +319,7 @@ TABLES: dict[type[Row], str] = {
     ExecutionRow: "execution",
     EntryRow: "entry",
     MessageRow: "message",
+    SubscriberRow: "subscriber",
     TaskRow: "task",
     RecordRow: "record",
     RevisionRow: "revision",

@@ -88,6 +88,7 @@ def _action_class(
     base = type(f"_{cls.__name__}_{main}", (Action[returns, handle],), body)
     made = create_model(f"{cls.__name__}.{main}", __base__=base, subject=(cls, ...), **dict(types))  # type: ignore[call-overload]
     made.options = options
+    made.orbits_hook = True  # type: ignore[attr-defined]
     return cast("type[Action[Any, Any]]", made)
 
 

@@ -82,7 +82,7 @@ class Store(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Make or check the schema. A newer schema, or a file that is no store, is a `StoreError`; nothing is written."""
+        """Make or check the schema. A newer one, or a file that is no store, is a `StoreError`; nothing is written."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -97,8 +97,9 @@ class Store(ABC):
         """The row with this key (the values of its `KEY` fields, in order), or None."""
 
     @abstractmethod
-    async def find(self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
-                   ) -> list[R]:
+    async def find(
+        self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
+    ) -> list[R]:
         """Rows whose fields equal all of `where`, in the order of their keys (`newest`: the reverse).
 
         `where` may name leading fields of `KEY`, and `INDEXED` fields; anything else is a programming error.
@@ -109,8 +110,16 @@ class Store(ABC):
         """All of one execution, from one snapshot; entries in no particular order."""
 
     @abstractmethod
-    async def claim(self, worker: WorkerId, *, now: float, limit: int, kinds: frozenset[str] | None = None,
-                    builds: frozenset[str] | None = None, only: ExecutionId | None = None) -> list[TaskRow]:
+    async def claim(
+        self,
+        worker: WorkerId,
+        *,
+        now: float,
+        limit: int,
+        kinds: frozenset[str] | None = None,
+        builds: frozenset[str] | None = None,
+        only: ExecutionId | None = None,
+    ) -> list[TaskRow]:
         """Take up to `limit` executions that are due and held by nobody, the earliest due first within a priority.
 
         Each gets `worker` as its owner and the next token. `kinds`, `builds` and `only` narrow the choice.

@@ -10,11 +10,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 
 class Job(Generic[T]):
-    """Something to do, and what came of it: a result or an error. `weight` is what the lane makes of it."""
+    """Something to do, and what came of it: a result or an error."""
 
     __slots__ = ("error", "future", "result", "work")
 
@@ -105,6 +106,21 @@ class Lane(Generic[T]):
             loops.setdefault(job.future.get_loop(), []).append((job.future, job.result, job.error))
         for loop, outcomes in loops.items():
             _from_thread(loop, _finish, outcomes)
+
+
+async def run_once(name: str, work: Callable[[], R]) -> R:
+    """The result of `work`, which may block, from a thread that has ended when this returns."""
+
+    def run(jobs: Sequence[Job[Callable[[], R]]]) -> None:
+        for job in jobs:
+            job.result = job.work()
+
+    lane = Lane(name, run, closed=RuntimeError)
+    try:
+        result: R = await lane.do(work)
+    finally:
+        await lane.close()
+    return result
 
 
 def _answer(batch: list[Job[T]]) -> None:

@@ -86,7 +86,9 @@ def released(task: TaskRow, now: float) -> TaskRow:
 def _check_fence(view: View, fence: Fence) -> None:
     holder = view.holder(fence.execution)
     if holder is None:
-        raise Fenced(f"execution {fence.execution} has ended or does not exist; what token {fence.token} did is dropped")
+        raise Fenced(
+            f"execution {fence.execution} has ended or does not exist; what token {fence.token} did is dropped"
+        )
     owner, token = holder
     if owner is None or token != fence.token:
         now = f"{owner} holds it with token {token}" if owner else "nobody holds it"

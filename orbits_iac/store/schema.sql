@@ -1,54 +1,57 @@
 -- The tables of a store, version 1. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
--- found by are columns, and the whole row is JSON in "body". "order", "key" and the like are quoted by whoever uses them.
+-- found by are columns, and the whole row is JSON in "body".
+--
+-- Rows with a body of any length stand in the order in which they came, with their key as an index beside them: what a
+-- group writes for 32 executions then lies on 31 pages instead of 51. The small ones stand in the order of their keys.
 
 CREATE TABLE execution (
     id TEXT PRIMARY KEY, root TEXT NOT NULL, parent TEXT, kind TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
     body BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX execution_root ON execution (root);
-CREATE INDEX execution_parent ON execution (parent) WHERE parent IS NOT NULL;
-CREATE INDEX execution_record ON execution (kind, identity);
-CREATE INDEX execution_state ON execution (state);
+);
+CREATE INDEX execution_root ON execution (root, id);
+CREATE INDEX execution_parent ON execution (parent, id);
+CREATE INDEX execution_record ON execution (kind, identity, id);
+CREATE INDEX execution_state ON execution (state, id);
 
 CREATE TABLE entry (
     execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (execution, "key")
-) WITHOUT ROWID;
+);
 
 CREATE TABLE message (
     execution TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (execution, id)
-) WITHOUT ROWID;
+);
 
 -- Tasks are claimed, woken and parked in place, so each of their fields is a column.
 CREATE TABLE task (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, build TEXT NOT NULL, tenant TEXT, priority INTEGER NOT NULL, due REAL,
     owner TEXT, token INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX task_owner ON task (owner);
+CREATE INDEX task_owner ON task (owner, id);
 -- Who is due next, without looking at those that are held or that only a message makes due.
 CREATE INDEX task_due ON task (priority, due, id) WHERE owner IS NULL AND due IS NOT NULL;
 
 CREATE TABLE record (
     kind TEXT NOT NULL, identity TEXT NOT NULL, tenant TEXT, version INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (kind, identity)
-) WITHOUT ROWID;
-CREATE INDEX record_tenant ON record (tenant);
+);
+CREATE INDEX record_tenant ON record (tenant, kind, identity);
 
 CREATE TABLE revision (
     kind TEXT NOT NULL, identity TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (kind, identity, number)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE once (
     kind TEXT NOT NULL, identity TEXT NOT NULL, place TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (kind, identity, place)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE look (
     kind TEXT NOT NULL, identity TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (kind, identity)
-) WITHOUT ROWID;
+);
 
 -- AUTOINCREMENT: a number is never given twice, though the newest events be pruned.
 CREATE TABLE event (

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -52,7 +52,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Generator[None]:
     """Turn what SQLite and the file system raise into a `StoreError` that names the store."""
     try:
         yield
@@ -73,7 +73,16 @@ def store_error(path: Path, error: Exception) -> StoreError:
         hint = "the file is damaged or is no database; restore it from a copy, or name another file"
     else:
         hint = "the file could not be read or written"
-    return StoreError(f"the store sqlite:{path} cannot be used: {hint} ({error or type(error).__name__})")
+    return StoreError(f"the store sqlite:{path} cannot be used: {hint} ({str(error) or type(error).__name__})")
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at `path`; None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _check_header(path: Path, header: bytes) -> None:

@@ -17,10 +17,11 @@ from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
-from orbits_iac.store.tables import Key, Table, Values, table
+from orbits_iac.store.tables import Key, Table, Values, table_of
 
-_TASK, _EVENT, _MESSAGE = table(TaskRow), table(EventRow), table(MessageRow)
+_TASK, _EVENT, _MESSAGE = table_of(TaskRow), table_of(EventRow), table_of(MessageRow)
 _INBOX = "SELECT id FROM message WHERE execution = ?"
+_HOLDER = "SELECT owner, token FROM task WHERE id = ?"
 _HOLDERS = """
     SELECT json_group_array(json_array(id, owner, token)) FROM task WHERE id IN (SELECT value FROM json_each(?))
 """
@@ -79,12 +80,12 @@ def prepared(transaction: Transaction) -> Prepared:
         if isinstance(row, TaskRow):
             tasks.append(row)
         elif isinstance(row, EventRow):
-            raise ValueError("events go into `events`, where they are given their order")
+            raise ValueError("events go into `events`, where they are given their order")  # noqa: TRY004 - the row is right, its place is not
         else:
-            rows = table(type(row))
+            rows = table_of(type(row))
             values = rows.values(row)
             puts.append((rows, values[: rows.width], values))
-    deletes = [(table(type(row)), rules.key_of(row)) for row in transaction.delete]
+    deletes = [(table_of(type(row)), rules.key_of(row)) for row in transaction.delete]
     return Prepared(transaction, tasks, puts, deletes, [_EVENT.values(event) for event in transaction.events])
 
 
@@ -137,11 +138,9 @@ class Group:
         self._events = []
 
     def holder(self, execution: ExecutionId) -> rules.Holder | None:
-        try:
-            return self._holders[execution]
-        except KeyError:
-            task = self.task(execution)
-            return None if task is None else (task.owner, task.token)
+        if execution not in self._holders:
+            self._holders[execution] = self._connection.execute(_HOLDER, (execution,)).fetchone()
+        return self._holders[execution]
 
     def task(self, execution: ExecutionId) -> TaskRow | None:
         if execution not in self._tasks:
@@ -152,13 +151,13 @@ class Group:
     def has(self, row: Row) -> bool:
         if isinstance(row, TaskRow):
             return self.task(row.id) is not None
-        rows, key = table(type(row)), rules.key_of(row)
+        rows, key = table_of(type(row)), rules.key_of(row)
         if key in self._rows[rows]:
             return self._rows[rows][key] is not None
         return self._connection.execute(rows.exists, key).fetchone() is not None
 
     def version(self, row: Row) -> int:
-        rows, key = table(type(row)), rules.key_of(row)
+        rows, key = table_of(type(row)), rules.key_of(row)
         if key in self._rows[rows]:
             return rows.version_of(self._rows[rows][key])
         stored = self._connection.execute(rows.version, key).fetchone()

@@ -4,9 +4,8 @@ A table has the fields that rows are found by as columns, and the whole row as J
 changed in place, have a column for each field instead. Fields that a later version added are passed over when read.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields, replace
-from functools import cache
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
@@ -79,7 +78,7 @@ class Table(Generic[R]):
 _tables: dict[type[Row], Table[Any]] = {}
 
 
-def table(row_type: type[R]) -> Table[R]:
+def table_of(row_type: type[R]) -> Table[R]:
     """The table of a type of row."""
     found = _tables.get(row_type)
     if found is None:
@@ -99,6 +98,11 @@ def check_where(row_type: type[Row], names: Iterable[str]) -> None:
             f"{row_type.__name__} is not found by {', '.join(sorted(left))}: give leading fields of its key "
             f"({', '.join(row_type.KEY)}) or indexed ones ({', '.join(row_type.INDEXED) or 'none'})"
         )
+
+
+def is_short(row_type: type[Row], names: Collection[str]) -> bool:
+    """Whether an index leads to the first rows that are found by these fields, in their order."""
+    return len(names) <= 1 or set(names) <= set(row_type.KEY)
 
 
 def _columns(row_type: type[Row]) -> tuple[str, ...]:

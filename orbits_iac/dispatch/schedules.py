@@ -1,0 +1,54 @@
+"""Schedules: the cycle of each record that is due, asked for once by whichever worker gets there first."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.requests import Asked, ask_root
+from orbits_iac.model.errors import Conflict, Refused
+from orbits_iac.model.rows import RecordRow, RevisionRow, ScheduleRow
+from orbits_iac.steps.options import Every
+from orbits_iac.steps.step import options_of
+from orbits_iac.store.contract import Transaction
+
+
+async def fire_due(engine: Engine) -> bool:
+    """Ask for the cycles that are due; whether there were any. One that is busy is skipped, none piles up."""
+    fired = False
+    now = engine.clock.now()
+    for row in await engine.store.find(ScheduleRow):
+        if row.paused or row.due > now:
+            continue
+        every: Every | None = options_of(engine.registry.resource(row.kind)).get("schedule")
+        if every is None or not isinstance(every.every, timedelta):
+            continue
+        seconds = every.every.total_seconds()
+        missed = (now - row.due) // seconds
+        due = row.due + (missed + 1) * seconds * (1 + every.jitter * engine.chance())
+        try:
+            await engine.store.commit(Transaction(put=[replace(row, version=row.version + 1, due=due)]))
+        except Conflict:
+            continue
+        await _cycle(engine, row, every)
+        fired = True
+    return fired
+
+
+async def _cycle(engine: Engine, row: ScheduleRow, every: Every) -> None:
+    record = await engine.store.get(RecordRow, row.kind, row.identity)
+    if record is None or record.revision is None:
+        return
+    revision = await engine.store.get(RevisionRow, row.kind, row.identity, record.revision)
+    if revision is None:
+        return
+    options = json.dumps({"on_drift": every.on_drift})
+    asked = Asked(
+        kind=row.kind, command="cycle", argument=revision.argument, identity=row.identity, options=options,
+        digest=engine.codec.digest(row.kind, "cycle", revision.argument, options), targets=record.targets,
+        places=record.places, tenant=record.tenant, who="schedule",
+    )
+    try:
+        await ask_root(engine, asked)
+    except Refused:
+        return

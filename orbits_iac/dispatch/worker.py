@@ -1,0 +1,139 @@
+"""A worker: claims executions that are due, lets the engine advance them, and takes over from workers that died."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from orbits_iac.dispatch.leases import Lease, Watch, this_process
+from orbits_iac.dispatch.schedules import fire_due
+from orbits_iac.engine.engine import Engine
+from orbits_iac.model.errors import Error, Fenced, StoreError
+from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
+from orbits_iac.model.rows import TaskRow, WorkerRow
+from orbits_iac.store.contract import Fence, Park, Transaction
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 1.0
+"""Seconds after which a worker looks by itself, should a hint be lost."""
+
+
+class Worker:
+    """Advances executions of one store in this process, up to `concurrency` at a time."""
+
+    def __init__(
+        self, engine: Engine, *, concurrency: int = 64, lease: timedelta = timedelta(seconds=10), who: str = ""
+    ) -> None:
+        self.id = WorkerId(f"{who or 'worker'}-{new_id(engine.clock.now())[-8:]}")
+        self._engine = engine
+        self._concurrency = concurrency
+        self._lease_length = lease.total_seconds()
+        self._watch = Watch(self._lease_length)
+        self._active: dict[ExecutionId, asyncio.Task[None]] = {}
+        self._freed = asyncio.Event()
+        self._stopping = False
+        self._swept = 0.0
+        self._lease: Lease | None = None
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Register, and begin to claim."""
+        row = this_process(self.id, self._engine.build, self._engine.registry.kinds())
+        await self._engine.store.commit(Transaction(put=[row]))
+        self._lease = Lease(self._engine.store, row, self._lease_length)
+        self._lease.start()
+        self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
+
+    async def stop(self) -> None:
+        """Claim nothing more, let go of what is under way (it goes on elsewhere or later), and deregister."""
+        self._stopping = True
+        tasks = [task for task in (self._loop, *self._active.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._lease is not None:
+            await asyncio.to_thread(self._lease.stop)
+            await self._engine.store.release(self.id, now=self._engine.clock.now())
+            await self._engine.store.commit(Transaction(delete=[self._lease.row]))
+
+    def idle(self) -> bool:
+        """Whether nothing is being advanced here right now."""
+        return not self._active
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                await self._sweep()
+                if not await self._claim():
+                    await self._wait()
+            except StoreError as error:
+                log.warning("worker %s: %s; it tries again", self.id, error)
+                await asyncio.sleep(LONGEST_WAIT)
+
+    async def _claim(self) -> bool:
+        """Claim what is due, as far as there is room; whether anything was."""
+        engine, room = self._engine, self._concurrency - len(self._active)
+        due = await engine.store.next_due()
+        if room <= 0 or due is None or due > engine.clock.now():
+            return False
+        claimed = await engine.store.claim(
+            self.id, now=engine.clock.now(), limit=room, kinds=engine.registry.kinds()
+        )
+        for task in claimed:
+            self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
+        fired = await fire_due(engine)
+        return bool(claimed) or fired
+
+    async def _wait(self) -> None:
+        """Until something may be due, or there is room again."""
+        if len(self._active) >= self._concurrency:
+            self._freed.clear()
+            await self._freed.wait()
+            return
+        due = await self._engine.store.next_due()
+        seconds = LONGEST_WAIT if due is None else max(0.0, min(LONGEST_WAIT, due - self._engine.clock.now()))
+        await self._engine.store.changed(max(seconds, 0.001) if seconds else 0.05)
+
+    async def _advance(self, task: TaskRow) -> None:
+        try:
+            await self._engine.advance(task)
+        except Fenced:
+            log.warning("execution %s was taken over by another worker", task.id)
+        except Error as error:
+            log.warning("execution %s cannot go on here: %s", task.id, error)
+            await self._let_go(task)
+        except Exception:
+            log.exception("execution %s cannot go on: this is a defect of Orbits", task.id)
+            await self._let_go(task)
+        finally:
+            self._active.pop(task.id, None)
+            self._freed.set()
+
+    async def _let_go(self, task: TaskRow) -> None:
+        """Give the execution back; it is tried again a lease later."""
+        park = Park(due=self._engine.clock.now() + self._lease_length)
+        try:
+            await self._engine.store.commit(
+                Transaction(fence=Fence(execution=task.id, token=task.token), park=park)
+            )
+        except StoreError as error:
+            log.warning("execution %s could not be given back: %s", task.id, error)
+
+    async def _sweep(self) -> None:
+        """Take over from workers that are dead, and tell the runs here of messages from other processes."""
+        now = asyncio.get_running_loop().time()
+        if now - self._swept < min(LONGEST_WAIT, self._lease_length / 4) and self._swept:
+            return
+        self._swept = now
+        store = self._engine.store
+        for row in await store.find(WorkerRow):
+            if row.id != self.id and self._watch.is_dead(row):
+                taken = await store.release(row.id, now=self._engine.clock.now())
+                await store.commit(Transaction(delete=[row]))
+                if taken:
+                    log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
+        for task in await store.find(TaskRow, owner=self.id):
+            if task.due is not None:
+                self._engine.poke(task.id)
+
+

@@ -1,0 +1,153 @@
+"""Running an Action: one call of `main`, `watch` or `on_interrupted`, and what comes of it.
+
+What always holds: a call starts only after the entry that says so is durable; a thread that runs past its time limit is
+waited for, because nothing may start beside it.
+"""
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from typing_extensions import TypeVar
+
+from orbits_iac.model.errors import Failure, Permanent, Refused
+from orbits_iac.model.ids import StepKey
+from orbits_iac.model.rows import Json
+from orbits_iac.model.target import Target
+from orbits_iac.steps.action import Action, InProgress, handle_type
+from orbits_iac.steps.execution import Current
+from orbits_iac.steps.step import bind, kind_of
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Request, Run
+
+TG = TypeVar("TG", bound=Target)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """The step has its result."""
+
+    result: Json
+    value: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """The step has failed; `error` decides whether it is tried again."""
+
+    error: BaseException
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waits:
+    """It is under way; `watch` is called with the handle after `poll` seconds."""
+
+    handle: Json
+    poll: float
+
+
+End = Done | Failed | Waits
+
+
+async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None = None) -> End:
+    """Call one hook of the request's Action and say what came of it; never raises but for cancellation."""
+    codec = run.engine.codec
+    try:
+        if request.ask is not None:
+            value = await request.ask()
+            return Done(result=codec.encode(value, request.returns))
+        step = request.step
+        assert isinstance(step, Action)  # noqa: S101 - for the checkers: only Actions get here
+        bind(step, AttemptExecution(run, request))
+        arguments = () if hook != "watch" or handle is None else (codec.decode(handle, handle_type(type(step))),)
+        entry = run.pages.entries[request.key]
+        seconds = _left(request.timeout, entry.started_at, run.engine.clock.now())
+        value = await _call(run, getattr(step, hook), arguments, seconds)
+        if isinstance(value, InProgress):
+            text = codec.encode(value.handle, handle_type(type(step)))
+            return Waits(handle=text, poll=value.poll.total_seconds())
+        return Done(result=codec.encode(value, request.returns))
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a user's hook raises is its outcome
+        return Failed(error=error, failure=request.failure(error))
+
+
+def is_final(error: BaseException, request: "Request", attempts_made: int) -> bool:
+    """Whether the step has failed for good after `attempts_made` attempts."""
+    retry = request.retry
+    if retry is None or isinstance(error, (Permanent, Refused)):
+        return True
+    return attempts_made >= retry.attempts or not isinstance(error, retry.on)
+
+
+def _left(timeout: timedelta | None, started_at: float | None, now: float) -> float | None:
+    if timeout is None:
+        return None
+    return timeout.total_seconds() - (now - (started_at or now))
+
+
+async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None) -> Any:
+    if seconds is not None and seconds <= 0:
+        raise TimeoutError(f"{method.__qualname__}: the time limit of the attempt is over")
+    if inspect.iscoroutinefunction(method):
+        async with asyncio.timeout(seconds):
+            return await method(*arguments)
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    thread = loop.run_in_executor(run.engine.threads, lambda: context.run(method, *arguments))
+    done, _ = await asyncio.wait([thread], timeout=seconds)
+    value = await thread
+    if not done:
+        raise TimeoutError(f"{method.__qualname__} took longer than its time limit; it was waited for")
+    return await value if inspect.isawaitable(value) else value
+
+
+class AttemptExecution(Current):
+    """What `self.execution` is in an Action's hooks."""
+
+    def __init__(self, run: "Run", request: "Request") -> None:
+        entry = run.pages.entries[request.key]
+        self._run = run
+        self._key: StepKey = request.key
+        self._targets = request.targets
+        self._what = kind_of(type(request.step)) if request.step is not None else request.ref
+        self._loop = asyncio.get_running_loop()
+        self.id = run.pages.execution.id
+        self.token = entry.token
+        self.attempt = entry.attempt
+        self.tenant = run.pages.execution.tenant
+        self.project = run.engine.project
+        self.record = run.record_id
+
+    def progress(self, message: str, share: float | None = None) -> None:
+        self._loop.call_soon_threadsafe(self._run.progress, self._key, message, share)
+
+    def target(self, kind: type[TG]) -> TG:
+        return find_target(self._run, self._targets, kind, self._what)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._run.engine.clock.now(), UTC)
+
+    def uuid(self) -> UUID:
+        return uuid4()
+
+
+def find_target(run: "Run", targets: dict[str, Json], kind: type[TG], what: str) -> TG:
+    """The target of this type that was given here or above; `Refused` says where to give it."""
+    text = targets.get(kind.__name__)
+    if text is None:
+        given = ", ".join(sorted(targets)) or "none"
+        raise Refused(
+            f"{what} needs a target of type {kind.__name__}, and none was given here or above (given: {given}): "
+            f"pass one with do(..., target={kind.__name__}(...)) or run(..., target=...)"
+        )
+    found: TG = run.engine.codec.decode(text, kind)
+    return found

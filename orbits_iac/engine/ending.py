@@ -1,0 +1,224 @@
+"""The one transaction that ends an execution: its state, the record and its revision, and everyone who waits for it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.engine.revisions import make_revision
+from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import (
+    Child,
+    ExecutionRow,
+    Held,
+    LookRow,
+    MessageRow,
+    OnceRow,
+    RecordRow,
+    RevisionRow,
+    Row,
+    ScheduleRow,
+    SubscriberRow,
+    TaskRow,
+)
+from orbits_iac.model.states import State
+from orbits_iac.steps.options import Every
+from orbits_iac.steps.step import options_of
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+
+async def end(run: "Run") -> ExecutionRow:
+    """Write how the execution ended; returns its last row."""
+    result, failure, state = _outcome(run)
+    while True:
+        rows, deletes, ended = await _rows(run, result, failure, state)
+        made = run.pages.transaction(also=rows)
+        task = TaskRow(id=ended.id, kind=ended.kind, build=ended.build)
+        subscribers = await run.engine.store.find(SubscriberRow, execution=ended.id)
+        messages = [
+            MessageRow(execution=s.subscriber, id=f"{ended.id} {s.key}", what="ended", key=s.key, child=ended.id)
+            for s in subscribers
+        ]
+        made = replace(made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, task])
+        wake = [s.subscriber for s in subscribers]
+        try:
+            await run.engine.commit(made, wake=[*wake, *_next_in_turn(rows, ended)])
+        except Conflict:
+            run.pages.restore()
+            continue
+        return ended
+
+
+def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
+    main = run.main
+    assert main is not None  # noqa: S101 - only a run that was begun gets here
+    if main.cancelled():
+        return None, Failure(error_type="Cancelled", message="it was cancelled", state=State.CANCELLED), State.CANCELLED
+    error = main.exception()
+    if error is None:
+        return main.result(), None, State.SUCCESS
+    failure = Failure.of(error, execution_id=run.pages.execution.id)
+    if isinstance(error, ExecutionFailed) and run.pages.execution.command == "update":
+        return None, failure, failure.state
+    state = State.QUARANTINED if run.passed() and run.pages.execution.identity is None else State.ERROR
+    return None, replace(failure, state=state), state
+
+
+async def _rows(
+    run: "Run", result: str | None, failure: Failure | None, state: State
+) -> tuple[list[Row], list[Row], ExecutionRow]:
+    """The rows to write and to delete, and the execution's last row."""
+    now = run.now()
+    rows: list[Row] = []
+    deletes: list[Row] = []
+    changed, revision = False, None
+    record = await _record(run)
+    if record is not None:
+        after = replace(
+            record, version=record.version + 1,
+            queue=tuple(execution for execution in record.queue if execution != run.pages.execution.id),
+        )
+        after, more, deletes = await _record_after(run, after, result, failure, state)
+        changed = after.revision != record.revision
+        revision = after.revision
+        rows = [after, *more]
+    changed = changed or any(entry.changed for entry in run.pages.entries.values())
+    run.pages.change(
+        at=now, state=state, ended_at=now, result=result, failure=failure, changed=changed, revision=revision,
+        no_return=run.passed(), why=failure.message if failure is not None else "",
+    )
+    return rows, deletes, run.pages.execution
+
+
+async def _record(run: "Run") -> RecordRow | None:
+    if run.record_id is None:
+        return None
+    return await run.engine.store.get(RecordRow, *run.record_id)
+
+
+async def _record_after(
+    run: "Run", record: RecordRow, result: str | None, failure: Failure | None, state: State
+) -> tuple[RecordRow, list[Row], list[Row]]:
+    """The record as the command leaves it, with what else it writes and deletes."""
+    match run.pages.execution.command, state:
+        case "update", State.SUCCESS:
+            return _updated(run, record, result or "null")
+        case "update", _:
+            return await _failed(run, record, failure, state)
+        case "rollback", State.SUCCESS:
+            return await _rolled_back(run, record)
+        case "uninstall", State.SUCCESS:
+            return await _uninstalled(run, record)
+        case "cycle", _:
+            return record, [run.look] if run.look is not None else [], []
+        case _:
+            return record, [], []
+
+
+def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, list[Row], list[Row]]:
+    children = _children(run, record)
+    made = make_revision(run, record, outputs, children)
+    number = made.number if made is not None else record.revision
+    after = replace(
+        record, revision=number, last_number=made.number if made is not None else record.last_number,
+        install_version=run.installed or record.install_version, held=None, targets=run.pages.execution.targets,
+        children=_with_earlier(children, record.children),
+    )
+    rows: list[Row] = [made] if made is not None else []
+    schedule = _schedule(run)
+    return after, rows + ([schedule] if schedule is not None else []), []
+
+
+def _schedule(run: "Run") -> ScheduleRow | None:
+    """When the record's first cycle is due, if its class has a schedule and none is set."""
+    cls = run.engine.registry.resource(run.pages.execution.kind)
+    every: Every | None = options_of(cls).get("schedule")
+    if every is None or run.record_id is None or not isinstance(every.every, timedelta):
+        return None
+    if run.record is not None and run.record.revision is not None:
+        return None
+    kind, identity = run.record_id
+    seconds = every.every.total_seconds()
+    return ScheduleRow(kind=kind, identity=identity, due=run.now() + seconds * (1 + every.jitter * run.engine.chance()))
+
+
+async def _failed(
+    run: "Run", record: RecordRow, failure: Failure | None, state: State
+) -> tuple[RecordRow, list[Row], list[Row]]:
+    after = replace(record, install_version=run.installed or record.install_version)
+    if record.revision is None:
+        after = replace(after, children=_children(run, record), targets=run.pages.execution.targets)
+    if failure is not None and failure.no_return and state is State.QUARANTINED:
+        after = replace(after, held=Held(by=run.pages.execution.id, steps=failure.no_return, at=run.now()))
+    if run.installed is not None:
+        children = tuple(c for c in _children(run, record) if c.installed)
+        after = replace(after, children=_with_earlier(children, after.children))
+    return after, [], await _forgotten(run, {run.pages.execution.id})
+
+
+async def _rolled_back(run: "Run", record: RecordRow) -> tuple[RecordRow, list[Row], list[Row]]:
+    to = run.destination
+    if to is None:
+        return record, [], []
+    revisions = await run.engine.store.find(RevisionRow, kind=record.kind, identity=record.identity)
+    abandoned = [row for row in revisions if row.number > to.number and not row.abandoned]
+    executions = {row.execution for row in abandoned if row.execution is not None}
+    after = replace(
+        record, revision=to.number, children=_with_earlier(to.row.children, record.children), targets=to.row.targets
+    )
+    given_up: list[Row] = [replace(row, abandoned=True) for row in abandoned]
+    given_up += [replace(to.row, abandoned=False)] if to.row.abandoned else []
+    return after, given_up, await _forgotten(run, executions)
+
+
+async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[Row], list[Row]]:
+    after = replace(
+        record, revision=None, children=(), users=(), places={}, targets={}, install_version=0, held=None, made_by=None,
+        retain=False, protect=False,
+    )
+    once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
+    looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)
+    schedules = await run.engine.store.find(ScheduleRow, kind=record.kind, identity=record.identity)
+    return after, [], [*once, *looks, *schedules]
+
+
+async def _forgotten(run: "Run", executions: set[ExecutionId]) -> list[Row]:
+    """The `once` successes of what was gone back from; those of no return stand."""
+    if run.record_id is None:
+        return []
+    rows = await run.engine.store.find(OnceRow, kind=run.record_id[0], identity=run.record_id[1])
+    return [row for row in rows if row.execution in executions and not row.no_return]
+
+
+def _children(run: "Run", record: RecordRow) -> tuple[Child, ...]:
+    """What install and update did in this execution, and what an earlier install did if none ran now."""
+    found: dict[tuple[str, str], Child] = {}
+    for entry in run.links():
+        link = entry.link
+        if link is None:
+            continue
+        before = found.get((link.kind, link.identity))
+        found[link.kind, link.identity] = link if before is None else replace(
+            link, installed=link.installed and before.installed, retain=link.retain or before.retain,
+            protect=link.protect or before.protect,
+        )
+    if run.installed is None:
+        for child in record.children:
+            if child.installed:
+                found.setdefault((child.kind, child.identity), child)
+    return tuple(found.values())
+
+
+def _with_earlier(children: tuple[Child, ...], earlier: tuple[Child, ...]) -> tuple[Child, ...]:
+    """`children`, and before them what earlier revisions did and nobody has removed since."""
+    now = {(child.kind, child.identity) for child in children}
+    return (*(child for child in earlier if (child.kind, child.identity) not in now), *children)
+
+
+def _next_in_turn(rows: list[Row], ended: ExecutionRow) -> list[ExecutionId]:
+    record: Any = rows[0] if rows and isinstance(rows[0], RecordRow) else None
+    if record is None or not record.queue or ended.id in record.queue:
+        return []
+    return [record.queue[0]]

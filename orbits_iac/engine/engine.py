@@ -1,0 +1,102 @@
+"""The parts put together: what a dispatcher asks of the engine, and what the engine has in memory."""
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from orbits_iac.codec import Codec
+from orbits_iac.engine.clock import Clock
+from orbits_iac.engine.run import Ended, Parked, Run
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import ExecutionRow, TaskRow
+from orbits_iac.registry import Registry
+from orbits_iac.store.contract import Store, Transaction
+
+
+class Engine:
+    """Advances executions of one build, on one store, in one process.
+
+    `advance` is the seam to whoever hands out work: it goes on with a claimed execution until it has ended, waits until
+    a time, or waits for a message. A definition that waits stays in memory; it is used again only if nobody else has
+    claimed its execution in between.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        codec: Codec,
+        registry: Registry,
+        *,
+        project: str,
+        build: str,
+        clock: Clock | None = None,
+        threads: int = 32,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.store = store
+        self.codec = codec
+        self.registry = registry
+        self.project = project
+        self.build = build
+        self.clock = clock or Clock()
+        self.chance = chance
+        self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="orbits")
+        self._runs: dict[ExecutionId, Run] = {}
+        self._ended: list[Callable[[ExecutionRow], None]] = []
+
+    def close(self) -> None:
+        """Let go of every definition in memory and of the threads; executions go on from the store."""
+        for run in list(self._runs.values()):
+            run.abandon()
+        self._runs.clear()
+        self.threads.shutdown(wait=True, cancel_futures=True)
+
+    def on_end(self, tell: Callable[[ExecutionRow], None]) -> None:
+        """Tell of every execution that ends here."""
+        self._ended.append(tell)
+
+    async def advance(self, task: TaskRow) -> Parked | Ended:
+        """Go on with a claimed execution until it waits or has ended.
+
+        Raises `Fenced` when the claim was lost; `Refused` or `UsageError` when its code cannot run it: then its claim
+        stands and the caller decides.
+        """
+        run = self._runs.get(task.id)
+        if run is None or run.pages.token != task.token - 1:
+            if run is not None:
+                run.abandon()
+            run = await self._load(task)
+        try:
+            outcome = await run.advance(task)
+        except BaseException:
+            self._runs.pop(task.id, None)
+            raise
+        if isinstance(outcome, Ended):
+            self._runs.pop(task.id, None)
+            for tell in self._ended:
+                tell(outcome.execution)
+        return outcome
+
+    async def commit(self, transaction: Transaction, *, wake: Sequence[ExecutionId] = ()) -> None:
+        """Write, and tell the runs of this process that were woken by it."""
+        if wake:
+            transaction = replace(transaction, wake=wake, wake_at=self.clock.now())
+        await self.store.commit(transaction)
+        for execution in wake:
+            self.poke(execution)
+
+    def poke(self, execution: ExecutionId) -> None:
+        """There may be a message for an execution that is being advanced here."""
+        run = self._runs.get(execution)
+        if run is not None:
+            run.poke()
+
+    async def _load(self, task: TaskRow) -> Run:
+        journal = await self.store.load(task.id)
+        if journal is None:
+            raise Refused(f"there is no execution {task.id}")
+        run = Run(self, journal)
+        self._runs[task.id] = run
+        return run

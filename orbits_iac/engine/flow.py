@@ -1,0 +1,320 @@
+"""What `self.execution` is in a definition: `do`, time, chance, and what composites do with their children."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeVar
+
+from orbits_iac.codec import explain
+from orbits_iac.engine import children
+from orbits_iac.engine.attempts import Done, End, Failed, find_target
+from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.engine.run import Request
+from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
+from orbits_iac.model.ids import StepKey, refs, step_key
+from orbits_iac.model.outputs import Event, Outputs
+from orbits_iac.model.rows import Difference, Json, LookRow
+from orbits_iac.model.target import Target
+from orbits_iac.steps.action import Action
+from orbits_iac.steps.execution import Flow
+from orbits_iac.steps.options import OnDrift, Options, StepOptions
+from orbits_iac.steps.resource import Command, Resource, Revision, command_result_type
+from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
+from orbits_iac.steps.workflow import Workflow
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+T = TypeVar("T")
+TG = TypeVar("TG", bound=Target)
+E = TypeVar("E", bound=Event)
+O = TypeVar("O", bound=Outputs | None, default=None)
+
+_ABOVE: ContextVar[StepKey] = ContextVar("orbits_above")
+_NOT_YET = ("executor", "pool", "adopt", "deadline", "grace")
+
+
+class RunFlow(Flow):
+    """The definition side of a `Run`: one for each composite, sharing the run's journal."""
+
+    def __init__(self, run: "Run", targets: dict[str, Json], home: StepKey) -> None:
+        self._run = run
+        self._targets = targets
+        self._home = home
+        self._chance = Random(f"{run.pages.execution.id}{home}")  # noqa: S311 - has to come out the same again
+        self.id = run.pages.execution.id
+        self.token = run.pages.execution.id
+        self.attempt = 1
+        self.tenant = run.pages.execution.tenant
+        self.project = run.engine.project
+        self.record = run.record_id
+
+    # For users.
+
+    def progress(self, message: str, share: float | None = None) -> None:
+        self._run.note_progress(self._home, message, share)
+
+    def target(self, kind: type[TG]) -> TG:
+        return find_target(self._run, self._targets, kind, self._run.pages.execution.kind)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._run.loop.time(), UTC)
+
+    def uuid(self) -> UUID:
+        return UUID(int=self._chance.getrandbits(128), version=4)
+
+    def random(self) -> Random:
+        return self._chance
+
+    async def wait_for(
+        self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
+    ) -> E:
+        del where, timeout
+        raise Refused(f"{ref}: waiting for {event.__name__} is not built yet in this version")
+
+    async def outputs(self, kind: type[Resource[O]], identity: str) -> O:
+        async def read() -> Json:
+            return await children.standing_outputs(self._run, kind_of(kind), identity)
+
+        text = await self.ask("outputs", read, str, key=f"{kind_of(kind)} {identity}")
+        return cast("O", self._run.engine.codec.decode(text, result_type(kind)))
+
+    async def keep(self, payload: BaseModel) -> None:
+        self._run.payload[type(payload).__name__] = self._run.engine.codec.encode(payload, type(payload))
+
+    # For providers and base classes.
+
+    @property
+    def revision(self) -> Revision[Any] | None:
+        return self._run.standing
+
+    @property
+    def on_drift(self) -> OnDrift:
+        return cast("OnDrift", self._run.options.get("on_drift", "report"))
+
+    async def cycle_children(self) -> None:
+        await children.cycle(self._run, self)
+
+    async def restore_children(self, to: Revision[Any]) -> None:
+        await children.restore(self._run, self, cast("StoredRevision", to))
+
+    async def uninstall_children(self) -> None:
+        await children.uninstall(self._run, self)
+
+    async def looked(
+        self, *, differences: Sequence[Difference], unchecked: Sequence[str], checked: int, error: str | None = None
+    ) -> None:
+        run = self._run
+        if run.record_id is None:
+            raise Refused("only a Resource's cycle records what it found")
+        kind, identity = run.record_id
+        run.look = LookRow(
+            kind=kind, identity=identity, at=run.loop.time(), differences=tuple(differences),
+            unchecked=tuple(unchecked), checked=checked, error=error, execution=run.pages.execution.id,
+        )
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        above = _ABOVE.get(None)
+        mark = _ABOVE.set(StepKey(f"{above}/{name}" if above else name))
+        try:
+            yield
+        finally:
+            _ABOVE.reset(mark)
+
+    async def do(
+        self,
+        ref: str,
+        step: Step[T],
+        *,
+        key: str | None,
+        once: bool,
+        undo: Step[Any] | Callable[[T], Step[Any]] | None,
+        target: Target | None,
+        was: str | None,
+        options: StepOptions,
+    ) -> T:
+        self._allowed(ref, step)
+        missing = [name for name in _NOT_YET if name in options] + ["undo"] * (undo is not None) + ["was"] * bool(was)
+        if missing:
+            raise Refused(f"{ref}: {', '.join(missing)} is not built yet in this version; leave it out")
+        request = self._request(ref, step, key=key, target=target, options=options)
+        if once:
+            if self._run.record_id is None:
+                raise UsageError(f"{ref}: once=True needs a Resource above, whose record remembers it")
+            request.once = "/".join(refs(request.key))
+        self._run.ask(request)
+        if isinstance(request.step, Workflow):
+            self._nested(request)
+        return cast("T", await request.future)
+
+    async def ask(self, ref: str, what: Callable[[], Any], returns: Any, *, key: str = "") -> Any:
+        """A question of the engine's own to the store, journalled like a step."""
+        above = _ABOVE.get()
+        request = Request(
+            key=step_key(above, f"~{ref}", "ask", "main", key), ref=ref, kind="ask", command="main", step=None,
+            argument="null", digest="", returns=returns, options=Options(idempotent=True), targets=self._targets,
+            future=self._run.loop.create_future(), hidden=True, ask=what,
+        )
+        self._run.ask(request)
+        return await request.future
+
+    async def command(self, child: "children.Known", command: str, extra: dict[str, Any]) -> Any:
+        """Run a command of a child that is known from the store alone."""
+        run, codec = self._run, self._run.engine.codec
+        text = codec.encode(extra, dict[str, Any])
+        cls = run.engine.registry.resource(child.kind)
+        request = Request(
+            key=step_key(_ABOVE.get(), child.ref, child.kind, command, child.identity), ref=child.ref.split("/")[-1],
+            kind=child.kind, command=command, step=None, argument=child.argument,
+            digest=codec.digest(child.kind, command, codec.decode(child.argument, Any), text),
+            returns=result_type(cls) if command == "rollback" else type(None), options=options_of(cls),
+            targets=child.targets, places=child.places, future=run.loop.create_future(), identity=child.identity,
+            owned=child.owned, extra=text,
+        )
+        run.ask(request)
+        return await request.future
+
+    # How a `do` becomes a request.
+
+    def _allowed(self, ref: str, step: object) -> None:
+        if not isinstance(step, Step):
+            raise UsageError(
+                f"do({ref!r}, ...) takes a step, and got {type(step).__name__}: call it, as in "
+                f"do({ref!r}, {getattr(step, '__name__', 'Step')}(...))"
+            )
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is not self._run.loop:
+            raise Refused(f"{ref}: `do` is there only in a definition, not in main() or a thread: do it one level up")
+        if self._run.closed and not self._run.reverting:
+            raise asyncio.CancelledError(f"{ref}: no more steps are started")
+
+    def _request(
+        self, ref: str, step: Step[Any], *, key: str | None, target: Target | None, options: StepOptions
+    ) -> Request:
+        run, codec = self._run, self._run.engine.codec
+        command, extra, subject = "main", "{}", step
+        if isinstance(step, Command):
+            command, subject = step.command, step.resource
+            extra = codec.encode(step.arguments, dict[str, Any])
+        elif isinstance(step, Resource):
+            command = "update"
+        elif isinstance(step, Workflow):
+            command = "define"
+        cls = type(subject)
+        merged = cast("Options", {**options_of(cls), **options})
+        identity, owned = (None, False)
+        above = _ABOVE.get()
+        if isinstance(subject, Resource):
+            identity, owned = self._identity(ref, subject, key, above)
+        name = key if key is not None else (identity or "") if not owned else ""
+        request_key = step_key(above, ref, kind_of(cls), command, name)
+        if request_key in run.asked and run.asked[request_key].future is not None:
+            raise UsageError(
+                f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run; "
+                f"give each its own key=, as in do({ref!r}, ..., key=...)"
+            )
+        argument, fresh = self._fresh(ref, subject)
+        targets = {**self._targets, **({} if target is None else {type(target).__name__: codec.encode(
+            target, type(target))})}
+        places = dict(run.places)
+        if target is not None:
+            places[type(target).__name__] = target.place()
+        return Request(
+            key=request_key, ref=ref, kind=kind_of(cls), command=command, step=fresh, argument=argument,
+            digest=codec.digest(kind_of(cls), command, fresh, extra), returns=_returns(step, command, cls),
+            options=merged, targets=targets, places=places, future=run.loop.create_future(), identity=identity,
+            owned=owned, extra=extra, hidden=getattr(cls, "orbits_hook", False),
+            tenant=(options.get("labels") or {}).get("tenant"),
+        )
+
+    def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:
+        """The argument as it is recorded, and an instance of its own made from that."""
+        codec, cls = self._run.engine.codec, type(step)
+        argument = codec.encode(step, cls)
+        try:
+            return argument, codec.decode(argument, cls)
+        except ValidationError as error:
+            raise UsageError(f"{ref}: {kind_of(cls)} does not accept its own fields again: {explain(error)}") from error
+
+    def _identity(self, ref: str, resource: Resource[Any], key: str | None, above: StepKey) -> tuple[str, bool]:
+        """A Resource's identity, and whether it belongs to its place."""
+        named = resource.identity()
+        if named is not None:
+            return named, False
+        if self._run.record_id is None:
+            raise UsageError(
+                f"{ref}: {kind_of(type(resource))} has no identity(), and there is no Resource above it that it could "
+                f"belong to: give it an identity()"
+            )
+        kind, identity = self._run.record_id
+        place = "/".join((*refs(above), f"{ref}[{key}]" if key else ref))
+        return f"{kind} {identity}/{place}", True
+
+    def _nested(self, request: Request) -> None:
+        """Start the definition of a Workflow that is a step, unless its outcome is recorded."""
+        run = self._run
+        entry = run.pages.entries.get(request.key)
+        if entry is not None and entry.seq is not None:
+            return
+        workflow = cast("Workflow[Any]", request.step)
+        flow = RunFlow(run, request.targets, request.key)
+        bind(workflow, flow)
+
+        async def define() -> None:
+            _ABOVE.set(request.key)
+            run.finish(request.key, await outcome_of(run, request))
+
+        request.task = run.loop.create_task(define())
+
+
+async def outcome_of(run: "Run", request: Request) -> End:
+    """Run a nested definition to its end."""
+    workflow = cast("Workflow[Any]", request.step)
+    try:
+        return Done(result=run.engine.codec.encode(await workflow.define(), request.returns))
+    except asyncio.CancelledError as error:
+        return Failed(error=error, failure=request.failure(error))
+    except Exception as error:  # noqa: BLE001 - whatever a user's definition raises is its outcome
+        return Failed(error=error, failure=request.failure(error))
+
+
+async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: dict[str, Json]) -> Any:
+    """Do the one step that an execution without a record is about."""
+    _ABOVE.set(StepKey("run"))
+    flow = RunFlow(run, targets, StepKey("run"))
+    if isinstance(step, Workflow):
+        bind(step, flow)
+        return await step.define()
+    try:
+        return await flow.do(
+            kind_of(type(step)), step, key=None, once=False, undo=None, target=None, was=None, options={}
+        )
+    except ExecutionFailed as failed:
+        raise ExecutionFailed(replace(failed.failure, path=failed.failure.path[1:])) from None
+
+
+def enter(name: str) -> None:
+    """Let the steps of this definition task have their keys below `name`."""
+    _ABOVE.set(StepKey(name))
+
+
+def _returns(step: Step[Any], command: str, cls: type[Step[Any]]) -> Any:
+    if not isinstance(step, Command):
+        return result_type(cls)
+    if command == "rollback":
+        return result_type(cls)
+    if command in {"cycle", "uninstall"}:
+        return type(None)
+    return command_result_type(cast("type[Resource[Any]]", cls), command)

@@ -1,0 +1,140 @@
+"""The event loop that definitions run on.
+
+asyncio's gather, wait, TaskGroup, timeout, Queue, Event and sleep work on it unchanged. It has no selector and no
+thread, so "nothing more can happen by itself" is exact: the ready queue is empty. Its clock stands where the engine
+puts it. Real I/O is refused with what to do instead.
+"""
+
+import asyncio
+import heapq
+import itertools
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Any, NoReturn
+from weakref import WeakSet
+
+from orbits_iac.model.errors import Refused
+
+
+class DefinitionLoop(asyncio.AbstractEventLoop):
+    """Runs the tasks of one execution, deterministically, whenever the engine lets it."""
+
+    def __init__(self, now: float) -> None:
+        self._ready: deque[events.Handle] = deque()
+        self._timers: list[tuple[float, int, events.TimerHandle]] = []
+        self._order = itertools.count()
+        self._now = now
+        self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self.unhandled: list[dict[str, Any]] = []
+
+    # What asyncio's primitives ask of a loop.
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def time(self) -> float:
+        return self._now
+
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> events.Handle:
+        handle = events.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> events.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> events.TimerHandle:
+        handle = events.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._order), handle))
+        return handle
+
+    def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:
+        """asyncio tells of a cancelled timer; `next_timer` drops it."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: Any
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        self.tasks.add(task)
+        return task
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.unhandled.append(context)
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing to shut down."""
+
+    # What the engine asks of it.
+
+    def drain(self) -> None:
+        """Run whatever is ready, until every task is blocked. Call it from a callback of the outer loop, not a task."""
+        outer = events._get_running_loop()  # noqa: SLF001 - the only way to nest loops
+        events._set_running_loop(None)  # noqa: SLF001
+        events._set_running_loop(self)  # noqa: SLF001
+        try:
+            while self._ready:
+                handle = self._ready.popleft()
+                if not handle.cancelled():
+                    handle._run()  # noqa: SLF001 - what a loop does with its handles
+        finally:
+            events._set_running_loop(outer)  # noqa: SLF001
+
+    def next_timer(self) -> float | None:
+        """When the earliest timer is due, in this loop's time."""
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def fire(self) -> None:
+        """Make the earliest timer ready, whatever the time."""
+        if self.next_timer() is not None:
+            self._ready.append(heapq.heappop(self._timers)[2])
+
+    def stand_at(self, now: float) -> None:
+        """Put the clock to `now`; it never goes back."""
+        self._now = max(self._now, now)
+
+    def abandon(self) -> None:
+        """Cut every task off: whatever it still does on its way out reaches nobody."""
+        self.unhandled.clear()
+        for task in list(self.tasks):
+            task.cancel()
+        self.drain()
+
+
+def _refuse(name: str) -> Callable[..., NoReturn]:
+    def refused(*_: Any, **__: Any) -> NoReturn:
+        raise Refused(
+            f"a definition cannot do I/O ({name}): it is run again after a crash, and would do it twice. "
+            f"Put it in an Action and `await self.do(...)` that."
+        )
+
+    return refused
+
+
+for _name in (
+    "run_in_executor", "create_connection", "create_server", "create_datagram_endpoint", "create_unix_connection",
+    "create_unix_server", "subprocess_exec", "subprocess_shell", "connect_read_pipe", "connect_write_pipe",
+    "getaddrinfo", "getnameinfo", "sock_recv", "sock_recv_into", "sock_sendall", "sock_connect", "sock_accept",
+    "sendfile", "start_tls", "add_reader", "add_writer", "add_signal_handler", "call_soon_threadsafe",
+    "run_forever", "run_until_complete",
+):
+    setattr(DefinitionLoop, _name, _refuse(_name))
+DefinitionLoop.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+
+Definition = Coroutine[Any, Any, Any]

@@ -1,0 +1,103 @@
+"""An execution's journal in memory, and what of it has still to be written.
+
+Rows are changed here first and written together: `transaction` hands out everything since the last one. Whatever
+changes a state leaves an event in the same transaction.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from orbits_iac.model.ids import StepKey
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row
+from orbits_iac.model.states import State
+from orbits_iac.store.contract import Fence, Journal, Park, Transaction
+
+
+class Pages:
+    """The rows of one execution, as they will be once everything pending is written."""
+
+    def __init__(self, journal: Journal, *, who: str) -> None:
+        self.execution: ExecutionRow = journal.execution
+        self.entries: dict[StepKey, EntryRow] = {entry.key: entry for entry in journal.entries}
+        self.inbox: list[MessageRow] = list(journal.messages)
+        self.seq = max((entry.seq or 0 for entry in journal.entries), default=0)
+        self.token = journal.task.token if journal.task else 0
+        self._who = who
+        self._puts: dict[tuple[type[Row], str], Row] = {}
+        self._deletes: list[Row] = []
+        self._events: list[EventRow] = []
+        self._taken = (self._puts, self._deletes, self._events)
+
+    @property
+    def fence(self) -> Fence:
+        """What every write of this execution carries."""
+        return Fence(execution=self.execution.id, token=self.token)
+
+    def handed_out(self) -> list[EntryRow]:
+        """The entries whose outcomes were handed to the definition, in that order."""
+        done = [entry for entry in self.entries.values() if entry.seq is not None]
+        return sorted(done, key=lambda entry: entry.seq or 0)
+
+    def put(self, entry: EntryRow, *, at: float, why: str = "") -> None:
+        """Change or add an entry; a change of state leaves an event."""
+        before = self.entries.get(entry.key)
+        self.entries[entry.key] = entry
+        self._puts[EntryRow, entry.key] = entry
+        if before is None or before.state is not entry.state or before.attempt != entry.attempt:
+            self._event(at, entry.key, entry.kind, before.state if before else None, entry.state, why)
+
+    def change(self, *, at: float, why: str = "", **fields: Any) -> None:
+        """Change the execution's own row; a change of state leaves an event."""
+        before = self.execution.state
+        self.execution = replace(self.execution, **fields)
+        self._puts[ExecutionRow, self.execution.id] = self.execution
+        if self.execution.state is not before:
+            self._event(at, "", self.execution.kind, before, self.execution.state, why)
+
+    def add(self, row: Row, name: str) -> None:
+        """Write another row with the next transaction; `name` tells it from others of its table."""
+        self._puts[type(row), name] = row
+
+    def delete(self, row: Row) -> None:
+        """Delete a row with the next transaction."""
+        self._deletes.append(row)
+
+    def note(self, *, at: float, key: str, why: str) -> None:
+        """Leave an event that changes no state."""
+        self._event(at, key, "", None, None, why)
+
+    def pending(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._puts or self._deletes or self._events)
+
+    def transaction(self, *, park: Park | None = None, also: Iterable[Row] = (), at: float = 0.0) -> Transaction:
+        """Everything that is pending, under this execution's fence; nothing is pending afterwards."""
+        made = Transaction(
+            fence=self.fence,
+            put=[*self._puts.values(), *also],
+            delete=self._deletes,
+            events=self._events,
+            park=park,
+            wake_at=at,
+        )
+        self._taken = (self._puts, self._deletes, self._events)
+        self._puts, self._deletes, self._events = {}, [], []
+        return made
+
+    def restore(self) -> None:
+        """The last transaction was refused: everything that it took is pending again."""
+        puts, deletes, events = self._taken
+        self._puts = {**puts, **self._puts}
+        self._deletes = [*deletes, *self._deletes]
+        self._events = [*events, *self._events]
+
+    def _event(
+        self, at: float, key: str, kind: str, before: State | None, after: State | None, why: str
+    ) -> None:
+        self._events.append(
+            EventRow(
+                at=at, execution=self.execution.id, root=self.execution.root, key=key, kind=kind,
+                before=before, after=after, who=self._who, why=why,
+            )
+        )

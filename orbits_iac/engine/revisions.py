@@ -1,0 +1,83 @@
+"""Revisions: making one when an update changed something, and reading one back."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import BaseModel, JsonValue
+from typing_extensions import TypeVar
+
+from orbits_iac.codec import Codec
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.rows import Child, Json, RecordRow, RevisionRow
+from orbits_iac.steps.resource import Resource, Revision
+from orbits_iac.steps.step import result_type
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.engine import Engine
+    from orbits_iac.engine.run import Run
+
+B = TypeVar("B", bound=BaseModel)
+
+
+class StoredRevision(Revision[Any]):
+    """A revision as the store has it, decoded when it is asked for."""
+
+    def __init__(self, row: RevisionRow, codec: Codec, cls: type[Resource[Any]] | None) -> None:
+        self.row = row
+        self.number = row.number
+        self.at = datetime.fromtimestamp(row.at, UTC)
+        self.who = row.who
+        self.build = row.build
+        self._codec = codec
+        self._cls = cls
+
+    @property
+    def argument(self) -> Mapping[str, JsonValue]:  # type: ignore[override]
+        return cast("Mapping[str, JsonValue]", self._codec.decode(self.row.argument, dict[str, Any]))
+
+    @property
+    def outputs(self) -> Any:  # type: ignore[override]
+        declared = result_type(self._cls) if self._cls is not None else dict[str, Any] | None
+        return self._codec.decode(self.row.outputs, declared)
+
+    def payload(self, kind: type[B]) -> B:
+        kept = json.loads(self.row.payload)
+        if kind.__name__ not in kept:
+            raise Refused(f"revision {self.number} of {self.row.kind} {self.row.identity} kept no {kind.__name__}")
+        return cast("B", self._codec.decode(kept[kind.__name__], kind))
+
+
+async def read_revision(engine: "Engine", kind: str, identity: str, number: int) -> StoredRevision:
+    """One revision of a record; `Refused` names what was asked for if there is none."""
+    row = await engine.store.get(RevisionRow, kind, identity, number)
+    if row is None:
+        raise Refused(f"{kind} {identity} has no revision {number}")
+    cls = engine.registry.find(kind)
+    return StoredRevision(row, engine.codec, cast("type[Resource[Any]] | None", cls))
+
+
+def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[Child, ...]) -> RevisionRow | None:
+    """The revision that a successful update makes; None if nothing is otherwise than in the one that stands."""
+    execution = run.pages.execution
+    made = RevisionRow(
+        kind=record.kind, identity=record.identity, number=record.last_number + 1, argument=execution.argument,
+        payload=json.dumps(run.payload, sort_keys=True), outputs=outputs, children=children,
+        targets=execution.targets, build=execution.build, who=execution.who, at=run.now(), execution=execution.id,
+    )
+    if run.standing is not None and _same(run.engine.codec, run.standing.row, made):
+        return None
+    return made
+
+
+def _same(codec: Codec, standing: RevisionRow, made: RevisionRow) -> bool:
+    def plain(row: RevisionRow) -> tuple[Any, ...]:
+        kept = {name: codec.decode(text, Any) for name, text in json.loads(row.payload).items()}
+        return codec.decode(row.argument, Any), kept, codec.decode(row.outputs, Any), _by_place(row)
+
+    return plain(standing) == plain(made)
+
+
+def _by_place(row: RevisionRow) -> dict[tuple[str, str, str], Any]:
+    return {(child.ref, child.kind, child.identity): child for child in row.children}

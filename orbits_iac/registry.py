@@ -1,0 +1,129 @@
+"""From a kind to the class that has it: the project's code, as far as it was imported."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from orbits_iac.model.errors import UsageError
+from orbits_iac.steps.resource import Resource
+from orbits_iac.steps.step import Step, kind_of
+
+
+class Registry:
+    """Knows every step class that was imported, by its kind."""
+
+    def __init__(self) -> None:
+        self._classes: dict[str, type[Step[Any]]] = {}
+
+    def find(self, kind: str) -> type[Step[Any]] | None:
+        """The class with this kind, or that had it before it was renamed (`former_kinds`); None if none is imported."""
+        found = self._classes.get(kind)
+        if found is None:
+            self._scan()
+            found = self._classes.get(kind)
+        return found
+
+    def resource(self, kind: str) -> type[Resource[Any]]:
+        """The Resource class with this kind; UsageError if it was not imported."""
+        found = self.find(kind)
+        if found is None or not issubclass(found, Resource):
+            raise UsageError(
+                f"no Resource of kind {kind!r} is known here: import the module that defines it, or name it under "
+                f"`modules` in orbits.toml; if it was renamed, give the class Options(former_kinds=[{kind!r}])"
+            )
+        return found
+
+    def kinds(self) -> frozenset[str]:
+        """All kinds that are imported now."""
+        self._scan()
+        return frozenset(self._classes)
+
+    def _scan(self) -> None:
+        found: dict[str, type[Step[Any]]] = {}
+        for cls in _subclasses(Step):
+            own = cls.__dict__.get("options") or {}
+            for kind in (kind_of(cls), *own.get("former_kinds", ())):
+                other = found.get(kind)
+                found[kind] = cls if other is None or _newer(cls, other) else other
+        self._classes = found
+
+
+def _subclasses(cls: type[Step[Any]]) -> Iterable[type[Step[Any]]]:
+    for sub in cls.__subclasses__():
+        if sub.__pydantic_generic_metadata__["origin"] is None and not sub.__name__.startswith("_"):
+            yield sub
+        yield from _subclasses(sub)
+
+
+def _newer(cls: type[Step[Any]], other: type[Step[Any]]) -> bool:
+    """Whether `cls` takes the kind: a class that its module still holds beats one that was replaced by a reload."""
+    return _is_current(cls) or not _is_current(other)
+
+
+def _is_current(cls: type[Step[Any]]) -> bool:
+    return getattr(sys.modules.get(cls.__module__), cls.__name__, None) is cls
+
+
+def load(name: str) -> type[Step[Any]]:
+    """The step class that a person named: `module:Class` or `path/to/file.py:Class`.
+
+    Raises UsageError that says what of it was not found, with what there is instead.
+    """
+    where, separator, attribute = name.partition(":")
+    if not separator:
+        raise UsageError(f"{name!r} names no class: write module:Class or file.py:Class, or a name from orbits.toml")
+    module = import_source(where)
+    found = getattr(module, attribute, None)
+    if not (inspect.isclass(found) and issubclass(found, Step)):
+        there = sorted(n for n, v in vars(module).items() if _is_step_of(v, module))
+        raise UsageError(f"{where} has no step {attribute!r}; it has: {', '.join(there) or 'none'}")
+    return found
+
+
+def _is_step_of(value: Any, module: ModuleType) -> bool:
+    return inspect.isclass(value) and issubclass(value, Step) and value.__module__ == module.__name__
+
+
+def import_source(where: str) -> ModuleType:
+    """Import a module by its dotted name or a file by its path, once."""
+    if where.endswith(".py") or "/" in where:
+        return _import_file(Path(where))
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (where == error.name or where.startswith(f"{error.name}.")):
+            raise
+        raise UsageError(f"there is no module {where!r} here (looked from {Path.cwd()})") from error
+
+
+def _import_file(file: Path) -> ModuleType:
+    file = file.resolve()
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}")
+    for module in sys.modules.values():
+        if getattr(module, "__file__", None) == str(file):
+            return module
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
+    return importlib.import_module(file.stem)
+
+
+def build_of(modules: Iterable[str]) -> str:
+    """The digest of a build: of the source of these modules and of what lies beside them."""
+    digest = hashlib.sha256()
+    for name in sorted(modules):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is None:
+            continue
+        for source in sorted(Path(file).parent.glob("*.py")):
+            digest.update(source.name.encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]

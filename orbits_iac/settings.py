@@ -1,0 +1,55 @@
+"""Settings: from what is given, then `ORBITS_*` in the environment, then `orbits.toml`, then the defaults."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """How Orbits runs here. Tables of `orbits.toml` that belong to providers are left to them."""
+
+    model_config = SettingsConfigDict(env_prefix="ORBITS_", toml_file="orbits.toml", extra="ignore", frozen=True)
+
+    project: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    """What everything made is tagged with."""
+    store: str = "sqlite:.orbits/state.db"
+    """Where records and executions are kept: `sqlite:FILE` or `memory:`."""
+    secret_key: SecretStr | None = None
+    """Encrypts secrets in the store; without it, a file beside a local store."""
+    modules: tuple[str, ...] = ()
+    """Modules with the project's steps, imported by workers and by what needs a kind."""
+    stacks: dict[str, str] = {}
+    """Short names of stacks: name to `module:Class`."""
+    concurrency: int = Field(default=64, ge=1)
+    """How many executions one process advances at a time; those that wait do not count."""
+    threads: int = Field(default=32, ge=1)
+    """How many plain `def` hooks run at a time."""
+    lease: timedelta = timedelta(seconds=10)
+    """How long a worker's silence lasts before its executions are taken over."""
+    grace: timedelta = timedelta(minutes=5)
+    """How long a step may take to end when it is asked to."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """In the order in which they win."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def folder(self) -> Path | None:
+        """The folder beside a local store where its key and caches are; None for a store without one."""
+        technology, _, where = self.store.partition(":")
+        return Path(where).parent if technology == "sqlite" else None

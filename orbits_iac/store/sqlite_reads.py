@@ -1,0 +1,112 @@
+"""What is read of a store's file. Each function reads from one snapshot, and stops once it has `most` rows of a kind.
+
+Called by the SQLite store: at once for what is small, in the reader's thread for the rest.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
+from orbits_iac.store.contract import Journal
+from orbits_iac.store.tables import Table, table_of
+
+R = TypeVar("R", bound=Row)
+
+_ENTRY, _MESSAGE, _EVENT = table_of(EntryRow), table_of(MessageRow), table_of(EventRow)
+_ENTRIES = f"SELECT {_ENTRY.selected} FROM entry WHERE execution = ? LIMIT ?"  # noqa: S608 - names come from the model
+_MESSAGES = f"SELECT {_MESSAGE.selected} FROM message WHERE execution = ? ORDER BY id LIMIT ?"  # noqa: S608
+_TAIL = f"SELECT {_EVENT.selected} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_TAIL_OF = f"SELECT {_EVENT.selected} FROM event WHERE root = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+_NEXT_DUE = """
+    WITH RECURSIVE level (priority) AS (
+        SELECT max(priority) FROM task WHERE owner IS NULL AND due IS NOT NULL
+        UNION ALL
+        SELECT (SELECT max(priority) FROM task
+                WHERE owner IS NULL AND due IS NOT NULL AND priority < level.priority)
+        FROM level WHERE level.priority IS NOT NULL
+    )
+    SELECT min(due) FROM (
+        SELECT (SELECT min(due) FROM task
+                WHERE owner IS NULL AND due IS NOT NULL AND priority = level.priority) AS due FROM level
+        UNION ALL SELECT min(due) FROM schedule WHERE paused = 0
+    )
+"""
+
+
+class TooMuchError(Exception):
+    """There are more rows than were to be read."""
+
+
+def get(connection: sqlite3.Connection, rows: Table[R], key: tuple[str | int, ...]) -> R | None:
+    """The row with this key."""
+    values = connection.execute(rows.get, key).fetchone()
+    return None if values is None else rows.row(values)
+
+
+def find(
+    connection: sqlite3.Connection,
+    rows: Table[R],
+    where: Mapping[str, str | int | None],
+    *,
+    newest: bool,
+    limit: int | None,
+    most: int | None = None,
+) -> list[R]:
+    """The rows where all is as in `where`, in the order of their keys."""
+    names = tuple(sorted(where))
+    sql = rows.find(names, newest=newest)
+    return [rows.row(values) for values in _some(connection, sql, [where[name] for name in names], limit, most)]
+
+
+def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | None = None) -> Journal | None:
+    """All of an execution."""
+    connection.execute("BEGIN")
+    try:
+        row = get(connection, table_of(ExecutionRow), (execution,))
+        if row is None:
+            return None
+        task = get(connection, table_of(TaskRow), (execution,))
+        entries = _some(connection, _ENTRIES, [execution], None, most)
+        messages = _some(connection, _MESSAGES, [execution], None, most)
+    finally:
+        connection.execute("COMMIT")
+    return Journal(
+        execution=row,
+        task=task,
+        entries=[_ENTRY.row(values) for values in entries],
+        messages=[_MESSAGE.row(values) for values in messages],
+    )
+
+
+def next_due(connection: sqlite3.Connection) -> float | None:
+    """The earliest time that an execution that nobody holds, or a schedule, is due. It looks at one of a priority."""
+    (due,) = connection.execute(_NEXT_DUE).fetchone()
+    return None if due is None else float(due)
+
+
+def tail(
+    connection: sqlite3.Connection, after: int, root: ExecutionId | None, limit: int, *, most: int | None = None
+) -> list[EventRow]:
+    """The events above `after`."""
+    sql, values = (_TAIL, [after]) if root is None else (_TAIL_OF, [root, after])
+    return [_EVENT.row(found) for found in _some(connection, sql, values, limit, most)]
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """A number that changes with every commit of any other connection, of this process or another."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
+
+
+def _some(
+    connection: sqlite3.Connection, sql: str, values: Sequence[Any], limit: int | None, most: int | None
+) -> list[tuple[Any, ...]]:
+    """Up to `limit` rows; if these are more than `most`, a `TooMuchError` once so many were read."""
+    if most is None or (limit is not None and limit <= most):
+        return connection.execute(sql, (*values, -1 if limit is None else limit)).fetchall()
+    found = connection.execute(sql, (*values, most + 1)).fetchall()
+    if len(found) > most:
+        raise TooMuchError
+    return found
