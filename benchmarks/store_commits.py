@@ -11,6 +11,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
@@ -23,6 +24,7 @@ STEPS = 10  # an execution's
 
 
 async def main() -> None:
+    """Measure, and print both tables."""
     with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
         print(f"{'committers':>10} {'work us':>8} {'commits/s':>10} {'ms each':>8} {'commits a group':>16} {'cpu':>5}")
         for committers, work, commits in ((1, 0, 2000), (32, 0, 30000), (32, 65, 20000), (256, 65, 20000)):
@@ -39,11 +41,13 @@ async def _commits(store: SqliteStore, committers: int, work: float, commits: in
     await asyncio.gather(*(_committer(store, left, work) for _ in range(committers)))
     took, cpu = time.perf_counter() - start, time.process_time() - cpu
     group = commits / (store.groups - groups)
-    print(f"{committers:>10} {work * 1e6:>8.0f} {commits / took:>10,.0f} {took / commits * committers * 1e3:>8.3f} "
-          f"{group:>16.1f} {cpu / took:>5.2f}")
+    print(
+        f"{committers:>10} {work * 1e6:>8.0f} {commits / took:>10,.0f} {took / commits * committers * 1e3:>8.3f} "
+        f"{group:>16.1f} {cpu / took:>5.2f}"
+    )
 
 
-async def _committer(store: Store, left: "iter[int]", work: float) -> None:
+async def _committer(store: Store, left: Iterator[int], work: float) -> None:
     for number in left:
         fence = await _started(store, number)
         for step in range(STEPS):
@@ -55,21 +59,54 @@ async def _committer(store: Store, left: "iter[int]", work: float) -> None:
 
 async def _started(store: Store, number: int) -> Fence:
     name = ExecutionId(f"01hz{number:08}")
-    await store.commit(Transaction(put=[
-        TaskRow(id=name, kind="Bench", build="b", owner=WorkerId("w"), token=1),
-        ExecutionRow(id=name, root=name, kind="Bench", command="update", argument="{}", build="b", who="me", digest="d",
-                     created_at=1.0),
-    ]))
+    await store.commit(
+        Transaction(
+            put=[
+                TaskRow(id=name, kind="Bench", build="b", owner=WorkerId("w"), token=1),
+                ExecutionRow(
+                    id=name,
+                    root=name,
+                    kind="Bench",
+                    command="update",
+                    argument="{}",
+                    build="b",
+                    who="me",
+                    digest="d",
+                    created_at=1.0,
+                ),
+            ]
+        )
+    )
     return Fence(execution=name, token=1)
+
+
+_TOKEN = "0123456789abcdef"  # noqa: S105 - the kind of token that an action is given
 
 
 def _step(fence: Fence, step: int) -> Transaction:
     name, at = fence.execution, time.time()
-    started = EntryRow(execution=name, key=StepKey(f"update/step{step + 1}:Noop"), kind="Noop", digest="0123456789abcdef",
-                       argument='{"n": 1}', token="0123456789abcdef", started_at=at)
-    ended = EntryRow(execution=name, key=StepKey(f"update/step{step}:Noop"), kind="Noop", digest="0123456789abcdef",
-                     argument='{"n": 1}', token="0123456789abcdef", started_at=at, state=State.SUCCESS,
-                     result='{"ok": true, "id": "vm-1234567890"}', seq=step, at=at)
+    started = EntryRow(
+        execution=name,
+        key=StepKey(f"update/step{step + 1}:Noop"),
+        kind="Noop",
+        digest="0123456789abcdef",
+        argument='{"n": 1}',
+        token=_TOKEN,
+        started_at=at,
+    )
+    ended = EntryRow(
+        execution=name,
+        key=StepKey(f"update/step{step}:Noop"),
+        kind="Noop",
+        digest="0123456789abcdef",
+        argument='{"n": 1}',
+        token=_TOKEN,
+        started_at=at,
+        state=State.SUCCESS,
+        result='{"ok": true, "id": "vm-1234567890"}',
+        seq=step,
+        at=at,
+    )
     events = [
         EventRow(at=at, execution=name, root=name, key=row.key, kind="Noop", before=State.SLEEPING, after=row.state)
         for row in (started, ended)
@@ -97,7 +134,7 @@ async def _reads(store: Store) -> None:
         print(f"{what:>10} {alone * 1e6:>9.0f} {beside * 1e6:>24.0f}")
 
 
-async def _timed(read) -> float:
+async def _timed(read: Callable[[], Awaitable[object]]) -> float:
     start = time.perf_counter()
     for _ in range(300):
         await read()

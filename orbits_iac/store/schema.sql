@@ -23,6 +23,11 @@ CREATE TABLE message (
     PRIMARY KEY (execution, id)
 );
 
+CREATE TABLE subscriber (
+    execution TEXT NOT NULL, subscriber TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution, subscriber, "key")
+) WITHOUT ROWID;
+
 -- Tasks are claimed, woken and parked in place, so each of their fields is a column.
 CREATE TABLE task (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, build TEXT NOT NULL, tenant TEXT, priority INTEGER NOT NULL, due REAL,

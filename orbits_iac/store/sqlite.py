@@ -24,7 +24,7 @@ from orbits_iac.store.lane import run_once
 from orbits_iac.store.sqlite_connections import Connections
 from orbits_iac.store.sqlite_file import prepare
 from orbits_iac.store.sqlite_group import Leaving, Wanted, prepared
-from orbits_iac.store.tables import check_where, is_short, table_of_of
+from orbits_iac.store.tables import check_where, is_short, table_of
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
