@@ -1,0 +1,110 @@
+"""The administration over HTTP, under `/_offline/`; these requests are neither logged nor struck by faults.
+
+    GET    /_offline/health            {"status": "ok", ...}
+    POST   /_offline/reset             forget everything
+    GET    /_offline/settings          the settings; PUT replaces them
+    GET    /_offline/faults            the rules; POST adds one (see `FaultSpec`), DELETE removes all
+    DELETE /_offline/faults/ID         remove one
+    GET    /_offline/calls             the log; ?service= &account= &origin= &writes=1 &after=SEQ; DELETE empties it
+    GET    /_offline/calls/counts      how many calls: account, service, operation
+    GET    /_offline/accounts?name=N   the id of the account with a name
+
+Bodies and answers are JSON; a refused request is answered 400 with {"error": why}, an unknown path 404.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from pydantic import ValidationError
+
+from . import moto_adapter
+from .faults import FaultSpec
+from .wire import Environ, StartResponse, read_body
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
+
+Json = Any
+
+
+class Refused(Exception):
+    """A request that cannot be carried out: an HTTP status and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Admin:
+    """The WSGI application behind `/_offline/`."""
+
+    def __init__(self, cloud: "Cloud") -> None:
+        self._cloud = cloud
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        try:
+            status, result = 200, self._serve(environ)
+        except Refused as refused:
+            status, result = refused.status, {"error": str(refused)}
+        except (ValidationError, ValueError) as invalid:
+            status, result = 400, {"error": str(invalid)}
+        start_response(f"{status} OK", [("Content-Type", "application/json")])
+        return [json.dumps(result).encode()]
+
+    def _serve(self, environ: Environ) -> Json:
+        method = str(environ["REQUEST_METHOD"])
+        path = str(environ.get("PATH_INFO", "")).removeprefix("/_offline").strip("/")
+        query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        body = read_body(environ)
+        head, _, rest = path.partition("/")
+        match head:
+            case "health":
+                return {"status": "ok", "endpoint_url": self._cloud.endpoint_url}
+            case "reset" if method == "POST":
+                self._cloud.reset()
+                return {}
+            case "settings":
+                return self._settings(method, body)
+            case "faults":
+                return self._faults(method, rest, body)
+            case "calls":
+                return self._calls(method, rest, query)
+            case "accounts":
+                return {"account": moto_adapter.account_named(query.get("name", ""))}
+            case _:
+                raise Refused(404, f"{method} /_offline/{path} is not offered")
+
+    def _settings(self, method: str, body: bytes) -> Json:
+        if method == "PUT":
+            self._cloud.configure(type(self._cloud.settings).model_validate_json(body))
+        return self._cloud.settings.model_dump()
+
+    def _faults(self, method: str, rest: str, body: bytes) -> Json:
+        faults = self._cloud.gateway.faults
+        if method == "POST":
+            return faults.add(FaultSpec.model_validate_json(body)).as_dict()
+        if method == "DELETE" and rest:
+            if not faults.remove(int(rest)):
+                raise Refused(404, f"there is no fault {rest}")
+        elif method == "DELETE":
+            faults.clear()
+        return {"faults": [rule.as_dict() for rule in faults.all()]}
+
+    def _calls(self, method: str, rest: str, query: dict[str, str]) -> Json:
+        log = self._cloud.gateway.calls
+        if method == "DELETE":
+            log.clear()
+            return {}
+        if rest == "counts":
+            return log.counts()
+        calls = log.select(
+            query.get("service"),
+            writes=query.get("writes") in ("1", "true"),
+            account=query.get("account"),
+            origin=query.get("origin"),
+            after=int(query.get("after", "0")),
+        )
+        return {"calls": [call.as_dict() for call in calls]}

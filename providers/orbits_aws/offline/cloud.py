@@ -1,0 +1,60 @@
+"""The offline AWS as one object: the gateway, CloudFormation and the administration put together.
+
+`Cloud` is a WSGI application; `Server` makes it listen, `OfflineAws` gives it a Python face.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from . import moto_adapter
+from .cloudformation import CloudFormation
+from .gateway import Gateway
+from .wire import Environ, StartResponse
+
+
+class Settings(BaseModel):
+    """What can be changed while it runs; the body of `PUT /_offline/settings`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    polls: int = Field(default=0, ge=0)
+    """How many DescribeStacks of a stack answer `*_IN_PROGRESS` after an operation, before its end is shown."""
+
+
+@dataclass
+class Cloud:
+    """One offline AWS. moto's state is the process's, so only one may be in use at a time."""
+
+    endpoint_url: str = "http://localhost"
+
+    def __post_init__(self) -> None:
+        """Connect the parts."""
+        from .admin import Admin
+
+        self.settings = Settings()
+        self.gateway = Gateway()
+        self.cloudformation = CloudFormation(self.gateway, lambda: self.endpoint_url)
+        self.gateway.services["cloudformation"] = self.cloudformation.api
+        self._admin = Admin(self)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one HTTP request: the administration under `/_offline/`, AWS everywhere else."""
+        if environ.get("PATH_INFO", "").startswith("/_offline"):
+            return self._admin(environ, start_response)
+        return self.gateway(environ, start_response)
+
+    def configure(self, settings: Settings) -> None:
+        """Put settings in force, for operations that begin from now on."""
+        self.settings = settings
+        self.cloudformation.polls = settings.polls
+
+    def reset(self) -> None:
+        """Forget everything: resources, accounts, stacks, faults, calls, settings."""
+        moto_adapter.reset()
+        self.gateway.accounts.clear()
+        self.gateway.faults.clear()
+        self.gateway.calls.clear()
+        self.cloudformation.clear()
+        self.configure(Settings())

@@ -1,0 +1,49 @@
+"""CloudFormation as AWS documents it, in place of moto's.
+
+The pure part: `template`, `intrinsics`, `parameters`, `graph`, `schemas`, `desired`, `changes`, `view`. What changes
+things: `stacks` and `change_sets` (the operations), `deploy` and `removal` (the order and the way back), `work` (one
+resource), `resources` (the types). `api` is the face, `clients` the hands. It knows AWS only through API calls made
+by way of the gateway, so it would run against another simulation as well.
+"""
+
+from collections.abc import Callable
+
+from orbits_aws.offline.gateway import Gateway
+
+from .api import Api, object_reader
+from .change_sets import ChangeSets
+from .clients import Clients
+from .stacks import Place, Stacks
+from .world import World
+
+__all__ = ["CloudFormation"]
+
+
+class CloudFormation:
+    """The service with all its stacks."""
+
+    def __init__(self, gateway: Gateway, endpoint_url: Callable[[], str]) -> None:
+        """`endpoint_url` is where the offline AWS listens: resources name it in their URLs."""
+        clients = Clients(gateway, endpoint_url)
+        self._stacks = Stacks(world=lambda: self._world, read_object=object_reader(clients))
+        self._world = World(
+            clients=clients,
+            stacks=lambda account, region: self._stacks.living(Place(account=account, region=region)),
+        )
+        self._change_sets = ChangeSets(stacks=self._stacks)
+        self.api = Api(self._world, self._stacks, self._change_sets)
+
+    @property
+    def polls(self) -> int:
+        """How many DescribeStacks show an operation as going on."""
+        return self._stacks.polls
+
+    @polls.setter
+    def polls(self, number: int) -> None:
+        self._stacks.polls = number
+
+    def clear(self) -> None:
+        """Forget all stacks, without touching their resources."""
+        self._stacks.clear()
+        self._change_sets.clear()
+        self.api.clear()

@@ -1,0 +1,319 @@
+"""CloudFormation's API: a call by name and arguments in, a result or an error out, in the query protocol.
+
+An operation that the offline AWS does not have is refused with `NotImplemented`, never answered emptily.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import ClientError
+
+from orbits_aws.offline.identify import Identity
+from orbits_aws.offline.moto_adapter import parse_query, serialize_query
+from orbits_aws.offline.wire import Answer, Environ, error_answer
+
+from . import drift, view
+from .change_sets import ChangeSets
+from .clients import Clients
+from .desired import check_types, required_capabilities
+from .errors import CloudFormationError, ValidationError
+from .model import Stack
+from .stacks import Place, Request, Stacks
+from .template import MAX_OBJECT_BYTES, parse
+from .world import World
+
+Result = dict[str, Any]
+
+_STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}|arn:.+")
+_CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}|arn:.+")
+_PAGE = 100
+
+
+class Api:
+    """The service that the gateway calls."""
+
+    def __init__(self, world: World, stacks: Stacks, change_sets: ChangeSets) -> None:
+        self._world, self._stacks, self._change_sets = world, stacks, change_sets
+        self._detections: dict[str, Result] = {}
+        self._operations: dict[str, Callable[[Place, Request], Result]] = {
+            "CreateChangeSet": self._create_change_set,
+            "CreateStack": lambda place, request: {"StackId": self._stacks.create(place, request).id},
+            "DeleteChangeSet": self._delete_change_set,
+            "DeleteStack": self._delete_stack,
+            "DescribeChangeSet": self._describe_change_set,
+            "DescribeStackDriftDetectionStatus": self._describe_detection,
+            "DescribeStackEvents": self._describe_events,
+            "DescribeStackResource": self._describe_resource,
+            "DescribeStackResourceDrifts": self._describe_drifts,
+            "DescribeStackResources": self._describe_resources,
+            "DescribeStacks": self._describe_stacks,
+            "DetectStackDrift": self._detect_drift,
+            "DetectStackResourceDrift": self._detect_resource_drift,
+            "ExecuteChangeSet": self._execute_change_set,
+            "GetTemplate": self._get_template,
+            "GetTemplateSummary": self._get_template_summary,
+            "ListChangeSets": self._list_change_sets,
+            "ListExports": self._list_exports,
+            "ListImports": self._list_imports,
+            "ListStackResources": self._list_resources,
+            "ListStacks": self._list_stacks,
+            "UpdateStack": lambda place, request: {"StackId": self._stacks.update(place, request).id},
+            "UpdateTerminationProtection": self._update_protection,
+            "ValidateTemplate": self._validate_template,
+        }
+
+    def __call__(self, identity: Identity, environ: Environ) -> Answer:
+        """Carry out one call."""
+        operation = self._operations.get(identity.operation)
+        if operation is None:
+            message = f"The offline AWS does not offer {identity.operation} of CloudFormation"
+            return error_answer("query", "NotImplemented", message, 501)
+        place = Place(account=identity.account, region=identity.region)
+        try:
+            request = parse_query("cloudformation", identity.operation, environ)
+            _check_names(request)
+            return serialize_query("cloudformation", identity.operation, operation(place, request))
+        except CloudFormationError as refused:
+            return error_answer("query", refused.code, refused.message, refused.status)
+
+    def clear(self) -> None:
+        """Forget the drift detections."""
+        self._detections.clear()
+
+    def _create_change_set(self, place: Place, request: Request) -> Result:
+        change_set = self._change_sets.create(place, request)
+        return {"Id": change_set.id, "StackId": change_set.stack.id}
+
+    def _execute_change_set(self, place: Place, request: Request) -> Result:
+        self._change_sets.execute(place, request)
+        return {}
+
+    def _delete_change_set(self, place: Place, request: Request) -> Result:
+        self._change_sets.delete(place, request)
+        return {}
+
+    def _describe_change_set(self, place: Place, request: Request) -> Result:
+        change_set = self._change_sets.find(place, request)
+        return view.change_set_detail_view(change_set, values=bool(request.get("IncludePropertyValues")))
+
+    def _list_change_sets(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        return {"Summaries": [view.change_set_view(one) for one in self._change_sets.of(stack)]}
+
+    def _delete_stack(self, place: Place, request: Request) -> Result:
+        self._stacks.delete(place, request)
+        return {}
+
+    def _describe_stacks(self, place: Place, request: Request) -> Result:
+        name = request.get("StackName")
+        stacks = [self._stacks.find(place, str(name))] if name else self._stacks.living(place)
+        for stack in stacks:
+            stack.poll()
+        if name and stacks[0].deleted is not None and not stacks[0].hidden and not str(name).startswith("arn:"):
+            stacks = [self._stacks.find(place, str(name))]
+        page, token = _page(stacks, request)
+        return {"Stacks": [view.stack_view(stack) for stack in page], "NextToken": token}
+
+    def _list_stacks(self, place: Place, request: Request) -> Result:
+        wanted: set[str] = set(request.get("StackStatusFilter") or ())
+        stacks = [one for one in self._stacks.all(place) if not wanted or one.shown_status[0] in wanted]
+        page, token = _page(stacks, request)
+        return {"StackSummaries": [view.summary_view(stack) for stack in page], "NextToken": token}
+
+    def _describe_events(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        page, token = _page(stack.shown_events[::-1], request)
+        return {"StackEvents": [view.event_view(stack, event) for event in page], "NextToken": token}
+
+    def _describe_resource(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        name = str(request["LogicalResourceId"])
+        if name not in stack.resources:
+            raise ValidationError(f"Resource {name} does not exist for stack {stack.name}")
+        return {"StackResourceDetail": view.resource_detail_view(stack, stack.resources[name])}
+
+    def _describe_resources(self, place: Place, request: Request) -> Result:
+        stack = self._stack_of_resources(place, request)
+        logical, physical = request.get("LogicalResourceId"), request.get("PhysicalResourceId")
+        return {
+            "StackResources": [
+                view.resource_view(stack, resource)
+                for resource in stack.resources.values()
+                if logical in (None, resource.logical_id)
+                and (request.get("StackName") or physical == resource.physical_id)
+            ]
+        }
+
+    def _stack_of_resources(self, place: Place, request: Request) -> Stack:
+        if request.get("StackName"):
+            return self._stacks.find(place, str(request["StackName"]))
+        physical = request.get("PhysicalResourceId")
+        for stack in self._stacks.living(place):
+            if any(resource.physical_id == physical for resource in stack.resources.values()):
+                return stack
+        raise ValidationError(f"Stack for {physical} does not exist")
+
+    def _list_resources(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        page, token = _page(list(stack.resources.values()), request)
+        return {"StackResourceSummaries": [view.resource_summary_view(one) for one in page], "NextToken": token}
+
+    def _get_template(self, place: Place, request: Request) -> Result:
+        if request.get("ChangeSetName"):
+            template = self._change_sets.find(place, request).goal.template
+        else:
+            stack = self._stacks.find(place, str(request.get("StackName")))
+            goal = stack.goal or stack.wanted
+            if goal is None:
+                raise ValidationError(f"Stack with id {stack.name} has no template: it is in {stack.status}")
+            template = goal.template
+        return {"TemplateBody": template.body, "StagesAvailable": ["Original", "Processed"]}
+
+    def _get_template_summary(self, place: Place, request: Request) -> Result:
+        if request.get("StackName"):
+            stack = self._stacks.find(place, str(request["StackName"]))
+            goal = stack.goal or stack.wanted
+            template = goal.template if goal else None
+        else:
+            template = parse(self._stacks.template_text(place, request))
+        if template is None:
+            raise ValidationError("The stack has no template")
+        return {
+            "Parameters": _declared(template.parameters),
+            "Description": template.description,
+            "Capabilities": required_capabilities(template)[-1:],
+            "ResourceTypes": sorted({resource.type for resource in template.resources.values()}),
+            "Version": template.document.get("AWSTemplateFormatVersion"),
+        }
+
+    def _validate_template(self, place: Place, request: Request) -> Result:
+        template = parse(self._stacks.template_text(place, request))
+        check_types(template)
+        return {
+            "Parameters": [
+                {
+                    name: one.get(name)
+                    for name in ("ParameterKey", "DefaultValue", "NoEcho", "Description")
+                    if one.get(name) is not None
+                }
+                for one in _declared(template.parameters)
+            ],
+            "Description": template.description,
+            "Capabilities": required_capabilities(template)[-1:],
+        }
+
+    def _list_exports(self, place: Place, request: Request) -> Result:
+        exports = self._world.exports(place.account, place.region)
+        return {
+            "Exports": [
+                {"ExportingStackId": stack.id, "Name": name, "Value": value}
+                for name, (stack, value) in sorted(exports.items())
+            ]
+        }
+
+    def _list_imports(self, place: Place, request: Request) -> Result:
+        name = str(request["ExportName"])
+        users = [stack.name for stack in self._stacks.living(place) if name in stack.imports]
+        if not users:
+            raise ValidationError(f"Export '{name}' is not imported by any stack.")
+        return {"Imports": users}
+
+    def _update_protection(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        stack.termination_protection = bool(request["EnableTerminationProtection"])
+        return {"StackId": stack.id}
+
+    def _detect_drift(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        names = request.get("LogicalResourceIds")
+        detection = drift.detect(self._world, stack, [str(name) for name in names] if names else None)
+        self._detections[detection] = {
+            "StackId": stack.id,
+            "StackDriftDetectionId": detection,
+            "StackDriftStatus": stack.drift_status,
+            "DetectionStatus": "DETECTION_COMPLETE",
+            "DriftedStackResourceCount": drift.drifted_count(stack),
+            "Timestamp": stack.drift_checked,
+        }
+        return {"StackDriftDetectionId": detection}
+
+    def _describe_detection(self, place: Place, request: Request) -> Result:
+        found = self._detections.get(str(request["StackDriftDetectionId"]))
+        if found is None:
+            raise ValidationError(f"Drift detection {request['StackDriftDetectionId']} does not exist")
+        return found
+
+    def _describe_drifts(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        wanted = set(request.get("StackResourceDriftStatusFilters") or ())
+        drifts = [
+            dict(resource.drift)
+            for resource in stack.resources.values()
+            if resource.drift
+            and resource.drift["StackResourceDriftStatus"] != "NOT_CHECKED"
+            and (not wanted or resource.drift["StackResourceDriftStatus"] in wanted)
+        ]
+        page, token = _page(drifts, request)
+        return {"StackResourceDrifts": page, "NextToken": token}
+
+    def _detect_resource_drift(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        name = str(request["LogicalResourceId"])
+        drift.detect(self._world, stack, [name])
+        return {"StackResourceDrift": stack.resources[name].drift}
+
+
+def _check_names(request: Request) -> None:
+    for name, pattern in (("StackName", _STACK_NAME), ("ChangeSetName", _CHANGE_SET_NAME)):
+        value = request.get(name)
+        if value is not None and not pattern.fullmatch(str(value)):
+            where = name[0].lower() + name[1:]
+            raise ValidationError(
+                f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:.+"
+            )
+
+
+def _page(items: Sequence[Any], request: Request) -> tuple[list[Any], str | None]:
+    start = int(request.get("NextToken") or 0)
+    size = int(request.get("MaxResults") or _PAGE)
+    more = str(start + size) if start + size < len(items) else None
+    return list(items[start : start + size]), more
+
+
+def _declared(parameters: Any) -> list[Result]:
+    return [
+        {
+            "ParameterKey": key,
+            "ParameterType": declared.get("Type"),
+            "DefaultValue": None if "Default" not in declared else str(declared["Default"]),
+            "NoEcho": str(declared.get("NoEcho", False)).lower() == "true",
+            "Description": declared.get("Description"),
+        }
+        for key, declared in parameters.items()
+    ]
+
+
+def object_reader(clients: Clients) -> Callable[[Place, str], str]:
+    """A reader of templates from the offline S3, by the URL that was handed over."""
+
+    def read(place: Place, url: str) -> str:
+        parts = urlsplit(url)
+        host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
+        if ".s3" in host and not host.startswith("s3"):
+            bucket, key = host.partition(".s3")[0], path
+        else:
+            bucket, _, key = path.partition("/")
+        try:
+            with clients.acting_in(place.account):
+                answer = clients.client("s3", place.region).get_object(Bucket=bucket, Key=key)
+                content: bytes = answer["Body"].read()
+        except ClientError as failure:
+            raise ValidationError(f"S3 error: {failure.response.get('Error', {}).get('Message')} ({url})") from failure
+        if len(content) > MAX_OBJECT_BYTES:
+            raise ValidationError(f"Template size of {len(content)} bytes exceeds the limit of {MAX_OBJECT_BYTES}")
+        return content.decode()
+
+    return read

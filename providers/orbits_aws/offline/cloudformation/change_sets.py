@@ -1,0 +1,186 @@
+"""Change sets: what a stack would become, kept until it is executed or deleted.
+
+What always holds: a change set is found by its id, or by the name together with its stack; executing one deletes the
+stack's others; one without changes is FAILED and cannot be executed; a CREATE change set makes its stack in
+REVIEW_IN_PROGRESS, where further CREATE change sets are accepted until the first one is executed.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from threading import RLock
+
+from .changes import changes_to, is_change
+from .deploy import Deployment, Options
+from .drift import live_properties
+from .errors import CloudFormationError, StackMissing, ValidationError
+from .model import ChangeSet, Goal, Stack
+from .stacks import Place, Request, Stacks
+
+_NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+
+@dataclass
+class ChangeSets:
+    """The change sets of all stacks."""
+
+    stacks: Stacks
+    _by_key: dict[tuple[str, str], ChangeSet] = field(default_factory=dict[tuple[str, str], ChangeSet])
+    _lock: RLock = field(default_factory=RLock)
+
+    def clear(self) -> None:
+        """Forget all change sets."""
+        with self._lock:
+            self._by_key.clear()
+
+    def of(self, stack: Stack) -> list[ChangeSet]:
+        """The change sets of a stack, oldest first."""
+        with self._lock:
+            return [change_set for (stack_id, _), change_set in self._by_key.items() if stack_id == stack.id]
+
+    def find(self, place: Place, request: Request) -> ChangeSet:
+        """The change set that a request names. Raises CloudFormationError."""
+        name = str(request["ChangeSetName"])
+        with self._lock:
+            if name.startswith("arn:"):
+                found = next((one for one in self._by_key.values() if one.id == name), None)
+            else:
+                if not request.get("StackName"):
+                    raise ValidationError("StackName must be specified if ChangeSetName is not specified as an ARN.")
+                try:
+                    stack = self.stacks.find(place, str(request["StackName"]))
+                except StackMissing:
+                    raise CloudFormationError(
+                        "ChangeSetNotFound", f"Stack [{request['StackName']}] does not exist", 404
+                    ) from None
+                found = self._by_key.get((stack.id, name))
+        if found is None:
+            raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
+        return found
+
+    def create(self, place: Place, request: Request) -> ChangeSet:
+        """CreateChangeSet."""
+        kind = str(request.get("ChangeSetType") or "UPDATE")
+        if kind == "IMPORT":
+            raise ValidationError("The offline AWS does not import resources into stacks")
+        name = str(request["StackName"])
+        with self._lock:
+            stack = self.stacks.maybe(place, name)
+            self._check(stack, kind, name, str(request["ChangeSetName"]))
+            goal = self.stacks.goal(place, stack, request, name)
+            if stack is None:
+                stack = self.stacks.add(place, name, "REVIEW_IN_PROGRESS")
+                stack.record("REVIEW_IN_PROGRESS", "User Initiated")
+            change_set = self._make(place, stack, goal, kind, request)
+            self._by_key[stack.id, change_set.name] = change_set
+            return change_set
+
+    def _check(self, stack: Stack | None, kind: str, name: str, change_set: str) -> None:
+        if kind == "CREATE":
+            if stack is not None and stack.status != "REVIEW_IN_PROGRESS":
+                raise ValidationError(
+                    f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}]."
+                )
+        elif stack is None:
+            raise ValidationError(f"Stack [{name}] does not exist")
+        else:
+            self.stacks.check_updatable(stack)
+        if stack is not None and (stack.id, change_set) in self._by_key:
+            raise CloudFormationError(
+                "AlreadyExistsException",
+                f"ChangeSet {change_set} cannot be created due to a "
+                "mismatch with existing attribute: it already exists",
+            )
+
+    def _make(self, place: Place, stack: Stack, goal: Goal, kind: str, request: Request) -> ChangeSet:
+        mode = request.get("DeploymentMode")
+        if mode not in (None, "REVERT_DRIFT"):
+            raise ValidationError(f"Value '{mode}' at 'deploymentMode' failed to satisfy constraint: [REVERT_DRIFT]")
+        if mode is not None and kind == "CREATE":
+            raise ValidationError("DeploymentMode REVERT_DRIFT can only be used with change sets of type UPDATE")
+        change_set = ChangeSet(
+            id=f"{place.prefix}:changeSet/{request['ChangeSetName']}/{uuid.uuid4()}",
+            name=str(request["ChangeSetName"]),
+            type=kind,
+            stack=stack,
+            goal=goal,
+            status="CREATE_COMPLETE",
+            execution_status="AVAILABLE",
+            description=request.get("Description"),
+            on_stack_failure=request.get("OnStackFailure"),
+            reverts_drift=mode is not None,
+        )
+        try:
+            self._fill(change_set)
+        except ValidationError as failure:
+            change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+            change_set.reason = failure.message
+        return change_set
+
+    def _fill(self, change_set: ChangeSet) -> None:
+        world, stack = self.stacks.world(), change_set.stack
+        with world.acting_for(stack):
+            live = live_properties(world, stack, change_set.goal) if change_set.reverts_drift else None
+            change_set.changes = changes_to(world, stack, change_set.goal, live)
+            if not is_change(world, stack, change_set.goal, change_set.changes):
+                change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+                change_set.reason = _NO_CHANGES
+
+    def execute(self, place: Place, request: Request) -> None:
+        """ExecuteChangeSet. Repeated with its token, it does nothing."""
+        change_set = self.find(place, request)
+        stack, token = change_set.stack, request.get("ClientRequestToken")
+        if token and str(token) in stack.tokens:
+            if stack.tokens[str(token)] == change_set.id:
+                return
+            raise CloudFormationError("TokenAlreadyExistsException", f"Token {token} already exists for this stack")
+        if change_set.execution_status != "AVAILABLE":
+            shown = change_set.status if change_set.status == "FAILED" else change_set.execution_status
+            raise CloudFormationError(
+                "InvalidChangeSetStatus",
+                f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{shown}]",
+            )
+        with self.stacks.operation(stack, token):
+            if token:
+                stack.tokens[str(token)] = change_set.id
+            self._claim(change_set)
+            self._deploy(change_set, request)
+            change_set.execution_status = "EXECUTE_COMPLETE"
+
+    def _claim(self, change_set: ChangeSet) -> None:
+        with self._lock:
+            if change_set.execution_status != "AVAILABLE":
+                raise CloudFormationError(
+                    "InvalidChangeSetStatus",
+                    f"ChangeSet [{change_set.id}] cannot be executed in its current status of "
+                    f"[{change_set.execution_status}]",
+                )
+            change_set.execution_status = "EXECUTE_IN_PROGRESS"
+            for other in self.of(change_set.stack):
+                if other is not change_set:
+                    del self._by_key[other.stack.id, other.name]
+
+    def _deploy(self, change_set: ChangeSet, request: Request) -> None:
+        stack, goal, world = change_set.stack, change_set.goal, self.stacks.world()
+        on_failure = change_set.on_stack_failure or "ROLLBACK"
+        if request.get("DisableRollback"):
+            on_failure = "DO_NOTHING"
+        options = Options(
+            on_failure=on_failure, retain_except_on_create=bool(request.get("RetainExceptOnCreate", False))
+        )
+        stack.change_set_id = change_set.id
+        if change_set.type == "CREATE":
+            self.stacks.deploy_new(stack, goal, options, request.get("ClientRequestToken"))
+            return
+        live = live_properties(world, stack, goal) if change_set.reverts_drift else None
+        Deployment(world, stack, goal, options, live).update()
+
+    def delete(self, place: Place, request: Request) -> None:
+        """DeleteChangeSet; one that does not exist is deleted already."""
+        try:
+            change_set = self.find(place, request)
+        except CloudFormationError as missing:
+            if missing.code == "ChangeSetNotFound":
+                return
+            raise
+        with self._lock:
+            self._by_key.pop((change_set.stack.id, change_set.name), None)

@@ -1,0 +1,192 @@
+"""What bringing a stack to a goal would change: the list that a change set shows. Nothing is written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .desired import as_text, different, policy_of, properties_of, replacing, same
+from .intrinsics import UNKNOWN, Scope
+from .model import Goal, Properties, Stack, StackResource
+from .schemas import schema_of
+from .template import ResourceDefinition, references
+from .world import Known, World
+
+Live = Mapping[str, Properties | None]
+
+
+class _Planned(Known):
+    """What will be known of the resources: nothing of those that are to be made or replaced."""
+
+    def __init__(self, stack: Stack, unknown: set[str]) -> None:
+        super().__init__(stack)
+        self._unknown = unknown
+
+    def ref(self, logical_id: str) -> Any:
+        return UNKNOWN if logical_id in self._unknown else super().ref(logical_id)
+
+    def attribute(self, logical_id: str, name: str) -> Any:
+        return UNKNOWN if logical_id in self._unknown else super().attribute(logical_id, name)
+
+
+def changes_to(world: World, stack: Stack, goal: Goal, live: Live | None = None) -> list[dict[str, Any]]:
+    """The changes, as DescribeChangeSet lists them. `live`: what was read, where drift is to be brought back."""
+    from .graph import in_order
+
+    live = live or {}
+    unknown: set[str] = set(goal.template.resources) - set(stack.resources)
+    scope = world.scope(stack, goal, _Planned(stack, unknown))
+    active = {
+        name: definition
+        for name, definition in goal.template.resources.items()
+        if definition.condition is None or scope.condition(definition.condition)
+    }
+    changes: list[dict[str, Any]] = []
+    for name in in_order({name: definition.depends_on for name, definition in active.items()}):
+        existing = stack.resources.get(name)
+        if existing is None or (name in live and live[name] is None):
+            unknown.add(name)
+            changes.append(_added(active[name], existing, scope, goal))
+            continue
+        change = _modified(active[name], existing, scope, goal, live.get(name))
+        if change is not None:
+            if change["Replacement"] == "True":
+                unknown.add(name)
+            changes.append(change)
+    changes += [_removed(resource) for name, resource in stack.resources.items() if name not in active]
+    return [{"Type": "Resource", "ResourceChange": change} for change in changes]
+
+
+def is_change(world: World, stack: Stack, goal: Goal, changes: list[dict[str, Any]] | None = None) -> bool:
+    """Whether a goal differs from what the stack is: in its resources, outputs, parameters or tags."""
+    if stack.goal is None or (changes_to(world, stack, goal) if changes is None else changes):
+        return True
+    old = stack.goal
+    return (
+        old.template.section("Outputs") != goal.template.section("Outputs")
+        or {name: value.value for name, value in old.parameters.items()}
+        != {name: value.value for name, value in goal.parameters.items()}
+        or dict(old.tags) != dict(goal.tags)
+        or old.notification_arns != goal.notification_arns
+    )
+
+
+def _added(definition: ResourceDefinition, existing: StackResource | None, scope: Scope, goal: Goal) -> dict[str, Any]:
+    change: dict[str, Any] = {
+        "Action": "Add",
+        "LogicalResourceId": definition.logical_id,
+        "ResourceType": definition.type,
+        "Scope": [],
+        "Details": [],
+        "AfterContext": as_text({"Properties": properties_of(definition, goal, scope)}),
+    }
+    if existing is not None:
+        change |= {"PhysicalResourceId": existing.physical_id, "ResourceDriftStatus": "DELETED"}
+    return change
+
+
+def _modified(
+    definition: ResourceDefinition, existing: StackResource, scope: Scope, goal: Goal, live: Properties | None
+) -> dict[str, Any] | None:
+    after = properties_of(definition, goal, scope)
+    before = existing.properties if live is None else live
+    names = different(before, after)
+    recreate = replacing(existing.type, before, after)
+    deletion, replacement = policy_of(definition, scope)
+    scopes = [
+        scope_name
+        for scope_name, differs in (
+            ("Properties", any(name != _tags(existing.type) for name in names)),
+            ("Tags", _tags(existing.type) in names),
+            ("Metadata", existing.metadata != definition.metadata),
+            ("DeletionPolicy", existing.deletion_policy != deletion),
+            ("UpdateReplacePolicy", existing.update_replace_policy != replacement),
+        )
+        if differs
+    ]
+    if not scopes and existing.type == definition.type:
+        return None
+    dynamic = {name for name in names if not _known(after.get(name))}
+    sure = recreate - dynamic
+    change: dict[str, Any] = {
+        "Action": "Modify",
+        "LogicalResourceId": existing.logical_id,
+        "PhysicalResourceId": existing.physical_id,
+        "ResourceType": existing.type,
+        "Replacement": "True" if sure else "Conditional" if recreate else "False",
+        "Scope": scopes,
+        "Details": [_detail(existing, definition, name, before, after, recreate, dynamic) for name in names],
+        "BeforeContext": as_text({"Properties": before}),
+        "AfterContext": as_text({"Properties": after}),
+    }
+    if recreate:
+        change["PolicyAction"] = "ReplaceAndRetain" if replacement == "Retain" else "ReplaceAndDelete"
+    if live is not None:
+        drifted = different(existing.properties, live)
+        change["ResourceDriftStatus"] = "MODIFIED" if drifted else "IN_SYNC"
+    return change
+
+
+def _detail(
+    existing: StackResource,
+    definition: ResourceDefinition,
+    name: str,
+    before: Properties,
+    after: Properties,
+    recreate: frozenset[str],
+    dynamic: set[str],
+) -> dict[str, Any]:
+    target: dict[str, Any] = {
+        "Attribute": "Tags" if name == _tags(existing.type) else "Properties",
+        "Name": name,
+        "Path": f"/Properties/{name}",
+        "RequiresRecreation": ("Conditionally" if name in dynamic else "Always") if name in recreate else "Never",
+        "AttributeChangeType": "Add" if name not in before else "Remove" if name not in after else "Modify",
+    }
+    if name in before:
+        target["BeforeValue"] = _shown(before[name])
+    if name in after:
+        target["AfterValue"] = _shown(after[name])
+    if not same(existing.properties.get(name), before.get(name)):
+        target["Drift"] = {
+            "PreviousValue": _shown(existing.properties.get(name)),
+            "ActualValue": _shown(before.get(name)),
+        }
+    detail: dict[str, Any] = {
+        "Target": target,
+        "Evaluation": "Dynamic" if name in dynamic else "Static",
+        "ChangeSource": "DirectModification",
+    }
+    causes = [other for other in references(definition.properties.get(name)) if not other.startswith("AWS::")]
+    if name in dynamic and causes:
+        detail |= {"ChangeSource": "ResourceReference", "CausingEntity": causes[0]}
+    return detail
+
+
+def _removed(resource: StackResource) -> dict[str, Any]:
+    kept = resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
+    return {
+        "Action": "Remove",
+        "LogicalResourceId": resource.logical_id,
+        "PhysicalResourceId": resource.physical_id,
+        "ResourceType": resource.type,
+        "PolicyAction": "Retain" if kept else "Delete",
+        "Scope": [],
+        "Details": [],
+        "BeforeContext": as_text({"Properties": resource.properties}),
+    }
+
+
+def _known(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(_known(inner) for inner in value.values())
+    if isinstance(value, list):
+        return all(_known(inner) for inner in value)
+    return value is not UNKNOWN
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else as_text(value)
+
+
+def _tags(type_name: str) -> str | None:
+    schema = schema_of(type_name)
+    return schema.tag_property if schema else None

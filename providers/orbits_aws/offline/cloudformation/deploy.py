@@ -1,0 +1,259 @@
+"""Bringing a stack to a goal: create and update, and the way back when a resource fails.
+
+What always holds: a creation that fails ends in ROLLBACK_COMPLETE with what it made removed; an update that fails ends
+in UPDATE_ROLLBACK_COMPLETE with the old values in the live resources and what it made removed; the stack's goal and
+outputs change only with success. What a rollback cannot do leaves ROLLBACK_FAILED or UPDATE_ROLLBACK_FAILED.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .desired import different, handler_of, policy_of, properties_of, replacing
+from .errors import ValidationError
+from .graph import in_order
+from .intrinsics import Scope
+from .model import Goal, Properties, Stack, StackResource, now
+from .outputs import resolve_outputs
+from .removal import remove
+from .template import ResourceDefinition
+from .work import Failed, Work
+from .world import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How an operation behaves when it fails."""
+
+    on_failure: str = "ROLLBACK"
+    """ROLLBACK, DELETE (creations alone) or DO_NOTHING."""
+    retain_except_on_create: bool = False
+    """Remove what was newly made in a rollback although its policy is Retain."""
+
+
+@dataclass(kw_only=True)
+class Undo:
+    """What an update has done so far."""
+
+    before: dict[str, StackResource]
+    """The stack's resources as they were."""
+    made: list[str] = field(default_factory=list[str])
+    touched: list[str] = field(default_factory=list[str])
+    lost: set[str] = field(default_factory=set[str])
+    """Those that had been removed behind the stack's back, and are made anew."""
+
+
+class Deployment:
+    """One create or update of one stack."""
+
+    def __init__(
+        self,
+        world: World,
+        stack: Stack,
+        goal: Goal,
+        options: Options,
+        live: Mapping[str, Properties | None] | None = None,
+    ) -> None:
+        """`live`, given to bring drift back: what was read of resources; None for one that does not exist any more."""
+        self._world, self._stack, self._goal, self._options = world, stack, goal, options
+        self._live = live or {}
+        self._work = Work(world, stack)
+        self._undo = Undo(before={name: resource.copy() for name, resource in stack.resources.items()})
+
+    def create(self) -> None:
+        """Make everything; on failure, what the options say."""
+        self._stack.record("CREATE_IN_PROGRESS", "User Initiated")
+        try:
+            self._apply()
+        except Failed as failed:
+            self._creation_failed(failed)
+            return
+        self._stack.record("CREATE_COMPLETE")
+
+    def update(self) -> None:
+        """Change what differs, then remove what is no longer wanted; on failure, go back."""
+        self._stack.updated = now()
+        self._stack.record("UPDATE_IN_PROGRESS", "User Initiated")
+        try:
+            self._apply()
+        except Failed as failed:
+            self._update_failed(failed)
+            return
+        self._stack.record("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        self._clean_up()
+        self._stack.record("UPDATE_COMPLETE")
+
+    def _apply(self) -> None:
+        scope = self._world.scope(self._stack, self._goal)
+        template = self._goal.template
+        active = {
+            name: definition
+            for name, definition in template.resources.items()
+            if definition.condition is None or scope.condition(definition.condition)
+        }
+        for name in in_order({name: definition.depends_on for name, definition in active.items()}):
+            self._bring(active[name], scope)
+        try:
+            outputs = resolve_outputs(self._world, self._stack, self._goal, scope)
+        except ValidationError as failure:
+            raise Failed(self._stack.name, "resolve the outputs of", str(failure)) from failure
+        self._unwanted = [resource for name, resource in self._stack.resources.items() if name not in active]
+        self._stack.outputs, self._stack.goal = outputs, self._goal
+        self._stack.imports = frozenset(scope.lookups.imports)
+        self._stack.role_arn = self._goal.role_arn or self._stack.role_arn
+
+    def _bring(self, definition: ResourceDefinition, scope: Scope) -> None:
+        name = definition.logical_id
+        existing = self._stack.resources.get(name)
+        try:
+            properties = properties_of(definition, self._goal, scope)
+            deletion, replacement = policy_of(definition, scope)
+        except ValidationError as failure:
+            verb = "update" if existing else "create"
+            raise Failed(name, verb, str(failure)) from failure
+        fresh = StackResource(
+            logical_id=name,
+            type=definition.type,
+            physical_id="",
+            properties=properties,
+            attributes={},
+            depends_on=definition.depends_on,
+            deletion_policy=deletion,
+            update_replace_policy=replacement,
+            metadata=definition.metadata,
+        )
+        if existing is None:
+            self._undo.made.append(name)
+            self._stack.resources[name] = fresh
+            self._work.create(fresh)
+        else:
+            self._change(existing, fresh)
+
+    def _change(self, existing: StackResource, fresh: StackResource) -> None:
+        name, after = existing.logical_id, fresh.properties
+        lost = name in self._live and self._live[name] is None
+        before = self._live.get(name) or existing.properties
+        existing.depends_on, existing.metadata = fresh.depends_on, fresh.metadata
+        existing.deletion_policy = fresh.deletion_policy
+        existing.update_replace_policy = fresh.update_replace_policy
+        if not lost and existing.type == fresh.type and not different(before, after):
+            return
+        self._undo.touched.append(name)
+        if existing.type != fresh.type:
+            raise Failed(name, "update", f"Update of resource type is not permitted. The new template modifies {name}")
+        recreate = replacing(existing.type, before, after)
+        if not lost and not recreate:
+            self._work.update(existing, before, after)
+            return
+        if not lost:
+            self._refuse_same_name(existing, after, recreate)
+            self._stack.record(
+                "UPDATE_IN_PROGRESS",
+                "Requested update requires the creation of a new physical resource; hence creating one.",
+                resource=existing,
+            )
+        else:
+            self._undo.lost.add(name)
+        self._work.create(fresh)
+
+    def _refuse_same_name(self, existing: StackResource, after: Properties, recreate: frozenset[str]) -> None:
+        named_by = handler_of(existing.type).named_by
+        if named_by and named_by not in recreate and after.get(named_by):
+            reason = (
+                f"CloudFormation cannot update a stack when a custom-named resource requires replacing. "
+                f"Rename {after[named_by]} and update the stack again."
+            )
+            self._stack.record("UPDATE_FAILED", reason, resource=existing)
+            raise Failed(existing.logical_id, "update", reason)
+
+    def _clean_up(self) -> None:
+        """Remove what the new template no longer has, and the old ones of what was replaced."""
+        replaced = [
+            old
+            for name, old in self._undo.before.items()
+            if name in self._stack.resources
+            and name not in self._undo.lost
+            and old.physical_id != self._stack.resources[name].physical_id
+        ]
+        old_ones = {id(resource) for resource in replaced}
+        gone, left = remove(
+            self._work,
+            [*self._unwanted, *replaced],
+            lambda resource: _keeps(
+                resource.update_replace_policy if id(resource) in old_ones else resource.deletion_policy
+            ),
+        )
+        for resource in [*gone, *left]:
+            if id(resource) not in old_ones:
+                self._stack.resources.pop(resource.logical_id, None)
+
+    def _creation_failed(self, failed: Failed) -> None:
+        told = f"The following resource(s) failed to create: [{failed.logical_id}]. "
+        if self._options.on_failure == "DO_NOTHING":
+            self._stack.record("CREATE_FAILED", told)
+            return
+        if self._options.on_failure == "DELETE":
+            self._stack.record("DELETE_IN_PROGRESS", f"{told}Delete requested by user.")
+            self._take_back("DELETE_COMPLETE", "DELETE_FAILED")
+            self._stack.deleted = now() if self._stack.status == "DELETE_COMPLETE" else None
+            return
+        self._stack.record("ROLLBACK_IN_PROGRESS", f"{told}Rollback requested by user.")
+        self._take_back("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+
+    def _take_back(self, done: str, failed: str) -> None:
+        """Remove everything that the creation made."""
+        gone, left = remove(self._work, list(self._stack.resources.values()), self._kept_on_creation)
+        for resource in gone:
+            self._stack.resources.pop(resource.logical_id, None)
+        if left:
+            names = ", ".join(sorted(resource.logical_id for resource in left))
+            self._stack.record(failed, f"The following resource(s) failed to delete: [{names}]. ")
+        else:
+            self._stack.record(done)
+
+    def _kept_on_creation(self, resource: StackResource) -> bool:
+        return resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
+
+    def _update_failed(self, failed: Failed) -> None:
+        verb = "create" if failed.verb == "create" else "update"
+        told = f"The following resource(s) failed to {verb}: [{failed.logical_id}]. "
+        if self._options.on_failure == "DO_NOTHING":
+            self._stack.record("UPDATE_FAILED", told)
+            return
+        self._stack.record("UPDATE_ROLLBACK_IN_PROGRESS", told)
+        self.roll_back()
+
+    def roll_back(self) -> None:
+        """Bring every resource back to what it was before the update, then remove what the update made."""
+        discarded: list[StackResource] = []
+        failures: list[str] = []
+        for name in self._undo.touched:
+            current, old = self._stack.resources[name], self._undo.before[name]
+            if current.physical_id != old.physical_id:
+                if current.physical_id:
+                    discarded.append(current)
+                self._stack.resources[name] = old
+                self._stack.record("UPDATE_COMPLETE", resource=old)
+                continue
+            try:
+                self._work.update(current, current.properties, old.properties)
+            except Failed:
+                failures.append(name)
+        if failures:
+            names = ", ".join(failures)
+            self._stack.record("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{names}]. ")
+            return
+        self._restore_declarations()
+        self._stack.record("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+        made = [self._stack.resources.pop(name) for name in self._undo.made]
+        remove(self._work, [*made, *discarded], self._kept_on_creation)
+        self._stack.record("UPDATE_ROLLBACK_COMPLETE")
+
+    def _restore_declarations(self) -> None:
+        for name, old in self._undo.before.items():
+            current = self._stack.resources[name]
+            current.depends_on, current.metadata = old.depends_on, old.metadata
+            current.deletion_policy, current.update_replace_policy = old.deletion_policy, old.update_replace_policy
+
+
+def _keeps(policy: str) -> bool:
+    return policy in ("Retain", "RetainExceptOnCreate")

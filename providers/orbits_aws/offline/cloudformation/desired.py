@@ -1,0 +1,122 @@
+"""What a goal means for a resource: its resolved properties, its policies, and what differs from before. Pure."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from .errors import ResourceFailed, ValidationError
+from .intrinsics import UNKNOWN, Scope, text_of
+from .model import Goal, Properties
+from .resources import TYPES, ResourceType
+from .resources.contract import tag_list, tag_map
+from .schemas import at, known, schema_of
+from .template import ResourceDefinition, Template
+
+_IAM = frozenset(
+    {
+        "AWS::IAM::AccessKey",
+        "AWS::IAM::Group",
+        "AWS::IAM::InstanceProfile",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
+        "AWS::IAM::Role",
+        "AWS::IAM::User",
+        "AWS::IAM::UserToGroupAddition",
+    }
+)
+_NAMES = ("GroupName", "ManagedPolicyName", "RoleName", "UserName", "InstanceProfileName")
+
+
+def check_types(template: Template) -> None:
+    """Refuse a template with types that no stack can hold here. Raises ValidationError."""
+    types = sorted({resource.type for resource in template.resources.values()} - set(TYPES))
+    if not types:
+        return
+    refused = f"Template format error: Unrecognized resource types: [{', '.join(types)}]"
+    if any(known(name) for name in types):
+        refused += ". AWS has them, the offline AWS does not"
+    raise ValidationError(refused)
+
+
+def required_capabilities(template: Template) -> list[str]:
+    """The capabilities of which the caller has to hand over at least one; empty if none is needed."""
+    resources = [resource for resource in template.resources.values() if resource.type in _IAM]
+    if not resources:
+        return []
+    named = any(name in resource.properties for resource in resources for name in _NAMES)
+    return ["CAPABILITY_NAMED_IAM"] if named else ["CAPABILITY_NAMED_IAM", "CAPABILITY_IAM"]
+
+
+def handler_of(type_name: str) -> ResourceType:
+    """The handler of a type that `check_types` let pass."""
+    return TYPES[type_name]
+
+
+def properties_of(definition: ResourceDefinition, goal: Goal, scope: Scope) -> Properties:
+    """The resolved properties, with the stack's tags where the type takes tags."""
+    properties: dict[str, Any] = scope.resolve(definition.properties)
+    schema = schema_of(definition.type)
+    if not goal.tags or schema is None or schema.tag_property is None:
+        return properties
+    if properties.get(schema.tag_property) is UNKNOWN:
+        return properties
+    tags = {**goal.tags, **tag_map(properties, schema.tag_property)}
+    return {**properties, schema.tag_property: tags if schema.tags_as_map else tag_list(tags)}
+
+
+def check_properties(type_name: str, properties: Properties) -> None:
+    """Refuse properties that the type does not have, lacks, or that the offline AWS does not carry out.
+
+    Raises ResourceFailed with the service's words.
+    """
+    schema = schema_of(type_name)
+    failed = f"Properties validation failed for resource of type {type_name} with message: #:"
+    if schema is not None:
+        for name in sorted(set(properties) - schema.properties):
+            raise ResourceFailed(f"{failed} extraneous key [{name}] is not permitted")
+        for name in sorted(schema.required - set(properties)):
+            raise ResourceFailed(f"{failed} required key [{name}] not found")
+        for name, *rest in sorted(schema.read_only):
+            if not rest and name in properties:
+                raise ResourceFailed(f"Encountered read-only property {name} of {type_name}")
+    for name in sorted(set(properties) - TYPES[type_name].supported):
+        raise ResourceFailed(f"The offline AWS does not carry out property {name} of {type_name}")
+
+
+def replacing(type_name: str, before: Properties, after: Properties) -> frozenset[str]:
+    """The top-level properties whose change means a new resource; unknown values count as changed."""
+    schema = schema_of(type_name)
+    paths = schema.create_only if schema else frozenset[tuple[str, ...]]()
+    found = {path[0] for path in paths if not same(at(before, path), at(after, path))}
+    found |= {name for name in TYPES[type_name].replaced_by if not same(before.get(name), after.get(name))}
+    return frozenset(found)
+
+
+def different(before: Properties, after: Properties) -> list[str]:
+    """The top-level properties that differ, in alphabetical order."""
+    return sorted(name for name in {*before, *after} if not same(before.get(name), after.get(name)))
+
+
+def same(first: Any, second: Any) -> bool:
+    """Whether two values mean the same: 60 and "60", true and "true", maps member by member, lists item by item."""
+    if first is UNKNOWN or second is UNKNOWN:
+        return False
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(same(first[name], second[name]) for name in first)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(same(a, b) for a, b in zip(first, second, strict=True))
+    if first is None or second is None or isinstance(first, Mapping | list) or isinstance(second, Mapping | list):
+        return first is second
+    return text_of(first) == text_of(second)
+
+
+def policy_of(definition: ResourceDefinition, scope: Scope) -> tuple[str, str]:
+    """The deletion policy and the update-replace policy."""
+    deletion = scope.resolve(definition.deletion_policy) or "Delete"
+    replacement = scope.resolve(definition.update_replace_policy) or "Delete"
+    return str(deletion), str(replacement)
+
+
+def as_text(properties: Properties) -> str:
+    """Properties as events and drifts show them."""
+    return json.dumps(properties, default=repr, separators=(",", ":"))

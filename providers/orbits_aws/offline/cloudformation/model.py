@@ -1,0 +1,215 @@
+"""What CloudFormation keeps: stacks, their resources and events, change sets. Pure data, no I/O.
+
+A stack's operations are carried out at once; what callers see of them is a prefix of the stack's events, which grows
+with each DescribeStacks until all are shown (`Stack.hidden`). The status that is shown is that of the last stack event
+in the prefix, so states follow each other as they really did.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from .template import Template
+
+Properties = Mapping[str, Any]
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+
+
+def now() -> datetime:
+    """The time of an event."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterValue:
+    """A parameter's value: what was given, and what it stands for if it names an SSM parameter."""
+
+    given: Any
+    resolved: Any = None
+    secret: bool = False
+
+    @property
+    def value(self) -> Any:
+        """What the template sees."""
+        return self.given if self.resolved is None else self.resolved
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What a stack is to be: everything that a create, an update or a change set hands over."""
+
+    template: Template
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict[str, ParameterValue])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    role_arn: str | None = None
+    capabilities: tuple[str, ...] = ()
+    notification_arns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One output of a stack, as resolved."""
+
+    key: str
+    value: str
+    description: str | None = None
+    export: str | None = None
+
+
+@dataclass(kw_only=True)
+class StackResource:
+    """One resource as it was last made or changed."""
+
+    logical_id: str
+    type: str
+    physical_id: str
+    properties: Properties
+    """Resolved, with the stack's tags; what the handler was last called with."""
+    attributes: Mapping[str, Any]
+    depends_on: frozenset[str]
+    deletion_policy: str = "Delete"
+    update_replace_policy: str = "Delete"
+    description: str | None = None
+    metadata: Any = None
+    status: str = "CREATE_COMPLETE"
+    reason: str | None = None
+    updated: datetime = field(default_factory=now)
+    drift: Mapping[str, Any] | None = None
+    """The last drift detection's answer for it, None if it was never looked at."""
+
+    def copy(self) -> "StackResource":
+        """A copy to go back to."""
+        return replace(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of a stack's history."""
+
+    id: str
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str | None
+    properties: str | None
+    time: datetime
+    token: str | None
+
+
+@dataclass(kw_only=True)
+class Stack:
+    """A stack, alive or deleted."""
+
+    id: str
+    name: str
+    account: str
+    region: str
+    status: str
+    reason: str | None = None
+    goal: Goal | None = None
+    """What was last deployed with success; None before the first deployment."""
+    wanted: Goal | None = None
+    """What the first deployment was to make of it, whether it succeeded or not."""
+    imports: frozenset[str] = frozenset()
+    """The exports of other stacks that it uses."""
+    resources: dict[str, StackResource] = field(default_factory=dict[str, StackResource])
+    outputs: list[Output] = field(default_factory=list[Output])
+    events: list[Event] = field(default_factory=list[Event])
+    created: datetime = field(default_factory=now)
+    updated: datetime | None = None
+    deleted: datetime | None = None
+    role_arn: str | None = None
+    disable_rollback: bool = False
+    termination_protection: bool = False
+    change_set_id: str | None = None
+    """The change set that made or last changed it."""
+    drift_status: str = "NOT_CHECKED"
+    drift_checked: datetime | None = None
+    tokens: dict[str, str] = field(default_factory=dict[str, str])
+    """Client request tokens of its operations, and what each stood for."""
+    token: str | None = None
+    hidden: int = 0
+    """How many of the newest events are not shown yet."""
+    polls: int = 0
+    """How many DescribeStacks it takes until they are."""
+    old_outputs: list[Output] = field(default_factory=list[Output])
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The stack's tags."""
+        return self.goal.tags if self.goal else {}
+
+    @property
+    def shown_events(self) -> list[Event]:
+        """The events that callers may see, oldest first."""
+        return self.events[: len(self.events) - self.hidden]
+
+    @property
+    def shown_status(self) -> tuple[str, str | None]:
+        """The status that callers see, with its reason."""
+        if not self.hidden:
+            return self.status, self.reason
+        shown = [event for event in self.shown_events if event.type == STACK_TYPE and event.physical_id == self.id]
+        return (shown[-1].status, shown[-1].reason) if shown else (self.status, self.reason)
+
+    @property
+    def shown_outputs(self) -> list[Output]:
+        """The outputs that callers see: while an operation is under way, those from before."""
+        return self.old_outputs if self.hidden else self.outputs
+
+    def poll(self) -> None:
+        """Show more of what has happened."""
+        if self.hidden:
+            self.polls -= 1
+            self.hidden = 0 if self.polls < 0 else self.hidden - self.hidden // (self.polls + 2)
+
+    def record(  # the columns of an event
+        self,
+        status: str,
+        reason: str | None = None,
+        *,
+        resource: StackResource | None = None,
+        properties: str | None = None,
+    ) -> None:
+        """Append an event, of a resource or of the stack itself, and set the status that it names."""
+        if resource is None:
+            self.status, self.reason = status, reason
+        else:
+            resource.status, resource.reason, resource.updated = status, reason, now()
+        self.events.append(
+            Event(
+                id=str(uuid.uuid4()) if resource is None else f"{resource.logical_id}-{status}-{uuid.uuid4()}",
+                logical_id=resource.logical_id if resource else self.name,
+                physical_id=resource.physical_id if resource else self.id,
+                type=resource.type if resource else STACK_TYPE,
+                status=status,
+                reason=reason,
+                properties=properties,
+                time=now(),
+                token=self.token,
+            )
+        )
+
+
+@dataclass(kw_only=True)
+class ChangeSet:
+    """A change set, kept by the id of its stack and its name."""
+
+    id: str
+    name: str
+    type: str
+    stack: Stack
+    goal: Goal
+    status: str
+    execution_status: str
+    reason: str | None = None
+    changes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    description: str | None = None
+    on_stack_failure: str | None = None
+    reverts_drift: bool = False
+    disable_rollback: bool = False
+    created: datetime = field(default_factory=now)

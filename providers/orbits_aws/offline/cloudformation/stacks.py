@@ -1,0 +1,273 @@
+"""The stacks of all accounts and regions, and the operations on them.
+
+Every operation is carried out while its caller waits, one at a time for a stack; what callers then see of it unfolds
+over the set number of DescribeStacks (`Stack.hidden`). Operations take the API's own argument names.
+"""
+
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+from .deploy import Deployment, Options
+from .desired import check_types, required_capabilities
+from .errors import CloudFormationError, StackMissing, ValidationError
+from .model import Goal, Stack, now
+from .parameters import resolve_parameters
+from .removal import remove
+from .template import MAX_BODY_BYTES, Template, parse
+from .work import Work
+from .world import World, partition
+
+Request = Mapping[str, Any]
+
+_UPDATABLE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "CREATE_FAILED",
+        "IMPORT_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_FAILED",
+        "UPDATE_ROLLBACK_COMPLETE",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Whose stacks a call is about."""
+
+    account: str
+    region: str
+
+    @property
+    def prefix(self) -> str:
+        """What the ARNs of stacks and change sets here begin with."""
+        return f"arn:{partition(self.region)}:cloudformation:{self.region}:{self.account}"
+
+
+@dataclass
+class Stacks:
+    """All stacks, and what changes them."""
+
+    world: Callable[[], World]
+    read_object: Callable[[Place, str], str]
+    """Reads a template by its URL from the offline S3."""
+    polls: int = 0
+    """How many DescribeStacks show an operation as going on."""
+    _stacks: dict[str, Stack] = field(default_factory=dict[str, Stack])
+    _locks: dict[str, RLock] = field(default_factory=dict[str, RLock])
+    _lock: RLock = field(default_factory=RLock)
+
+    def all(self, place: Place) -> list[Stack]:
+        """The stacks of a place, the deleted ones included, newest first."""
+        with self._lock:
+            found = [s for s in self._stacks.values() if (s.account, s.region) == (place.account, place.region)]
+        return found[::-1]
+
+    def living(self, place: Place) -> list[Stack]:
+        """The stacks of a place that are not deleted, newest first."""
+        return [stack for stack in self.all(place) if stack.deleted is None or stack.hidden]
+
+    def find(self, place: Place, name: str) -> Stack:
+        """A stack by name, or alive or deleted by its id. Raises StackMissing."""
+        if name.startswith("arn:"):
+            stack = self._stacks.get(name)
+            if stack is not None and (stack.account, stack.region) == (place.account, place.region):
+                return stack
+        else:
+            for stack in self.living(place):
+                if stack.name == name:
+                    return stack
+        raise StackMissing(name)
+
+    def maybe(self, place: Place, name: str) -> Stack | None:
+        """A living stack by name or id, None if there is none."""
+        try:
+            stack = self.find(place, name)
+        except StackMissing:
+            return None
+        return None if stack.deleted is not None and not stack.hidden else stack
+
+    def add(self, place: Place, name: str, status: str) -> Stack:
+        """A new stack. Raises CloudFormationError if a living one has the name."""
+        with self._lock:
+            if self.maybe(place, name) is not None:
+                raise CloudFormationError("AlreadyExistsException", f"Stack [{name}] already exists")
+            stack = Stack(
+                id=f"{place.prefix}:stack/{name}/{uuid.uuid4()}",
+                name=name,
+                account=place.account,
+                region=place.region,
+                status=status,
+            )
+            self._stacks[stack.id] = stack
+            return stack
+
+    def clear(self) -> None:
+        """Forget all stacks, without touching their resources."""
+        with self._lock:
+            self._stacks.clear()
+            self._locks.clear()
+
+    @contextmanager
+    def operation(self, stack: Stack, token: str | None = None) -> Generator[Work]:
+        """One operation on a stack: alone with it, in its account, and shown step by step afterwards."""
+        with self._lock:
+            lock = self._locks.setdefault(stack.id, RLock())
+        with lock, self.world().acting_for(stack):
+            if stack.hidden:
+                status, _ = stack.shown_status
+                raise ValidationError(f"Stack:{stack.id} is in {status} state and can not be updated.")
+            stack.token = token
+            stack.old_outputs = stack.outputs
+            before = len(stack.events)
+            try:
+                yield Work(self.world(), stack)
+            finally:
+                new = len(stack.events) - before
+                if self.polls and new > 1:
+                    stack.hidden, stack.polls = new - 1, self.polls
+
+    def goal(self, place: Place, stack: Stack | None, request: Request, name: str) -> Goal:
+        """What a request asks a stack to be; what it leaves out stays as it was. Raises CloudFormationError."""
+        previous = stack.goal if stack is not None else None
+        template = self._template(place, previous, request)
+        check_types(template)
+        capabilities = tuple(str(value) for value in request.get("Capabilities") or ())
+        required = required_capabilities(template)
+        if required and not set(required) & set(capabilities):
+            raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{required[-1]}]")
+        ssm = self.world().ssm(Stack(id="", name=name, account=place.account, region=place.region, status=""))
+        parameters = resolve_parameters(
+            template, request.get("Parameters") or (), previous.parameters if previous else {}, ssm
+        )
+        tags = request.get("Tags")
+        if tags is None:
+            kept: Mapping[str, str] = previous.tags if previous else {}
+        else:
+            kept = {str(tag["Key"]): str(tag["Value"]) for tag in tags}
+        return Goal(
+            template=template,
+            parameters=parameters,
+            tags=kept,
+            role_arn=request.get("RoleARN") or (stack.role_arn if stack else None),
+            capabilities=capabilities,
+            notification_arns=tuple(request.get("NotificationARNs") or ()),
+        )
+
+    def _template(self, place: Place, previous: Goal | None, request: Request) -> Template:
+        if request.get("UsePreviousTemplate"):
+            if previous is None:
+                raise ValidationError("Stack has no previous template to use")
+            return previous.template
+        return parse(self.template_text(place, request))
+
+    def template_text(self, place: Place, request: Request) -> str:
+        """The template's text, handed over or read from S3. Raises ValidationError."""
+        body = request.get("TemplateBody")
+        if body is None:
+            if not request.get("TemplateURL"):
+                raise ValidationError("Either Template URL or Template Body must be specified.")
+            return self.read_object(place, str(request["TemplateURL"]))
+        if len(str(body).encode()) > MAX_BODY_BYTES:
+            raise ValidationError(
+                f"1 validation error detected: Value '{str(body)[:40]}...' at 'templateBody' failed to satisfy "
+                f"constraint: Member must have length less than or equal to {MAX_BODY_BYTES}"
+            )
+        return str(body)
+
+    def create(self, place: Place, request: Request) -> Stack:
+        """CreateStack."""
+        name = str(request["StackName"])
+        existing = self.maybe(place, name)
+        token = request.get("ClientRequestToken")
+        if existing is not None and token and existing.tokens.get(str(token)) == "create":
+            return existing
+        goal = self.goal(place, None, request, name)
+        stack = self.add(place, name, "CREATE_IN_PROGRESS")
+        stack.termination_protection = bool(request.get("EnableTerminationProtection", False))
+        on_failure = request.get("OnFailure") or ("DO_NOTHING" if request.get("DisableRollback") else "ROLLBACK")
+        options = Options(
+            on_failure=str(on_failure), retain_except_on_create=bool(request.get("RetainExceptOnCreate", False))
+        )
+        self.deploy_new(stack, goal, options, token)
+        return stack
+
+    def deploy_new(self, stack: Stack, goal: Goal, options: Options, token: str | None = None) -> None:
+        """The first deployment of a stack."""
+        if token:
+            stack.tokens[token] = "create"
+        with self.operation(stack, token):
+            stack.disable_rollback = options.on_failure == "DO_NOTHING"
+            stack.role_arn = goal.role_arn
+            stack.wanted = goal
+            Deployment(self.world(), stack, goal, options).create()
+
+    def update(self, place: Place, request: Request) -> Stack:
+        """UpdateStack."""
+        stack = self.find(place, str(request["StackName"]))
+        token = request.get("ClientRequestToken")
+        if token and stack.tokens.get(str(token)) == "update":
+            return stack
+        self.check_updatable(stack)
+        goal = self.goal(place, stack, request, stack.name)
+        from .changes import is_change
+
+        if not is_change(self.world(), stack, goal):
+            raise ValidationError("No updates are to be performed.")
+        if token:
+            stack.tokens[str(token)] = "update"
+        options = Options(
+            on_failure="DO_NOTHING" if request.get("DisableRollback") else "ROLLBACK",
+            retain_except_on_create=bool(request.get("RetainExceptOnCreate", False)),
+        )
+        with self.operation(stack, token):
+            Deployment(self.world(), stack, goal, options).update()
+        return stack
+
+    def check_updatable(self, stack: Stack) -> None:
+        """Raise ValidationError if the stack's state admits no update."""
+        status, _ = stack.shown_status
+        if status not in _UPDATABLE:
+            raise ValidationError(f"Stack:{stack.id} is in {status} state and can not be updated.")
+
+    def delete(self, place: Place, request: Request) -> None:
+        """DeleteStack; a stack that does not exist is deleted already."""
+        stack = self.maybe(place, str(request["StackName"]))
+        if stack is None or (stack.hidden and stack.status.startswith("DELETE")):
+            return
+        if stack.termination_protection:
+            raise ValidationError(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
+        retained = {str(name) for name in request.get("RetainResources") or ()}
+        if retained and stack.status != "DELETE_FAILED":
+            raise ValidationError(
+                "Invalid operation on stack. RetainResources can be specified only for stacks in DELETE_FAILED state"
+            )
+        with self.operation(stack, request.get("ClientRequestToken")) as work:
+            self._check_exports(stack)
+            stack.record("DELETE_IN_PROGRESS", "User Initiated")
+            _gone, left = remove(
+                work,
+                list(stack.resources.values()),
+                lambda resource: (
+                    resource.logical_id in retained or resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
+                ),
+            )
+            kept = {resource.logical_id for resource in left}
+            stack.resources = {name: resource for name, resource in stack.resources.items() if name in kept}
+            if left:
+                names = ", ".join(sorted(kept))
+                stack.record("DELETE_FAILED", f"The following resource(s) failed to delete: [{names}]. ")
+            else:
+                stack.outputs = []
+                stack.record("DELETE_COMPLETE")
+                stack.deleted = now()
+
+    def _check_exports(self, stack: Stack) -> None:
+        own = {output.export for output in stack.outputs if output.export}
+        for other in self.living(Place(account=stack.account, region=stack.region)):
+            for name in sorted(own & other.imports):
+                raise ValidationError(f"Export {name} cannot be deleted as it is in use by {other.name}")

@@ -1,0 +1,219 @@
+"""A template as text and as parsed: JSON or YAML, checked as far as the service checks one when it is handed over.
+
+Pure. What holds of a `Template`: every reference in it names a parameter, a pseudo parameter or a resource; every
+condition used is defined; resources do not depend on each other in a circle.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import yaml
+
+from .errors import ValidationError
+
+MAX_BODY_BYTES = 51_200
+MAX_OBJECT_BYTES = 1_048_576
+
+_SECTIONS = frozenset(
+    {
+        "AWSTemplateFormatVersion",
+        "Conditions",
+        "Description",
+        "Mappings",
+        "Metadata",
+        "Outputs",
+        "Parameters",
+        "Resources",
+        "Rules",
+        "Transform",
+    }
+)
+_SHORT_TAGS = {"Condition": "Condition", "Ref": "Ref"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceDefinition:
+    """A resource as the template declares it."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    condition: str | None
+    depends_on: frozenset[str]
+    """Everything that it names: by DependsOn or by reference."""
+    deletion_policy: Any
+    update_replace_policy: Any
+    metadata: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A template that passed the checks."""
+
+    body: str
+    document: Mapping[str, Any] = field(repr=False)
+    resources: Mapping[str, ResourceDefinition] = field(repr=False)
+
+    @property
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+        """The declared parameters."""
+        return self.section("Parameters")
+
+    @property
+    def description(self) -> str | None:
+        """The template's own description."""
+        value = self.document.get("Description")
+        return None if value is None else str(value)
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """A top-level section; empty if there is none."""
+        value = self.document.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms; dates stay text."""
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> Any:
+    name = _SHORT_TAGS.get(suffix, f"Fn::{suffix}")
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = str(value).split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(cast("yaml.MappingNode", node), deep=True)
+    return {name: value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse(body: str) -> Template:
+    """Parse and check a template's text. Raises ValidationError with the service's words."""
+    document = _load(body)
+    if unknown := sorted(set(document) - _SECTIONS):
+        raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
+    if document.get("Transform"):
+        raise ValidationError(f"The offline AWS runs no transforms: {document['Transform']}")
+    declared = document.get("Resources")
+    if not isinstance(declared, Mapping) or not declared:
+        raise ValidationError("Template format error: At least one Resources member must be defined.")
+    resources = {str(name): _definition(str(name), value) for name, value in declared.items()}
+    template = Template(body=body, document=document, resources=resources)
+    _check_references(template)
+    return template
+
+
+def _load(body: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, Loader=_Loader)  # noqa: S506
+    except (ValueError, yaml.YAMLError) as failure:
+        raise ValidationError(f"Template format error: JSON not well-formed. ({failure})") from failure
+    if not isinstance(document, Mapping):
+        raise ValidationError("Template format error: unsupported structure.")
+    return document
+
+
+def _definition(logical_id: str, value: Any) -> ResourceDefinition:
+    where = f"[/Resources/{logical_id}]"
+    if not isinstance(value, Mapping) or not isinstance(value.get("Type"), str):
+        raise ValidationError(f"Template format error: {where} Every Resources object must contain a Type member.")
+    properties = value.get("Properties") or {}
+    if not isinstance(properties, Mapping):
+        raise ValidationError(f"Template format error: {where} Properties must be an object.")
+    depends = value.get("DependsOn") or []
+    named = {depends} if isinstance(depends, str) else {str(name) for name in depends}
+    return ResourceDefinition(
+        logical_id=logical_id,
+        type=value["Type"],
+        properties=properties,
+        condition=value.get("Condition"),
+        depends_on=frozenset(named) | frozenset(references(properties)),
+        deletion_policy=value.get("DeletionPolicy"),
+        update_replace_policy=value.get("UpdateReplacePolicy"),
+        metadata=value.get("Metadata"),
+    )
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every name that a value refers to by Ref, Fn::GetAtt or Fn::Sub, pseudo parameters included."""
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            [(name, argument)] = value.items()
+            yield from _named_by(str(name), argument)
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from references(inner)
+
+
+def _named_by(function: str, argument: Any) -> Iterator[str]:
+    if function == "Ref" and isinstance(argument, str):
+        yield argument
+    elif function == "Fn::GetAtt":
+        yield get_att(argument)[0]
+    elif function == "Fn::Sub":
+        text, own = (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])
+        for name in sub_variables(text):
+            if name not in own:
+                yield name.partition(".")[0]
+
+
+def get_att(argument: Any) -> tuple[str, Any]:
+    """The logical id and the attribute that the argument of Fn::GetAtt names."""
+    if isinstance(argument, str):
+        logical_id, _, attribute = argument.partition(".")
+        return logical_id, attribute
+    return str(argument[0]), argument[1]
+
+
+def sub_variables(text: str) -> Iterator[str]:
+    """The names in `${...}` of a text for Fn::Sub, without the literal `${!...}`."""
+    for part in text.split("${")[1:]:
+        name, closed, _ = part.partition("}")
+        if closed and not name.startswith("!"):
+            yield name.strip()
+
+
+def condition_names(value: Any) -> Iterator[str]:
+    """The conditions that a value names by Fn::If or Condition."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name == "Fn::If" and isinstance(inner, Sequence) and inner:
+                yield str(inner[0])
+            elif name == "Condition" and isinstance(inner, str):
+                yield inner
+            yield from condition_names(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from condition_names(inner)
+
+
+def _check_references(template: Template) -> None:
+    known = set(template.resources) | set(template.parameters)
+    for block, names in (
+        ("Resources", {name for resource in template.resources.values() for name in resource.depends_on}),
+        ("Outputs", set(references(template.section("Outputs")))),
+    ):
+        unresolved = sorted(name for name in names if name not in known and not name.startswith("AWS::"))
+        if unresolved:
+            raise ValidationError(
+                f"Template format error: Unresolved resource dependencies [{', '.join(unresolved)}] "
+                f"in the {block} block of the template"
+            )
+    conditions = template.section("Conditions")
+    used = {resource.condition for resource in template.resources.values() if resource.condition}
+    used |= {name for resource in template.resources.values() for name in condition_names(resource.properties)}
+    used |= {str(output["Condition"]) for output in template.section("Outputs").values() if "Condition" in output}
+    for name in sorted(used - set(conditions)):
+        raise ValidationError(f"Template format error: Unresolved condition dependency {name} in the template")

@@ -1,0 +1,191 @@
+"""Stacks, resources, events and change sets as the API shows them. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .model import ChangeSet, Event, Goal, Stack, StackResource
+
+Shown = dict[str, Any]
+
+
+def stack_view(stack: Stack) -> Shown:
+    """A stack as DescribeStacks shows it."""
+    status, reason = stack.shown_status
+    goal = stack.goal or stack.wanted
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "ChangeSetId": stack.change_set_id,
+        "Description": goal.template.description if goal else None,
+        "Parameters": parameters_view(goal),
+        "CreationTime": stack.created,
+        "LastUpdatedTime": stack.updated,
+        "DeletionTime": stack.deleted,
+        "RollbackConfiguration": {},
+        "StackStatus": status,
+        "StackStatusReason": reason,
+        "DisableRollback": stack.disable_rollback,
+        "NotificationARNs": list(goal.notification_arns) if goal else [],
+        "Capabilities": list(goal.capabilities) if goal else [],
+        "Outputs": [
+            {
+                "OutputKey": output.key,
+                "OutputValue": output.value,
+                "Description": output.description,
+                "ExportName": output.export,
+            }
+            for output in stack.shown_outputs
+        ],
+        "RoleARN": stack.role_arn,
+        "Tags": tags_view(goal.tags if goal else {}),
+        "EnableTerminationProtection": stack.termination_protection,
+        "DriftInformation": _drift_information(stack),
+    }
+
+
+def _drift_information(stack: Stack) -> Shown:
+    return {"StackDriftStatus": stack.drift_status, "LastCheckTimestamp": stack.drift_checked}
+
+
+def summary_view(stack: Stack) -> Shown:
+    """A stack as ListStacks shows it."""
+    status, reason = stack.shown_status
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "TemplateDescription": stack.goal.template.description if stack.goal else None,
+        "CreationTime": stack.created,
+        "LastUpdatedTime": stack.updated,
+        "DeletionTime": stack.deleted,
+        "StackStatus": status,
+        "StackStatusReason": reason,
+        "DriftInformation": _drift_information(stack),
+    }
+
+
+def parameters_view(goal: Goal | None) -> list[Shown]:
+    """Parameters with their values; those with NoEcho masked."""
+    if goal is None:
+        return []
+    return [
+        {
+            "ParameterKey": key,
+            "ParameterValue": "****" if value.secret else str(value.given),
+            "ResolvedValue": None if value.resolved is None or isinstance(value.resolved, list) else value.resolved,
+        }
+        for key, value in goal.parameters.items()
+    ]
+
+
+def tags_view(tags: Mapping[str, str]) -> list[Shown]:
+    """Tags as a list."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def resource_view(stack: Stack, resource: StackResource) -> Shown:
+    """A resource as DescribeStackResources shows it."""
+    return {
+        "StackName": stack.name,
+        "StackId": stack.id,
+        "Timestamp": resource.updated,
+        **_resource(resource),
+    }
+
+
+def resource_detail_view(stack: Stack, resource: StackResource) -> Shown:
+    """A resource as DescribeStackResource shows it."""
+    return {"StackName": stack.name, "StackId": stack.id, **resource_summary_view(resource)} | {
+        "Metadata": None if resource.metadata is None else _json(resource.metadata)
+    }
+
+
+def resource_summary_view(resource: StackResource) -> Shown:
+    """A resource as ListStackResources shows it."""
+    return {"LastUpdatedTimestamp": resource.updated, **_resource(resource)}
+
+
+def _resource(resource: StackResource) -> Shown:
+    drift = resource.drift or {}
+    return {
+        "LogicalResourceId": resource.logical_id,
+        "PhysicalResourceId": resource.physical_id or None,
+        "ResourceType": resource.type,
+        "ResourceStatus": resource.status,
+        "ResourceStatusReason": resource.reason,
+        "DriftInformation": {
+            "StackResourceDriftStatus": drift.get("StackResourceDriftStatus", "NOT_CHECKED"),
+            "LastCheckTimestamp": drift.get("Timestamp"),
+        },
+    }
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+def event_view(stack: Stack, event: Event) -> Shown:
+    """An event as DescribeStackEvents shows it."""
+    return {
+        "StackId": stack.id,
+        "EventId": event.id,
+        "StackName": stack.name,
+        "LogicalResourceId": event.logical_id,
+        "PhysicalResourceId": event.physical_id,
+        "ResourceType": event.type,
+        "Timestamp": event.time,
+        "ResourceStatus": event.status,
+        "ResourceStatusReason": event.reason,
+        "ResourceProperties": event.properties,
+        "ClientRequestToken": event.token,
+    }
+
+
+def change_set_view(change_set: ChangeSet) -> Shown:
+    """A change set as ListChangeSets shows it."""
+    return {
+        "ChangeSetId": change_set.id,
+        "ChangeSetName": change_set.name,
+        "StackId": change_set.stack.id,
+        "StackName": change_set.stack.name,
+        "CreationTime": change_set.created,
+        "Description": change_set.description,
+        "ExecutionStatus": change_set.execution_status,
+        "Status": change_set.status,
+        "StatusReason": change_set.reason,
+        "IncludeNestedStacks": False,
+    }
+
+
+def change_set_detail_view(change_set: ChangeSet, *, values: bool) -> Shown:
+    """A change set as DescribeChangeSet shows it; property values only if asked for."""
+    goal = change_set.goal
+    return change_set_view(change_set) | {
+        "Parameters": parameters_view(goal),
+        "Tags": tags_view(goal.tags),
+        "Capabilities": list(goal.capabilities),
+        "NotificationARNs": list(goal.notification_arns),
+        "OnStackFailure": change_set.on_stack_failure,
+        "DeploymentMode": "REVERT_DRIFT" if change_set.reverts_drift else None,
+        "StackDriftStatus": change_set.stack.drift_status if change_set.reverts_drift else None,
+        "Changes": [change if values else _without_values(change) for change in change_set.changes],
+    }
+
+
+def _without_values(change: Shown) -> Shown:
+    resource = {
+        name: value for name, value in change["ResourceChange"].items() if name not in ("BeforeContext", "AfterContext")
+    }
+    resource["Details"] = [
+        {
+            **detail,
+            "Target": {
+                name: value
+                for name, value in detail["Target"].items()
+                if name not in ("BeforeValue", "AfterValue", "Path", "AttributeChangeType", "Drift")
+            },
+        }
+        for detail in resource["Details"]
+    ]
+    return {**change, "ResourceChange": resource}

@@ -1,0 +1,154 @@
+"""One resource of one stack: made, changed or removed, with the events that the service writes.
+
+The deployment says in which order and what to do after a failure; here a handler is called, its errors become reasons,
+and what exists is written into the stack as soon as it exists.
+"""
+
+import logging
+import uuid
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .desired import as_text, check_properties, handler_of
+from .errors import ResourceFailed, ResourceGone
+from .model import Properties, Stack, StackResource
+from .resources.contract import Made
+from .world import World
+
+_LOG = logging.getLogger(__name__)
+
+_GONE = frozenset(
+    {
+        "404",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
+        "NotFound",
+        "NotFoundException",
+        "ParameterNotFound",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
+_HANDLER_CODES = (
+    ("AccessDenied", ("AccessDenied", "Unauthorized", "Forbidden")),
+    ("Throttling", ("Throttl", "SlowDown", "RequestLimit", "TooManyRequests")),
+    ("AlreadyExists", ("AlreadyExists", "EntityAlreadyExists", "BucketAlready", "ResourceInUse", "QueueNameExists")),
+    ("NotFound", ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")),
+    ("ServiceLimitExceeded", ("LimitExceeded",)),
+    ("InvalidRequest", ("Invalid", "Validation", "Malformed")),
+    ("InternalFailure", ("Internal",)),
+)
+
+
+class Failed(Exception):
+    """A resource of the stack failed: which one, doing what."""
+
+    def __init__(self, logical_id: str, verb: str, reason: str) -> None:
+        super().__init__(reason)
+        self.logical_id, self.verb, self.reason = logical_id, verb, reason
+
+
+def is_gone(failure: Exception) -> bool:
+    """Whether an error says that the resource does not exist."""
+    if isinstance(failure, ResourceGone):
+        return True
+    return isinstance(failure, ClientError) and failure.response.get("Error", {}).get("Code") in _GONE
+
+
+def reason_of(failure: Exception) -> str:
+    """The reason that a resource's event gives for an error."""
+    if isinstance(failure, ClientError):
+        return _service_reason(failure)
+    if isinstance(failure, ResourceFailed):
+        return str(failure)
+    if isinstance(failure, BotoCoreError | ConnectionError):
+        return f'Resource handler returned message: "{failure}" (HandlerErrorCode: NetworkFailure)'
+    _LOG.error("a resource handler of the offline AWS failed", exc_info=failure)
+    return f'Resource handler returned message: "{failure!r}" (HandlerErrorCode: InternalFailure)'
+
+
+def _service_reason(failure: ClientError) -> str:
+    error: Any = failure.response.get("Error", {})
+    metadata: Any = failure.response.get("ResponseMetadata", {})
+    code = str(error.get("Code", ""))
+    handler_code = next(
+        (name for name, parts in _HANDLER_CODES if any(part in code for part in parts)), "GeneralServiceException"
+    )
+    told = f"{error.get('Message', '')} ({code} on {failure.operation_name}, Status Code: "
+    told += f"{metadata.get('HTTPStatusCode')}, Request ID: {metadata.get('RequestId', uuid.uuid4())})"
+    return (
+        f'Resource handler returned message: "{told}" (RequestToken: {uuid.uuid4()}, HandlerErrorCode: {handler_code})'
+    )
+
+
+class Work:
+    """The work on the resources of one stack."""
+
+    def __init__(self, world: World, stack: Stack) -> None:
+        self._world, self._stack = world, stack
+
+    def create(self, resource: StackResource) -> None:
+        """Make a resource and put it into the stack under its logical id. Raises Failed."""
+
+        def made(physical_id: str) -> None:
+            resource.physical_id = physical_id
+            self._stack.resources[resource.logical_id] = resource
+            self._stack.record("CREATE_IN_PROGRESS", "Resource creation Initiated", resource=resource)
+
+        text = as_text(resource.properties)
+        self._stack.record("CREATE_IN_PROGRESS", resource=resource, properties=text)
+        try:
+            check_properties(resource.type, resource.properties)
+            site = self._world.site(self._stack, resource.logical_id, made)
+            result = handler_of(resource.type).create(site, resource.properties)
+        except Exception as failure:
+            reason = reason_of(failure)
+            self._stack.record("CREATE_FAILED", reason, resource=resource)
+            raise Failed(resource.logical_id, "create", reason) from failure
+        if not resource.physical_id:
+            made(result.physical_id)
+        resource.attributes = result.attributes
+        self._stack.record("CREATE_COMPLETE", resource=resource)
+
+    def update(self, resource: StackResource, before: Properties, after: Properties) -> None:
+        """Change a resource in place. Raises Failed; the resource then counts as changed in part."""
+        self._stack.record("UPDATE_IN_PROGRESS", resource=resource, properties=as_text(after))
+        resource.properties = after
+        try:
+            check_properties(resource.type, after)
+            site = self._world.site(self._stack, resource.logical_id)
+            result: Made = handler_of(resource.type).update(site, resource.physical_id, before, after)
+        except Exception as failure:
+            reason = self._missing(resource) if is_gone(failure) else reason_of(failure)
+            self._stack.record("UPDATE_FAILED", reason, resource=resource)
+            raise Failed(resource.logical_id, "update", reason) from failure
+        resource.physical_id, resource.attributes = result.physical_id, result.attributes
+        self._stack.record("UPDATE_COMPLETE", resource=resource)
+
+    def delete(self, resource: StackResource) -> None:
+        """Remove a resource; one that is gone counts as removed. Raises Failed."""
+        self._stack.record("DELETE_IN_PROGRESS", resource=resource)
+        try:
+            if resource.physical_id:
+                site = self._world.site(self._stack, resource.logical_id)
+                handler_of(resource.type).delete(site, resource.physical_id, resource.properties)
+        except Exception as failure:
+            if not is_gone(failure):
+                reason = reason_of(failure)
+                self._stack.record("DELETE_FAILED", reason, resource=resource)
+                raise Failed(resource.logical_id, "delete", reason) from failure
+        self._stack.record("DELETE_COMPLETE", resource=resource)
+
+    def keep(self, resource: StackResource) -> None:
+        """Leave a resource to its owner, as its policy says."""
+        self._stack.record("DELETE_SKIPPED", resource=resource)
+
+    @staticmethod
+    def _missing(resource: StackResource) -> str:
+        return (
+            f"Resource of type '{resource.type}' with identifier '{resource.physical_id}' was not found. "
+            "(HandlerErrorCode: NotFound)"
+        )

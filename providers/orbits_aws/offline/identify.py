@@ -1,0 +1,138 @@
+"""Which service, operation, account and region a request means.
+
+The service comes from what the request is signed for. Where several services share a signing name, the request's
+target, version or route tells which one; the table holds those that botocore's models (1.44) name differently.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from . import moto_adapter
+from .wire import Credential, Environ, credential
+
+DEFAULT_REGION = "us-east-1"
+
+_SERVICES: dict[str, Sequence[str]] = {
+    "access-analyzer": ("accessanalyzer",),
+    "airflow": ("mwaa",),
+    "aoss": ("opensearchserverless",),
+    "apigateway": ("apigateway", "apigatewayv2"),
+    "aps": ("amp",),
+    "cloudcontrolapi": ("cloudcontrol",),
+    "cloudhsm": ("cloudhsmv2", "cloudhsm"),
+    "dynamodb": ("dynamodb", "dynamodbstreams"),
+    "elasticfilesystem": ("efs",),
+    "elasticloadbalancing": ("elbv2", "elb"),
+    "elasticmapreduce": ("emr",),
+    "es": ("opensearch", "es"),
+    "execute-api": ("apigatewaymanagementapi",),
+    "geo": ("location",),
+    "kinesisanalytics": ("kinesisanalyticsv2", "kinesisanalytics"),
+    "mobiletargeting": ("pinpoint",),
+    "monitoring": ("cloudwatch",),
+    "rds": ("rds", "neptune", "docdb"),
+    "s3": ("s3", "s3control"),
+    "ses": ("ses", "sesv2"),
+    "servicequotas": ("service-quotas",),
+    "sso": ("sso-admin",),
+    "states": ("stepfunctions",),
+    "tagging": ("resourcegroupstaggingapi",),
+    "timestream": ("timestream-write", "timestream-query"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a request asks for, of whom."""
+
+    service: str
+    """boto3's name of the service; the signing name where the service is unknown."""
+    operation: str
+    """The operation's name; `METHOD /path` where no model knows the request."""
+    account: str
+    region: str
+
+
+class Accounts:
+    """Which account an access key belongs to.
+
+    An access key of twelve digits is the account of that number, as in other offline clouds; a key that moto issued
+    (`sts.assume_role`, `iam.create_access_key`) belongs to its account; any other is the management account's.
+    """
+
+    def __init__(self) -> None:
+        """Start without knowing any key."""
+        self._known: dict[str, str] = {}
+
+    def of(self, key: str) -> str:
+        """The account of a key."""
+        if len(key) == 12 and key.isdigit():
+            return key
+        account = self._known.get(key)
+        if account is None:
+            account = moto_adapter.account_of_key(key)
+            if account is None:
+                return moto_adapter.MANAGEMENT_ACCOUNT
+            self._known[key] = account
+        return account
+
+    def clear(self) -> None:
+        """Forget the keys; after a reset they are no longer valid."""
+        self._known.clear()
+
+
+def identify(environ: Environ, body: bytes, accounts: Accounts) -> Identity:
+    """What a request means; never fails."""
+    signed = credential(environ)
+    service, operation = _service_and_operation(environ, body, signed)
+    account = environ.get(moto_adapter.ACCOUNT_HEADER) or (
+        accounts.of(signed.key) if signed else moto_adapter.MANAGEMENT_ACCOUNT
+    )
+    return Identity(
+        service=service,
+        operation=operation or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}",
+        account=account,
+        region=signed.region if signed else DEFAULT_REGION,
+    )
+
+
+def _service_and_operation(environ: Environ, body: bytes, signed: Credential | None) -> tuple[str, str | None]:
+    if signed is None:
+        return _unsigned(environ, body)
+    candidates = _SERVICES.get(signed.signing_name, (signed.signing_name,))
+    for service in candidates:
+        operation = _operation(service, environ, body)
+        if operation is not None:
+            return service, operation
+    return candidates[0], None
+
+
+def _unsigned(environ: Environ, body: bytes) -> tuple[str, str | None]:
+    """Requests that need no signature: STS with a web identity, and S3's public objects."""
+    action = _form(environ, body).get("Action", [""])[0]
+    if action.startswith("AssumeRoleWith"):
+        return "sts", action
+    return "s3", _operation("s3", environ, body)
+
+
+def _operation(service: str, environ: Environ, body: bytes) -> str | None:
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    try:
+        if target:
+            prefix, _, name = target.rpartition(".")
+            return name if moto_adapter.target_prefix(service) == prefix else None
+        form = _form(environ, body)
+        if "Action" in form:
+            version = form.get("Version", [""])[0]
+            return form["Action"][0] if version in ("", moto_adapter.api_version(service)) else None
+        return moto_adapter.operation(service, environ)
+    except LookupError:
+        return None
+
+
+def _form(environ: Environ, body: bytes) -> dict[str, list[str]]:
+    form = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        form |= parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return form

@@ -1,0 +1,200 @@
+"""The Python face of the offline AWS, for tests: in this process, or attached to one that runs as a program.
+
+One runs in a process at a time, because moto keeps its state in the process; starting one forgets what an earlier one
+held. All methods work by HTTP when attached, with the same results.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any, ClassVar, Self, TypedDict, Unpack, cast
+
+import boto3
+from botocore.config import Config
+
+from .admin_client import AdminClient
+from .calls import Call, Origin
+from .cloud import Settings
+from .faults import FaultSpec, Kind
+
+DEFAULT_REGION = "eu-west-1"
+
+
+class Which(TypedDict, total=False):
+    """Which of the matching calls a fault strikes."""
+
+    account: str | None
+    """Only calls into this account: its id, or its name in the organization."""
+    nth: int
+    """The first one, counted from 1 from now on."""
+    times: int | None
+    """How many from then on, 1 unless said; None: all."""
+    resource: str | None
+    """Only calls whose path, query or body contains this text."""
+    origin: Origin | None
+    """Only calls from `outside`, or only those that `cloudformation` makes."""
+
+
+class OfflineAws:
+    """An AWS that runs on this machine; `with OfflineAws() as aws:` starts and stops one in this process."""
+
+    _running: ClassVar["OfflineAws | None"] = None
+    _lock: ClassVar[Lock] = Lock()
+
+    def __init__(self, *, port: int = 0, region: str = DEFAULT_REGION) -> None:
+        """Prepare one for this process; `port` 0 takes a free one, `region` is that of `client`."""
+        self._port, self._region = port, region
+        self._server: Any = None
+        self._admin: AdminClient | None = None
+        self._clients: dict[tuple[str, str, str], Any] = {}
+
+    @classmethod
+    def attach(cls, url: str, *, region: str = DEFAULT_REGION) -> Self:
+        """One that runs elsewhere, by its endpoint URL. Raises ConnectionError if nothing answers there."""
+        aws = cls(region=region)
+        aws._admin = AdminClient(url)
+        aws._admin.get("health")
+        return aws
+
+    def start(self) -> Self:
+        """Start in this process, empty. Raises RuntimeError if another one is running in it."""
+        from .cloud import Cloud
+        from .server import Server
+
+        with OfflineAws._lock:
+            if OfflineAws._running is not None:
+                raise RuntimeError("an OfflineAws is running in this process already: stop it or use it")
+            cloud = Cloud()
+            cloud.reset()
+            self._server = Server(cloud, self._port).start()
+            self._admin = AdminClient(self._server.endpoint_url)
+            OfflineAws._running = self
+        return self
+
+    def stop(self) -> None:
+        """Stop, or let go of the one attached to; nothing happens if it does not run."""
+        with OfflineAws._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+            if self._server is not None:
+                self._server.stop()
+                OfflineAws._running = None
+            if self._admin is not None:
+                self._admin.close()
+            self._server = self._admin = None
+
+    def __enter__(self) -> Self:
+        """Start, unless it is attached."""
+        return self if self._admin is not None else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens, for `AWS_ENDPOINT_URL` or `endpoint_url=`."""
+        return self._http.url
+
+    def reset(self) -> None:
+        """Forget everything: resources, accounts, stacks, faults, calls, settings."""
+        self._http.post("reset", {})
+
+    def settings(self, *, polls: int) -> None:
+        """Change how it behaves: `polls` DescribeStacks show a stack operation as going on before its end is shown."""
+        self._http.put("settings", Settings(polls=polls).model_dump())
+
+    def fail(
+        self,
+        service: str,
+        operation: str,
+        *,
+        code: str,
+        message: str | None = None,
+        status: int | None = None,
+        **which: Unpack[Which],
+    ) -> None:
+        """Refuse calls with an error, without doing anything.
+
+        A call matches by boto3's name of the service and the operation's name (`*` is a wildcard); `which` narrows
+        that down. The `nth` matching call from now on is refused, and those after it, `times` in all. The SDK's own
+        repetitions count as calls. `status` is the HTTP status, by default the usual one for the code.
+        """
+        self._add("error", service, operation, {"code": code, "message": message, "status": status}, which)
+
+    def lose_answer(self, service: str, operation: str, **which: Unpack[Which]) -> None:
+        """Do the work of calls and cut the connection before they are answered; the client raises.
+
+        The SDK's repetitions of such a call are cut as well, without doing the work again. Otherwise as `fail`.
+        """
+        self._add("lose_answer", service, operation, {}, which)
+
+    def delay(self, service: str, operation: str, *, seconds: float, **which: Unpack[Which]) -> None:
+        """Let calls wait before they are worked on. Otherwise as `fail`."""
+        self._add("delay", service, operation, {"delay": seconds}, which)
+
+    def clear_faults(self) -> None:
+        """Forget all faults that were asked for."""
+        self._http.delete("faults")
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults that were asked for, with how many calls each has seen and struck."""
+        return cast("list[dict[str, Any]]", self._http.get("faults")["faults"])
+
+    def client(self, service: str, *, account: str, region: str | None = None) -> Any:
+        """A boto3 client acting in an account, given by its id or by its name in the organization.
+
+        Raises LookupError if no account has the name.
+        """
+        account_id = self.account(account)
+        key = (service, account_id, region or self._region)
+        if key not in self._clients:
+            self._clients[key] = cast("Any", boto3).client(
+                service,
+                region_name=key[2],
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=account_id,
+                aws_secret_access_key="offline",  # noqa: S106 - nothing checks it
+                config=Config(retries={"mode": "standard", "total_max_attempts": 2}),
+            )
+        return self._clients[key]
+
+    def account(self, name: str) -> str:
+        """The id of an account, given by its name in the organization or by the id itself. Raises LookupError."""
+        if len(name) == 12 and name.isdigit():
+            return name
+        found = self._http.get("accounts", name=name)["account"]
+        if found is None:
+            raise LookupError(f"no account of the organization in the offline AWS is called {name}")
+        return str(found)
+
+    def calls(
+        self,
+        service: str | None = None,
+        *,
+        writes: bool = False,
+        account: str | None = None,
+        origin: str | None = None,
+    ) -> Sequence[Call]:
+        """The calls so far, oldest first; each is a string such as `s3:PutBucketTagging`.
+
+        `writes` selects those that change something, by the verb of the operation; `account` is an id or a name.
+        """
+        query = {"service": service, "origin": origin, "account": account and self.account(account)}
+        given = {name: value for name, value in query.items() if value is not None}
+        answer = self._http.get("calls", writes="1" if writes else "0", **given)
+        return [Call.from_dict(call) for call in answer["calls"]]
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """How many calls there were: account id, then service, then operation."""
+        return cast("dict[str, dict[str, dict[str, int]]]", self._http.get("calls/counts"))
+
+    def _add(self, kind: Kind, service: str, operation: str, effect: dict[str, Any], which: Which) -> None:
+        spec = FaultSpec(kind=kind, service=service, operation=operation, **effect, **which)
+        self._http.post("faults", spec.model_dump())
+
+    @property
+    def _http(self) -> AdminClient:
+        if self._admin is None:
+            raise RuntimeError("this OfflineAws is not running: start it, or use it in a `with` block")
+        return self._admin
