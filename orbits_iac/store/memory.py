@@ -17,7 +17,7 @@ from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, 
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
-from orbits_iac.store.tables import check_where
+from orbits_iac.store.tables import check_where, encoded
 
 R = TypeVar("R", bound=Row)
 Key = tuple[str | int, ...]
@@ -41,6 +41,8 @@ class MemoryStore(Store):
         self._is_open = False
 
     async def commit(self, transaction: Transaction) -> None:
+        for row in (*transaction.put, *transaction.events):
+            encoded(row)  # what no other store could keep is refused here too
         with self._held():
             rules.check(self, transaction)
             for row in transaction.put:

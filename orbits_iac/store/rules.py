@@ -10,7 +10,7 @@ from typing import Protocol
 
 from orbits_iac.model.errors import Conflict, Fenced
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import TABLES, MessageRow, Row, TaskRow
+from orbits_iac.model.rows import TABLES, EventRow, MessageRow, Row, TaskRow
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 Holder = tuple[str | None, int]  # an execution's owner, and its token
@@ -59,6 +59,8 @@ def check(view: View, transaction: Transaction) -> None:
         if view.has(row):
             raise Conflict(f"{_named(row)} exists already; read it and decide again")
     for row in transaction.put:
+        if isinstance(row, EventRow):
+            raise ValueError("events go into `events`, where they are given their order")  # noqa: TRY004 - a wrong place
         if row.VERSIONED:
             _check_version(view, row)
 

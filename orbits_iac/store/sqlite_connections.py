@@ -33,16 +33,16 @@ class Connections:
             self._reading = opened.enter_context(closing(connect(path, read_only=True)))
             self._near = opened.enter_context(closing(connect(path, read_only=True)))
             self._file = identity(path)
-            self._version = data_version(self._near)
+            self._version = data_version(self._writing)
             self._opened = opened.pop_all()
-        self._near_lock = threading.Lock()
+        self._near_lock, self._writing_lock = threading.Lock(), threading.Lock()
         self.writer: Lane[Work] = Lane("orbits-store-writer", self._write, closed=self.closed)
         self._reader: Lane[Read] = Lane("orbits-store-reader", self._read, closed=self.closed)
 
     async def close(self) -> None:
         """Finish what was handed in, then close everything."""
         await asyncio.gather(self.writer.close(), self._reader.close())
-        with self._near_lock:
+        with self._near_lock, self._writing_lock:
             self._opened.close()
 
     def closed(self) -> StoreError:
@@ -60,8 +60,16 @@ class Connections:
         return result
 
     def look(self) -> None:
-        """See whether anybody has committed since the last look."""
-        version = self.at_once(data_version)
+        """See whether another process has committed since the last look. While a group is written, that looks."""
+        if self._writing_lock.acquire(blocking=False):
+            try:
+                with translated(self._path):
+                    self._look()
+            finally:
+                self._writing_lock.release()
+
+    def _look(self) -> None:
+        version = data_version(self._writing)
         if version != self._version:
             self._version = version
             self.hints.tell()
@@ -78,9 +86,10 @@ class Connections:
         """Write the jobs as one group. If that fails, each alone, so that an error reaches only its owner."""
         failed: Exception | None
         try:
-            with self._turnstile:
+            with self._writing_lock, self._turnstile:
                 self._check_file()
                 self._writing.execute("BEGIN IMMEDIATE")
+                self._look()
                 failed = self._write_group(jobs)
         except (sqlite3.Error, OSError, StoreError) as error:  # it is nobody's own: the file cannot be written at all
             self._fail(jobs, error)
@@ -102,7 +111,7 @@ class Connections:
             for job in jobs:
                 try:
                     job.result = group.do(job.work)
-                except (Fenced, Conflict) as refused:
+                except (Fenced, Conflict, ValueError) as refused:
                     job.error = refused
             group.flush()
             self._writing.execute("COMMIT")

@@ -17,7 +17,7 @@ from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
-from orbits_iac.store.tables import Key, Table, Values, table_of
+from orbits_iac.store.tables import Key, Table, Values, encoded, table_of
 
 _TASK, _EVENT, _MESSAGE = table_of(TaskRow), table_of(EventRow), table_of(MessageRow)
 _INBOX = "SELECT id FROM message WHERE execution = ?"
@@ -78,9 +78,8 @@ def prepared(transaction: Transaction) -> Prepared:
     puts: list[tuple[Table[Any], Key, Values]] = []
     for row in transaction.put:
         if isinstance(row, TaskRow):
+            encoded(row)
             tasks.append(row)
-        elif isinstance(row, EventRow):
-            raise ValueError("events go into `events`, where they are given their order")  # noqa: TRY004 - the row is right, its place is not
         else:
             rows = table_of(type(row))
             values = rows.values(row)

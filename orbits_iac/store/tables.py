@@ -13,15 +13,22 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.rows import TABLES, EventRow, Row, ScheduleRow, TaskRow
+from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow
 
 R = TypeVar("R", bound=Row)
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]  # of the columns, in their order
 
 _ALSO_COLUMNS: dict[type[Row], tuple[str, ...]] = {ScheduleRow: ("paused",)}  # for the next one that is due
+# Fields whose index has another one before or behind it: what is found by them alone is looked for, or sorted.
+_SORTED_WHEN_READ = {
+    (ExecutionRow, "kind"),
+    (ExecutionRow, "identity"),
+    (TaskRow, "due"),
+    (ScheduleRow, "due"),
+}
 _AT_ONCE = (64, 32, 16, 8, 4, 2, 1)  # rows that one statement writes
-_encode = msgspec.json.Encoder().encode
+encoded = msgspec.json.Encoder().encode  # a row as JSON; a ValueError or TypeError for what is no text or value
 
 
 class Table(Generic[R]):
@@ -101,8 +108,10 @@ def check_where(row_type: type[Row], names: Iterable[str]) -> None:
 
 
 def is_short(row_type: type[Row], names: Collection[str]) -> bool:
-    """Whether an index leads to the first rows that are found by these fields, in their order."""
-    return len(names) <= 1 or set(names) <= set(row_type.KEY)
+    """Whether an index leads to the first of the rows that are found by these fields, however many there are."""
+    if set(names) <= set(row_type.KEY):
+        return True
+    return len(names) == 1 and (row_type, *names) not in _SORTED_WHEN_READ
 
 
 def _columns(row_type: type[Row]) -> tuple[str, ...]:
@@ -120,9 +129,9 @@ def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Value
         columns = columns[1:]  # `seq` is given by the database
     if len(columns) == 2:
         pick = attrgetter(columns[0])
-        return lambda row: (pick(row), _encode(row))
+        return lambda row: (pick(row), encoded(row))
     pick_all = attrgetter(*columns[:-1])
-    return lambda row: (*pick_all(row), _encode(row))
+    return lambda row: (*pick_all(row), encoded(row))
 
 
 def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], R]:

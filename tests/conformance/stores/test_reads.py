@@ -1,0 +1,243 @@
+"""What is read: keys, order, snapshots, events and hints."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orbits_iac.model.errors import Failure
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import (
+    Child,
+    EntryRow,
+    EventRow,
+    ExecutionRow,
+    Held,
+    MessageRow,
+    RecordRow,
+    RevisionRow,
+    TaskRow,
+    WorkerRow,
+)
+from orbits_iac.model.states import State
+from orbits_iac.store.contract import Store, Transaction
+
+A = ExecutionId("a")
+ROLES = "\u00e9 \U0001f600 \u4e2d / : % ' \" \x00 \n"
+
+
+async def test_row_comes_back_as_it_was_with_all_that_is_nested(store: Store, make: Any) -> None:
+    child = Child(ref="a/b", kind="K", identity="i", owned=True, revision=None, protect=True)
+    failure = Failure(error_type="E", message="m", path=("a", "b"), types=("x.E",), state=State.REVERTED)
+    record = make.record(
+        "r", 1, children=(child, replace(child, revision=3)), users=("Kind x", "direct"), queue=(A,),
+        held=Held(by=A, steps=("migrate",), at=1.25), places={"Aws": "1/eu"}, tenant="t", last_number=2**53,
+    )  # fmt: skip
+    ended = make.execution("a", state=State.ERROR, failure=failure, no_return=("m",), ended_at=1700000000.123456)
+    await store.commit(Transaction(put=[record, ended]))
+    assert await store.get(RecordRow, "Kind", "r") == record
+    stored = await store.get(ExecutionRow, "a")
+    assert stored == ended
+    assert stored is not None
+    assert type(stored.state) is State
+
+
+async def test_keys_of_any_text(store: Store, make: Any) -> None:
+    keys = [ROLES, "", "k" * 5000, "K", "k", "\uffff", "\U00010000"]
+    await store.commit(Transaction(put=[make.entry(ROLES, key, message=key) for key in keys]))
+    for key in keys:
+        row = await store.get(EntryRow, ROLES, key)
+        assert row is not None
+        assert row.message == key
+    assert [row.key for row in await store.find(EntryRow, execution=ROLES)] == sorted(keys)
+
+
+async def test_body_of_a_megabyte(store: Store, make: Any) -> None:
+    rows = [make.entry("a", f"k{number}", result=f'"{number}{"x" * 1_000_000}"') for number in range(5)]
+    await store.commit(Transaction(put=[make.execution("a"), *rows]))
+    journal = await store.load(A)
+    assert journal is not None
+    assert sorted(journal.entries, key=lambda row: row.key) == rows
+
+
+async def test_put_replaces_the_whole_row(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.execution("a", parent="p", state=State.PAUSED, result="1")]))
+    await store.commit(Transaction(put=[make.execution("a")]))
+    assert await store.get(ExecutionRow, "a") == make.execution("a")
+    assert await store.find(ExecutionRow, parent="p") == []
+    assert await store.find(ExecutionRow, state=State.SLEEPING) == [make.execution("a")]
+
+
+async def test_last_of_two_puts_of_one_key_stands(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.entry("a", "k", attempt=1), make.entry("a", "k", attempt=2)]))
+    first, second = (Transaction(put=[make.entry("a", "k", attempt=number)]) for number in (3, 4))
+    await asyncio.gather(store.commit(first), store.commit(second))
+    row = await store.get(EntryRow, "a", "k")
+    assert row is not None
+    assert row.attempt == 4
+
+
+async def test_get_of_what_is_not_there(store: Store) -> None:
+    assert await store.get(RecordRow, "Kind", "none") is None
+    assert await store.load(ExecutionId("none")) is None
+
+
+async def test_load_has_all_of_one_execution_and_nothing_of_others(store: Store, make: Any) -> None:
+    mine = [make.execution("a"), make.task("a"), make.entry("a", "k1"), make.entry("a", "k2"), make.message("a", "m")]
+    others = [make.execution("ab"), make.task("ab"), make.entry("ab", "k1"), make.message("ab", "m")]
+    await store.commit(Transaction(put=[*mine, *others]))
+    journal = await store.load(A)
+    assert journal is not None
+    assert [journal.execution, journal.task] == mine[:2]
+    assert sorted(journal.entries, key=lambda row: row.key) == mine[2:4]
+    assert list(journal.messages) == mine[4:]
+    await store.commit(Transaction(delete=[make.task("a")]))
+    journal = await store.load(A)
+    assert journal is not None
+    assert journal.task is None
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 1500])
+async def test_long_answers_are_whole(store: Store, make: Any, count: int) -> None:
+    entries = [make.entry("a", f"k{number:05}") for number in range(count)]
+    events = [make.event("a", why=str(number)) for number in range(count)]
+    await store.commit(Transaction(put=[make.execution("a"), *entries], events=events))
+    journal = await store.load(A)
+    assert journal is not None
+    assert len(journal.entries) == count
+    assert await store.find(EntryRow, execution="a") == entries
+    assert await store.find(EntryRow, execution="a", newest=True, limit=count - 1) == entries[:0:-1]
+    assert [event.why for event in await store.tail(0, limit=count)] == [event.why for event in events]
+
+
+async def test_find_by_indexed_fields_in_the_order_of_keys(store: Store, make: Any) -> None:
+    rows = [
+        make.execution("c", root="a", kind="K", identity="i"),
+        make.execution("a", kind="K", identity="j"),
+        make.execution("b", root="a", parent="a", kind="L"),
+        make.execution("d"),
+    ]
+    c, a, b, d = rows
+    await store.commit(Transaction(put=rows))
+    assert await store.find(ExecutionRow) == [a, b, c, d]
+    assert await store.find(ExecutionRow, root="a") == [a, b, c]
+    assert await store.find(ExecutionRow, root="a", newest=True, limit=2) == [c, b]
+    assert await store.find(ExecutionRow, root="a", limit=0) == []
+    assert await store.find(ExecutionRow, root="a", parent=None) == [a, c]
+    assert await store.find(ExecutionRow, kind="K", identity="j") == [a]
+    assert await store.find(ExecutionRow, id="b") == [b]
+    assert await store.find(ExecutionRow, id="b", root="x") == []
+
+
+async def test_find_by_the_leading_fields_of_a_key(store: Store) -> None:
+    rows = [
+        RevisionRow(kind=kind, identity=identity, number=number, argument="{}")
+        for kind in "KL" for identity in "ij" for number in (2, 10, 9)
+    ]  # fmt: skip
+    await store.commit(Transaction(put=rows))
+    assert [row.number for row in await store.find(RevisionRow, kind="K", identity="j")] == [2, 9, 10]
+    [newest] = await store.find(RevisionRow, kind="K", identity="j", newest=True, limit=1)
+    assert newest.number == 10
+    assert len(await store.find(RevisionRow, kind="L")) == 6
+    assert len(await store.find(RevisionRow, kind="L", identity="i", number=2)) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [(ExecutionRow, {"build": "b"}), (RevisionRow, {"identity": "i"}), (EntryRow, {"key": "k"}), (WorkerRow, {"x": 1})],
+)
+async def test_find_by_anything_else_is_a_mistake_of_the_caller(store: Store, table: Any, where: Any) -> None:
+    with pytest.raises(ValueError, match="is not found by"):
+        await store.find(table, **where)
+
+
+async def test_events_have_the_order_of_their_commits(store: Store, make: Any) -> None:
+    async def writer(name: str) -> None:
+        for number in range(20):
+            two = [make.event(name, why=f"{number}a"), make.event(name, why=f"{number}b")]
+            await store.commit(Transaction(events=two))
+
+    await asyncio.gather(*(writer(f"e{number}") for number in range(5)))
+    events = await store.tail(0)
+    assert [event.seq for event in events] == sorted({event.seq for event in events})
+    assert len(events) == 200
+    for number in range(5):
+        mine = [event.why for event in events if event.execution == f"e{number}"]
+        assert mine == [f"{each}{half}" for each in range(20) for half in "ab"]
+    for first, second in zip(events[::2], events[1::2], strict=True):
+        assert (first.execution, first.why[:-1]) == (second.execution, second.why[:-1])
+
+
+async def test_tail_goes_on_where_it_was(store: Store, make: Any) -> None:
+    names = ["a", "b", "a", "a", "b"]
+    await store.commit(Transaction(events=[make.event("x", root=name, why=str(n)) for n, name in enumerate(names)]))
+    first = await store.tail(0, limit=2)
+    assert [event.why for event in first] == ["0", "1"]
+    assert [event.why for event in await store.tail(first[-1].seq)] == ["2", "3", "4"]
+    assert [event.why for event in await store.tail(first[-1].seq, root=A)] == ["2", "3"]
+    assert [event.why for event in await store.tail(first[0].seq, root=A, limit=1)] == ["2"]
+    assert await store.tail(10_000) == []
+    everything = await store.find(EventRow, execution="x")
+    assert await store.tail(0) == everything
+
+
+async def test_reader_that_was_told_of_a_commit_sees_it(store: Store, make: Any) -> None:
+    async def one(number: int) -> None:
+        name = f"t{number:03}"
+        await store.commit(Transaction(put=[make.execution(name), make.entry(name, "k"), make.message(name, "m")]))
+        assert await store.get(ExecutionRow, name) is not None
+        journal = await store.load(ExecutionId(name))
+        assert journal is not None
+        assert len(journal.entries) == 1
+        assert len(await store.find(MessageRow, execution=name)) == 1
+
+    await asyncio.gather(*(one(number) for number in range(100)))
+
+
+async def test_change_before_or_during_the_wait_ends_it(store: Store, make: Any) -> None:
+    await store.changed(0)
+    for cause in ("commit", "claim", "release"):
+        for early in (True, False):
+            waiting = asyncio.create_task(store.changed(3600))
+            if not early:
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                if cause == "commit":
+                    await store.commit(Transaction(put=[make.task(f"{cause}{early}")]))
+                elif cause == "claim":
+                    assert await store.claim(WorkerId("w"), now=1.0, limit=1)
+                else:
+                    assert await store.release(WorkerId("w"), now=1.0)
+                    await store.claim(WorkerId("w"), now=1.0, limit=1)
+                await waiting
+
+
+async def test_change_between_two_waits_of_one_caller_ends_the_second(store: Store, make: Any) -> None:
+    async def waiter(number: int) -> None:
+        await store.changed(0)
+        await store.commit(Transaction(put=[make.task(f"t{number}")]))
+        async with asyncio.timeout(10):
+            await store.changed(3600)
+
+    await waiter(0)
+    await asyncio.gather(waiter(1), waiter(2))
+
+
+async def test_change_wakes_everybody_who_waits(store: Store, make: Any) -> None:
+    await store.changed(0)
+    waiting = [asyncio.create_task(store.changed(3600)) for _ in range(5)]
+    await asyncio.sleep(0)
+    await store.commit(Transaction(put=[make.task("a")]))
+    async with asyncio.timeout(10):
+        await asyncio.gather(*waiting)
+
+
+async def test_wait_without_a_change_lasts_as_long_as_was_asked(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.task("a")]))
+    loop = asyncio.get_running_loop()
+    await store.changed(0)
+    start = loop.time()
+    await store.changed(0.02)
+    assert loop.time() - start >= 0.019
+    assert await store.get(TaskRow, "a") is not None

@@ -1,0 +1,177 @@
+"""Who goes on with which execution, and when. The name of a case is the anomaly it excludes, or what holds instead."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from orbits_iac.model.errors import Fenced
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import EntryRow, MessageRow, ScheduleRow, TaskRow
+from orbits_iac.store.contract import Fence, Park, Store, Transaction
+
+A, B = ExecutionId("a"), ExecutionId("b")
+ONE, OTHER = WorkerId("one"), WorkerId("other")
+
+
+async def task_of(store: Store, name: str) -> TaskRow:
+    task = await store.get(TaskRow, name)
+    assert task is not None
+    return task
+
+
+async def test_claim_gives_an_owner_and_the_next_token(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.task("a", tenant="t", due=3.0, token=7)]))
+    [claimed] = await store.claim(ONE, now=3.0, limit=5)
+    assert claimed == make.task("a", tenant="t", due=None, owner="one", token=8)
+    assert await task_of(store, "a") == claimed
+
+
+async def test_two_workers_claim_the_same_execution(store: Store, make: Any) -> None:
+    names = [f"t{number:03}" for number in range(60)]
+    await store.commit(Transaction(put=[make.task(name) for name in names]))
+    claims = await asyncio.gather(*(store.claim(WorkerId(f"w{n}"), now=1.0, limit=7) for n in range(10)))
+    assert sorted(task.id for claim in claims for task in claim) == names
+    for number, claim in enumerate(claims):
+        assert {task.owner for task in claim} <= {f"w{number}"}
+
+
+async def test_claim_takes_those_that_are_due_by_priority_then_time(store: Store, make: Any) -> None:
+    await store.commit(
+        Transaction(
+            put=[
+                make.task("late", due=9.0),
+                make.task("second", due=2.0),
+                make.task("first", due=1.0),
+                make.task("urgent", due=5.0, priority=1),
+                make.task("low", due=0.0, priority=-3),
+                make.task("waits", due=None),
+                make.task("future", due=11.0, priority=2),
+                make.task("held", due=0.0, owner="other", token=1),
+            ]
+        )
+    )
+    first = await store.claim(ONE, now=10.0, limit=3)
+    assert [task.id for task in first] == ["urgent", "first", "second"]
+    rest = await store.claim(ONE, now=10.0, limit=30)
+    assert [task.id for task in rest] == ["late", "low"]
+
+
+async def test_claim_is_narrowed_by_kind_build_and_id(store: Store, make: Any) -> None:
+    rows = [make.task(f"{kind}{build}", kind=kind, build=build) for kind in "KL" for build in "123"]
+    await store.commit(Transaction(put=[*rows, make.task("sleeping", due=None), make.task("taken", owner="other")]))
+    narrowed = await store.claim(ONE, now=1.0, limit=9, kinds=frozenset({"K", "M"}), builds=frozenset({"1", "3"}))
+    assert [task.id for task in narrowed] == ["K1", "K3"]
+    assert await store.claim(ONE, now=1.0, limit=9, kinds=frozenset()) == []
+    for name, expected in (("sleeping", ["sleeping"]), ("taken", []), ("K1", []), ("none", [])):
+        claimed = await store.claim(ONE, now=1.0, limit=9, only=ExecutionId(name))
+        assert [task.id for task in claimed] == expected
+    assert await store.claim(ONE, now=1.0, limit=9, only=ExecutionId("L2"), kinds=frozenset({"K"})) == []
+    assert [task.id for task in await store.claim(ONE, now=1.0, limit=9)] == ["K2", "L1", "L2", "L3"]
+
+
+async def test_claim_sees_what_was_handed_in_before_it(store: Store, make: Any) -> None:
+    _, claimed = await asyncio.gather(
+        store.commit(Transaction(put=[make.task("a")])), store.claim(ONE, now=1.0, limit=1)
+    )
+    assert [task.id for task in claimed] == ["a"]
+
+
+async def test_write_of_an_owner_that_was_released(store: Store, make: Any) -> None:
+    fence = await make.held(store, "a", "one")
+    await make.held(store, "b", "other")
+    assert await store.release(ONE, now=4.0) == ["a"]
+    assert await task_of(store, "a") == make.task("a", due=4.0, token=fence.token + 1)
+    assert (await task_of(store, "b")).owner == "other"
+    with pytest.raises(Fenced):
+        await store.commit(Transaction(fence=fence, put=[make.entry("a", "k")]))
+    assert await store.release(ONE, now=5.0) == []
+
+
+async def test_parked_until_a_time_or_a_message(store: Store, make: Any) -> None:
+    for name, due in (("a", 7.0), ("b", None)):
+        fence = await make.held(store, name)
+        await store.commit(Transaction(fence=fence, park=Park(due=due)))
+        assert await task_of(store, name) == make.task(name, due=due, token=fence.token)
+
+
+async def test_message_lost_while_its_execution_parks(store: Store, make: Any) -> None:
+    """It comes between the owner's look at its inbox and its parking."""
+    fence = await make.held(store, "a")
+    await store.commit(Transaction(put=[make.message("a", "seen")], wake=[A], wake_at=1.0))
+    await store.commit(Transaction(put=[make.message("a", "late")], wake=[A], wake_at=1.0))
+    await store.commit(Transaction(fence=fence, park=Park(due=900.0, seen=frozenset({"seen"}))))
+    assert [task.id for task in await store.claim(ONE, now=1.0, limit=1)] == ["a"]
+
+
+async def test_message_lost_that_is_written_in_the_same_group_as_the_parking(store: Store, make: Any) -> None:
+    for name, message_first in (("a", True), ("b", False)):
+        fence = await make.held(store, name)
+        tell = Transaction(put=[make.message(name, "m")], wake=[fence.execution], wake_at=1.0)
+        park = Transaction(fence=fence, park=Park(due=900.0))
+        await asyncio.gather(*map(store.commit, (tell, park) if message_first else (park, tell)))
+    assert {task.id for task in await store.claim(ONE, now=1.0, limit=5)} == {"a", "b"}
+
+
+async def test_parked_with_its_messages_seen_or_deleted_is_not_woken_by_them(store: Store, make: Any) -> None:
+    fence = await make.held(store, "a")
+    for message in ("m1", "m2"):
+        await store.commit(Transaction(put=[make.message("a", message)], wake=[A], wake_at=1.0))
+    seen = Park(due=900.0, seen=frozenset({"m1"}))
+    await store.commit(Transaction(fence=fence, delete=[make.message("a", "m2")], park=seen))
+    assert (await task_of(store, "a")).due == 900.0
+    assert await store.get(MessageRow, "a", "m1") is not None
+
+
+async def test_messages_of_others_do_not_keep_it_from_parking(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.message("b", "m")]))
+    fence = await make.held(store, "a")
+    await store.commit(Transaction(fence=fence, park=Park(due=None)))
+    assert (await task_of(store, "a")).due is None
+
+
+async def test_wake_without_a_message_is_lost_while_its_execution_is_held(store: Store, make: Any) -> None:
+    fence = await make.held(store, "a")
+    await store.commit(Transaction(wake=[A], wake_at=2.0))
+    assert await store.claim(OTHER, now=9.0, limit=1) == []
+    await store.commit(Transaction(fence=fence, park=Park(due=900.0)))
+    assert (await task_of(store, "a")).due == 2.0
+
+
+async def test_wake_keeps_the_earliest_time(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.task("a", due=None), make.task("b", due=5.0)]))
+    for at, expected in ((8.0, (8.0, 5.0)), (6.0, (6.0, 5.0)), (7.0, (6.0, 5.0)), (1.0, (1.0, 1.0))):
+        await store.commit(Transaction(wake=[A, ExecutionId("ended"), B], wake_at=at))
+        assert ((await task_of(store, "a")).due, (await task_of(store, "b")).due) == expected
+
+
+async def test_wake_of_one_that_is_made_in_the_same_transaction(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.task("a", due=None)], wake=[A], wake_at=3.0))
+    assert (await task_of(store, "a")).due == 3.0
+
+
+async def test_parking_writes_with_it(store: Store, make: Any) -> None:
+    fence = await make.held(store, "a")
+    await store.commit(Transaction(fence=fence, put=[make.entry("a", "k")], wake=[B], park=Park(due=2.0)))
+    assert await store.get(EntryRow, "a", "k") is not None
+    assert (await task_of(store, "a")).owner is None
+
+
+async def test_next_due_is_the_earliest_of_what_nobody_holds(store: Store, make: Any) -> None:
+    assert await store.next_due() is None
+    await store.commit(Transaction(put=[make.task("a", due=None), make.task("held", due=1.0, owner="one")]))
+    assert await store.next_due() is None
+    await store.commit(Transaction(put=[ScheduleRow(kind="Kind", identity="paused", due=2.0, paused=True)]))
+    assert await store.next_due() is None
+    await store.commit(Transaction(put=[make.task("c", due=6.0, priority=9), make.task("d", due=5.0, priority=-9)]))
+    assert await store.next_due() == 5.0
+    await store.commit(Transaction(put=[ScheduleRow(kind="Kind", identity="cycle", due=4.0)]))
+    assert await store.next_due() == 4.0
+
+
+async def test_claim_after_a_park_has_a_new_token(store: Store, make: Any) -> None:
+    fence = await make.held(store, "a")
+    await store.commit(Transaction(fence=fence, park=Park(due=1.0)))
+    [task] = await store.claim(ONE, now=1.0, limit=1)
+    assert task.token == fence.token + 1
+    await store.commit(Transaction(fence=Fence(execution=A, token=task.token), put=[make.entry("a", "k")]))
