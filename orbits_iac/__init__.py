@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from orbits_iac.steps.resource import Resource, Revision, command
     from orbits_iac.steps.step import Step
     from orbits_iac.steps.workflow import Workflow
+    from orbits_iac.testing.clock import Clock
 
 _HOME = {
     "Action": "steps.action",
+    "Clock": "testing.clock",
     "DriftReport": "orbits",
     "Error": "model.errors",
     "Event": "model.outputs",
@@ -55,6 +57,7 @@ _HOME = {
 
 __all__ = [
     "Action",
+    "Clock",
     "DriftReport",
     "Error",
     "Event",

@@ -21,7 +21,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from orbits_iac.model.errors import Refused, StoreError, UsageError
 from orbits_iac.model.rows import Json
 
-_SECRET = "$secret"
+_SEALED = "$secret"
 _BYTES = "$bytes"
 
 
@@ -66,7 +66,7 @@ class Codec:
             return self._fernet.decrypt(text.encode()).decode()
         except InvalidToken as error:
             raise StoreError(
-                "a secret in the store was encrypted with another key: set ORBITS_SECRET_KEY, or put back the file "
+                "a secret in the store was encrypted with another key: set ORBITS_SEALED_KEY, or put back the file "
                 "secret.key beside the store, to what it was when the secret was written"
             ) from error
 
@@ -77,7 +77,7 @@ def secret_key(given: SecretStr | None, folder: Path | None) -> bytes:
     Raises UsageError where what was given, or the file, is no key.
     """
     if given is not None:
-        return _checked(given.get_secret_value().encode(), "ORBITS_SECRET_KEY")
+        return _checked(given.get_secret_value().encode(), "ORBITS_SEALED_KEY")
     if folder is None:
         return Fernet.generate_key()
     file = folder / "secret.key"
@@ -121,17 +121,21 @@ def _plain(value: Any, seal: Callable[[str], str]) -> Any:
     if value is None or isinstance(value, (bool, int, float)) or type(value) is str:
         return value
     if isinstance(value, SecretStr):
-        return {_SECRET: seal(value.get_secret_value())}
+        return {_SEALED: seal(value.get_secret_value())}
     if isinstance(value, SecretBytes):
-        return {_SECRET: seal(base64.b64encode(value.get_secret_value()).decode())}
+        return {_SEALED: seal(base64.b64encode(value.get_secret_value()).decode())}
+    if isinstance(value, bytes):
+        return {_BYTES: base64.b64encode(value).decode()}
+    return _plain_container(value, seal)
+
+
+def _plain_container(value: Any, seal: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {_key(key): _plain(item, seal) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item, seal) for item in value]
     if isinstance(value, (set, frozenset)):
         return sorted((_plain(item, seal) for item in value), key=json.dumps)
-    if isinstance(value, bytes):
-        return {_BYTES: base64.b64encode(value).decode()}
     if isinstance(value, BaseModel):
         return _plain(dict(value), seal)
     return to_jsonable_python(value)
@@ -144,8 +148,8 @@ def _key(key: Any) -> str:
 def _restored(value: Any, unseal: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         if len(value) == 1:
-            if _SECRET in value:
-                return unseal(value[_SECRET])
+            if _SEALED in value:
+                return unseal(value[_SEALED])
             if _BYTES in value:
                 return base64.b64decode(value[_BYTES])
         return {key: _restored(item, unseal) for key, item in value.items()}

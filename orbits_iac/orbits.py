@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import json
 import socket
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, cast
 
@@ -25,7 +25,6 @@ from orbits_iac.model.rows import (
     BuildRow,
     Difference,
     ExecutionRow,
-    Json,
     LookRow,
     MessageRow,
     RecordRow,
@@ -192,8 +191,13 @@ class Record(Generic[O]):
     async def _looks(self, row: RecordRow, found: dict[tuple[str, str], Drift]) -> None:
         for look in await self._orbits.store.find(LookRow, kind=row.kind, identity=row.identity):
             found[row.kind, row.identity] = Drift(
-                kind=row.kind, identity=row.identity, at=look.at, differences=look.differences,
-                unchecked=look.unchecked, checked=look.checked, error=look.error,
+                kind=row.kind,
+                identity=row.identity,
+                at=look.at,
+                differences=look.differences,
+                unchecked=look.unchecked,
+                checked=look.checked,
+                error=look.error,
             )
         for child in row.children:
             below = await self._orbits.store.get(RecordRow, child.kind, child.identity)
@@ -209,9 +213,16 @@ class Record(Generic[O]):
             raise Refused(f"{self.kind} {self.identity} was never installed: there is nothing to {command}")
         engine, text = self._orbits.engine, json.dumps(options, sort_keys=True)
         asked = Asked(
-            kind=self.kind, command=command, argument=revision.argument, identity=self.identity, options=text,
-            digest=engine.codec.digest(self.kind, command, revision.argument, text), targets=row.targets,
-            places=row.places, tenant=row.tenant, who=self._orbits.who,
+            kind=self.kind,
+            command=command,
+            argument=revision.argument,
+            identity=self.identity,
+            options=text,
+            digest=engine.codec.digest(self.kind, command, revision.argument, text),
+            targets=row.targets,
+            places=row.places,
+            tenant=row.tenant,
+            who=self._orbits.who,
         )
         return Execution(self._orbits, await ask_root(engine, asked))
 
@@ -229,15 +240,14 @@ class Orbits:
         self,
         settings: Settings | None = None,
         *,
+        store: Store | None = None,
         clock: Clock | None = None,
         work: bool = True,
         who: str | None = None,
-        only: Callable[[str], bool] | None = None,
     ) -> None:
-        del only
         self.settings = settings or Settings()
         self.who = who or _who()
-        self.store: Store = open_store(self.settings.store)
+        self.store: Store = store or open_store(self.settings.store)
         self.registry = Registry()
         self._clock = clock
         self._work = work
@@ -257,8 +267,13 @@ class Orbits:
         try:
             codec = Codec(secret_key(self.settings.secret_key, self.settings.folder()))
             self._engine = Engine(
-                self.store, codec, self.registry, project=self.settings.project, build=self._build(),
-                clock=self._clock, threads=self.settings.threads,
+                self.store,
+                codec,
+                self.registry,
+                project=self.settings.project,
+                build=self._build(),
+                clock=self._clock,
+                threads=self.settings.threads,
             )
             self._engine.on_end(self._tell)
             if self._work:
@@ -296,6 +311,7 @@ class Orbits:
         if isinstance(step, Command):
             command, subject = step.command, step.resource
             options = self.engine.codec.encode(step.arguments, dict[str, Any])
+        self.registry.know(type(subject))
         identity = subject.identity() if isinstance(subject, Resource) else None
         if isinstance(subject, Resource) and identity is None:
             raise UsageError(
@@ -306,15 +322,28 @@ class Orbits:
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
         asked = Asked(
-            kind=kind_of(cls), command=command, argument=codec.encode(subject, cls), identity=identity,
-            options=options, digest=codec.digest(kind_of(cls), command, subject, options), targets=targets,
-            places=places, who=self.who, priority=options_of(cls).get("priority", 0), retain=retain,
+            kind=kind_of(cls),
+            command=command,
+            argument=codec.encode(subject, cls),
+            identity=identity,
+            options=options,
+            digest=codec.digest(kind_of(cls), command, subject, options),
+            targets=targets,
+            places=places,
+            who=self.who,
+            priority=options_of(cls).get("priority", 0),
+            retain=retain,
         )
         return Execution(self, await ask_root(self.engine, asked))
 
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""
         return await preview(self.engine, step, target)
+
+    async def settled(self) -> None:
+        """Wait until nothing is due any more and nothing is being advanced in this process."""
+        if self._worker is not None:
+            await self._worker.settled()
 
     def execution(self, id: str) -> Execution[Any]:  # noqa: A002 - the name in every table of ours
         """The execution with this id."""
@@ -378,5 +407,3 @@ def _who() -> str:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):
         return socket.gethostname()
-
-

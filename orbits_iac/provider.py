@@ -4,6 +4,7 @@ Nothing is defined here; this is the one list of names that a package outside ma
 """
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
+from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.model.errors import Interrupted, Refused, UsageError
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
@@ -22,7 +23,9 @@ __all__ = [
     "OnDrift",
     "PropertyChange",
     "Refused",
+    "Rules",
     "StepOptions",
+    "Unknown",
     "UsageError",
     "Verb",
     "compare",

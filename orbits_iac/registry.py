@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable
@@ -19,15 +18,27 @@ class Registry:
     """Knows every step class that was imported, by its kind."""
 
     def __init__(self) -> None:
-        self._classes: dict[str, type[Step[Any]]] = {}
+        self._classes: dict[str, list[type[Step[Any]]]] = {}
+        self._modules: set[str] = set()
+
+    def know(self, cls: type[Step[Any]]) -> None:
+        """`cls` is in use here: its module's classes win over others of the same kind."""
+        if cls.__module__ not in self._modules:
+            self._modules.add(cls.__module__)
+            self._classes = {}
 
     def find(self, kind: str) -> type[Step[Any]] | None:
-        """The class with this kind, or that had it before it was renamed (`former_kinds`); None if none is imported."""
-        found = self._classes.get(kind)
-        if found is None:
+        """The class with this kind, or that had it before it was renamed (`former_kinds`); None if none is imported.
+
+        Raises UsageError if several classes claim the kind.
+        """
+        if kind not in self._classes:
             self._scan()
-            found = self._classes.get(kind)
-        return found
+        found = self._classes.get(kind, [])
+        if len(found) > 1:
+            where = ", ".join(sorted(f"{cls.__module__}.{cls.__qualname__}" for cls in found))
+            raise UsageError(f"the kind {kind!r} is claimed by several classes: {where}. Give one Options(kind=...)")
+        return found[0] if found else None
 
     def resource(self, kind: str) -> type[Resource[Any]]:
         """The Resource class with this kind; UsageError if it was not imported."""
@@ -45,13 +56,19 @@ class Registry:
         return frozenset(self._classes)
 
     def _scan(self) -> None:
-        found: dict[str, type[Step[Any]]] = {}
+        claims: dict[str, list[type[Step[Any]]]] = {}
         for cls in _subclasses(Step):
             own = cls.__dict__.get("options") or {}
             for kind in (kind_of(cls), *own.get("former_kinds", ())):
-                other = found.get(kind)
-                found[kind] = cls if other is None or _newer(cls, other) else other
-        self._classes = found
+                claims.setdefault(kind, []).append(cls)
+        self._classes = {kind: self._best(classes) for kind, classes in claims.items()}
+
+    def _best(self, classes: list[type[Step[Any]]]) -> list[type[Step[Any]]]:
+        """Of the classes that claim a kind, those that its modules still hold, and of them those that are in use."""
+        if len(classes) == 1:
+            return classes
+        current = [cls for cls in classes if _is_current(cls)] or classes
+        return [cls for cls in current if cls.__module__ in self._modules] or current
 
 
 def _subclasses(cls: type[Step[Any]]) -> Iterable[type[Step[Any]]]:
@@ -59,11 +76,6 @@ def _subclasses(cls: type[Step[Any]]) -> Iterable[type[Step[Any]]]:
         if sub.__pydantic_generic_metadata__["origin"] is None and not sub.__name__.startswith("_"):
             yield sub
         yield from _subclasses(sub)
-
-
-def _newer(cls: type[Step[Any]], other: type[Step[Any]]) -> bool:
-    """Whether `cls` takes the kind: a class that its module still holds beats one that was replaced by a reload."""
-    return _is_current(cls) or not _is_current(other)
 
 
 def _is_current(cls: type[Step[Any]]) -> bool:

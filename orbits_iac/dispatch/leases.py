@@ -26,8 +26,13 @@ def this_process(worker: WorkerId, build: str, kinds: frozenset[str]) -> WorkerR
     """The row of a worker in this process."""
     pid = os.getpid()
     return WorkerRow(
-        id=worker, build=build, kinds=tuple(sorted(kinds)), boot=_boot(), pid=pid,
-        pid_started=psutil.Process(pid).create_time(), counter=1,
+        id=worker,
+        build=build,
+        kinds=tuple(sorted(kinds)),
+        boot=_boot(),
+        pid=pid,
+        pid_started=psutil.Process(pid).create_time(),
+        counter=1,
     )
 
 

@@ -44,9 +44,16 @@ async def _cycle(engine: Engine, row: ScheduleRow, every: Every) -> None:
         return
     options = json.dumps({"on_drift": every.on_drift})
     asked = Asked(
-        kind=row.kind, command="cycle", argument=revision.argument, identity=row.identity, options=options,
-        digest=engine.codec.digest(row.kind, "cycle", revision.argument, options), targets=record.targets,
-        places=record.places, tenant=record.tenant, who="schedule",
+        kind=row.kind,
+        command="cycle",
+        argument=revision.argument,
+        identity=row.identity,
+        options=options,
+        digest=engine.codec.digest(row.kind, "cycle", revision.argument, options),
+        targets=record.targets,
+        places=record.places,
+        tenant=record.tenant,
+        who="schedule",
     )
     try:
         await ask_root(engine, asked)

@@ -31,6 +31,7 @@ class Worker:
         self._watch = Watch(self._lease_length)
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
+        self._poked = asyncio.Event()
         self._stopping = False
         self._swept = 0.0
         self._lease: Lease | None = None
@@ -56,9 +57,17 @@ class Worker:
             await self._engine.store.release(self.id, now=self._engine.clock.now())
             await self._engine.store.commit(Transaction(delete=[self._lease.row]))
 
-    def idle(self) -> bool:
-        """Whether nothing is being advanced here right now."""
-        return not self._active
+    async def settled(self) -> None:
+        """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
+        while True:
+            self._poked.set()
+            due = await self._engine.store.next_due()
+            if self._active:
+                await asyncio.wait(self._active.values())
+            elif due is None or due > self._engine.clock.now():
+                return
+            else:
+                await asyncio.sleep(0)
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -76,9 +85,7 @@ class Worker:
         due = await engine.store.next_due()
         if room <= 0 or due is None or due > engine.clock.now():
             return False
-        claimed = await engine.store.claim(
-            self.id, now=engine.clock.now(), limit=room, kinds=engine.registry.kinds()
-        )
+        claimed = await engine.store.claim(self.id, now=engine.clock.now(), limit=room, kinds=engine.registry.kinds())
         for task in claimed:
             self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
         fired = await fire_due(engine)
@@ -92,7 +99,15 @@ class Worker:
             return
         due = await self._engine.store.next_due()
         seconds = LONGEST_WAIT if due is None else max(0.0, min(LONGEST_WAIT, due - self._engine.clock.now()))
-        await self._engine.store.changed(max(seconds, 0.001) if seconds else 0.05)
+        changed = asyncio.ensure_future(self._engine.store.changed(seconds))
+        poked = asyncio.ensure_future(self._poked.wait())
+        try:
+            await asyncio.wait([changed, poked], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changed.cancel()
+            poked.cancel()
+            await asyncio.gather(changed, poked, return_exceptions=True)
+        self._poked.clear()
 
     async def _advance(self, task: TaskRow) -> None:
         try:
@@ -113,9 +128,7 @@ class Worker:
         """Give the execution back; it is tried again a lease later."""
         park = Park(due=self._engine.clock.now() + self._lease_length)
         try:
-            await self._engine.store.commit(
-                Transaction(fence=Fence(execution=task.id, token=task.token), park=park)
-            )
+            await self._engine.store.commit(Transaction(fence=Fence(execution=task.id, token=task.token), park=park))
         except StoreError as error:
             log.warning("execution %s could not be given back: %s", task.id, error)
 
@@ -135,5 +148,3 @@ class Worker:
         for task in await store.find(TaskRow, owner=self.id):
             if task.due is not None:
                 self._engine.poke(task.id)
-
-

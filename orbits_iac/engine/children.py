@@ -5,6 +5,7 @@ Every question to the store is journalled like a step (`flow.ask`), so that a re
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
@@ -79,9 +80,7 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
     """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay."""
     known = await flow.ask("children", lambda: _known(run, protect=True), list[Known])
     for child in reversed(known):
-        last = await flow.ask(
-            "release", lambda child=child: _release(run, child), bool, key=f"{child.kind} {child.identity}"
-        )
+        last = await flow.ask("release", partial(_release, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
             await flow.command(child, "uninstall", {})
         elif child.kept:
@@ -145,8 +144,14 @@ async def _as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = 
         row = await run.engine.store.get(RevisionRow, child.kind, child.identity, record.revision)
         argument = row.argument if row is not None else "{}"
     return Known(
-        ref=child.ref, kind=child.kind, identity=child.identity, owned=child.owned, argument=argument,
-        targets=record.targets, places=record.places, kept=kept,
+        ref=child.ref,
+        kind=child.kind,
+        identity=child.identity,
+        owned=child.owned,
+        argument=argument,
+        targets=record.targets,
+        places=record.places,
+        kept=kept,
     )
 
 
@@ -176,5 +181,3 @@ async def _change_users(run: "Run", kind: str, identity: str, *, add: bool) -> t
 
 def _me(run: "Run") -> str:
     return " ".join(run.record_id) if run.record_id is not None else "direct"
-
-

@@ -74,7 +74,7 @@ async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
         enter("update")
         outputs = await resource.define_update()
         return run.engine.codec.encode(outputs, result_type(type(resource)))
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, it is gone back from
+    except (Exception, asyncio.CancelledError) as error:
         await _go_back(run, flow, resource, error)
         raise AssertionError("unreachable: going back always raises") from error
 

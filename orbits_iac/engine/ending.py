@@ -77,7 +77,8 @@ async def _rows(
     record = await _record(run)
     if record is not None:
         after = replace(
-            record, version=record.version + 1,
+            record,
+            version=record.version + 1,
             queue=tuple(execution for execution in record.queue if execution != run.pages.execution.id),
         )
         after, more, deletes = await _record_after(run, after, result, failure, state)
@@ -86,8 +87,15 @@ async def _rows(
         rows = [after, *more]
     changed = changed or any(entry.changed for entry in run.pages.entries.values())
     run.pages.change(
-        at=now, state=state, ended_at=now, result=result, failure=failure, changed=changed, revision=revision,
-        no_return=run.passed(), why=failure.message if failure is not None else "",
+        at=now,
+        state=state,
+        ended_at=now,
+        result=result,
+        failure=failure,
+        changed=changed,
+        revision=revision,
+        no_return=run.passed(),
+        why=failure.message if failure is not None else "",
     )
     return rows, deletes, run.pages.execution
 
@@ -122,8 +130,12 @@ def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, li
     made = make_revision(run, record, outputs, children)
     number = made.number if made is not None else record.revision
     after = replace(
-        record, revision=number, last_number=made.number if made is not None else record.last_number,
-        install_version=run.installed or record.install_version, held=None, targets=run.pages.execution.targets,
+        record,
+        revision=number,
+        last_number=made.number if made is not None else record.last_number,
+        install_version=run.installed or record.install_version,
+        held=None,
+        targets=run.pages.execution.targets,
         children=_with_earlier(children, record.children),
     )
     rows: list[Row] = [made] if made is not None else []
@@ -175,8 +187,17 @@ async def _rolled_back(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
 
 async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[Row], list[Row]]:
     after = replace(
-        record, revision=None, children=(), users=(), places={}, targets={}, install_version=0, held=None, made_by=None,
-        retain=False, protect=False,
+        record,
+        revision=None,
+        children=(),
+        users=(),
+        places={},
+        targets={},
+        install_version=0,
+        held=None,
+        made_by=None,
+        retain=False,
+        protect=False,
     )
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)
@@ -200,9 +221,15 @@ def _children(run: "Run", record: RecordRow) -> tuple[Child, ...]:
         if link is None:
             continue
         before = found.get((link.kind, link.identity))
-        found[link.kind, link.identity] = link if before is None else replace(
-            link, installed=link.installed and before.installed, retain=link.retain or before.retain,
-            protect=link.protect or before.protect,
+        found[link.kind, link.identity] = (
+            link
+            if before is None
+            else replace(
+                link,
+                installed=link.installed and before.installed,
+                retain=link.retain or before.retain,
+                protect=link.protect or before.protect,
+            )
         )
     if run.installed is None:
         for child in record.children:

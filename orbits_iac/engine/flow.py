@@ -1,7 +1,7 @@
 """What `self.execution` is in a definition: `do`, time, chance, and what composites do with their children."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 from orbits_iac.codec import explain
 from orbits_iac.engine import children
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
+from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.run import Request
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
@@ -26,7 +27,7 @@ from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.execution import Flow
 from orbits_iac.steps.options import OnDrift, Options, StepOptions
-from orbits_iac.steps.resource import Command, Resource, Revision, command_result_type
+from orbits_iac.steps.resource import Command, Resource, Revision
 from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
 
@@ -117,12 +118,18 @@ class RunFlow(Flow):
             raise Refused("only a Resource's cycle records what it found")
         kind, identity = run.record_id
         run.look = LookRow(
-            kind=kind, identity=identity, at=run.loop.time(), differences=tuple(differences),
-            unchecked=tuple(unchecked), checked=checked, error=error, execution=run.pages.execution.id,
+            kind=kind,
+            identity=identity,
+            at=run.loop.time(),
+            differences=tuple(differences),
+            unchecked=tuple(unchecked),
+            checked=checked,
+            error=error,
+            execution=run.pages.execution.id,
         )
 
     @contextmanager
-    def scope(self, name: str) -> Iterator[None]:
+    def scope(self, name: str) -> Generator[None]:
         above = _ABOVE.get(None)
         mark = _ABOVE.set(StepKey(f"{above}/{name}" if above else name))
         try:
@@ -160,9 +167,19 @@ class RunFlow(Flow):
         """A question of the engine's own to the store, journalled like a step."""
         above = _ABOVE.get()
         request = Request(
-            key=step_key(above, f"~{ref}", "ask", "main", key), ref=ref, kind="ask", command="main", step=None,
-            argument="null", digest="", returns=returns, options=Options(idempotent=True), targets=self._targets,
-            future=self._run.loop.create_future(), hidden=True, ask=what,
+            key=step_key(above, f"~{ref}", "ask", "main", key),
+            ref=ref,
+            kind="ask",
+            command="main",
+            step=None,
+            argument="null",
+            digest="",
+            returns=returns,
+            options=Options(idempotent=True),
+            targets=self._targets,
+            future=self._run.loop.create_future(),
+            hidden=True,
+            ask=what,
         )
         self._run.ask(request)
         return await request.future
@@ -173,12 +190,21 @@ class RunFlow(Flow):
         text = codec.encode(extra, dict[str, Any])
         cls = run.engine.registry.resource(child.kind)
         request = Request(
-            key=step_key(_ABOVE.get(), child.ref, child.kind, command, child.identity), ref=child.ref.split("/")[-1],
-            kind=child.kind, command=command, step=None, argument=child.argument,
+            key=step_key(_ABOVE.get(), child.ref, child.kind, command, child.identity),
+            ref=child.ref.split("/")[-1],
+            kind=child.kind,
+            command=command,
+            step=None,
+            argument=child.argument,
             digest=codec.digest(child.kind, command, codec.decode(child.argument, Any), text),
-            returns=result_type(cls) if command == "rollback" else type(None), options=options_of(cls),
-            targets=child.targets, places=child.places, future=run.loop.create_future(), identity=child.identity,
-            owned=child.owned, extra=text,
+            returns=result_type(cls) if command == "rollback" else type(None),
+            options=options_of(cls),
+            targets=child.targets,
+            places=child.places,
+            future=run.loop.create_future(),
+            identity=child.identity,
+            owned=child.owned,
+            extra=text,
         )
         run.ask(request)
         return await request.future
@@ -204,38 +230,44 @@ class RunFlow(Flow):
         self, ref: str, step: Step[Any], *, key: str | None, target: Target | None, options: StepOptions
     ) -> Request:
         run, codec = self._run, self._run.engine.codec
-        command, extra, subject = "main", "{}", step
-        if isinstance(step, Command):
-            command, subject = step.command, step.resource
-            extra = codec.encode(step.arguments, dict[str, Any])
-        elif isinstance(step, Resource):
-            command = "update"
-        elif isinstance(step, Workflow):
-            command = "define"
+        subject, command = subject_of(step)
+        extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         cls = type(subject)
-        merged = cast("Options", {**options_of(cls), **options})
-        identity, owned = (None, False)
         above = _ABOVE.get()
+        identity, owned = None, False
         if isinstance(subject, Resource):
-            identity, owned = self._identity(ref, subject, key, above)
-        name = key if key is not None else (identity or "") if not owned else ""
-        request_key = step_key(above, ref, kind_of(cls), command, name)
-        if request_key in run.asked and run.asked[request_key].future is not None:
+            identity, owned = identity_of(subject, run.record_id, above, ref, key)
+        request_key = key_of(above, ref, kind_of(cls), command, key, None if owned else identity)
+        if request_key in run.asked:
             raise UsageError(
                 f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run; "
                 f"give each its own key=, as in do({ref!r}, ..., key=...)"
             )
         argument, fresh = self._fresh(ref, subject)
-        targets = {**self._targets, **({} if target is None else {type(target).__name__: codec.encode(
-            target, type(target))})}
+        targets = {
+            **self._targets,
+            **({} if target is None else {type(target).__name__: codec.encode(target, type(target))}),
+        }
         places = dict(run.places)
         if target is not None:
             places[type(target).__name__] = target.place()
         return Request(
-            key=request_key, ref=ref, kind=kind_of(cls), command=command, step=fresh, argument=argument,
-            digest=codec.digest(kind_of(cls), command, fresh, extra), returns=_returns(step, command, cls),
-            options=merged, targets=targets, places=places, future=run.loop.create_future(), identity=identity,
-            owned=owned, extra=extra, hidden=getattr(cls, "orbits_hook", False),
+            key=request_key,
+            ref=ref,
+            kind=kind_of(cls),
+            command=command,
+            step=fresh,
+            argument=argument,
+            digest=codec.digest(kind_of(cls), command, fresh, extra),
+            returns=returns_of(step),
+            options=cast("Options", {**options_of(cls), **options}),
+            targets=targets,
+            places=places,
+            future=run.loop.create_future(),
+            identity=identity,
+            owned=owned,
+            extra=extra,
+            hidden=getattr(cls, "orbits_hook", False),
             tenant=(options.get("labels") or {}).get("tenant"),
         )
 
@@ -247,20 +279,6 @@ class RunFlow(Flow):
             return argument, codec.decode(argument, cls)
         except ValidationError as error:
             raise UsageError(f"{ref}: {kind_of(cls)} does not accept its own fields again: {explain(error)}") from error
-
-    def _identity(self, ref: str, resource: Resource[Any], key: str | None, above: StepKey) -> tuple[str, bool]:
-        """A Resource's identity, and whether it belongs to its place."""
-        named = resource.identity()
-        if named is not None:
-            return named, False
-        if self._run.record_id is None:
-            raise UsageError(
-                f"{ref}: {kind_of(type(resource))} has no identity(), and there is no Resource above it that it could "
-                f"belong to: give it an identity()"
-            )
-        kind, identity = self._run.record_id
-        place = "/".join((*refs(above), f"{ref}[{key}]" if key else ref))
-        return f"{kind} {identity}/{place}", True
 
     def _nested(self, request: Request) -> None:
         """Start the definition of a Workflow that is a step, unless its outcome is recorded."""
@@ -308,13 +326,3 @@ async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: 
 def enter(name: str) -> None:
     """Let the steps of this definition task have their keys below `name`."""
     _ABOVE.set(StepKey(name))
-
-
-def _returns(step: Step[Any], command: str, cls: type[Step[Any]]) -> Any:
-    if not isinstance(step, Command):
-        return result_type(cls)
-    if command == "rollback":
-        return result_type(cls)
-    if command in {"cycle", "uninstall"}:
-        return type(None)
-    return command_result_type(cast("type[Resource[Any]]", cls), command)

@@ -10,7 +10,7 @@ import heapq
 import itertools
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context
 from typing import Any, NoReturn
 from weakref import WeakSet
@@ -43,17 +43,19 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self._now
 
-    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> events.Handle:
+    def call_soon(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> events.Handle:
         handle = events.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> events.TimerHandle:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> events.TimerHandle:
         handle = events.TimerHandle(when, callback, args, self, context)
@@ -128,13 +130,36 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
 
 
 for _name in (
-    "run_in_executor", "create_connection", "create_server", "create_datagram_endpoint", "create_unix_connection",
-    "create_unix_server", "subprocess_exec", "subprocess_shell", "connect_read_pipe", "connect_write_pipe",
-    "getaddrinfo", "getnameinfo", "sock_recv", "sock_recv_into", "sock_sendall", "sock_connect", "sock_accept",
-    "sendfile", "start_tls", "add_reader", "add_writer", "add_signal_handler", "call_soon_threadsafe",
-    "run_forever", "run_until_complete",
+    "run_in_executor",
+    "create_connection",
+    "create_server",
+    "create_datagram_endpoint",
+    "create_unix_connection",
+    "create_unix_server",
+    "subprocess_exec",
+    "subprocess_shell",
+    "connect_read_pipe",
+    "connect_write_pipe",
+    "getaddrinfo",
+    "getnameinfo",
+    "sock_recv",
+    "sock_recv_into",
+    "sock_sendall",
+    "sock_connect",
+    "sock_accept",
+    "sendfile",
+    "start_tls",
+    "add_reader",
+    "add_writer",
+    "add_signal_handler",
+    "call_soon_threadsafe",
+    "run_forever",
+    "run_until_complete",
 ):
     setattr(DefinitionLoop, _name, _refuse(_name))
 DefinitionLoop.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
 
-Definition = Coroutine[Any, Any, Any]
+
+def definition_loop(now: float) -> DefinitionLoop:
+    """A loop whose clock stands at `now`."""
+    return DefinitionLoop(now)  # type: ignore[abstract] # pyright: ignore[reportAbstractUsage] # the rest is refused

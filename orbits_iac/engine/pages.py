@@ -92,12 +92,17 @@ class Pages:
         self._deletes = [*deletes, *self._deletes]
         self._events = [*events, *self._events]
 
-    def _event(
-        self, at: float, key: str, kind: str, before: State | None, after: State | None, why: str
-    ) -> None:
+    def _event(self, at: float, key: str, kind: str, before: State | None, after: State | None, why: str) -> None:
         self._events.append(
             EventRow(
-                at=at, execution=self.execution.id, root=self.execution.root, key=key, kind=kind,
-                before=before, after=after, who=self._who, why=why,
+                at=at,
+                execution=self.execution.id,
+                root=self.execution.root,
+                key=key,
+                kind=kind,
+                before=before,
+                after=after,
+                who=self._who,
+                why=why,
             )
         )

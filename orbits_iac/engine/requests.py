@@ -57,20 +57,40 @@ async def ask_for(run: "Run", request: "Request") -> None:
     """Create or join the child execution that a `do` asks for, and write its id into the parent's journal."""
     engine, execution = run.engine, run.pages.execution
     asked = Asked(
-        kind=request.kind, command=request.command, argument=request.argument, digest=request.digest,
-        identity=request.identity, options=request.extra, ref=request.ref, targets=request.targets,
-        places=request.places, tenant=request.tenant or execution.tenant, who=execution.who, parent=execution,
+        kind=request.kind,
+        command=request.command,
+        argument=request.argument,
+        digest=request.digest,
+        identity=request.identity,
+        options=request.extra,
+        ref=request.ref,
+        targets=request.targets,
+        places=request.places,
+        tenant=request.tenant or execution.tenant,
+        who=execution.who,
+        parent=execution,
         priority=request.options.get("priority", 0),
         fail_on_conflict=request.options.get("on_conflict") == "fail",
-        retain=request.options.get("retain", False), protect=request.options.get("protect", False),
+        retain=request.options.get("retain", False),
+        protect=request.options.get("protect", False),
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
     entry = EntryRow(
-        execution=execution.id, key=request.key, kind=request.kind, command=request.command, digest=request.digest,
+        execution=execution.id,
+        key=request.key,
+        kind=request.kind,
+        command=request.command,
+        digest=request.digest,
         started_at=run.now(),
         link=Child(
-            ref="/".join(refs(request.key)), kind=request.kind, identity=request.identity or "", owned=request.owned,
-            revision=None, installed=request.key.startswith("install/"), retain=asked.retain, protect=asked.protect,
+            ref="/".join(refs(request.key)),
+            kind=request.kind,
+            identity=request.identity or "",
+            owned=request.owned,
+            revision=None,
+            installed=request.key.startswith("install/"),
+            retain=asked.retain,
+            protect=asked.protect,
         ),
     )
     while True:
@@ -156,17 +176,37 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, *, queued: bool
     execution = new_id(now)
     root = asked.parent.root if asked.parent is not None else execution
     row = ExecutionRow(
-        id=execution, kind=asked.kind, command=asked.command, argument=asked.argument, options=asked.options,
-        identity=asked.identity, ref=asked.ref, targets=dict(asked.targets),
-        parent=asked.parent.id if asked.parent is not None else None, root=root, tenant=asked.tenant,
-        build=engine.build, who=asked.who, digest=asked.digest, created_at=now,
+        id=execution,
+        kind=asked.kind,
+        command=asked.command,
+        argument=asked.argument,
+        options=asked.options,
+        identity=asked.identity,
+        ref=asked.ref,
+        targets=dict(asked.targets),
+        parent=asked.parent.id if asked.parent is not None else None,
+        root=root,
+        tenant=asked.tenant,
+        build=engine.build,
+        who=asked.who,
+        digest=asked.digest,
+        created_at=now,
     )
     task = TaskRow(
-        id=execution, kind=asked.kind, build=engine.build, tenant=asked.tenant, priority=asked.priority,
+        id=execution,
+        kind=asked.kind,
+        build=engine.build,
+        tenant=asked.tenant,
+        priority=asked.priority,
         due=None if queued else now,
     )
     event = EventRow(
-        at=now, execution=execution, root=root, kind=asked.kind, after=State.SLEEPING, who=asked.who,
+        at=now,
+        execution=execution,
+        root=root,
+        kind=asked.kind,
+        after=State.SLEEPING,
+        who=asked.who,
         why="waits its turn" if queued else "",
     )
     return _Made([row, task, *_subscribe(asked, key, execution)], [event], []), execution
@@ -183,7 +223,10 @@ def _used(record: RecordRow, asked: Asked) -> RecordRow:
     if asked.command == "update" and asked.user not in users:
         users = (*users, asked.user)
     return replace(
-        record, version=record.version + 1, users=users, places={**record.places, **asked.places},
+        record,
+        version=record.version + 1,
+        users=users,
+        places={**record.places, **asked.places},
     )
 
 

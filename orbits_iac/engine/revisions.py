@@ -30,15 +30,12 @@ class StoredRevision(Revision[Any]):
         self.at = datetime.fromtimestamp(row.at, UTC)
         self.who = row.who
         self.build = row.build
+        self.argument = cast("Mapping[str, JsonValue]", codec.decode(row.argument, dict[str, Any]))
         self._codec = codec
         self._cls = cls
 
     @property
-    def argument(self) -> Mapping[str, JsonValue]:  # type: ignore[override]
-        return cast("Mapping[str, JsonValue]", self._codec.decode(self.row.argument, dict[str, Any]))
-
-    @property
-    def outputs(self) -> Any:  # type: ignore[override]
+    def outputs(self) -> Any:
         declared = result_type(self._cls) if self._cls is not None else dict[str, Any] | None
         return self._codec.decode(self.row.outputs, declared)
 
@@ -62,9 +59,18 @@ def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[
     """The revision that a successful update makes; None if nothing is otherwise than in the one that stands."""
     execution = run.pages.execution
     made = RevisionRow(
-        kind=record.kind, identity=record.identity, number=record.last_number + 1, argument=execution.argument,
-        payload=json.dumps(run.payload, sort_keys=True), outputs=outputs, children=children,
-        targets=execution.targets, build=execution.build, who=execution.who, at=run.now(), execution=execution.id,
+        kind=record.kind,
+        identity=record.identity,
+        number=record.last_number + 1,
+        argument=execution.argument,
+        payload=json.dumps(run.payload, sort_keys=True),
+        outputs=outputs,
+        children=children,
+        targets=execution.targets,
+        build=execution.build,
+        who=execution.who,
+        at=run.now(),
+        execution=execution.id,
     )
     if run.standing is not None and _same(run.engine.codec, run.standing.row, made):
         return None

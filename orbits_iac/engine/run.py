@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine.attempts import Done, End, Failed, Waits, attempt, is_final
-from orbits_iac.engine.loop import DefinitionLoop
+from orbits_iac.engine.loop import definition_loop
 from orbits_iac.engine.pages import Pages
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Fenced, Interrupted, NothingDone, Refused
@@ -99,7 +99,7 @@ class Run:
     def __init__(self, engine: "Engine", journal: Journal) -> None:
         self.engine = engine
         self.pages = Pages(journal, who=journal.execution.who)
-        self.loop = DefinitionLoop(journal.execution.created_at)
+        self.loop = definition_loop(journal.execution.created_at)
         self.main: asyncio.Task[Any] | None = None
         self.asked: dict[StepKey, Request] = {}
         self.arrived: deque[tuple[StepKey, End]] = deque()
@@ -154,7 +154,8 @@ class Run:
     def links(self) -> list[EntryRow]:
         """The entries of children that ended well in install and update, in the order in which they did."""
         return [
-            entry for entry in self.pages.handed_out()
+            entry
+            for entry in self.pages.handed_out()
             if entry.link is not None and entry.command == "update" and entry.state is State.SUCCESS
         ]
 
@@ -325,8 +326,15 @@ class Run:
         at = self.now()
         key = StepKey(f"~{kind}/{self.pages.seq}")
         self.pages.put(
-            EntryRow(execution=self.pages.execution.id, key=key, kind=kind, state=State.SUCCESS,
-                     seq=self.pages.seq, at=at, due=due),
+            EntryRow(
+                execution=self.pages.execution.id,
+                key=key,
+                kind=kind,
+                state=State.SUCCESS,
+                seq=self.pages.seq,
+                at=at,
+                due=due,
+            ),
             at=at,
         )
         self.loop.stand_at(at)
@@ -359,8 +367,15 @@ class Run:
         token = entry.token if not isinstance(error, NothingDone) else self._token(request, entry.attempt + 1)
         self._due[request.key] = due
         self.pages.put(
-            replace(entry, state=State.SLEEPING, attempt=entry.attempt + 1, due=due, token=token, handle=None,
-                    message=f"{type(error).__name__}: {error}"[:1000]),
+            replace(
+                entry,
+                state=State.SLEEPING,
+                attempt=entry.attempt + 1,
+                due=due,
+                token=token,
+                handle=None,
+                message=f"{type(error).__name__}: {error}"[:1000],
+            ),
             at=at,
             why=f"attempt {entry.attempt} failed: {type(error).__name__}: {error}",
         )
@@ -370,8 +385,13 @@ class Run:
             return
         kind, identity = self.record_id
         row = OnceRow(
-            kind=kind, identity=identity, place=request.once, digest=request.digest, result=ended.result or "null",
-            execution=self.pages.execution.id, no_return=ended.no_return,
+            kind=kind,
+            identity=identity,
+            place=request.once,
+            digest=request.digest,
+            result=ended.result or "null",
+            execution=self.pages.execution.id,
+            no_return=ended.no_return,
         )
         self.once[request.once] = row
         self.pages.add(row, request.once)
@@ -417,8 +437,13 @@ class Run:
             return request.command == "main"
         at = self.now()
         entry = EntryRow(
-            execution=self.pages.execution.id, key=request.key, kind=request.kind, digest=request.digest,
-            token=self._token(request, 1), started_at=at, no_return=bool(request.options.get("no_return")),
+            execution=self.pages.execution.id,
+            key=request.key,
+            kind=request.kind,
+            digest=request.digest,
+            token=self._token(request, 1),
+            started_at=at,
+            no_return=bool(request.options.get("no_return")),
         )
         standing = self.once.get(request.once) if request.once is not None else None
         if standing is not None and standing.digest == request.digest:

@@ -109,8 +109,9 @@ class ExecutionFailed(Error):
         self.error_type = failure.error_type
         self.message = failure.message
         where = ".".join(failure.path)
-        super().__init__(f"{where}: {failure.error_type}: {failure.message}" if where else
-                         f"{failure.error_type}: {failure.message}")
+        super().__init__(
+            f"{where}: {failure.error_type}: {failure.message}" if where else f"{failure.error_type}: {failure.message}"
+        )
 
     def __reduce__(self) -> tuple[type["ExecutionFailed"], tuple[Failure]]:
         return type(self), (self.failure,)

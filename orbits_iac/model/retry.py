@@ -19,6 +19,9 @@ class Retry(BaseModel):
     jitter: float = Field(default=0.1, ge=0, le=1)
     on: tuple[type[Exception], ...] = (Exception,)
 
+    def __hash__(self) -> int:
+        return hash((self.attempts, self.delay, self.factor, self.jitter, self.on))
+
     def wait(self, attempt: int, chance: float) -> float:
         """Seconds to wait after the failed `attempt` (from 1); `chance` is a random number from 0 to 1."""
         return self.delay.total_seconds() * self.factor ** (attempt - 1) * (1 + self.jitter * chance)

@@ -12,7 +12,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.model.errors import Interrupted
 from orbits_iac.steps.options import Options
-from orbits_iac.steps.step import Step, type_argument, kind_of
+from orbits_iac.steps.step import Step, kind_of, type_argument
 
 P = ParamSpec("P")
 R = TypeVar("R", default=None)
@@ -90,7 +90,7 @@ def action(fn: Callable[P, Awaitable[T]], /) -> Callable[P, Action[T]]:
             "__doc__": fn.__doc__,
         },
     )
-    made = create_model(fn.__name__, __base__=base, __module__=fn.__module__, **fields)
+    made: Any = create_model(fn.__name__, __base__=base, __module__=fn.__module__, **fields)
     made.options = Options(kind=fn.__name__)
 
     def make(*args: P.args, **kwargs: P.kwargs) -> Action[T]:

@@ -36,9 +36,9 @@ def hook(
     step = cast("Step[Any]", method.__self__)  # type: ignore[attr-defined]
     names = (method.__name__, _name(watch), _name(on_interrupted))
     types = tuple(_types(method, arguments).items())
-    cls = _action_class(type(step), names, types, returns, handle, idempotent, retry, timeout)
+    cls: Any = _action_class(type(step), names, types, returns, handle, idempotent, retry, timeout)
     values = {name: value for (name, _), value in zip(types, arguments, strict=True)}
-    return cls(subject=step, **values)
+    return cast("Action[Any, Any]", cls(subject=step, **values))
 
 
 def _name(method: Callable[..., Any] | None) -> str | None:
@@ -86,9 +86,9 @@ def _action_class(
     if interrupted is not None:
         body["on_interrupted"] = _call(cls, interrupted, fields)
     base = type(f"_{cls.__name__}_{main}", (Action[returns, handle],), body)
-    made = create_model(f"{cls.__name__}.{main}", __base__=base, subject=(cls, ...), **dict(types))  # type: ignore[call-overload]
+    made: Any = create_model(f"{cls.__name__}.{main}", __base__=base, subject=(cls, ...), **dict(types))
     made.options = options
-    made.orbits_hook = True  # type: ignore[attr-defined]
+    made.orbits_hook = True
     return cast("type[Action[Any, Any]]", made)
 
 

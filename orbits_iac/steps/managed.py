@@ -32,7 +32,7 @@ class Managed(Resource[S]):
         """What is compared with the fields of the same name in S; by default the fields of `self`."""
         return cast("Mapping[str, JsonValue]", self.model_dump(mode="json"))
 
-    def replaces(self, live: S, /) -> Sequence[str]:  # noqa: ARG002 - for those who override it
+    def replaces(self, live: S, /) -> Sequence[str]:
         """Names of the properties that differ and cannot be changed in place."""
         return ()
 
@@ -98,8 +98,10 @@ class Managed(Resource[S]):
         returns = result_type(type(self))
         live = await self._read("read")
         if live is None:
-            return cast("S", await self.do("create", hook(
-                self.create, returns=returns, on_interrupted=self._create_interrupted)))
+            return cast(
+                "S",
+                await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted)),
+            )
         if not compare(self.desired(), _seen(live)).differences:
             return live
         cannot = self.replaces(live)
@@ -111,8 +113,9 @@ class Managed(Resource[S]):
                 f"what it holds. Keep {', '.join(cannot)} as it is, or make a new one under another name."
             )
         await self.do("delete", hook(self.delete, live, idempotent=True))
-        return cast("S", await self.do("create", hook(
-            self.create, returns=returns, on_interrupted=self._create_interrupted)))
+        return cast(
+            "S", await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted))
+        )
 
     async def _create_interrupted(self) -> S:
         """After a crash in `create`: what is there, or the same again with the same token."""
@@ -122,8 +125,10 @@ class Managed(Resource[S]):
     async def _read(self, ref: str) -> S | None:
         revision = self.execution.revision
         recorded = revision.outputs if revision else None
-        return cast("S | None", await self.do(ref, hook(
-            self.read, recorded, returns=result_type(type(self)) | None, idempotent=True)))
+        return cast(
+            "S | None",
+            await self.do(ref, hook(self.read, recorded, returns=result_type(type(self)) | None, idempotent=True)),
+        )
 
     async def _look(self, ref: str, *, before: Sequence[Difference] = ()) -> Sequence[Difference]:
         live = await self._read(ref)

@@ -76,7 +76,7 @@ class Resource(Composite[O], Generic[O]):
         """Remove it."""
         await self.execution.uninstall_children()
 
-    def define_preview(self, revision: Revision[O] | None) -> Awaitable[Change | None] | Change | None:  # noqa: ARG002
+    def define_preview(self, revision: Revision[O] | None) -> Awaitable[Change | None] | Change | None:
         """What an update would do to the live thing, found out by reading alone; None: what its steps would do.
 
         `revision` is the record's current one. A plain `def` runs in a thread, as an Action's hooks do.
@@ -108,7 +108,7 @@ class Command(Step[R], Generic[R]):
 
     resource: Any  # a Resource: pydantic would take Resource[Any] for another class
     command: str
-    arguments: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
+    arguments: dict[str, Any] = {}
 
 
 SELF = TypeVar("SELF")

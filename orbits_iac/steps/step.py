@@ -1,5 +1,6 @@
 """Step: what Action, Workflow and Resource have in common."""
 
+import inspect
 import typing
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, cast
@@ -16,7 +17,7 @@ R = TypeVar("R", default=None)
 
 def _refuse_shadows(cls: type) -> None:
     """Raise TypeError where an annotated field of `cls` hides a method or property of the base classes."""
-    for name in cls.__dict__.get("__annotations__", {}):
+    for name in inspect.get_annotations(cls):
         if name == "options" or name.startswith("_"):
             continue
         for base in cls.__mro__[1:]:

@@ -75,7 +75,7 @@ class Composite(Step[R]):
             await asyncio.sleep(every.total_seconds())
             count += 1
 
-    def transform(self, ref: str, step: Step[T]) -> Step[T]:  # noqa: ARG002 - for those who override it
+    def transform(self, ref: str, step: Step[T]) -> Step[T]:
         """Change a step before it is done: the place for what all steps of a stack have in common."""
         return step
 

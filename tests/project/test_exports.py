@@ -7,6 +7,7 @@ from orbits_iac import provider
 
 EXPORTED = [
     "Action",
+    "Clock",
     "DriftReport",
     "Error",
     "Event",

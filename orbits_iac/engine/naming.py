@@ -1,0 +1,50 @@
+"""What a `do` is called: its key, and the identity of the Resource that it names or owns."""
+
+from typing import Any
+
+from orbits_iac.model.errors import UsageError
+from orbits_iac.model.ids import StepKey, refs, step_key
+from orbits_iac.steps.resource import Command, Resource, command_result_type
+from orbits_iac.steps.step import Step, kind_of, result_type
+from orbits_iac.steps.workflow import Workflow
+
+
+def subject_of(step: Step[Any]) -> tuple[Step[Any], str]:
+    """What a step is about, and which command of it: a Resource itself stands for its update."""
+    if isinstance(step, Command):
+        return step.resource, step.command
+    if isinstance(step, Resource):
+        return step, "update"
+    return step, "define" if isinstance(step, Workflow) else "main"
+
+
+def identity_of(
+    resource: Resource[Any], record: tuple[str, str] | None, above: StepKey, ref: str, key: str | None
+) -> tuple[str, bool]:
+    """A Resource's identity, and whether it belongs to its place: the record above, then the refs and keys between."""
+    named = resource.identity()
+    if named is not None:
+        return named, False
+    if record is None:
+        raise UsageError(
+            f"{ref}: {kind_of(type(resource))} has no identity(), and there is no Resource above it that it could "
+            f"belong to: give it an identity()"
+        )
+    place = "/".join((*refs(above), f"{ref}[{key}]" if key else ref))
+    return f"{record[0]} {record[1]}/{place}", True
+
+
+def key_of(above: StepKey, ref: str, kind: str, command: str, key: str | None, identity: str | None) -> StepKey:
+    """The key of a `do`: `key=` if it was given, else the identity that the step names."""
+    return step_key(above, ref, kind, command, key if key is not None else identity or "")
+
+
+def returns_of(step: Step[Any]) -> Any:
+    """The type of what a step or a command returns."""
+    subject, command = subject_of(step)
+    cls = type(subject)
+    if not isinstance(subject, Resource) or command in {"update", "rollback"}:
+        return result_type(cls)
+    if command in {"cycle", "uninstall"}:
+        return type(None)
+    return command_result_type(type(subject), command)

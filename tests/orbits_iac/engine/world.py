@@ -1,0 +1,188 @@
+"""A world outside the store: what steps really did to it, in order, and Resources that stand in it.
+
+Crashing an engine leaves it as it is, as a cloud would be left.
+"""
+
+from collections import Counter
+from datetime import timedelta
+from typing import ClassVar
+
+from orbits_iac import Action, InProgress, Managed, Options, Outputs, Permanent, Resource, Retry, Workflow, action
+
+
+class World:
+    """What was done, and what stands."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.things: dict[str, int] = {}
+        self.failing: set[str] = set()
+        self.jobs: Counter[str] = Counter()
+
+    def did(self, what: str) -> None:
+        """Something had an effect."""
+        self.log.append(what)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.__init__()  # type: ignore[misc]
+
+
+WORLD = World()
+
+
+class Outage(Exception):
+    """The world does not answer."""
+
+
+@action
+async def add(a: int, b: int) -> int:
+    """Add two numbers, leaving a trace."""
+    WORLD.did(f"add {a} {b}")
+    return a + b
+
+
+@action
+def blocking(text: str) -> str:
+    """A plain def, which runs in a thread."""
+    WORLD.did(f"blocking {text}")
+    return text.upper()
+
+
+class Job(Action[int, str]):
+    """Begins something and watches it until it is done."""
+
+    options = Options(idempotent=True)
+    name: str
+    looks: int = 2
+
+    async def main(self) -> InProgress[str]:
+        if WORLD.jobs[self.execution.token] == 0:
+            WORLD.did(f"begin {self.name}")
+        WORLD.jobs[self.execution.token] += 1
+        return InProgress(self.name, poll=timedelta(milliseconds=1))
+
+    async def watch(self, handle: str, /) -> int | InProgress[str]:
+        WORLD.jobs[f"looks {handle}"] += 1
+        if WORLD.jobs[f"looks {handle}"] < self.looks:
+            return InProgress(handle, poll=timedelta(milliseconds=1))
+        return len(handle)
+
+
+class Flaky(Action[int]):
+    """Fails until the attempt that it is told."""
+
+    options = Options(idempotent=True, retry=Retry(attempts=3, delay=timedelta(milliseconds=1)))
+    good: int = 3
+
+    def main(self) -> int:
+        WORLD.did(f"attempt {self.execution.attempt} {self.execution.token}")
+        if self.execution.attempt < self.good:
+            raise Outage("no answer")
+        return self.execution.attempt
+
+
+class Fatal(Action):
+    """Fails for good."""
+
+    options = Options(retry=Retry(attempts=5, delay=timedelta(milliseconds=1)))
+
+    def main(self) -> None:
+        WORLD.did("fatal")
+        raise Permanent("never")
+
+
+class ThingState(Outputs):
+    """A thing's value."""
+
+    value: int
+
+
+class Thing(Managed[ThingState]):
+    """One thing in the world, owned by the place that does it."""
+
+    value: int
+
+    def _name(self) -> str:
+        return " ".join(self.execution.record or ())
+
+    def read(self, recorded: ThingState | None, /) -> ThingState | None:
+        del recorded
+        found = WORLD.things.get(self._name())
+        return None if found is None else ThingState(value=found)
+
+    def create(self) -> ThingState:
+        return self._put("create")
+
+    def change(self, live: ThingState, /) -> ThingState:
+        del live
+        return self._put("change")
+
+    def delete(self, live: ThingState, /) -> None:
+        del live
+        WORLD.did(f"delete {self._name()}")
+        WORLD.things.pop(self._name(), None)
+
+    def _put(self, how: str) -> ThingState:
+        if self._name() in WORLD.failing or str(self.value) in WORLD.failing:
+            raise Outage(f"{self._name()} refused {self.value}")
+        WORLD.did(f"{how} {self._name()} {self.value}")
+        WORLD.things[self._name()] = self.value
+        return ThingState(value=self.value)
+
+
+class SharedThing(Thing):
+    """A thing that is named, so that several can use it."""
+
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+
+class Sum(Outputs):
+    """The sum of an app's things."""
+
+    total: int
+
+
+class App(Resource[Sum]):
+    """Two things and a step that is done once."""
+
+    name: str
+    first: int
+    second: int
+    once: int = 1
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_install(self) -> None:
+        await self.do("installed", add(0, 0))
+
+    async def define_update(self) -> Sum:
+        one = await self.do("one", Thing(value=self.first))
+        await self.do("seed", add(self.once, self.once), once=True)
+        two = await self.do("two", Thing(value=self.second))
+        return Sum(total=one.value + two.value)
+
+
+class Chain(Workflow[int]):
+    """Steps one after the other."""
+
+    length: int
+
+    async def define(self) -> int:
+        total = 0
+        for number in range(self.length):
+            total = await self.do("add", add(total, number), key=str(number))
+        return total
+
+
+class Listed(Workflow[list[str]]):
+    """A loop over a list that a test edits between two runs."""
+
+    items: ClassVar[list[str]] = []
+
+    async def define(self) -> list[str]:
+        return [await self.do("item", blocking(item), key=item) for item in self.items]
