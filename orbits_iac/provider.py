@@ -8,6 +8,8 @@ from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.model.errors import Interrupted, Refused, UsageError
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
+from orbits_iac.model.standing import Standing
+from orbits_iac.registry import load
 from orbits_iac.steps.execution import Current, Flow
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions
@@ -23,6 +25,7 @@ __all__ = [
     "OnDrift",
     "PropertyChange",
     "Refused",
+    "Standing",
     "Rules",
     "StepOptions",
     "Unknown",
@@ -32,6 +35,7 @@ __all__ = [
     "hook",
     "json_text",
     "kind_of",
+    "load",
     "options_of",
     "result_type",
 ]

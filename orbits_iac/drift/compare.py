@@ -3,10 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pydantic import JsonValue
+from orbits_iac.drift.rules import ABSENT, Rules, Unknown, text_of, why_ignored
+from orbits_iac.drift.walk import Gap, gaps
+from orbits_iac.model.rows import Difference, Json
 
-from orbits_iac.model.rows import Difference
+_ALIKE = Rules()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,20 +21,38 @@ class Comparison:
     checked: int = 0
 
 
-def json_text(value: JsonValue) -> str:
-    """`value` as JSON text, the same for equal values."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+def json_text(value: Any) -> Json:
+    """`value` as JSON text, the same for equal values; what is absent or unknown is null."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_null)
 
 
-def compare(recorded: Mapping[str, JsonValue], live: Mapping[str, JsonValue]) -> Comparison:
-    """Compare each recorded property with the live one of the same name; one that `live` lacks is unchecked."""
-    differences: list[Difference] = []
-    unchecked: list[str] = []
-    for name, value in recorded.items():
-        if name not in live:
-            unchecked.append(f"{name}: not read")
-        elif value != live[name]:
-            differences.append(Difference(path=name, recorded=json_text(value), live=json_text(live[name])))
+def _null(_value: object) -> None:
+    return None
+
+
+def compare(recorded: Mapping[str, Any], live: Mapping[str, Any], rules: Rules = _ALIKE) -> Comparison:
+    """Compare each recorded property with the live one of the same name.
+
+    A property that `live` lacks is unchecked, unless the rules say that it was read wholly. `Unknown` on either side
+    makes what it stands for unchecked, with its reason. What is ignored is neither checked nor unchecked.
+    """
+    found: list[Gap] = []
+    names = dict.fromkeys((*recorded, *live)) if rules.whole else dict.fromkeys(recorded)
+    checked = 0
+    for name in names:
+        if why_ignored(rules, (name,)) is not None:
+            continue
+        absent = ABSENT if rules.whole else Unknown("not read")
+        here = list(gaps(recorded.get(name, ABSENT), live.get(name, absent), rules, (name,)))
+        found.extend(here)
+        wholly_unknown = any(gap.why is not None and gap.path == (name,) for gap in here)
+        checked += not wholly_unknown and name in recorded
     return Comparison(
-        differences=tuple(differences), unchecked=tuple(unchecked), checked=len(recorded) - len(unchecked)
+        differences=tuple(_difference(gap) for gap in found if gap.why is None),
+        unchecked=tuple(f"{text_of(gap.path)}: {gap.why}" for gap in found if gap.why is not None),
+        checked=checked,
     )
+
+
+def _difference(gap: Gap) -> Difference:
+    return Difference(path=text_of(gap.path), recorded=json_text(gap.recorded), live=json_text(gap.live))

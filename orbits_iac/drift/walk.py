@@ -1,0 +1,166 @@
+"""Going through two values side by side and saying where they do not mean the same."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orbits_iac.drift.rules import ABSENT, EMPTY, Key, Path, Rules, Unknown, applies, found, why_ignored
+from orbits_iac.drift.values import policy, same_scalar, unwrapped
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """A place where two values differ, or could not be compared: then `why` says why."""
+
+    path: Path
+    recorded: Any = ABSENT
+    live: Any = ABSENT
+    why: str | None = None
+
+
+def gaps(recorded: Any, live: Any, rules: Rules, path: Path = ()) -> Iterator[Gap]:
+    """Each place, at `path` or below, where the two do not mean the same."""
+    if path and why_ignored(rules, path) is not None:
+        return
+    unknown = next((value for value in (recorded, live) if isinstance(value, Unknown)), None)
+    if unknown is not None:
+        yield Gap(path=path, recorded=recorded, live=live, why=unknown.why)
+        return
+    if _absent_or_default(recorded, live, path, rules):
+        return
+    if applies(rules.policies, path):
+        yield from _policies(recorded, live, path)
+        return
+    recorded, live = unwrapped(recorded, live)
+    if _may_be(recorded, Mapping) and _may_be(live, Mapping):
+        yield from _objects(recorded, live, rules, path)
+    elif isinstance(recorded, list) and isinstance(live, list):
+        yield from _lists(recorded, live, rules, path)
+    elif recorded is ABSENT or live is ABSENT or not _same(recorded, live, path, rules):
+        yield Gap(path=path, recorded=recorded, live=live)
+
+
+def _absent_or_default(recorded: Any, live: Any, path: Path, rules: Rules) -> bool:
+    """Whether what one side lacks is what the service takes anyway."""
+    gone = [value for value in (recorded, live) if value is ABSENT or value in EMPTY]
+    if len(gone) == 2:
+        return True
+    if not gone:
+        return False
+    not_recorded = recorded is ABSENT or recorded in EMPTY
+    if not_recorded and applies(rules.filled, path):
+        return True
+    default = found(rules.defaults, path)
+    there = live if not_recorded else recorded
+    return default is not ABSENT and any(
+        next(gaps(each, there, Rules()), None) is None
+        for each in (default if isinstance(default, tuple) else (default,))
+    )
+
+
+def _may_be(value: Any, kind: type) -> bool:
+    return value is ABSENT or value is None or isinstance(value, kind)
+
+
+def _same(recorded: Any, live: Any, path: Path, rules: Rules) -> bool:
+    if isinstance(recorded, (Mapping, list)) or isinstance(live, (Mapping, list)):
+        return False
+    return same_scalar(recorded, live, path, rules)
+
+
+def _objects(recorded: Any, live: Any, rules: Rules, path: Path) -> Iterator[Gap]:
+    one: Mapping[str, Any] = recorded if isinstance(recorded, Mapping) else {}
+    other: Mapping[str, Any] = live if isinstance(live, Mapping) else {}
+    for name in dict.fromkeys((*one, *other)):
+        yield from gaps(one.get(name, ABSENT), other.get(name, ABSENT), rules, (*path, name))
+
+
+def _policies(recorded: Any, live: Any, path: Path) -> Iterator[Gap]:
+    unknown = next(_unknowns(recorded), None) or next(_unknowns(live), None)
+    if unknown is not None:
+        yield Gap(path=path, recorded=recorded, live=live, why=unknown.why)
+    elif policy(recorded) != policy(live):
+        yield Gap(path=path, recorded=recorded, live=live)
+
+
+def _unknowns(value: Any) -> Iterator[Unknown]:
+    if isinstance(value, Unknown):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _unknowns(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _unknowns(each)
+
+
+def _lists(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
+    key = _key(recorded, live, rules, path)
+    if key is not None:
+        yield from _keyed(_by(key, recorded), _by(key, live), rules, path)
+        return
+    unknown = next(_unknowns(recorded), None) or next(_unknowns(live), None)
+    if applies(rules.unordered, path):
+        if unknown is not None:
+            yield Gap(path=path, recorded=recorded, live=live, why=unknown.why)
+        elif not _same_set(recorded, live, rules, path):
+            yield Gap(path=path, recorded=recorded, live=live)
+    elif len(recorded) != len(live):
+        yield Gap(path=path, recorded=recorded, live=live)
+    else:
+        yield from _in_order(recorded, live, rules, path)
+
+
+def _by(key: str, items: list[Any]) -> dict[str, Any]:
+    """The items by their key, which stays in the path; of a tag, only the value is left."""
+    rest = {str(item[key]): {name: value for name, value in item.items() if name != key} for item in items}
+    return {name: item["Value"] if set(item) == {"Value"} else item for name, item in rest.items()}
+
+
+def _keyed(one: Mapping[str, Any], other: Mapping[str, Any], rules: Rules, path: Path) -> Iterator[Gap]:
+    for name in dict.fromkeys((*one, *other)):
+        at = (*path, Key(name))
+        if name in one and name in other:
+            yield from gaps(one[name], other[name], rules, at)
+        elif why_ignored(rules, at) is None:
+            yield Gap(path=at, recorded=one.get(name, ABSENT), live=other.get(name, ABSENT))
+
+
+def _in_order(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
+    inside = [
+        list(gaps(one, other, rules, (*path, index)))
+        for index, (one, other) in enumerate(zip(recorded, live, strict=True))
+    ]
+    scalars = not any(isinstance(item, (Mapping, list)) for item in (*recorded, *live))
+    if scalars and any(gap.why is None for found_here in inside for gap in found_here):
+        yield Gap(path=path, recorded=recorded, live=live)  # one difference: a list of plain values is read as one
+        return
+    for found_here in inside:
+        yield from found_here
+
+
+def _key(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> str | None:
+    """The field that tells the items apart, by rule or because they are tags."""
+    items = (*recorded, *live)
+    by_rule = found(rules.keyed, path)
+    key = "Key" if by_rule is ABSENT else str(by_rule)
+    if not items or not all(isinstance(item, Mapping) and isinstance(item.get(key), (str, int)) for item in items):
+        return None
+    if by_rule is ABSENT and not all("Value" in item for item in items):
+        return None
+    unique = all(len({str(item[key]) for item in each}) == len(each) for each in (recorded, live))
+    return key if unique else None
+
+
+def _same_set(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> bool:
+    if len(recorded) != len(live):
+        return False
+    left = list(live)
+    for item in recorded:
+        position = next(
+            (at for at, other in enumerate(left) if next(gaps(item, other, rules, (*path, 0)), None) is None), None
+        )
+        if position is None:
+            return False
+        left.pop(position)
+    return True

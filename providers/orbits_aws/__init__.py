@@ -1,0 +1,52 @@
+"""AWS for Orbits: targets and clients, accounts, queues, readers of live state, and an offline AWS for tests.
+
+What belongs here: what is called through boto3 and is no stack. Stacks are orbits_cdk's. Names are imported when they
+are first used: importing this package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orbits_aws.account import AccountOutputs, AwsAccount
+    from orbits_aws.clients import client
+    from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable
+    from orbits_aws.offline import OfflineAws
+    from orbits_aws.queue import Queue, QueueOutputs
+    from orbits_aws.targets import AwsTarget
+
+_HOME = {
+    "AccessDenied": "errors",
+    "AccountOutputs": "account",
+    "AwsAccount": "account",
+    "AwsError": "errors",
+    "AwsRefused": "errors",
+    "AwsTarget": "targets",
+    "AwsUnavailable": "errors",
+    "OfflineAws": "offline",
+    "Queue": "queue",
+    "QueueOutputs": "queue",
+    "client": "clients",
+}
+
+__all__ = [
+    "AccessDenied",
+    "AccountOutputs",
+    "AwsAccount",
+    "AwsError",
+    "AwsRefused",
+    "AwsTarget",
+    "AwsUnavailable",
+    "OfflineAws",
+    "Queue",
+    "QueueOutputs",
+    "client",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

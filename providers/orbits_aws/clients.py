@@ -1,0 +1,246 @@
+"""boto3 clients: one for a service and region in a process, whoever they act as.
+
+A client costs about 70 ms and 5 MB, and there are thousands of accounts. So the clients are shared, and the
+credentials of a call come from a context variable, which is set for the time of that call by the `AwsClient` that is
+made for a target. Without it a call raises: nothing is ever done with the environment's credentials by accident.
+
+Hooks use `client("sqs", self.execution.target(AwsTarget))`. Each method is boto3's own; what it raises is an AwsError.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any, ClassVar, Protocol
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orbits_aws.credentials import RoleSessions
+from orbits_aws.errors import WITHOUT_CREDENTIALS, NoCredentials, is_stale, translate
+from orbits_aws.settings import aws_settings
+from orbits_aws.targets import AwsTarget
+from orbits_iac.provider import Refused
+
+_KEYS: ContextVar[ReadOnlyCredentials | None] = ContextVar("orbits_aws_keys", default=None)
+_DEFAULT_REGION = "us-east-1"
+_ATTEMPTS = 5
+_LOCAL = ("http://localhost", "http://127.0.0.1")
+
+
+class _CallersCredentials(Credentials):  # type: ignore[misc]
+    """What the shared clients sign with: the keys of whoever makes the call."""
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        keys = _KEYS.get()
+        if keys is None:
+            raise NoCredentials(
+                "A shared AWS client was called without a target's credentials. Get it with client(service, target)."
+            )
+        return keys
+
+
+class _Provider(CredentialProvider):  # type: ignore[misc]
+    METHOD = "orbits"
+
+    def load(self) -> Credentials:
+        return _CallersCredentials("none", "none", method=self.METHOD)
+
+
+class AsWhom(Protocol):
+    """Credentials of one role or user."""
+
+    def keys(self) -> ReadOnlyCredentials:
+        """The credentials, valid now."""
+        ...
+
+    def forget(self) -> None:
+        """Get new ones next time."""
+        ...
+
+
+class AwsClient:
+    """A boto3 client of one service in one region, acting as one target.
+
+    Every operation is a method, as boto3 has it. `items` goes through the pages of a list. What is refused because
+    the session is no longer valid is done once more with a new one: nothing was done.
+    """
+
+    def __init__(self, raw: Any, as_whom: AsWhom, *, service: str, account: str, region: str) -> None:
+        self._raw = raw
+        self._as_whom = as_whom
+        self._service = service
+        self._account = account
+        self._region = region
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._raw, name)
+        operation = self._raw.meta.method_to_api_mapping.get(name)
+        if operation is None:
+            return method
+        return lambda **arguments: self._call(method, operation, arguments)
+
+    def items(self, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
+        """Everything that a list operation returns under `key`, page by page."""
+        token: dict[str, Any] = {}
+        while True:
+            page = getattr(self, operation)(**arguments, **token)
+            yield from page.get(key, ())
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
+
+    def _call(self, method: Callable[..., Any], operation: str, arguments: dict[str, Any]) -> Any:
+        try:
+            try:
+                return self._signed(method, arguments)
+            except ClientError as error:
+                if not is_stale(error):
+                    raise
+                self._as_whom.forget()
+                return self._signed(method, arguments)
+        except (ClientError, BotoCoreError) as error:
+            raise translate(
+                error, service=self._service, operation=operation, account=self._account, region=self._region
+            ) from error
+
+    def _signed(self, method: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        token = _KEYS.set(self._as_whom.keys())
+        try:
+            return method(**arguments)
+        finally:
+            _KEYS.reset(token)
+
+
+class _Ambient:
+    """The management credentials: those of the environment or of the profile in orbits.toml."""
+
+    def __init__(self, session: botocore.session.Session) -> None:
+        self._session = session
+
+    def keys(self) -> ReadOnlyCredentials:
+        found = self._session.get_credentials()
+        if found is None:
+            raise NoCredentials(f"There are no AWS credentials. {WITHOUT_CREDENTIALS}.")
+        return found.get_frozen_credentials()
+
+    def forget(self) -> None:
+        """The chain of providers renews what it can by itself."""
+
+
+class _Role:
+    def __init__(self, sessions: RoleSessions, arn: str) -> None:
+        self._sessions = sessions
+        self._arn = arn
+
+    def keys(self) -> ReadOnlyCredentials:
+        return self._sessions.keys(self._arn)
+
+    def forget(self) -> None:
+        self._sessions.forget(self._arn)
+
+
+class _Clients:
+    """All clients of this process for one endpoint and one source of management credentials."""
+
+    def __init__(self, profile: str | None, region: str | None) -> None:
+        ambient = botocore.session.Session(profile=profile)
+        self.region: str = region or ambient.get_config_variable("region") or _DEFAULT_REGION
+        self._as_management = _Ambient(ambient)
+        shared = botocore.session.Session(profile=profile)
+        shared.register_component("credential_provider", CredentialResolver([_Provider()]))
+        self._session = boto3.session.Session(botocore_session=shared)
+        self._lock = threading.Lock()
+        self._raw: dict[tuple[str, str, int], Any] = {}
+        self._sessions = RoleSessions(self._assume)
+
+    def of(self, service: str, target: AwsTarget, attempts: int) -> AwsClient:
+        arn = f"arn:{self.partition(target.region)}:iam::{target.account}:role/{target.role}"
+        raw = self._client(service, target.region, attempts)
+        return AwsClient(raw, _Role(self._sessions, arn), service=service, account=target.account, region=target.region)
+
+    def management(self, service: str, attempts: int) -> AwsClient:
+        raw = self._client(service, self.region, attempts)
+        return AwsClient(
+            raw, self._as_management, service=service, account="the management account", region=self.region
+        )
+
+    def _assume(self, arn: str, name: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.management("sts", _ATTEMPTS).assume_role(RoleArn=arn, RoleSessionName=name)
+        return answer
+
+    def partition(self, region: str) -> str:
+        return str(self._session.get_partition_for_region(region))
+
+    def _client(self, service: str, region: str, attempts: int) -> Any:
+        key = (service, region, attempts)
+        with self._lock:  # making a client is not thread-safe; using one is
+            if key not in self._raw:
+                self._raw[key] = self._session.client(service, region_name=region, config=_config(attempts))
+            return self._raw[key]
+
+
+def _config(attempts: int) -> Config:
+    return Config(
+        account_id_endpoint_mode="disabled",
+        connect_timeout=10,
+        max_pool_connections=64,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        user_agent_extra="orbits-iac",
+    )
+
+
+@lru_cache(maxsize=8)
+def _clients_for(profile: str | None, region: str | None, _environment: tuple[str | None, ...]) -> _Clients:
+    return _Clients(profile, region)
+
+
+def _clients() -> _Clients:
+    """The clients for the environment as it is now: tests point AWS_ENDPOINT_URL from one offline AWS to the next."""
+    settings = aws_settings()
+    names = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_REGION")
+    return _clients_for(settings.profile, settings.region, tuple(os.environ.get(name) for name in names))
+
+
+def client(service: str, target: AwsTarget, *, attempts: int = _ATTEMPTS) -> Any:
+    """A client of `service` in the target's account and region, acting as the target's role.
+
+    `attempts` is how often a call is made before its error is raised; 1 for what must not be done twice.
+    """
+    return _clients().of(service, target, attempts)
+
+
+class UsesManagement(Protocol):
+    """A step that says that it acts in the management account, by a class variable."""
+
+    uses_management: ClassVar[bool]
+
+
+def management_client(service: str, step: UsesManagement, *, attempts: int = _ATTEMPTS) -> Any:
+    """A client of `service` in the management account, for a step whose class says `uses_management = True`."""
+    if getattr(type(step), "uses_management", False) is not True:
+        raise Refused(
+            f"{type(step).__name__} may not act in the management account: only a class that says "
+            f"`uses_management: ClassVar[bool] = True` may. Give it a target instead."
+        )
+    return _clients().management(service, attempts)
+
+
+def partition_of(region: str) -> str:
+    """The partition that a region is in: `aws`, `aws-cn`, ..."""
+    return _clients().partition(region)
+
+
+def forget_sessions() -> None:
+    """Forget all clients and sessions: for tests that begin anew with an empty AWS at the same address."""
+    _clients_for.cache_clear()
+
+
+def is_local() -> bool:
+    """Whether AWS is an offline one on this machine, which may be asked as often as one likes."""
+    return os.environ.get("AWS_ENDPOINT_URL", "").startswith(_LOCAL)

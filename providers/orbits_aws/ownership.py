@@ -1,0 +1,41 @@
+"""Whose a thing is: the tags that everything made here carries, and the refusal to write to anything else.
+
+The tags name project and record, never an execution: a changed tag would update everything.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from orbits_iac.provider import Current, Refused
+
+PROJECT = "orbits:project"
+RECORD = "orbits:record"
+_NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")  # what the values of tags may not hold, in any service
+_LONGEST = 256
+
+
+def tags_of(execution: Current) -> dict[str, str]:
+    """The tags of what this execution makes."""
+    record = " ".join(execution.record) if execution.record else ""
+    return {PROJECT: _value(execution.project), RECORD: _value(record)}
+
+
+def refuse_foreign(what: str, tags: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    """Raise `Refused` unless `tags`, those of the existing thing `what`, say that it is ours."""
+    if all(tags.get(name) == value for name, value in ours.items()):
+        return
+    if PROJECT not in tags:
+        raise Refused(f"{what} exists and was not made by Orbits. Give it another name, or remove the one there.")
+    raise Refused(
+        f"{what} exists and belongs to {tags.get(RECORD, 'another record')} of the project {tags[PROJECT]}. "
+        f"Give it another name, or uninstall it there."
+    )
+
+
+def _value(text: str) -> str:
+    """`text` as the value of a tag: as it is, or with a digest where something had to be left out."""
+    plain = _NOT_ALLOWED.sub("_", text)
+    if plain == text and len(text) <= _LONGEST:
+        return text
+    return f"{plain[: _LONGEST - 13]}.{hashlib.sha256(text.encode()).hexdigest()[:12]}"

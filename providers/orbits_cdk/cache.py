@@ -1,0 +1,149 @@
+"""Synthesised stacks that are kept: in memory, and under `.orbits/cache/synth` of the project for later processes.
+
+An entry holds as long as the digest of its sources does and the files that its synthesis opened are what they were. A
+template that does not name its stack serves every stack of the same class and fields. One made from secrets stays in
+memory. The cache can be deleted at any time, and is not used at all where `ORBITS_CDK_CACHE=off`.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from orbits_aws.settings import project_folder
+from orbits_cdk.payload import StackPayload
+from orbits_cdk.sources import is_users
+
+_LARGEST = 1024  # entries in memory
+
+
+class Entry(BaseModel):
+    """A synthesised stack and the files that were opened for it, with their digests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    payload: StackPayload
+    files: dict[str, str] = {}
+
+    def holds(self) -> bool:
+        """Whether the files are still what they were."""
+        return all(_digest(name) == digest for name, digest in self.files.items())
+
+
+class SynthCache:
+    """The entries, by the digest of their sources; safe to use from any thread and from several processes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+
+    def get(self, digest: str, stack_name: str, region: str) -> StackPayload | None:
+        """The payload kept for these sources, for a stack of this name."""
+        if os.environ.get("ORBITS_CDK_CACHE") == "off":
+            return None
+        for key in (_key(digest, ""), _key(digest, stack_name)):
+            entry = self._entries.get(key) or _read(key)
+            if entry is None or not entry.holds():
+                continue
+            self._remember(key, entry)
+            return entry.payload.model_copy(update={"stack_name": stack_name, "region": region})
+        return None
+
+    def put(self, digest: str, entry: Entry, *, on_disk: bool) -> None:
+        """Keep what was synthesised."""
+        name = entry.payload.stack_name
+        own = name if name in entry.payload.model_dump_json(include={"template", "constants"}) else ""
+        key = _key(digest, own)
+        self._remember(key, entry)
+        if on_disk and os.environ.get("ORBITS_CDK_CACHE") != "off":
+            _write(key, entry)
+
+    def clear(self) -> None:
+        """Forget what is in memory."""
+        with self._lock:
+            self._entries.clear()
+
+    def _remember(self, key: str, entry: Entry) -> None:
+        with self._lock:
+            self._entries[key] = entry
+            while len(self._entries) > _LARGEST:
+                self._entries.pop(next(iter(self._entries)))
+
+
+class _Watch:
+    """Notes which of the user's files are opened by the thread that synthesises."""
+
+    def __init__(self) -> None:
+        self._installed = False
+        self._thread: int | None = None
+        self._opened: set[str] = set()
+
+    @contextmanager
+    def opened(self) -> Iterator[set[str]]:
+        if not self._installed:
+            sys.addaudithook(self._hear)  # cannot be taken away again: it does nothing outside of a synthesis
+            self._installed = True
+        self._opened, self._thread = set(), threading.get_ident()
+        try:
+            yield self._opened
+        finally:
+            self._thread = None
+
+    def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._thread is None or event != "open" or threading.get_ident() != self._thread:
+            return
+        path, mode = arguments[0], arguments[1]
+        if isinstance(path, (str, os.PathLike)) and isinstance(mode, str) and not set(mode) & set("wax+"):
+            self._opened.add(os.path.abspath(os.fspath(path)))  # noqa: PTH100 - resolving opens nothing, but is slow
+
+
+_WATCH = _Watch()
+
+
+@contextmanager
+def files_opened() -> Iterator[dict[str, str]]:
+    """The user's files that were opened inside, with their digests, once it ended. One at a time."""
+    files: dict[str, str] = {}
+    with _WATCH.opened() as opened:
+        yield files
+    for name in sorted(opened):
+        if is_users(name) and not name.endswith((".py", ".pyc")):
+            digest = _digest(name)
+            if digest is not None:
+                files[name] = digest
+
+
+def _digest(name: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _key(digest: str, stack_name: str) -> str:
+    return hashlib.sha256(f"{digest} {stack_name}".encode()).hexdigest()[:40]
+
+
+def _folder() -> Path:
+    return project_folder() / ".orbits" / "cache" / "synth"
+
+
+def _read(key: str) -> Entry | None:
+    try:
+        return Entry.model_validate_json((_folder() / f"{key}.json").read_bytes())
+    except (OSError, ValidationError):  # not there, or written by another version: it is made again
+        return None
+
+
+def _write(key: str, entry: Entry) -> None:
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
+        part.write(entry.model_dump_json())
+    Path(part.name).replace(folder / f"{key}.json")

@@ -1,0 +1,131 @@
+"""What CloudFormation says about a stack: functions that read, of a client and plain values. Nothing here writes."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orbits_aws.errors import AwsRefused, NotThere
+
+STACK = "AWS::CloudFormation::Stack"
+ABSENT = "DELETE_COMPLETE"
+IDLE = frozenset(
+    {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
+)
+REVIEW = "REVIEW_IN_PROGRESS"  # no resources yet: a change set for its creation is being looked at
+NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})  # a creation that failed: only to be deleted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack as it is."""
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def busy(self) -> bool:
+        """Whether CloudFormation is working on it."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != REVIEW
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackEvent:
+    """One step of an operation."""
+
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str
+
+
+def find_stack(cfn: Any, name: str) -> Stack | None:
+    """The stack of this name or id; None if there is none, or if it was deleted."""
+    try:
+        found = cfn.describe_stacks(StackName=name)["Stacks"][0]
+    except (AwsRefused, NotThere) as error:
+        if error.code == "ValidationError" and "does not exist" in str(error):
+            return None
+        raise
+    if found["StackStatus"] == ABSENT:
+        return None
+    return Stack(
+        id=found["StackId"],
+        name=found["StackName"],
+        status=found["StackStatus"],
+        reason=found.get("StackStatusReason", ""),
+        outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())},
+        parameters={p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", ())},
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
+    )
+
+
+def template_of(cfn: Any, name: str) -> dict[str, Any] | None:
+    """The template that was deployed last and stayed, as it was handed over; None if it is not JSON."""
+    body = cfn.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return None
+    return dict(body)
+
+
+def physical_ids(cfn: Any, name: str) -> dict[str, str]:
+    """The physical id of each resource of the stack that exists."""
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for resource in cfn.items("list_stack_resources", "StackResourceSummaries", StackName=name)
+        if resource.get("PhysicalResourceId") and resource["ResourceStatus"] != ABSENT
+    }
+
+
+def last_operation(cfn: Any, stack_id: str) -> list[StackEvent]:
+    """The events of the last operation on the stack, the oldest first."""
+    events: list[StackEvent] = []
+    for event in _events(cfn, stack_id):
+        events.append(event)
+        if event.physical_id == stack_id and _begins(event):
+            break
+    events.reverse()
+    return events
+
+
+def first_failure(events: list[StackEvent]) -> StackEvent | None:
+    """The resource that failed first: what failed after it was only stopped because of it."""
+    return next(iter(_failures(events)), None)
+
+
+def last_failure(events: list[StackEvent]) -> StackEvent | None:
+    """The resource that failed last: in a rollback that failed, the one in its way."""
+    return next(reversed(_failures(events)), None)
+
+
+def _failures(events: list[StackEvent]) -> list[StackEvent]:
+    failed = [event for event in events if event.status.endswith("_FAILED")]
+    own = [event for event in failed if "cancelled" not in event.reason.lower()]
+    inside = [event for event in own if event.type != STACK]
+    return inside or own or failed
+
+
+def _begins(event: StackEvent) -> bool:
+    if event.status in {"CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
+        return True
+    return event.status == "ROLLBACK_IN_PROGRESS" and "user initiated" in event.reason.lower()
+
+
+def _events(cfn: Any, stack_id: str) -> Iterator[StackEvent]:
+    for event in cfn.items("describe_stack_events", "StackEvents", StackName=stack_id):
+        yield StackEvent(
+            logical_id=event.get("LogicalResourceId", ""),
+            physical_id=event.get("PhysicalResourceId", ""),
+            type=event.get("ResourceType", ""),
+            status=event.get("ResourceStatus", ""),
+            reason=event.get("ResourceStatusReason", ""),
+        )

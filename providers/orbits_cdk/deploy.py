@@ -1,0 +1,229 @@
+"""Deploying a stack by change sets.
+
+`advance` takes the next step that the state of stack and change set calls for and returns how far it is: a `Deployed`,
+or an `Underway` to come back with. It decides by what CloudFormation says, never by what was meant to have happened,
+so it may be called again after a crash at any point: the change set is named after the token, and one that is being
+carried out is attached to. A stack that is already as wanted is found out by reads alone and never written to.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from orbits_aws.errors import AwsRefused, NotThere
+from orbits_aws.ownership import refuse_foreign
+from orbits_cdk.cloudformation import (
+    IDLE,
+    NEVER_MADE,
+    REVIEW,
+    STACK,
+    Stack,
+    find_stack,
+    first_failure,
+    last_operation,
+    template_of,
+)
+from orbits_cdk.errors import DeployFailed, StackBusy
+from orbits_cdk.stuck import refuse_stuck
+from orbits_iac.provider import Refused
+
+LARGEST = 51_200  # bytes of a template that is handed over in the call
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+_NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be deployed, where, and for which execution."""
+
+    stack: str
+    place: str  # for messages
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    token: str
+    attempt: int = 1
+    role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
+    revert_drift: bool = False  # bring what is live back to the template, which did not change
+
+    @property
+    def change_set(self) -> str:
+        """The name of the change set: the same for each call of one attempt."""
+        return request_token(self.token, self.attempt)
+
+    @property
+    def where(self) -> str:
+        """The stack and its place, for messages."""
+        return f"{self.stack} in {self.place}"
+
+
+def request_token(token: str, attempt: int) -> str:
+    """A token and attempt as CloudFormation takes them for a client's token or a name."""
+    return f"orbits-{hashlib.sha256(f'{token}/{attempt}'.encode()).hexdigest()[:20]}"
+
+
+class Underway(BaseModel):
+    """How far a deployment is; kept between two looks at it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phase: Literal["begin", "prepared", "executing"] = "begin"
+    stack_id: str = ""
+    total: int = 0  # how many resources change
+
+
+class Deployed(BaseModel):
+    """A stack that is as wanted. `changed` says whether anything was written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outputs: dict[str, str]
+    changed: bool
+
+
+Tell = Callable[[str, float | None], None]
+
+
+def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
+    """Take the next step of the deployment, if there is one to take now.
+
+    Raises DeployFailed where CloudFormation went back, StackStuck where a person has to help, Refused where the stack
+    is not ours, AwsError where a call failed.
+    """
+    if underway.phase == "begin":
+        return _begin(cfn, wanted, tell)
+    if underway.phase == "prepared":
+        return _execute(cfn, wanted, underway)
+    return _look(cfn, wanted, underway, tell)
+
+
+def unchanged(cfn: Any, stack: Stack, wanted: Wanted) -> bool:
+    """Whether the stack is as wanted: template, parameters and tags, found out by one read."""
+    if stack.status not in IDLE or dict(stack.tags) != dict(wanted.tags):
+        return False
+    template = template_of(cfn, stack.name)
+    if template is None or template != wanted.template:
+        return False
+    return dict(stack.parameters) == {**_defaults(wanted.template), **wanted.parameters}
+
+
+def _defaults(template: Mapping[str, Any]) -> dict[str, str]:
+    parameters = template.get("Parameters", {})
+    return {name: str(each["Default"]) for name, each in parameters.items() if "Default" in each}
+
+
+def _begin(cfn: Any, wanted: Wanted, tell: Tell) -> Deployed | Underway:
+    stack = find_stack(cfn, wanted.stack)
+    if stack is None:
+        return _prepare(cfn, wanted, "CREATE")
+    if stack.status != REVIEW or stack.tags:
+        refuse_foreign(f"The stack {wanted.where}", stack.tags, wanted.tags)
+    if stack.busy:
+        tell(f"waiting: {stack.name} is {stack.status}", None)
+        return Underway(stack_id=stack.id)
+    refuse_stuck(cfn, stack, wanted.place)
+    if stack.status in NEVER_MADE:
+        tell(f"removing what is left of a creation that failed ({stack.status})", None)
+        cfn.delete_stack(StackName=stack.id, ClientRequestToken=f"{wanted.change_set}-clear")
+        return Underway(stack_id=stack.id)
+    if stack.status == REVIEW:
+        return _prepare(cfn, wanted, "CREATE")
+    if not wanted.revert_drift and unchanged(cfn, stack, wanted):
+        return Deployed(outputs=dict(stack.outputs), changed=False)
+    return _prepare(cfn, wanted, "UPDATE")
+
+
+def _prepare(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"]) -> Underway:
+    body = json.dumps(wanted.template, ensure_ascii=False, separators=(",", ":"))
+    if len(body.encode()) > LARGEST:
+        raise Refused(
+            f"The template of {wanted.where} has {len(body.encode()):,} bytes; CloudFormation takes {LARGEST:,} "
+            f"without a bucket, and larger ones are not supported yet. Split the stack into two."
+        )
+    role = wanted.role()
+    more: dict[str, Any] = {"RoleARN": role} if role else {}
+    if wanted.revert_drift:
+        more["DeploymentMode"] = "REVERT_DRIFT"
+    try:
+        answer = cfn.create_change_set(
+            StackName=wanted.stack,
+            ChangeSetName=wanted.change_set,
+            ChangeSetType=kind,
+            TemplateBody=body,
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.parameters.items()],
+            Tags=[{"Key": k, "Value": v} for k, v in wanted.tags.items()],
+            Capabilities=_CAPABILITIES,
+            ClientToken=wanted.change_set,
+            **more,
+        )
+    except AwsRefused as error:
+        if error.code == "AlreadyExistsException":  # made by an earlier call whose answer was lost
+            return Underway(phase="prepared")
+        if error.code == "ValidationError" and "IN_PROGRESS" in str(error):
+            raise StackBusy(f"{wanted.where}: somebody else began to change it: {error}") from error
+        raise
+    return Underway(phase="prepared", stack_id=answer["StackId"])
+
+
+def _execute(cfn: Any, wanted: Wanted, underway: Underway) -> Deployed | Underway:
+    try:
+        made = cfn.describe_change_set(StackName=underway.stack_id or wanted.stack, ChangeSetName=wanted.change_set)
+    except NotThere as error:
+        raise StackBusy(f"{wanted.where}: the change set was removed; somebody else deployed meanwhile") from error
+    stack_id = made["StackId"]
+    if made["Status"] == "FAILED":
+        return _not_made(cfn, wanted, made)
+    if made.get("ExecutionStatus", "UNAVAILABLE") in {"EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED"}:
+        return Underway(phase="executing", stack_id=stack_id, total=len(made.get("Changes", ())))
+    if made["Status"] != "CREATE_COMPLETE" or made.get("ExecutionStatus") != "AVAILABLE":
+        return Underway(phase="prepared", stack_id=stack_id)
+    total = _count(cfn, made, wanted)
+    cfn.execute_change_set(
+        StackName=stack_id,
+        ChangeSetName=wanted.change_set,
+        ClientRequestToken=wanted.change_set,
+        RetainExceptOnCreate=True,
+    )
+    return Underway(phase="executing", stack_id=stack_id, total=total)
+
+
+def _count(cfn: Any, made: Mapping[str, Any], wanted: Wanted) -> int:
+    if not made.get("NextToken"):
+        return len(made.get("Changes", ()))
+    changes = cfn.items("describe_change_set", "Changes", StackName=made["StackId"], ChangeSetName=wanted.change_set)
+    return sum(1 for _ in changes)
+
+
+def _not_made(cfn: Any, wanted: Wanted, made: Mapping[str, Any]) -> Deployed:
+    """A change set that CloudFormation could not make: nothing to change, or a template that is refused."""
+    reason = made.get("StatusReason", "no reason given")
+    cfn.delete_change_set(StackName=made["StackId"], ChangeSetName=wanted.change_set)
+    stack = find_stack(cfn, made["StackId"])
+    if stack is not None and any(words in reason.lower() for words in _NOTHING):
+        return Deployed(outputs=dict(stack.outputs), changed=False)
+    if stack is not None and stack.status == REVIEW:  # nothing was made yet, so nothing is left
+        cfn.delete_stack(StackName=stack.id, ClientRequestToken=f"{wanted.change_set}-leave")
+    raise DeployFailed(f"CloudFormation refused the change of {wanted.where}: {reason}")
+
+
+def _look(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
+    stack = find_stack(cfn, underway.stack_id)
+    if stack is None:
+        raise DeployFailed(f"{wanted.where} was deleted while it was deployed")
+    events = last_operation(cfn, underway.stack_id)
+    if stack.status == REVIEW or stack.busy:
+        done = {event.logical_id for event in events if event.status.endswith("_COMPLETE") and event.type != STACK}
+        latest = next((event for event in reversed(events) if event.type != STACK), None)
+        said = f": {latest.logical_id} {latest.status}" if latest else ""
+        share = min(1.0, len(done) / underway.total) if underway.total else None
+        tell(f"{stack.status} {len(done)}/{underway.total}{said}", share)
+        return underway
+    if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+        return Deployed(outputs=dict(stack.outputs), changed=True)
+    failure = first_failure(events)
+    what = f"{failure.logical_id} ({failure.type}) {failure.status}: {failure.reason}" if failure else stack.reason
+    raise DeployFailed(f"{what or 'no reason given'}; the stack {wanted.where} is {stack.status}")

@@ -1,0 +1,30 @@
+"""What goes wrong with stacks.
+
+StackError
+├── SynthesisFailed   also Permanent: define_stack, or what it made, is wrong; the message shows the user's line
+├── DeployFailed      CloudFormation could not do it, and has gone back to what was
+├── StackStuck        also Permanent: the stack is in a state that a person has to bring it out of
+└── StackBusy         somebody else is deploying it
+"""
+
+from orbits_iac import Error, Permanent
+
+
+class StackError(Error):
+    """What all errors about stacks have in common."""
+
+
+class SynthesisFailed(StackError, Permanent):
+    """The template could not be made."""
+
+
+class DeployFailed(StackError):
+    """CloudFormation could not carry it out."""
+
+
+class StackStuck(StackError, Permanent):
+    """The stack is in a state that CloudFormation does not leave by itself; the message says the one thing to do."""
+
+
+class StackBusy(StackError):
+    """Somebody else began to change the stack in between."""

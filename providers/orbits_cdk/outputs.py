@@ -1,0 +1,78 @@
+"""Outputs of a stack: tokens while it is synthesised, the values themselves once it is deployed.
+
+A field whose value is known already is kept as a constant. Every other one becomes an output of the stack, named after
+the field: text as it is, anything else as JSON, so that numbers, lists and nested models come back as what they are.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
+
+from orbits_cdk.errors import DeployFailed, SynthesisFailed
+from orbits_cdk.payload import StackOutput, StackPayload
+from orbits_iac import Outputs
+
+
+def add_outputs(stack: Any, outputs: Outputs | None) -> tuple[tuple[StackOutput, ...], dict[str, JsonValue] | None]:
+    """Add a CfnOutput for each field whose value is not known before the stack is deployed."""
+    if outputs is None:
+        return (), None
+    if not isinstance(outputs, Outputs):
+        raise SynthesisFailed(f"define_stack returned {type(outputs).__name__}; it has to return its Outputs, or None")
+    made: list[StackOutput] = []
+    constants: dict[str, JsonValue] = {}
+    for field in type(outputs).model_fields:
+        value = getattr(outputs, field)
+        if isinstance(value, SecretStr):
+            raise SynthesisFailed(
+                f"The output {field!r} is a secret: outputs of a stack can be read by everybody who may describe it. "
+                f"Return the name or ARN of a secret in Secrets Manager instead."
+            )
+        plain = _plain(value)
+        resolved = stack.resolve(plain)
+        if resolved == plain:
+            constants[field] = plain
+        else:
+            made.append(_add(stack, field, plain))
+    return tuple(made), constants
+
+
+def read_outputs(payload: StackPayload, live: Mapping[str, str], kind: Any) -> Any:
+    """The outputs of a deployed stack as an instance of `kind`, None for a stack that publishes nothing."""
+    if payload.constants is None:
+        return None
+    values: dict[str, Any] = dict(payload.constants)
+    for output in payload.outputs:
+        if output.name not in live:
+            raise DeployFailed(
+                f"The stack {payload.stack_name} has no output {output.name}, which {output.field} needs"
+            )
+        text = live[output.name]
+        values[output.field] = json.loads(text) if output.form == "json" else text
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise DeployFailed(f"The outputs of {payload.stack_name} are not what {kind.__name__} says: {wrong}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _add(stack: Any, field: str, value: Any) -> StackOutput:
+    import aws_cdk as cdk
+
+    name = "".join(part[:1].upper() + part[1:] for part in field.split("_"))
+    text = isinstance(value, str)
+    output = cdk.CfnOutput(stack, f"OrbitsOutput{name}", value=value if text else stack.to_json_string(value))
+    output.override_logical_id(name)
+    return StackOutput(field=field, name=name, form="text" if text else "json")

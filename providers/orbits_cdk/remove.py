@@ -1,0 +1,63 @@
+"""Removing a stack: `advance_removal` may be called again at any point, and a stack that is gone is fine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from orbits_aws.ownership import refuse_foreign
+from orbits_cdk.cloudformation import REVIEW, Stack, find_stack, last_operation
+from orbits_cdk.deploy import Tell
+from orbits_cdk.stuck import refuse_stuck
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unwanted:
+    """The stack that is to go."""
+
+    stack: str
+    place: str
+    tags: dict[str, str]
+    token: str
+
+
+class Removing(BaseModel):
+    """How far a removal is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stack_id: str = ""
+    asked: bool = False  # whether the deletion was asked for
+
+
+class Removed(BaseModel):
+    """A stack that is gone. `kept` are the resources that its template says are to stay."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kept: tuple[str, ...] = ()
+
+
+def advance_removal(cfn: Any, unwanted: Unwanted, removing: Removing, tell: Tell) -> Removed | Removing:
+    """Ask for the deletion, or look whether it is done."""
+    stack = find_stack(cfn, removing.stack_id or unwanted.stack)
+    if stack is None:
+        return Removed(kept=_kept(cfn, removing.stack_id)) if removing.asked else Removed()
+    if stack.busy:
+        tell(f"{stack.name} is {stack.status}", None)
+        return Removing(stack_id=stack.id, asked=removing.asked or stack.status == "DELETE_IN_PROGRESS")
+    if removing.asked:
+        refuse_stuck(cfn, stack, unwanted.place)
+    return _ask(cfn, unwanted, stack)
+
+
+def _ask(cfn: Any, unwanted: Unwanted, stack: Stack) -> Removing:
+    if stack.status != REVIEW or stack.tags:
+        refuse_foreign(f"The stack {stack.name} in {unwanted.place}", stack.tags, unwanted.tags)
+    cfn.delete_stack(StackName=stack.id, ClientRequestToken=unwanted.token)
+    return Removing(stack_id=stack.id, asked=True)
+
+
+def _kept(cfn: Any, stack_id: str) -> tuple[str, ...]:
+    skipped = [event for event in last_operation(cfn, stack_id) if event.status == "DELETE_SKIPPED"]
+    return tuple(dict.fromkeys(f"{event.type} {event.physical_id or event.logical_id}" for event in skipped))

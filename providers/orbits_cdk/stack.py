@@ -1,0 +1,217 @@
+"""CdkStack: a CloudFormation stack whose template comes from CDK constructs."""
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import SecretStr
+from typing_extensions import TypeVar
+
+from orbits_aws.clients import client, is_local, partition_of
+from orbits_aws.ownership import tags_of
+from orbits_aws.service_role import find_service_role
+from orbits_aws.settings import aws_settings
+from orbits_aws.targets import AwsTarget
+from orbits_cdk.cache import Entry, SynthCache, files_opened
+from orbits_cdk.deploy import Deployed, Underway, Wanted, advance, request_token
+from orbits_cdk.live import StackLook, Where, look_at
+from orbits_cdk.naming import stack_name
+from orbits_cdk.outputs import read_outputs
+from orbits_cdk.payload import StackPayload
+from orbits_cdk.plan import change_of
+from orbits_cdk.remediation import healed
+from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
+from orbits_cdk.sources import digest_of
+from orbits_cdk.synth import synthesise
+from orbits_iac import InProgress, Outputs, Resource, Revision
+from orbits_iac.provider import Change, Refused, hook, kind_of, result_type
+
+if TYPE_CHECKING:
+    import aws_cdk as cdk
+
+O = TypeVar("O", bound=Outputs | None, default=None)
+
+_CACHE = SynthCache()
+_PHASES = 4  # begin, prepared, executing, and one look: as far as a call can come without waiting
+
+
+class CdkStack(Resource[O]):
+    """A stack of an AWS account: subclass it, with fields for its arguments and a `define_stack`.
+
+    Its template is kept with each revision, so that it can be brought back, and compared with what is live, without
+    the code that made it. It is deployed with change sets; one that is as it should be is not written to.
+    """
+
+    def define_stack(self, stack: "cdk.Stack") -> O:
+        """Make the constructs in `stack`, and return the outputs: tokens now, the values for whoever awaits them."""
+        raise NotImplementedError(f"{type(self).__name__} has no define_stack()")
+
+    async def define_update(self) -> O:
+        """Synthesise, and deploy if anything is otherwise than it should be."""
+        payload: StackPayload = await self.do("synth", hook(self.synthesise, returns=StackPayload, idempotent=True))
+        await self.execution.keep(payload)
+        return await self._deployed(payload)
+
+    async def define_rollback(self, to: Revision[O]) -> O:
+        """Deploy the template that the revision kept."""
+        return await self._deployed(to.payload(StackPayload))
+
+    async def define_cycle(self) -> None:
+        """Compare the kept template with what is live, and bring that back if it is asked for."""
+        revision = self.execution.revision
+        if revision is None:
+            return
+        payload = revision.payload(StackPayload)
+        found: StackLook = await self.do("look", hook(self.look, payload, returns=StackLook, idempotent=True))
+        if found.busy:
+            await self._looked(found)
+        elif found.differences and self.execution.on_drift == "remediate":
+            await self.do("revert", self._change("revert", payload))
+            again: StackLook = await self.do("look again", hook(self.look, payload, returns=StackLook, idempotent=True))
+            await self._looked(healed(found, again))
+        else:
+            await self._looked(found)
+
+    async def define_uninstall(self) -> None:
+        """Delete the stack; what its template says is to stay is named."""
+        await self.do(
+            "remove", hook(self.remove, returns=Removed, handle=Removing, watch=self.removing, idempotent=True)
+        )
+
+    def define_preview(self, revision: Revision[O] | None) -> Change:
+        """What deploying would change, from the template and two reads."""
+        payload = self.synthesise()
+        wanted = self._wanted(payload, self._tags(), preview=True)
+        return change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
+
+    # What touches the world: each runs as an Action of its own.
+
+    def synthesise(self) -> StackPayload:
+        """The template, from the cache where nothing that it is made from has changed."""
+        target = self.execution.target(AwsTarget)
+        name = self._stack_name()
+        digest = digest_of(self)
+        kept = _CACHE.get(digest, name, target.region)
+        if kept is not None:
+            return kept
+        self.execution.progress("synthesising")
+        with files_opened() as files:
+            payload = synthesise(self, kind=kind_of(type(self)), stack_name=name, region=target.region)
+        _CACHE.put(digest, Entry(payload=payload, files=files), on_disk=not _holds_secrets(self))
+        return payload
+
+    def deploy(self, payload: StackPayload) -> Deployed | InProgress[Underway]:
+        """Begin to bring the stack to the template, unless it is there."""
+        return self._advance(payload, Underway(), revert_drift=False)
+
+    def deploying(self, underway: Underway, payload: StackPayload, /) -> Deployed | InProgress[Underway]:
+        """Go on with it."""
+        return self._advance(payload, underway, revert_drift=False)
+
+    def revert(self, payload: StackPayload) -> Deployed | InProgress[Underway]:
+        """Begin to bring what is live back to the template, which did not change."""
+        return self._advance(payload, Underway(), revert_drift=True)
+
+    def reverting(self, underway: Underway, payload: StackPayload, /) -> Deployed | InProgress[Underway]:
+        """Go on with it."""
+        return self._advance(payload, underway, revert_drift=True)
+
+    def look(self, payload: StackPayload) -> StackLook:
+        """Read what is live and compare it."""
+        target = self.execution.target(AwsTarget)
+        where = Where(account=target.account, region=target.region, partition=partition_of(target.region))
+        return look_at(self._aws, payload, where)
+
+    def remove(self) -> Removed | InProgress[Removing]:
+        """Begin to delete the stack."""
+        return self.removing(Removing())
+
+    def removing(self, removing: Removing, /) -> Removed | InProgress[Removing]:
+        """Look whether it is deleted."""
+        execution = self.execution
+        token = request_token(execution.token, execution.attempt)
+        unwanted = Unwanted(stack=self._stack_name(), place=self._place(), tags=self._tags(), token=token)
+        result = advance_removal(self._aws("cloudformation"), unwanted, removing, execution.progress)
+        if isinstance(result, Removing) and result != removing:
+            result = advance_removal(self._aws("cloudformation"), unwanted, result, execution.progress)
+        if isinstance(result, Removing):
+            return InProgress(result, poll=_poll())
+        if result.kept:
+            execution.progress(f"kept, as the template says: {', '.join(result.kept)}")
+        return result
+
+    # What the above have in common.
+
+    async def _deployed(self, payload: StackPayload) -> O:
+        deployed: Deployed = await self.do("deploy", self._change("deploy", payload))
+        return cast("O", read_outputs(payload, deployed.outputs, result_type(type(self))))
+
+    def _change(self, name: str, payload: StackPayload) -> Any:
+        main, watch = (self.deploy, self.deploying) if name == "deploy" else (self.revert, self.reverting)
+        return hook(main, payload, returns=Deployed, handle=Underway, watch=watch, idempotent=True)
+
+    async def _looked(self, found: StackLook) -> None:
+        await self.execution.looked(
+            differences=found.differences,
+            unchecked=found.unchecked,
+            checked=found.checked,
+            error=f"the stack is {found.busy}" if found.busy else None,
+        )
+
+    def _advance(
+        self, payload: StackPayload, underway: Underway, *, revert_drift: bool
+    ) -> Deployed | InProgress[Underway]:
+        cfn = self._aws("cloudformation")
+        wanted = self._wanted(payload, self._tags(), revert_drift=revert_drift)
+        for _ in range(_PHASES):
+            result = advance(cfn, wanted, underway, self.execution.progress)
+            if isinstance(result, Deployed):
+                return result
+            if result == underway:
+                break
+            underway = result
+        return InProgress(underway, poll=_poll())
+
+    def _wanted(
+        self, payload: StackPayload, tags: dict[str, str], *, revert_drift: bool = False, preview: bool = False
+    ) -> Wanted:
+        execution = self.execution
+        return Wanted(
+            stack=payload.stack_name,
+            place=self._place(),
+            template=payload.template,
+            parameters=payload.parameters,
+            tags=tags,
+            token="" if preview else execution.token,
+            attempt=1 if preview else execution.attempt,
+            role=partial(_service_role, self._aws),
+            revert_drift=revert_drift,
+        )
+
+    def _aws(self, service: str) -> Any:
+        return client(service, self.execution.target(AwsTarget))
+
+    def _place(self) -> str:
+        target = self.execution.target(AwsTarget)
+        return f"{target.account} ({target.region})"
+
+    def _tags(self) -> dict[str, str]:
+        return tags_of(self.execution)
+
+    def _stack_name(self) -> str:
+        record = self.execution.record
+        if record is None:
+            raise Refused(f"{kind_of(type(self))} has no record: it can only be done as a Resource, with `do` or `run`")
+        return stack_name(self.execution.project, record)
+
+
+def _service_role(aws: Any) -> str | None:
+    return find_service_role(aws("iam"), aws_settings().service_role)
+
+
+def _poll() -> timedelta:
+    return timedelta(seconds=0.2 if is_local() else 5)
+
+
+def _holds_secrets(stack: CdkStack[Any]) -> bool:
+    return any(isinstance(value, SecretStr) for _, value in stack)
