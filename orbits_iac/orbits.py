@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import json
 import socket
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, cast
 
@@ -271,7 +271,7 @@ class Orbits:
                 codec,
                 self.registry,
                 project=self.settings.project,
-                build=self._build(),
+                build=build_of(self.registry.modules()),
                 clock=self._clock,
                 threads=self.settings.threads,
             )
@@ -311,6 +311,8 @@ class Orbits:
         if isinstance(step, Command):
             command, subject = step.command, step.resource
             options = self.engine.codec.encode(step.arguments, dict[str, Any])
+        else:
+            await asyncio.to_thread(step.check_inputs)
         self.registry.know(type(subject))
         identity = subject.identity() if isinstance(subject, Resource) else None
         if isinstance(subject, Resource) and identity is None:
@@ -338,6 +340,7 @@ class Orbits:
 
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""
+        await asyncio.to_thread(step.check_inputs)
         return await preview(self.engine, step, target)
 
     async def settled(self) -> None:
@@ -376,10 +379,6 @@ class Orbits:
         if waiting is not None and not waiting.done():
             waiting.set_result(row)
 
-    def _build(self) -> str:
-        classes = (self.registry.find(kind) for kind in self.registry.kinds())
-        return build_of({cls.__module__ for cls in classes if cls is not None and not _is_ours(cls.__module__)})
-
     async def _register_build(self) -> None:
         known = await self.store.find(BuildRow)
         if any(row.digest == self.engine.build for row in known):
@@ -396,10 +395,6 @@ def run(step: Step[T], *, target: Target | None = None, settings: Settings | Non
             return await orbits.run(step, target=target)
 
     return asyncio.run(main())
-
-
-def _is_ours(module: str) -> bool:
-    return module == "orbits_iac" or module.startswith("orbits_iac.")
 
 
 def _who() -> str:

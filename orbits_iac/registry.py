@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from orbits_iac.model.errors import UsageError
+from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, kind_of
 
@@ -55,6 +56,11 @@ class Registry:
         self._scan()
         return frozenset(self._classes)
 
+    def modules(self) -> frozenset[str]:
+        """The modules of the project's own steps, as far as they are imported now."""
+        found = {cls.__module__ for cls in _subclasses(Step)}
+        return frozenset(name for name in found if not f"{name}.".startswith("orbits_iac."))
+
     def _scan(self) -> None:
         claims: dict[str, list[type[Step[Any]]]] = {}
         for cls in _subclasses(Step):
@@ -73,7 +79,7 @@ class Registry:
 
 def _subclasses(cls: type[Step[Any]]) -> Iterable[type[Step[Any]]]:
     for sub in cls.__subclasses__():
-        if sub.__pydantic_generic_metadata__["origin"] is None and not sub.__name__.startswith("_"):
+        if not (sub.__pydantic_generic_metadata__["origin"] or sub.__name__.startswith("_") or is_hook(sub)):
             yield sub
         yield from _subclasses(sub)
 

@@ -12,7 +12,9 @@ from pydantic.dataclasses import dataclass
 
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import Conflict, Refused
+from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Child, Json, RecordRow, RevisionRow
+from orbits_iac.model.standing import Standing
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
 
@@ -45,6 +47,25 @@ async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
     if run.record_id is not None:
         await _change_users(run, kind, identity, add=True)
     return (await read_revision(run.engine, kind, identity, record.revision)).row.outputs
+
+
+async def standing(run: "Run", key: StepKey, kind: str, identity: str) -> Standing:
+    """What stands of a child that this execution has done under `key`, and where it and what is below it are."""
+    entry = run.pages.entries.get(key)
+    record = await run.engine.store.get(RecordRow, kind, identity)
+    places: dict[str, None] = {}
+    below, seen = [record] if record is not None else [], {(kind, identity)}
+    for row in below:
+        places.update(dict.fromkeys(row.places.values()))
+        new = [child for child in row.children if (child.kind, child.identity) not in seen]
+        seen.update((child.kind, child.identity) for child in new)
+        found = [await run.engine.store.get(RecordRow, child.kind, child.identity) for child in new]
+        below.extend(child for child in found if child is not None)
+    return Standing(
+        revision=None if record is None else record.revision,
+        changed=entry is not None and entry.changed,
+        places=tuple(places),
+    )
 
 
 async def cycle(run: "Run", flow: "RunFlow") -> None:

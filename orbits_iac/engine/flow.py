@@ -23,9 +23,11 @@ from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import StepKey, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, LookRow
+from orbits_iac.model.standing import Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.execution import Flow
+from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.options import OnDrift, Options, StepOptions
 from orbits_iac.steps.resource import Command, Resource, Revision
 from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
@@ -100,6 +102,20 @@ class RunFlow(Flow):
     @property
     def on_drift(self) -> OnDrift:
         return cast("OnDrift", self._run.options.get("on_drift", "report"))
+
+    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
+        above, kind = _ABOVE.get(), kind_of(type(resource))
+        identity, owned = identity_of(resource, self._run.record_id, above, ref, key)
+        done = key_of(above, ref, kind, "update", key, None if owned else identity)
+        return cast(
+            "Standing",
+            await self.ask(
+                "standing",
+                lambda: children.standing(self._run, done, kind, identity),
+                Standing,
+                key=f"{kind} {identity}",
+            ),
+        )
 
     async def cycle_children(self) -> None:
         await children.cycle(self._run, self)
@@ -267,7 +283,7 @@ class RunFlow(Flow):
             identity=identity,
             owned=owned,
             extra=extra,
-            hidden=getattr(cls, "orbits_hook", False),
+            hidden=is_hook(cls),
             tenant=(options.get("labels") or {}).get("tenant"),
         )
 

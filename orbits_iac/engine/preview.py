@@ -28,6 +28,7 @@ from orbits_iac.model.ids import StepKey, new_id, refs
 from orbits_iac.model.outputs import Event
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import Difference, Json, OnceRow, RecordRow
+from orbits_iac.model.standing import Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.execution import Flow
 from orbits_iac.steps.options import OnDrift, StepOptions
@@ -243,6 +244,8 @@ def _reason(asked: Sequence[_Asked]) -> str:
 class PreviewFlow(Flow):
     """What `self.execution` is in a previewed definition, and in `define_preview`."""
 
+    previewing = True
+
     def __init__(self, looking: _Looking, targets: dict[str, Json]) -> None:
         self._looking = looking
         self._targets = targets
@@ -291,6 +294,12 @@ class PreviewFlow(Flow):
     @property
     def on_drift(self) -> OnDrift:
         return "report"
+
+    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
+        kind = kind_of(type(resource))
+        identity, _ = identity_of(resource, self._looking.record, _ABOVE.get(), ref, key)
+        record = await self._looking.engine.store.get(RecordRow, kind, identity)
+        return Standing(revision=None if record is None else record.revision, changed=False, places=())
 
     async def cycle_children(self) -> None:
         """Nothing is cycled."""

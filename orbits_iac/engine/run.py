@@ -275,6 +275,7 @@ class Run:
         store = self.engine.store
         self.once = {row.place: row for row in await store.find(OnceRow, kind=kind, identity=identity)}
         self.record = await store.get(RecordRow, kind, identity)
+        self.places = dict(self.record.places) if self.record is not None else {}
         if self.record is not None and self.record.revision is not None:
             self.standing = await read_revision(self.engine, kind, identity, self.record.revision)
 

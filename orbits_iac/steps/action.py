@@ -5,10 +5,10 @@ import typing
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Generic, ParamSpec, cast
+from typing import Any, Generic, ParamSpec, Protocol, cast, overload
 
 from pydantic import create_model
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, Unpack
 
 from orbits_iac.model.errors import Interrupted
 from orbits_iac.steps.options import Options
@@ -56,15 +56,71 @@ def handle_type(cls: type[Action[Any, Any]]) -> Any:
     return type_argument(cls, Action, 1)
 
 
-def action(fn: Callable[P, Awaitable[T]], /) -> Callable[P, Action[T]]:
+class _Decorator(Protocol):
+    """What `@action(...)` with settings is."""
+
+    @overload
+    def __call__(self, fn: Callable[P, Awaitable[T]], /) -> Callable[P, Action[T]]: ...
+
+    @overload
+    def __call__(self, fn: Callable[P, T], /) -> Callable[P, Action[T]]: ...
+
+
+@overload
+def action(fn: Callable[P, Awaitable[T]], /) -> Callable[P, Action[T]]: ...
+
+
+@overload
+def action(fn: Callable[P, T], /) -> Callable[P, Action[T]]: ...
+
+
+@overload
+def action(**options: Unpack[Options]) -> _Decorator: ...
+
+
+def action(fn: Callable[..., Any] | None = None, /, **options: Unpack[Options]) -> Any:
     """Make an Action from a function: its parameters become fields, its name the kind, its return type the result.
 
-    A plain `def` is allowed and runs in a thread. Inside, the function has no `self`: what needs a token or progress
-    is written as a class.
+    A plain `def` is allowed and runs in a thread. With settings: `@action(idempotent=True)`. Inside, the function
+    has no `self`: what needs a token or progress is written as a class.
     """
-    hints = typing.get_type_hints(fn)
+    if fn is None:
+        return lambda given: _action_of(given, options)
+    return _action_of(fn, options)
+
+
+def _action_of(fn: Callable[..., Any], options: Options) -> Callable[..., Action[Any]]:
     signature = inspect.signature(fn)
-    result = hints.pop("return", None)
+    fields = _fields(fn, signature)
+
+    def main(self: Action[Any]) -> Any:
+        return fn(**{name: getattr(self, name) for name in fields})
+
+    async def main_async(self: Action[Any]) -> Any:
+        return await fn(**{name: getattr(self, name) for name in fields})
+
+    settings = cast("Options", {"kind": fn.__name__, **options})
+    body = {
+        "main": main_async if inspect.iscoroutinefunction(fn) else main,
+        "options": settings,
+        "__module__": fn.__module__,
+        "__doc__": fn.__doc__,
+    }
+    result: Any = typing.get_type_hints(fn).get("return")
+    base = type(f"_{fn.__name__}", (Action.__class_getitem__(result),), body)
+    made: Any = create_model(fn.__name__, __base__=base, __module__=fn.__module__, **fields)
+    made.options = settings
+
+    def make(*args: Any, **kwargs: Any) -> Action[Any]:
+        return cast("Action[Any]", made(**signature.bind(*args, **kwargs).arguments))
+
+    make.__name__, make.__doc__, make.__module__ = fn.__name__, fn.__doc__, fn.__module__
+    return make
+
+
+def _fields(fn: Callable[..., Any], signature: inspect.Signature) -> dict[str, Any]:
+    """A field for each parameter; TypeError where one cannot be a field."""
+    hints = typing.get_type_hints(fn)
     fields: dict[str, Any] = {}
     for parameter in signature.parameters.values():
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
@@ -73,28 +129,4 @@ def action(fn: Callable[P, Awaitable[T]], /) -> Callable[P, Action[T]]:
             raise TypeError(f"@action {fn.__name__}: the parameter {parameter.name!r} has no type")
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints[parameter.name], default)
-
-    def main(self: Action[Any]) -> Any:
-        return fn(**{name: getattr(self, name) for name in fields})  # type: ignore[call-arg]
-
-    async def main_async(self: Action[Any]) -> Any:
-        return await fn(**{name: getattr(self, name) for name in fields})  # type: ignore[call-arg]
-
-    base = type(
-        f"_{fn.__name__}",
-        (Action[result],),  # type: ignore[valid-type]
-        {
-            "main": main_async if inspect.iscoroutinefunction(fn) else main,
-            "options": Options(kind=fn.__name__),
-            "__module__": fn.__module__,
-            "__doc__": fn.__doc__,
-        },
-    )
-    made: Any = create_model(fn.__name__, __base__=base, __module__=fn.__module__, **fields)
-    made.options = Options(kind=fn.__name__)
-
-    def make(*args: P.args, **kwargs: P.kwargs) -> Action[T]:
-        return cast("Action[T]", made(**signature.bind(*args, **kwargs).arguments))
-
-    make.__name__, make.__doc__, make.__module__ = fn.__name__, fn.__doc__, fn.__module__
-    return make
+    return fields

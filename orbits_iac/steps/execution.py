@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference
+from orbits_iac.model.standing import Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.options import OnDrift, StepOptions
 
@@ -67,7 +68,14 @@ class Current(ABC):
 
 
 class Flow(Current):
-    """In a definition; `asyncio.sleep` and time limits are durable there."""
+    """In a definition; `asyncio.sleep` and time limits are durable there.
+
+    Attributes:
+        previewing: whether this is a preview: then `do` only reads, and nothing may be written.
+
+    """
+
+    previewing: bool = False
 
     @abstractmethod
     def random(self) -> Random:
@@ -113,6 +121,10 @@ class Flow(Current):
     @abstractmethod
     def on_drift(self) -> OnDrift:
         """What this cycle is to do about drift."""
+
+    @abstractmethod
+    async def standing(self, ref: str, resource: "Resource[Any]", *, key: str | None) -> Standing:
+        """What stands of a Resource that this definition has done under this ref and key, well or badly."""
 
     @abstractmethod
     async def cycle_children(self) -> None:

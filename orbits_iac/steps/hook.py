@@ -41,6 +41,11 @@ def hook(
     return cast("Action[Any, Any]", cls(subject=step, **values))
 
 
+def is_hook(cls: type[Step[Any]]) -> bool:
+    """Whether an Action's class was made by `hook`: it is part of the step above it, not one that people see."""
+    return bool(getattr(cls, "orbits_hook", False))
+
+
 def _name(method: Callable[..., Any] | None) -> str | None:
     return None if method is None else method.__name__
 

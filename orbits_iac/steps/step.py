@@ -50,6 +50,13 @@ class Step(BaseModel, Generic[R]):
             )
         return self._execution
 
+    def check_inputs(self) -> None:
+        """Look at what the step is made from beside its fields (a file, a list), and raise UsageError if it is wrong.
+
+        Called where the step is asked for (`run`, `start`, `preview`, the command line), before anything is written;
+        not for steps inside of others. Reads only.
+        """
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         _refuse_shadows(cls)
         super().__init_subclass__(**kwargs)

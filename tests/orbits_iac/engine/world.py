@@ -15,13 +15,15 @@ class World:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.tokens: list[str] = []
         self.things: dict[str, int] = {}
         self.failing: set[str] = set()
         self.jobs: Counter[str] = Counter()
 
-    def did(self, what: str) -> None:
-        """Something had an effect."""
+    def did(self, what: str, token: str = "") -> None:
+        """Something had an effect, by the step with this token."""
         self.log.append(what)
+        self.tokens.append(token)
 
     def clear(self) -> None:
         """Begin anew."""
@@ -35,14 +37,31 @@ class Outage(Exception):
     """The world does not answer."""
 
 
-@action
-async def add(a: int, b: int) -> int:
+class Add(Action[int]):
+    """Adds two numbers, leaving a trace."""
+
+    options = Options(idempotent=True)
+    a: int
+    b: int
+
+    async def main(self) -> int:
+        WORLD.did(f"add {self.a} {self.b}", self.execution.token)
+        return self.a + self.b
+
+
+def add(a: int, b: int) -> Action[int]:
     """Add two numbers, leaving a trace."""
-    WORLD.did(f"add {a} {b}")
-    return a + b
+    return Add(a=a, b=b)
 
 
 @action
+async def careful(text: str) -> str:
+    """Something that may not be done twice."""
+    WORLD.did(f"careful {text}")
+    return text
+
+
+@action(idempotent=True)
 def blocking(text: str) -> str:
     """A plain def, which runs in a thread."""
     WORLD.did(f"blocking {text}")
@@ -58,7 +77,7 @@ class Job(Action[int, str]):
 
     async def main(self) -> InProgress[str]:
         if WORLD.jobs[self.execution.token] == 0:
-            WORLD.did(f"begin {self.name}")
+            WORLD.did(f"begin {self.name}", self.execution.token)
         WORLD.jobs[self.execution.token] += 1
         return InProgress(self.name, poll=timedelta(milliseconds=1))
 
@@ -120,13 +139,13 @@ class Thing(Managed[ThingState]):
 
     def delete(self, live: ThingState, /) -> None:
         del live
-        WORLD.did(f"delete {self._name()}")
+        WORLD.did(f"delete {self._name()}", self.execution.token)
         WORLD.things.pop(self._name(), None)
 
     def _put(self, how: str) -> ThingState:
         if self._name() in WORLD.failing or str(self.value) in WORLD.failing:
             raise Outage(f"{self._name()} refused {self.value}")
-        WORLD.did(f"{how} {self._name()} {self.value}")
+        WORLD.did(f"{how} {self._name()} {self.value}", self.execution.token)
         WORLD.things[self._name()] = self.value
         return ThingState(value=self.value)
 
