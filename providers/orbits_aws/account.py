@@ -42,14 +42,8 @@ class AwsAccount(Resource[AccountOutputs]):
         """Find it or make it, wait until it can be used, and see to the service role."""
         revision = self.execution.revision
         known = revision.outputs.account if revision else None
-        account: str | None = await self.do("find", hook(self.find, known, returns=str | None, idempotent=True))
-        if account is None:
-            account = await self.do(
-                "create",
-                hook(
-                    self.create, returns=str, handle=str, watch=self.created, on_interrupted=self.create, retry=_AGAIN
-                ),
-            )
+        found: str | None = await self.do("find", hook(self.find, known, returns=str | None, idempotent=True))
+        account = await self._made() if found is None else found
         target = AwsTarget(account=account)
         ready: bool = await self.do(
             "reach",
@@ -84,6 +78,12 @@ class AwsAccount(Resource[AccountOutputs]):
         return Change(
             verb=Verb.CREATE, kind="AwsAccount", identity=self.email, detail=f"a new account for {self.email}"
         )
+
+    async def _made(self) -> str:
+        create = hook(
+            self.create, returns=str, handle=str, watch=self.created, on_interrupted=self.create, retry=_AGAIN
+        )
+        return str(await self.do("create", create))
 
     def find(self, known: str | None) -> str | None:
         """The account's id, if it is there; `known` is the recorded one."""

@@ -32,7 +32,7 @@ _ATTEMPTS = 5
 _LOCAL = ("http://localhost", "http://127.0.0.1")
 
 
-class _CallersCredentials(Credentials):  # type: ignore[misc]
+class _CallersCredentials(Credentials):
     """What the shared clients sign with: the keys of whoever makes the call."""
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
@@ -44,7 +44,7 @@ class _CallersCredentials(Credentials):  # type: ignore[misc]
         return keys
 
 
-class _Provider(CredentialProvider):  # type: ignore[misc]
+class _Provider(CredentialProvider):
     METHOD = "orbits"
 
     def load(self) -> Credentials:

@@ -129,6 +129,12 @@ _AGAIN = frozenset(
 )
 
 
+_TODO = {
+    "AWSOrganizationsNotInUseException": "Make one there first: aws organizations create-organization "
+    "--feature-set ALL",
+}
+
+
 def is_stale(error: ClientError) -> bool:
     """Whether the session's credentials were refused themselves, so that certainly nothing was done."""
     return error.response.get("Error", {}).get("Code", "") in _STALE
@@ -173,7 +179,7 @@ def _meaning_of_code(code: str, status: int) -> tuple[type[AwsError], str]:
         return NotThere, ""
     if code in _AGAIN or status >= 500 or "Throttl" in code:
         return AwsUnavailable, ""
-    return AwsRefused, ""
+    return AwsRefused, _TODO.get(code, "")
 
 
 def _name(error: Exception) -> str:

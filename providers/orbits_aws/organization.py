@@ -5,7 +5,7 @@ the requests that are under way and the accounts that exist were searched, also 
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from orbits_aws.errors import AnswerLost, AwsRefused, AwsUnavailable, NotThere
 
@@ -37,7 +37,7 @@ class Found:
     """An account of the organization."""
 
     account: str
-    status: Literal["ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"] | str
+    status: str  # ACTIVE, SUSPENDED, PENDING_CLOSURE, ...
 
 
 def account_by_id(organizations: Any, account: str) -> Found | None:

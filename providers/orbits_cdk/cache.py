@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class _Watch:
         self._opened: set[str] = set()
 
     @contextmanager
-    def opened(self) -> Iterator[set[str]]:
+    def opened(self) -> Generator[set[str]]:
         if not self._installed:
             sys.addaudithook(self._hear)  # cannot be taken away again: it does nothing outside of a synthesis
             self._installed = True
@@ -107,7 +107,7 @@ _WATCH = _Watch()
 
 
 @contextmanager
-def files_opened() -> Iterator[dict[str, str]]:
+def files_opened() -> Generator[dict[str, str]]:
     """The user's files that were opened inside, with their digests, once it ended. One at a time."""
     files: dict[str, str] = {}
     with _WATCH.opened() as opened:

@@ -1,6 +1,7 @@
 """What CloudFormation says about a stack: functions that read, of a client and plain values. Nothing here writes."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ IDLE = frozenset(
 )
 REVIEW = "REVIEW_IN_PROGRESS"  # no resources yet: a change set for its creation is being looked at
 NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})  # a creation that failed: only to be deleted
+_REQUEST_IDS = re.compile(r"\s*\((RequestToken|Request ID): [^()]*\)|, Request ID: [\w-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,11 @@ class StackEvent:
     type: str
     status: str
     reason: str
+
+    def __str__(self) -> str:
+        """What failed and why, without the ids of the requests."""
+        reason = _REQUEST_IDS.sub("", self.reason).strip()
+        return f"{self.logical_id} ({self.type}) {self.status}: {reason or 'no reason given'}"
 
 
 def find_stack(cfn: Any, name: str) -> Stack | None:

@@ -225,5 +225,5 @@ def _look(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed 
     if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
         return Deployed(outputs=dict(stack.outputs), changed=True)
     failure = first_failure(events)
-    what = f"{failure.logical_id} ({failure.type}) {failure.status}: {failure.reason}" if failure else stack.reason
-    raise DeployFailed(f"{what or 'no reason given'}; the stack {wanted.where} is {stack.status}")
+    what = str(failure) if failure else stack.reason or "no reason given"
+    raise DeployFailed(f"{what}; the stack {wanted.where} is {stack.status}")

@@ -27,7 +27,7 @@ def refuse_stuck(cfn: Any, stack: Stack, place: str) -> None:
     if todo is None:
         return
     failure = last_failure(last_operation(cfn, stack.id))
-    cause = f"; {failure.logical_id} ({failure.type}) {failure.status}: {failure.reason}" if failure else ""
+    cause = f"; {failure}" if failure else ""
     raise StackStuck(
         f"The stack {stack.name} in {place} is {stack.status}{cause}. What to do: {todo.format(name=stack.name)}."
     )

@@ -8,7 +8,7 @@ from orbits_aws.readers.contract import Aws, Properties, Reader, given, tag_list
 from orbits_iac.provider import Rules
 
 
-def _table(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None:
+def _table(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | None:
     dynamodb = aws("dynamodb")
     try:
         table = dynamodb.describe_table(TableName=name)["Table"]

@@ -50,7 +50,7 @@ def _document(iam: Any, role: str, policy: str) -> Any:
         return None
 
 
-def _policy(aws: Aws, physical_id: str, recorded: Mapping[str, Any]) -> Properties | None:
+def _policy(aws: Aws, _physical_id: str, recorded: Mapping[str, Any]) -> Properties | None:
     """An inline policy: it is there as long as one of its roles has it."""
     name = recorded.get("PolicyName")
     roles = [role for role in recorded.get("Roles") or () if isinstance(role, str)]

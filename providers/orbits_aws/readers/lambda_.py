@@ -21,7 +21,7 @@ _SAME_NAME = (
 )
 
 
-def _function(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None:
+def _function(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | None:
     try:
         found = aws("lambda").get_function(FunctionName=name)
     except NotThere:

@@ -20,7 +20,7 @@ _NOT_SET = frozenset(
 _OPEN = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
 
-def _bucket(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None:
+def _bucket(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | None:
     s3 = aws("s3")
     try:
         versioning = s3.get_bucket_versioning(Bucket=name)

@@ -25,7 +25,7 @@ _ATTRIBUTES = (
 )
 
 
-def _queue(aws: Aws, url: str, recorded: Mapping[str, Any]) -> Properties | None:
+def _queue(aws: Aws, url: str, _recorded: Mapping[str, Any]) -> Properties | None:
     sqs = aws("sqs")
     try:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
@@ -36,7 +36,7 @@ def _queue(aws: Aws, url: str, recorded: Mapping[str, Any]) -> Properties | None
     return {**properties, "QueueName": attributes["QueueArn"].rpartition(":")[2], "Tags": tag_list(tags)}
 
 
-def _queue_policy(aws: Aws, physical_id: str, recorded: Mapping[str, Any]) -> Properties | None:
+def _queue_policy(aws: Aws, _physical_id: str, recorded: Mapping[str, Any]) -> Properties | None:
     documents: list[Any] = []
     queues: list[str] = []
     for url in recorded.get("Queues", ()):
