@@ -167,7 +167,8 @@ class CallLog:
         return result
 
     def clear(self) -> None:
-        """Forget all calls; numbering goes on."""
+        """Forget all calls; the next one has the number 1."""
         with self._lock:
             self._calls.clear()
             self._counts.clear()
+            self._seq = 0

@@ -6,21 +6,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from . import moto_adapter
 from .cloudformation import CloudFormation
 from .gateway import Gateway
+from .settings import Settings
 from .wire import Environ, StartResponse
-
-
-class Settings(BaseModel):
-    """What can be changed while it runs; the body of `PUT /_offline/settings`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    polls: int = Field(default=0, ge=0)
-    """How many DescribeStacks of a stack answer `*_IN_PROGRESS` after an operation, before its end is shown."""
 
 
 @dataclass

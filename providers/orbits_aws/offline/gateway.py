@@ -105,7 +105,9 @@ class Gateway:
         return self._error(environ, identity, spec.code, message, spec.status)
 
     def _work(self, environ: Environ, identity: Identity) -> Answer:
-        _before(environ, identity)
+        refused = self._before(environ, identity)
+        if refused is not None:
+            return refused
         service = self.services.get(identity.service)
         try:
             if service is not None:
@@ -119,17 +121,23 @@ class Gateway:
             message = f"The offline AWS failed in {identity.service}:{identity.operation}: {failure!r}"
             return self._error(environ, identity, "InternalFailure", message, 500)
 
+    def _before(self, environ: Environ, identity: Identity) -> Answer | None:
+        """What moto leaves out of services that it has; an answer if the call is refused."""
+        if identity.service == "iam" and identity.operation.startswith("Attach"):
+            policy = str(moto_adapter.parse_query("iam", identity.operation, environ).get("PolicyArn", ""))
+            if ":iam::aws:policy/" in policy:
+                moto_adapter.provide_aws_policy(identity.account, policy)
+        if (identity.service, identity.operation) == ("sts", "AssumeRole"):
+            role = str(moto_adapter.parse_query("sts", "AssumeRole", environ).get("RoleArn", ""))
+            if role.count(":") == 5 and not moto_adapter.role_exists(role):
+                caller = f"arn:aws:iam::{identity.account}:root"
+                message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
+                return self._error(environ, identity, "AccessDenied", message, 403)
+        return None
+
     def _error(self, environ: Environ, identity: Identity, code: str, message: str, status: int | None) -> Answer:
         try:
             protocol = moto_adapter.protocol(identity.service, environ.get("CONTENT_TYPE", ""))
         except Exception:  # noqa: BLE001 - a service that botocore does not know still gets an answer it can read
             protocol = "rest-json"
         return error_answer(protocol, code, message, status)
-
-
-def _before(environ: Environ, identity: Identity) -> None:
-    """What AWS has in every account before anything is made there."""
-    if identity.service == "iam" and identity.operation.startswith("Attach"):
-        arn = moto_adapter.parse_query("iam", identity.operation, environ).get("PolicyArn", "")
-        if ":iam::aws:policy/" in arn:
-            moto_adapter.provide_aws_policy(identity.account, arn)

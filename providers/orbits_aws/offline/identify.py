@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from . import moto_adapter
-from .wire import Credential, Environ, credential
-
-DEFAULT_REGION = "us-east-1"
+from .wire import DEFAULT_REGION, Credential, Environ, credential
 
 _SERVICES: dict[str, Sequence[str]] = {
     "access-analyzer": ("accessanalyzer",),

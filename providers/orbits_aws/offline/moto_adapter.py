@@ -118,6 +118,16 @@ def account_of_key(access_key: str) -> str | None:
     return None
 
 
+def role_exists(arn: str) -> bool:
+    """Whether the IAM role of this ARN exists in its account."""
+    from moto.iam.models import iam_backends
+
+    account, name = arn.split(":")[4], arn.rpartition("/")[2]
+    return account in iam_backends and any(
+        role.arn == arn and role.name == name for role in list(iam_backends[account]["aws"].roles.values())
+    )
+
+
 def account_named(name: str) -> str | None:
     """The id of the account that has this name in the organization of the management account."""
     from moto.organizations.models import organizations_backends

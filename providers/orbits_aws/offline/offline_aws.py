@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any, ClassVar, Self, TypedDict, Unpack, cast
 
-import boto3
-from botocore.config import Config
-
 from .admin_client import AdminClient
 from .calls import Call, Origin
-from .cloud import Settings
 from .faults import FaultSpec, Kind
+from .settings import Settings
 
 DEFAULT_REGION = "eu-west-1"
 
@@ -149,6 +146,9 @@ class OfflineAws:
         account_id = self.account(account)
         key = (service, account_id, region or self._region)
         if key not in self._clients:
+            import boto3
+            from botocore.config import Config
+
             self._clients[key] = cast("Any", boto3).client(
                 service,
                 region_name=key[2],

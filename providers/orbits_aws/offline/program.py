@@ -1,6 +1,7 @@
 """The offline AWS as a program: it prints where it listens, serves until SIGTERM or SIGINT, and ends with status 0."""
 
 import json
+import os
 import signal
 import sys
 from types import FrameType
@@ -26,7 +27,9 @@ def serve(port: int, *, as_json: bool = False, out: TextIO = sys.stdout) -> None
     try:
         server = Server(Cloud(), port).start()
     except OSError as failure:
-        sys.stderr.write(f"The offline AWS cannot listen on port {port}: {failure.strerror}. Choose another port.\n")
+        sys.stderr.write(
+            f"The offline AWS cannot listen on port {port}: {os.strerror(failure.errno or 0)}. Choose another port.\n"
+        )
         raise SystemExit(1) from failure
     previous = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -20,6 +20,8 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 Protocol = Literal["query", "ec2", "json", "rest-json", "rest-xml"]
 
+DEFAULT_REGION = "us-east-1"
+
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _SCOPE = re.compile(r"([^/]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _XML_CODE = re.compile(rb"<Code>([^<]+)</Code>")
@@ -94,12 +96,17 @@ def read_body(environ: Environ) -> bytes:
 
 
 def credential(environ: Environ) -> Credential | None:
-    """What the request says it is signed with, in its header or, if it was presigned, its query; None if unsigned."""
+    """What the request says it is signed with, in its header or, if it was presigned, its query; None if unsigned.
+
+    A URL presigned in S3's older way names no region.
+    """
     if found := _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", "")):
         return Credential(key=found.group(1), region=found.group(2), signing_name=found.group(3))
     query = parse_qs(environ.get("QUERY_STRING", ""))
     if found := _SCOPE.fullmatch(query.get("X-Amz-Credential", [""])[0]):
         return Credential(key=found.group(1), region=found.group(2), signing_name=found.group(3))
+    if "AWSAccessKeyId" in query:
+        return Credential(key=query["AWSAccessKeyId"][0], region=DEFAULT_REGION, signing_name="s3")
     return None
 
 

@@ -13,7 +13,9 @@ from orbits_aws.offline.gateway import Gateway
 from .api import Api, object_reader
 from .change_sets import ChangeSets
 from .clients import Clients
-from .stacks import Place, Stacks
+from .goals import Goals
+from .place import Place
+from .stacks import Stacks
 from .world import World
 
 __all__ = ["CloudFormation"]
@@ -25,7 +27,9 @@ class CloudFormation:
     def __init__(self, gateway: Gateway, endpoint_url: Callable[[], str]) -> None:
         """`endpoint_url` is where the offline AWS listens: resources name it in their URLs."""
         clients = Clients(gateway, endpoint_url)
-        self._stacks = Stacks(world=lambda: self._world, read_object=object_reader(clients))
+        self._stacks = Stacks(
+            world=lambda: self._world, goals=Goals(world=lambda: self._world, read_object=object_reader(clients))
+        )
         self._world = World(
             clients=clients,
             stacks=lambda account, region: self._stacks.living(Place(account=account, region=region)),

@@ -20,7 +20,9 @@ from .clients import Clients
 from .desired import check_types, required_capabilities
 from .errors import CloudFormationError, ValidationError
 from .model import Stack
-from .stacks import Place, Request, Stacks
+from .place import Place, Request
+from .recovery import Recovery
+from .stacks import Stacks
 from .template import MAX_OBJECT_BYTES, parse
 from .world import World
 
@@ -36,8 +38,10 @@ class Api:
 
     def __init__(self, world: World, stacks: Stacks, change_sets: ChangeSets) -> None:
         self._world, self._stacks, self._change_sets = world, stacks, change_sets
+        self._recovery = Recovery(stacks)
         self._detections: dict[str, Result] = {}
         self._operations: dict[str, Callable[[Place, Request], Result]] = {
+            "ContinueUpdateRollback": self._continue_rollback,
             "CreateChangeSet": self._create_change_set,
             "CreateStack": lambda place, request: {"StackId": self._stacks.create(place, request).id},
             "DeleteChangeSet": self._delete_change_set,
@@ -59,6 +63,7 @@ class Api:
             "ListImports": self._list_imports,
             "ListStackResources": self._list_resources,
             "ListStacks": self._list_stacks,
+            "RollbackStack": lambda place, request: {"StackId": self._recovery.roll_back(place, request).id},
             "UpdateStack": lambda place, request: {"StackId": self._stacks.update(place, request).id},
             "UpdateTerminationProtection": self._update_protection,
             "ValidateTemplate": self._validate_template,
@@ -101,6 +106,10 @@ class Api:
     def _list_change_sets(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
         return {"Summaries": [view.change_set_view(one) for one in self._change_sets.of(stack)]}
+
+    def _continue_rollback(self, place: Place, request: Request) -> Result:
+        self._recovery.continue_rollback(place, request)
+        return {}
 
     def _delete_stack(self, place: Place, request: Request) -> Result:
         self._stacks.delete(place, request)
@@ -177,7 +186,7 @@ class Api:
             goal = stack.goal or stack.wanted
             template = goal.template if goal else None
         else:
-            template = parse(self._stacks.template_text(place, request))
+            template = parse(self._stacks.goals.template_text(place, request))
         if template is None:
             raise ValidationError("The stack has no template")
         return {
@@ -189,7 +198,7 @@ class Api:
         }
 
     def _validate_template(self, place: Place, request: Request) -> Result:
-        template = parse(self._stacks.template_text(place, request))
+        template = parse(self._stacks.goals.template_text(place, request))
         check_types(template)
         return {
             "Parameters": [

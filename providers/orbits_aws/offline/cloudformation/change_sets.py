@@ -14,7 +14,8 @@ from .deploy import Deployment, Options
 from .drift import live_properties
 from .errors import CloudFormationError, StackMissing, ValidationError
 from .model import ChangeSet, Goal, Stack
-from .stacks import Place, Request, Stacks
+from .place import Place, Request
+from .stacks import Stacks
 
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
@@ -66,7 +67,7 @@ class ChangeSets:
         with self._lock:
             stack = self.stacks.maybe(place, name)
             self._check(stack, kind, name, str(request["ChangeSetName"]))
-            goal = self.stacks.goal(place, stack, request, name)
+            goal = self.stacks.goals.goal(place, stack, request, name)
             if stack is None:
                 stack = self.stacks.add(place, name, "REVIEW_IN_PROGRESS")
                 stack.record("REVIEW_IN_PROGRESS", "User Initiated")
@@ -169,7 +170,7 @@ class ChangeSets:
         )
         stack.change_set_id = change_set.id
         if change_set.type == "CREATE":
-            self.stacks.deploy_new(stack, goal, options, request.get("ClientRequestToken"))
+            self.stacks.deploy_new(stack, goal, options)
             return
         live = live_properties(world, stack, goal) if change_set.reverts_drift else None
         Deployment(world, stack, goal, options, live).update()

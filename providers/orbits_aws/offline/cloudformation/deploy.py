@@ -38,6 +38,8 @@ class Undo:
     """The stack's resources as they were."""
     made: list[str] = field(default_factory=list[str])
     touched: list[str] = field(default_factory=list[str])
+    discarded: list[StackResource] = field(default_factory=list[StackResource])
+    """New ones of what was replaced, to be removed after the way back."""
     lost: set[str] = field(default_factory=set[str])
     """Those that had been removed behind the stack's back, and are made anew."""
 
@@ -67,6 +69,7 @@ class Deployment:
         except Failed as failed:
             self._creation_failed(failed)
             return
+        self._stack.unfinished = None
         self._stack.record("CREATE_COMPLETE")
 
     def update(self) -> None:
@@ -78,6 +81,7 @@ class Deployment:
         except Failed as failed:
             self._update_failed(failed)
             return
+        self._stack.unfinished = None
         self._stack.record("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         self._clean_up()
         self._stack.record("UPDATE_COMPLETE")
@@ -104,6 +108,8 @@ class Deployment:
     def _bring(self, definition: ResourceDefinition, scope: Scope) -> None:
         name = definition.logical_id
         existing = self._stack.resources.get(name)
+        if existing is not None and not existing.physical_id:
+            existing = None
         try:
             properties = properties_of(definition, self._goal, scope)
             deletion, replacement = policy_of(definition, scope)
@@ -190,12 +196,17 @@ class Deployment:
         told = f"The following resource(s) failed to create: [{failed.logical_id}]. "
         if self._options.on_failure == "DO_NOTHING":
             self._stack.record("CREATE_FAILED", told)
+            self._stack.unfinished = self.take_creation_back
             return
         if self._options.on_failure == "DELETE":
             self._stack.record("DELETE_IN_PROGRESS", f"{told}Delete requested by user.")
             self._take_back("DELETE_COMPLETE", "DELETE_FAILED")
             self._stack.deleted = now() if self._stack.status == "DELETE_COMPLETE" else None
             return
+        self.take_creation_back(told)
+
+    def take_creation_back(self, told: str = "") -> None:
+        """Remove everything that a failed creation made."""
         self._stack.record("ROLLBACK_IN_PROGRESS", f"{told}Rollback requested by user.")
         self._take_back("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
@@ -218,30 +229,41 @@ class Deployment:
         told = f"The following resource(s) failed to {verb}: [{failed.logical_id}]. "
         if self._options.on_failure == "DO_NOTHING":
             self._stack.record("UPDATE_FAILED", told)
+            self._stack.unfinished = self.roll_back
             return
-        self._stack.record("UPDATE_ROLLBACK_IN_PROGRESS", told)
-        self.roll_back()
+        self.roll_back(told)
 
-    def roll_back(self) -> None:
-        """Bring every resource back to what it was before the update, then remove what the update made."""
-        discarded: list[StackResource] = []
+    def roll_back(self, told: str = "", skipped: frozenset[str] = frozenset()) -> None:
+        """Bring every resource back to what it was before the update, then remove what the update made.
+
+        Those `skipped` are taken to be what they were, without looking. What fails can be continued.
+        """
+        self._stack.record("UPDATE_ROLLBACK_IN_PROGRESS", told or None)
+        discarded = self._undo.discarded
         failures: list[str] = []
-        for name in self._undo.touched:
+        for name in list(self._undo.touched):
             current, old = self._stack.resources[name], self._undo.before[name]
             if current.physical_id != old.physical_id:
                 if current.physical_id:
                     discarded.append(current)
                 self._stack.resources[name] = old
                 self._stack.record("UPDATE_COMPLETE", resource=old)
-                continue
-            try:
-                self._work.update(current, current.properties, old.properties)
-            except Failed:
-                failures.append(name)
+            elif name in skipped:
+                current.properties = old.properties
+                self._stack.record("UPDATE_COMPLETE", "Resource update skipped", resource=current)
+            else:
+                try:
+                    self._work.update(current, current.properties, old.properties)
+                except Failed:
+                    failures.append(name)
+                    continue
+            self._undo.touched.remove(name)
         if failures:
             names = ", ".join(failures)
             self._stack.record("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{names}]. ")
+            self._stack.unfinished = self.roll_back
             return
+        self._stack.unfinished = None
         self._restore_declarations()
         self._stack.record("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         made = [self._stack.resources.pop(name) for name in self._undo.made]

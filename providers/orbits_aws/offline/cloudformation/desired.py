@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import ResourceFailed, ValidationError
+from .errors import NothingDone, ValidationError
 from .intrinsics import UNKNOWN, Scope, text_of
 from .model import Goal, Properties
 from .resources import TYPES, ResourceType
@@ -67,20 +67,20 @@ def properties_of(definition: ResourceDefinition, goal: Goal, scope: Scope) -> P
 def check_properties(type_name: str, properties: Properties) -> None:
     """Refuse properties that the type does not have, lacks, or that the offline AWS does not carry out.
 
-    Raises ResourceFailed with the service's words.
+    Raises NothingDone with the service's words.
     """
     schema = schema_of(type_name)
     failed = f"Properties validation failed for resource of type {type_name} with message: #:"
     if schema is not None:
         for name in sorted(set(properties) - schema.properties):
-            raise ResourceFailed(f"{failed} extraneous key [{name}] is not permitted")
+            raise NothingDone(f"{failed} extraneous key [{name}] is not permitted")
         for name in sorted(schema.required - set(properties)):
-            raise ResourceFailed(f"{failed} required key [{name}] not found")
+            raise NothingDone(f"{failed} required key [{name}] not found")
         for name, *rest in sorted(schema.read_only):
             if not rest and name in properties:
-                raise ResourceFailed(f"Encountered read-only property {name} of {type_name}")
+                raise NothingDone(f"Encountered read-only property {name} of {type_name}")
     for name in sorted(set(properties) - TYPES[type_name].supported):
-        raise ResourceFailed(f"The offline AWS does not carry out property {name} of {type_name}")
+        raise NothingDone(f"The offline AWS does not carry out property {name} of {type_name}")
 
 
 def replacing(type_name: str, before: Properties, after: Properties) -> frozenset[str]:

@@ -1,10 +1,11 @@
 """What the service refuses, and how a resource fails.
 
-CloudFormationError          an API call is refused: code, message, HTTP status
-├── ValidationError
-└── StackMissing             code ValidationError; the stack does not exist
-ResourceFailed               a resource could not be made, changed or removed; the stack operation then fails
-└── ResourceGone             it no longer exists
+CloudFormationError      an API call is refused: code, message, HTTP status
+└── ValidationError      the code under which most is refused
+    └── StackMissing     there is no such stack
+ResourceFailed           a resource could not be made, changed or removed; the stack operation then fails
+├── NothingDone          it was refused before anything was changed
+└── ResourceGone         it no longer exists
 """
 
 
@@ -36,3 +37,7 @@ class ResourceFailed(Exception):
 
 class ResourceGone(ResourceFailed):
     """The resource does not exist any more."""
+
+
+class NothingDone(ResourceFailed):
+    """The change was refused before anything was changed, so there is nothing to bring back."""

@@ -6,7 +6,7 @@ in the prefix, so states follow each other as they really did.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -129,6 +129,8 @@ class Stack:
     """The change set that made or last changed it."""
     drift_status: str = "NOT_CHECKED"
     drift_checked: datetime | None = None
+    unfinished: Callable[..., None] | None = None
+    """What goes on with a rollback that failed, or begins one that was not wanted at first."""
     tokens: dict[str, str] = field(default_factory=dict[str, str])
     """Client request tokens of its operations, and what each stood for."""
     token: str | None = None

@@ -5,23 +5,19 @@ over the set number of DescribeStacks (`Stack.hidden`). Operations take the API'
 """
 
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import Any
 
 from .deploy import Deployment, Options
-from .desired import check_types, required_capabilities
 from .errors import CloudFormationError, StackMissing, ValidationError
+from .goals import Goals
 from .model import Goal, Stack, now
-from .parameters import resolve_parameters
+from .place import Place, Request
 from .removal import remove
-from .template import MAX_BODY_BYTES, Template, parse
 from .work import Work
-from .world import World, partition
-
-Request = Mapping[str, Any]
+from .world import World
 
 _UPDATABLE = frozenset(
     {
@@ -35,26 +31,12 @@ _UPDATABLE = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Whose stacks a call is about."""
-
-    account: str
-    region: str
-
-    @property
-    def prefix(self) -> str:
-        """What the ARNs of stacks and change sets here begin with."""
-        return f"arn:{partition(self.region)}:cloudformation:{self.region}:{self.account}"
-
-
 @dataclass
 class Stacks:
     """All stacks, and what changes them."""
 
     world: Callable[[], World]
-    read_object: Callable[[Place, str], str]
-    """Reads a template by its URL from the offline S3."""
+    goals: Goals
     polls: int = 0
     """How many DescribeStacks show an operation as going on."""
     _stacks: dict[str, Stack] = field(default_factory=dict[str, Stack])
@@ -117,10 +99,21 @@ class Stacks:
         """One operation on a stack: alone with it, in its account, and shown step by step afterwards."""
         with self._lock:
             lock = self._locks.setdefault(stack.id, RLock())
-        with lock, self.world().acting_for(stack):
+        if not lock.acquire(blocking=False):
+            raise self._busy(stack)
+        try:
+            yield from self._alone(stack, token)
+        finally:
+            lock.release()
+
+    @staticmethod
+    def _busy(stack: Stack) -> ValidationError:
+        return ValidationError(f"Stack:{stack.id} is in {stack.shown_status[0]} state and can not be updated.")
+
+    def _alone(self, stack: Stack, token: str | None) -> Generator[Work]:
+        with self.world().acting_for(stack):
             if stack.hidden:
-                status, _ = stack.shown_status
-                raise ValidationError(f"Stack:{stack.id} is in {status} state and can not be updated.")
+                raise self._busy(stack)
             stack.token = token
             stack.old_outputs = stack.outputs
             before = len(stack.events)
@@ -131,54 +124,6 @@ class Stacks:
                 if self.polls and new > 1:
                     stack.hidden, stack.polls = new - 1, self.polls
 
-    def goal(self, place: Place, stack: Stack | None, request: Request, name: str) -> Goal:
-        """What a request asks a stack to be; what it leaves out stays as it was. Raises CloudFormationError."""
-        previous = stack.goal if stack is not None else None
-        template = self._template(place, previous, request)
-        check_types(template)
-        capabilities = tuple(str(value) for value in request.get("Capabilities") or ())
-        required = required_capabilities(template)
-        if required and not set(required) & set(capabilities):
-            raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{required[-1]}]")
-        ssm = self.world().ssm(Stack(id="", name=name, account=place.account, region=place.region, status=""))
-        parameters = resolve_parameters(
-            template, request.get("Parameters") or (), previous.parameters if previous else {}, ssm
-        )
-        tags = request.get("Tags")
-        if tags is None:
-            kept: Mapping[str, str] = previous.tags if previous else {}
-        else:
-            kept = {str(tag["Key"]): str(tag["Value"]) for tag in tags}
-        return Goal(
-            template=template,
-            parameters=parameters,
-            tags=kept,
-            role_arn=request.get("RoleARN") or (stack.role_arn if stack else None),
-            capabilities=capabilities,
-            notification_arns=tuple(request.get("NotificationARNs") or ()),
-        )
-
-    def _template(self, place: Place, previous: Goal | None, request: Request) -> Template:
-        if request.get("UsePreviousTemplate"):
-            if previous is None:
-                raise ValidationError("Stack has no previous template to use")
-            return previous.template
-        return parse(self.template_text(place, request))
-
-    def template_text(self, place: Place, request: Request) -> str:
-        """The template's text, handed over or read from S3. Raises ValidationError."""
-        body = request.get("TemplateBody")
-        if body is None:
-            if not request.get("TemplateURL"):
-                raise ValidationError("Either Template URL or Template Body must be specified.")
-            return self.read_object(place, str(request["TemplateURL"]))
-        if len(str(body).encode()) > MAX_BODY_BYTES:
-            raise ValidationError(
-                f"1 validation error detected: Value '{str(body)[:40]}...' at 'templateBody' failed to satisfy "
-                f"constraint: Member must have length less than or equal to {MAX_BODY_BYTES}"
-            )
-        return str(body)
-
     def create(self, place: Place, request: Request) -> Stack:
         """CreateStack."""
         name = str(request["StackName"])
@@ -186,7 +131,7 @@ class Stacks:
         token = request.get("ClientRequestToken")
         if existing is not None and token and existing.tokens.get(str(token)) == "create":
             return existing
-        goal = self.goal(place, None, request, name)
+        goal = self.goals.goal(place, None, request, name)
         stack = self.add(place, name, "CREATE_IN_PROGRESS")
         stack.termination_protection = bool(request.get("EnableTerminationProtection", False))
         on_failure = request.get("OnFailure") or ("DO_NOTHING" if request.get("DisableRollback") else "ROLLBACK")
@@ -213,7 +158,7 @@ class Stacks:
         if token and stack.tokens.get(str(token)) == "update":
             return stack
         self.check_updatable(stack)
-        goal = self.goal(place, stack, request, stack.name)
+        goal = self.goals.goal(place, stack, request, stack.name)
         from .changes import is_change
 
         if not is_change(self.world(), stack, goal):

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .desired import as_text, check_properties, handler_of
-from .errors import ResourceFailed, ResourceGone
+from .desired import as_text, check_properties, different, handler_of
+from .errors import NothingDone, ResourceFailed, ResourceGone
 from .model import Properties, Stack, StackResource
 from .resources.contract import Made
 from .world import World
@@ -116,15 +116,19 @@ class Work:
     def update(self, resource: StackResource, before: Properties, after: Properties) -> None:
         """Change a resource in place. Raises Failed; the resource then counts as changed in part."""
         self._stack.record("UPDATE_IN_PROGRESS", resource=resource, properties=as_text(after))
-        resource.properties = after
+        result = Made(physical_id=resource.physical_id, attributes=resource.attributes)
         try:
-            check_properties(resource.type, after)
-            site = self._world.site(self._stack, resource.logical_id)
-            result: Made = handler_of(resource.type).update(site, resource.physical_id, before, after)
+            if different(before, after):
+                check_properties(resource.type, after)
+                site = self._world.site(self._stack, resource.logical_id)
+                result = handler_of(resource.type).update(site, resource.physical_id, before, after)
         except Exception as failure:
+            if not isinstance(failure, NothingDone):
+                resource.properties = after
             reason = self._missing(resource) if is_gone(failure) else reason_of(failure)
             self._stack.record("UPDATE_FAILED", reason, resource=resource)
             raise Failed(resource.logical_id, "update", reason) from failure
+        resource.properties = after
         resource.physical_id, resource.attributes = result.physical_id, result.attributes
         self._stack.record("UPDATE_COMPLETE", resource=resource)
 

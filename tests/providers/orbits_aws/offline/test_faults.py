@@ -1,0 +1,183 @@
+"""Faults by request: which calls they strike, and what the caller then gets."""
+
+import json
+from typing import Any
+
+import pytest
+import urllib3
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from orbits_aws.offline import OfflineAws
+from orbits_aws.offline.faults import FaultRules, FaultSpec, Target
+
+ACCOUNT = "111122223333"
+OTHER = "444455556666"
+
+
+def code_of(client: Any, operation: str, **arguments: object) -> str | None:
+    """The error code of a call, None if it succeeded."""
+    try:
+        getattr(client, operation)(**arguments)
+    except ClientError as failure:
+        return str(failure.response["Error"]["Code"])
+    return None
+
+
+def target(**changes: Any) -> Target:
+    """A call of s3:PutObject into ACCOUNT."""
+    given = {"service": "s3", "operation": "PutObject", "account": ACCOUNT, "origin": "outside"} | changes
+    return Target(invocation=given.pop("invocation", None), text=given.pop("text", "/bucket/key"), **given)
+
+
+@pytest.mark.parametrize(
+    ("which", "call", "struck"),
+    [
+        ({}, {}, True),
+        ({"service": "*"}, {}, True),
+        ({"service": "sqs"}, {}, False),
+        ({"operation": "Put*"}, {}, True),
+        ({"operation": "Get*"}, {}, False),
+        ({"account": ACCOUNT}, {}, True),
+        ({"account": OTHER}, {}, False),
+        ({"account": "acme"}, {}, True),
+        ({"account": "bolt"}, {}, False),
+        ({"resource": "bucket/k"}, {}, True),
+        ({"resource": "pail"}, {}, False),
+        ({"origin": "outside"}, {}, True),
+        ({"origin": "cloudformation"}, {}, False),
+    ],
+)
+def test_a_rule_strikes_the_calls_that_it_means(which: Any, call: Any, *, struck: bool) -> None:
+    rules = FaultRules({"acme": ACCOUNT, "bolt": OTHER}.get)
+    rules.add(FaultSpec(**{"service": "s3", "operation": "PutObject", **which}))
+    assert (rules.strike(target(**call)) is not None) is struck
+
+
+@pytest.mark.parametrize(
+    ("nth", "times", "struck"),
+    [(1, 1, [1]), (3, 1, [3]), (2, 2, [2, 3]), (1, None, [1, 2, 3, 4, 5]), (4, None, [4, 5])],
+)
+def test_nth_and_times_count_matching_calls(nth: int, times: int | None, struck: list[int]) -> None:
+    rules = FaultRules({}.get)
+    rules.add(FaultSpec(service="s3", operation="PutObject", nth=nth, times=times))
+    rules.strike(target(operation="GetObject"))
+    assert [number for number in range(1, 6) if rules.strike(target())] == struck
+
+
+def test_every_rule_counts_but_the_first_that_strikes_wins() -> None:
+    rules = FaultRules({}.get)
+    rules.add(FaultSpec(service="s3", operation="*", code="First"))
+    rules.add(FaultSpec(service="s3", operation="*", code="Second", nth=2))
+    strikes = [rules.strike(target()) for _ in range(3)]
+    assert [strike and strike.spec.code for strike in strikes] == ["First", "Second", None]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "name"),
+    [
+        ("s3", "list_buckets", {}, "ListBuckets"),
+        ("s3", "put_object", {"Bucket": "b", "Key": "k"}, "PutObject"),
+        ("sqs", "list_queues", {}, "ListQueues"),
+        ("dynamodb", "list_tables", {}, "ListTables"),
+        ("lambda", "list_functions", {}, "ListFunctions"),
+        ("iam", "list_roles", {}, "ListRoles"),
+        ("ec2", "describe_vpcs", {}, "DescribeVpcs"),
+        ("cloudformation", "list_stacks", {}, "ListStacks"),
+        ("organizations", "list_accounts", {}, "ListAccounts"),
+    ],
+)
+def test_an_error_reaches_clients_of_every_protocol(
+    aws: OfflineAws, service: str, operation: str, arguments: dict[str, object], name: str
+) -> None:
+    aws.fail(service, name, code="AccessDenied", message="not today")
+    client = aws.client(service, account=ACCOUNT)
+    with pytest.raises(ClientError) as refused:
+        getattr(client, operation)(**arguments)
+    assert refused.value.response["Error"]["Code"] == "AccessDenied"
+    assert "not today" in refused.value.response["Error"]["Message"]
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert [call.error for call in aws.calls(service)] == ["AccessDenied"]
+
+
+def test_a_refused_call_does_nothing(aws: OfflineAws) -> None:
+    sqs = aws.client("sqs", account=ACCOUNT)
+    aws.fail("sqs", "CreateQueue", code="AccessDenied")
+    assert code_of(sqs, "create_queue", QueueName="orders") == "AccessDenied"
+    assert sqs.list_queues().get("QueueUrls") is None
+    assert code_of(sqs, "create_queue", QueueName="orders") is None
+
+
+def test_the_account_may_be_named_before_it_exists(aws: OfflineAws) -> None:
+    aws.fail("sqs", "ListQueues", code="AccessDenied", account="acme")
+    organizations = aws.client("organizations", account="123456789012")
+    organizations.create_organization(FeatureSet="ALL")
+    organizations.create_account(Email="aws+acme@agency.example", AccountName="acme")
+    assert code_of(aws.client("sqs", account="123456789012"), "list_queues") is None
+    assert code_of(aws.client("sqs", account="acme"), "list_queues") == "AccessDenied"
+
+
+def test_a_throttled_call_succeeds_when_the_client_repeats_it(aws: OfflineAws) -> None:
+    aws.fail("sqs", "ListQueues", code="ThrottlingException")
+    assert code_of(aws.client("sqs", account=ACCOUNT), "list_queues") is None
+    assert [call.error for call in aws.calls()] == ["ThrottlingException", None]
+
+
+def test_a_lost_answer_leaves_the_work_done_once_and_the_client_without_an_answer(aws: OfflineAws) -> None:
+    sns = aws.client("sns", account=ACCOUNT)
+    arn = sns.create_topic(Name="orders")["TopicArn"]
+    sqs = aws.client("sqs", account=ACCOUNT)
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    aws.lose_answer("sqs", "SendMessage")
+    with pytest.raises(ConnectionClosedError):
+        sqs.send_message(QueueUrl=url, MessageBody=arn)
+    assert [call.error for call in aws.calls("sqs")[-2:]] == ["AnswerLost", "AnswerLost"]
+    counted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    assert counted["Attributes"]["ApproximateNumberOfMessages"] == "1"
+    sqs.send_message(QueueUrl=url, MessageBody="another")
+
+
+def test_a_delay_is_waited_for_before_the_work(aws: OfflineAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(aws._server.cloud.gateway, "sleep", waited.append)
+    aws.delay("sqs", "ListQueues", seconds=7.5)
+    assert code_of(aws.client("sqs", account=ACCOUNT), "list_queues") is None
+    assert waited == [7.5]
+
+
+def test_faults_are_listed_and_cleared(aws: OfflineAws) -> None:
+    aws.fail("sqs", "ListQueues", code="AccessDenied", times=None)
+    assert code_of(aws.client("sqs", account=ACCOUNT), "list_queues") == "AccessDenied"
+    [fault] = aws.faults()
+    assert (fault["service"], fault["operation"], fault["seen"], fault["struck"]) == ("sqs", "ListQueues", 1, 1)
+    aws.clear_faults()
+    assert aws.faults() == []
+    assert code_of(aws.client("sqs", account=ACCOUNT), "list_queues") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("POST", "faults", {"service": "s3"}, 400, "operation"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "nth": 0}, 400, "greater than or equal to 1"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "when": "now"}, 400, "when"),
+        ("PUT", "settings", {"polls": -1}, 400, "greater than or equal to 0"),
+        ("DELETE", "faults/99", None, 404, "there is no fault 99"),
+        ("GET", "nothing", None, 404, "GET /_offline/nothing is not offered"),
+        ("GET", "reset", None, 404, "GET /_offline/reset is not offered"),
+    ],
+)
+def test_bad_requests_to_the_administration_are_refused(
+    aws: OfflineAws, method: str, path: str, body: object, status: int, said: str
+) -> None:
+    answer = urllib3.request(method, f"{aws.endpoint_url}/_offline/{path}", body=json.dumps(body), retries=False)
+    assert answer.status == status
+    assert said in answer.json()["error"]
+
+
+def test_the_administration_is_neither_logged_nor_struck(aws: OfflineAws) -> None:
+    aws.fail("*", "*", code="AccessDenied", times=None)
+    assert urllib3.request("GET", f"{aws.endpoint_url}/_offline/health", retries=False).json() == {
+        "status": "ok",
+        "endpoint_url": aws.endpoint_url,
+    }
+    assert aws.calls() == []
