@@ -2,7 +2,8 @@
 
 Each commit is what a step makes of the store: two entries and two events, under the fence of its execution. `work` is
 the time that each committer spends computing between its commits, as an engine does: it competes with the store's
-writer for the interpreter. The second table is of reads, alone and beside busy committers.
+writer for the interpreter. The second table is of reads, alone and beside busy committers; the third of commits of one
+row, alone and beside another process with 32 busy committers.
 
     python benchmarks/store_commits.py [folder]
 """
@@ -15,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, TaskRow
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, TaskRow
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Fence, Store, Transaction
 from orbits_iac.store.sqlite import SqliteStore
@@ -32,6 +33,8 @@ async def main() -> None:
                 await _commits(store, committers, work * 1e-6, commits)
         async with SqliteStore(Path(folder) / "32-0.db") as store:
             await _reads(store)
+        async with SqliteStore(Path(folder) / "shared.db") as store:
+            await _beside_another_process(store, Path(folder) / "shared.db")
 
 
 async def _commits(store: SqliteStore, committers: int, work: float, commits: int) -> None:
@@ -134,6 +137,41 @@ async def _reads(store: Store) -> None:
         print(f"{what:>10} {alone * 1e6:>9.0f} {beside * 1e6:>24.0f}")
 
 
+async def _beside_another_process(store: SqliteStore, path: Path) -> None:
+    print(f"\n{'one-row commit':>20} {'median ms':>10} {'99 % ms':>8} {'worst ms':>9}")
+    await _one_row("alone", store)
+    busy = await asyncio.create_subprocess_exec(
+        sys.executable, __file__, "--busy", path, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        if busy.stdout is not None:
+            await busy.stdout.readline()
+        await _one_row("beside a busy one", store)
+    finally:
+        busy.kill()
+        await busy.communicate()
+
+
+async def _one_row(what: str, store: SqliteStore) -> None:
+    took: list[float] = []
+    for number in range(500):
+        start = time.perf_counter()
+        await store.commit(Transaction(put=[MessageRow(execution=ExecutionId(what), id=str(number), what="event")]))
+        took.append((time.perf_counter() - start) * 1e3)
+        await asyncio.sleep(0.002)
+    took.sort()
+    print(f"{what:>20} {took[250]:>10.2f} {took[495]:>8.2f} {took[-1]:>9.2f}")
+
+
+async def _busy(path: str) -> None:
+    async with SqliteStore(path) as store:
+        left = iter(range(1_000_000))
+        committers = [asyncio.create_task(_committer(store, left, 65e-6)) for _ in range(32)]
+        await asyncio.sleep(0.2)
+        print("busy", flush=True)
+        await asyncio.gather(*committers)
+
+
 async def _timed(read: Callable[[], Awaitable[object]]) -> float:
     start = time.perf_counter()
     for _ in range(300):
@@ -142,4 +180,4 @@ async def _timed(read: Callable[[], Awaitable[object]]) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(_busy(sys.argv[2]) if sys.argv[1:2] == ["--busy"] else main())

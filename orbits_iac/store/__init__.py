@@ -11,6 +11,8 @@ from orbits_iac.model.errors import UsageError
 if TYPE_CHECKING:
     from orbits_iac.store.contract import Store
 
+DEFAULT_STORE = "sqlite:.orbits/state.db"
+
 
 def open_store(url: str) -> "Store":
     """The store that `url` names: `sqlite:PATH` or `memory:`. It is not opened yet: `async with` does that."""

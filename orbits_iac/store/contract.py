@@ -27,7 +27,9 @@ class Fence:
 class Park:
     """The fence's holder lets go of its execution until `due` (None: until a message comes).
 
-    If the inbox holds a message whose id is not among `seen`, the execution is due at once instead.
+    If the inbox, as this transaction leaves it, holds a message whose id is not among `seen`, the execution is due at
+    once instead; so a message that comes between the holder's look at its inbox and its parking is never slept through.
+    A wake without a message that came while it was held counts too: the earlier of the two times stands.
     """
 
     due: float | None
@@ -38,9 +40,13 @@ class Park:
 class Transaction:
     """Writes that happen together or not at all.
 
-    Applied in the order of the fields: the fence is checked, then every versioned row of `put` against the stored
-    version, then everything is written. `absent` names rows that must not exist yet. `wake` makes executions due at
-    `wake_at`, unless they are due earlier; it is not a conflict if they have ended. `park` ends the fence's claim.
+    First everything is checked: the fence, then that no row of `absent` exists, then every versioned row of `put`
+    against the stored version. Then everything is written, in the order of the fields: `put`, `delete` (of which only
+    the `KEY` fields count, and which may name what is not there), `events`, `wake`, `park`.
+
+    `wake` makes executions due at `wake_at`, unless they are due earlier; it is not a conflict if they have ended. One
+    that is held stays with its holder: its message, or the time of the wake, counts when it parks. `park` ends the
+    fence's claim, unless the same transaction deletes the task: that is how an execution ends.
     """
 
     fence: Fence | None = None
@@ -90,7 +96,11 @@ class Store(ABC):
 
     @abstractmethod
     async def commit(self, transaction: Transaction) -> None:
-        """Write all of it, durably, or raise `Fenced` or `Conflict`."""
+        """Write all of it, durably, or raise `Fenced` or `Conflict`.
+
+        From any thread and event loop. Cancelled while it waits, it may be written all the same. Rows that cannot be
+        kept (text that is no Unicode), an `EventRow` in `put`, or `park` without `fence` are a ValueError.
+        """
 
     @abstractmethod
     async def get(self, table: type[R], *key: str | int) -> R | None:
@@ -102,7 +112,8 @@ class Store(ABC):
     ) -> list[R]:
         """Rows whose fields equal all of `where`, in the order of their keys (`newest`: the reverse).
 
-        `where` may name leading fields of `KEY`, and `INDEXED` fields; anything else is a programming error.
+        `where` may name leading fields of `KEY`, and `INDEXED` fields; None matches a field that is None. Anything else
+        is a programming error, and a ValueError.
         """
 
     @abstractmethod
@@ -122,7 +133,8 @@ class Store(ABC):
     ) -> list[TaskRow]:
         """Take up to `limit` executions that are due and held by nobody, the earliest due first within a priority.
 
-        Each gets `worker` as its owner and the next token. `kinds`, `builds` and `only` narrow the choice.
+        Each gets `worker` as its owner and the next token, and is not due until it parks. `kinds`, `builds` and `only`
+        narrow the choice; the one of `only` need not be due, but nobody may hold it.
         """
 
     @abstractmethod
@@ -134,7 +146,7 @@ class Store(ABC):
 
     @abstractmethod
     async def next_due(self) -> float | None:
-        """When the earliest execution or schedule that nobody holds is due."""
+        """When the earliest execution that nobody holds, or schedule that is not paused, is due; None for never."""
 
     @abstractmethod
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
@@ -144,5 +156,6 @@ class Store(ABC):
     async def changed(self, timeout: float) -> None:
         """Return when something may have been committed by anyone since the last call, or after `timeout` seconds.
 
+        The last call is that of the same task; for a task's first, that of any. The caller's own commits count.
         A hint: it may return without a cause, and must not be relied on for being told of every commit.
         """

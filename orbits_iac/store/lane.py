@@ -100,7 +100,8 @@ class Lane(Generic[T]):
             self._run(batch)
         except BaseException as error:  # noqa: BLE001 - a lane that dies would leave its callers waiting for ever
             for job in batch:
-                job.error = job.error or error
+                if job.result is None and job.error is None:
+                    job.error = error
         loops: dict[asyncio.AbstractEventLoop, list[Any]] = {}
         for job in batch:
             loops.setdefault(job.future.get_loop(), []).append((job.future, job.result, job.error))

@@ -41,8 +41,15 @@ class SqliteStore(Store):
         self._connections: Connections | None = None
 
     async def open(self) -> None:
-        if self._connections is None:
-            self._connections = await run_once("orbits-store-opener", self._opened)
+        made: list[Connections] = []
+        try:
+            if self._connections is None:
+                await run_once("orbits-store-opener", lambda: made.append(self._opened()))
+            if self._connections is None:
+                self._connections = made.pop()
+        finally:
+            for connections in made:  # it was cancelled, or somebody else has opened it meanwhile
+                await connections.close()
 
     async def close(self) -> None:
         connections, self._connections = self._connections, None

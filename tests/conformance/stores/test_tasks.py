@@ -70,11 +70,16 @@ async def test_claim_is_narrowed_by_kind_build_and_id(store: Store, make: Any) -
     assert [task.id for task in await store.claim(ONE, now=1.0, limit=9)] == ["K2", "L1", "L2", "L3"]
 
 
-async def test_claim_sees_what_was_handed_in_before_it(store: Store, make: Any) -> None:
-    _, claimed = await asyncio.gather(
-        store.commit(Transaction(put=[make.task("a")])), store.claim(ONE, now=1.0, limit=1)
+async def test_claims_and_commits_handed_in_together_happen_in_that_order(store: Store, make: Any) -> None:
+    _, first, _, second = await asyncio.gather(
+        store.commit(Transaction(put=[make.task("a"), make.entry("a", "k")], events=[make.event("a", why="1")])),
+        store.claim(ONE, now=1.0, limit=1),
+        store.commit(Transaction(put=[make.task("b"), make.entry("b", "k")], events=[make.event("b", why="2")])),
+        store.claim(ONE, now=1.0, limit=5),
     )
-    assert [task.id for task in claimed] == ["a"]
+    assert [[task.id for task in claimed] for claimed in (first, second)] == [["a"], ["b"]]
+    assert [event.why for event in await store.tail(0)] == ["1", "2"]
+    assert [row.execution for row in await store.find(EntryRow)] == ["a", "b"]
 
 
 async def test_write_of_an_owner_that_was_released(store: Store, make: Any) -> None:

@@ -177,13 +177,17 @@ async def test_commit_of_another_process_ends_a_wait_for_changes(path: Path, sto
         process.communicate()
 
 
-async def test_own_commits_are_not_taken_for_those_of_another_process(store: SqliteStore) -> None:
-    await store.commit(Transaction(put=[entry("k")]))
-    await store.changed(0)
+async def test_own_commit_ends_one_wait_and_no_second_one(store: SqliteStore) -> None:
+    """Nor is it taken for one of another process afterwards."""
     loop = asyncio.get_running_loop()
+    await store.changed(0)
+    committing = asyncio.create_task(store.commit(Transaction(put=[entry("k")])))
+    async with asyncio.timeout(10):
+        await store.changed(3600)
     start = loop.time()
     await store.changed(0.1)
     assert loop.time() - start >= 0.099
+    await committing
 
 
 async def test_wait_for_a_stopped_process_ends_with_what_to_do(path: Path, store: SqliteStore) -> None:
@@ -316,11 +320,12 @@ async def test_torn_log_loses_at_most_what_was_torn(path: Path, tmp_path: Path) 
     async with SqliteStore(path) as store:
         for number in range(20):
             await store.commit(Transaction(put=[entry(f"k{number:02}")]))
-        whole = contents(path.parent)["store.db-wal"]
+        files = contents(path.parent)
+        log = files["store.db-wal"]
         for cut in range(0, 60_000, 5_003):
             copy = tmp_path / f"copy{cut}" / "store.db"
-            write(copy, path.read_bytes())
-            write(copy.with_name("store.db-wal"), whole[: max(0, len(whole) - cut)])
+            write(copy, files["store.db"])
+            write(copy.with_name("store.db-wal"), log[: max(0, len(log) - cut)])
             async with SqliteStore(copy) as torn:
                 keys = [row.key for row in await torn.find(EntryRow, execution="e")]
                 await torn.commit(Transaction(put=[record(1)]))
@@ -381,6 +386,21 @@ async def test_store_that_cannot_be_opened_leaves_no_thread_and_no_file(
         await SqliteStore(path).open()
     assert set(threading.enumerate()) == threads
     assert files_open(path) == []
+
+
+async def test_opening_that_is_cancelled_or_done_twice_leaves_no_thread(path: Path) -> None:
+    threads = set(threading.enumerate())
+    store = SqliteStore(path)
+    opening = asyncio.create_task(store.open())
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert set(threading.enumerate()) == threads
+    await asyncio.gather(store.open(), store.open())
+    await store.commit(Transaction(put=[record(1)]))
+    await store.close()
+    assert set(threading.enumerate()) == threads
 
 
 async def test_row_with_fields_of_a_later_version_is_read(path: Path, store: SqliteStore) -> None:
