@@ -112,21 +112,13 @@ class Deployment:
             existing = None
         try:
             properties = properties_of(definition, self._goal, scope)
-            deletion, replacement = policy_of(definition, scope)
+            policies = policy_of(definition, scope)
         except ValidationError as failure:
             verb = "update" if existing else "create"
+            unresolved = existing or _fresh(definition, {}, ("Delete", "Delete"))
+            self._stack.record(f"{verb.upper()}_FAILED", str(failure), resource=unresolved)
             raise Failed(name, verb, str(failure)) from failure
-        fresh = StackResource(
-            logical_id=name,
-            type=definition.type,
-            physical_id="",
-            properties=properties,
-            attributes={},
-            depends_on=definition.depends_on,
-            deletion_policy=deletion,
-            update_replace_policy=replacement,
-            metadata=definition.metadata,
-        )
+        fresh = _fresh(definition, properties, policies)
         if existing is None:
             self._undo.made.append(name)
             self._stack.resources[name] = fresh
@@ -181,14 +173,14 @@ class Deployment:
             and old.physical_id != self._stack.resources[name].physical_id
         ]
         old_ones = {id(resource) for resource in replaced}
-        gone, left = remove(
+        removal = remove(
             self._work,
             [*self._unwanted, *replaced],
             lambda resource: _keeps(
                 resource.update_replace_policy if id(resource) in old_ones else resource.deletion_policy
             ),
         )
-        for resource in [*gone, *left]:
+        for resource in [*removal.gone, *removal.left]:
             if id(resource) not in old_ones:
                 self._stack.resources.pop(resource.logical_id, None)
 
@@ -212,12 +204,11 @@ class Deployment:
 
     def _take_back(self, done: str, failed: str) -> None:
         """Remove everything that the creation made."""
-        gone, left = remove(self._work, list(self._stack.resources.values()), self._kept_on_creation)
-        for resource in gone:
+        removal = remove(self._work, list(self._stack.resources.values()), self._kept_on_creation)
+        for resource in removal.gone:
             self._stack.resources.pop(resource.logical_id, None)
-        if left:
-            names = ", ".join(sorted(resource.logical_id for resource in left))
-            self._stack.record(failed, f"The following resource(s) failed to delete: [{names}]. ")
+        if removal.failed:
+            self._stack.record(failed, removal.reason)
         else:
             self._stack.record(done)
 
@@ -252,9 +243,11 @@ class Deployment:
                 current.properties = old.properties
                 self._stack.record("UPDATE_COMPLETE", "Resource update skipped", resource=current)
             else:
+                changed = current.properties
                 try:
-                    self._work.update(current, current.properties, old.properties)
+                    self._work.update(current, changed, old.properties)
                 except Failed:
+                    current.properties = changed
                     failures.append(name)
                     continue
             self._undo.touched.remove(name)
@@ -275,6 +268,20 @@ class Deployment:
             current = self._stack.resources[name]
             current.depends_on, current.metadata = old.depends_on, old.metadata
             current.deletion_policy, current.update_replace_policy = old.deletion_policy, old.update_replace_policy
+
+
+def _fresh(definition: ResourceDefinition, properties: Properties, policies: tuple[str, str]) -> StackResource:
+    return StackResource(
+        logical_id=definition.logical_id,
+        type=definition.type,
+        physical_id="",
+        properties=properties,
+        attributes={},
+        depends_on=definition.depends_on,
+        deletion_policy=policies[0],
+        update_replace_policy=policies[1],
+        metadata=definition.metadata,
+    )
 
 
 def _keeps(policy: str) -> bool:

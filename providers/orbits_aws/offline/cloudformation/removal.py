@@ -1,43 +1,54 @@
 """Removing resources, each before what it depends on: of a stack, of a failed creation, or in a cleanup."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from .graph import in_order
 from .model import StackResource
 from .work import Failed, Work
 
 
-def remove(
-    work: Work,
-    resources: Iterable[StackResource],
-    keep: Callable[[StackResource], bool],
-) -> tuple[list[StackResource], list[StackResource]]:
-    """Remove resources, except those to keep; what a failed one depends on stays, for it may still be needed.
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """What became of the resources that were to be removed."""
 
-    Returns what is gone from the stack (removed or kept by its policy) and what failed or was left for its sake.
-    """
-    by_id = {(resource.logical_id, resource.physical_id): resource for resource in resources}
+    gone: list[StackResource] = field(default_factory=list[StackResource])
+    """Removed, or kept by their policy: no longer the stack's."""
+    failed: list[StackResource] = field(default_factory=list[StackResource])
+    left: list[StackResource] = field(default_factory=list[StackResource])
+    """The failed ones, and what they depend on."""
+
+    @property
+    def reason(self) -> str:
+        """The stack's reason for what failed."""
+        names = ", ".join(sorted(resource.logical_id for resource in self.failed))
+        return f"The following resource(s) failed to delete: [{names}]. "
+
+
+def remove(work: Work, resources: Iterable[StackResource], keep: Callable[[StackResource], bool]) -> Removal:
+    """Remove resources, except those to keep; what a failed one depends on stays, for it may still be needed."""
     names: dict[str, list[StackResource]] = {}
-    for resource in by_id.values():
+    for resource in resources:
         names.setdefault(resource.logical_id, []).append(resource)
     order = in_order({name: {other for one in same for other in one.depends_on} for name, same in names.items()})
     needed: set[str] = set()
-    gone: list[StackResource] = []
-    left: list[StackResource] = []
+    removal = Removal()
     for name in reversed(order):
         for resource in names[name]:
             if name in needed:
-                needed |= resource.depends_on
-                left.append(resource)
+                removal.left.append(resource)
             elif keep(resource):
                 work.keep(resource)
-                gone.append(resource)
+                removal.gone.append(resource)
+                continue
             elif _removed(work, resource):
-                gone.append(resource)
+                removal.gone.append(resource)
+                continue
             else:
-                needed |= resource.depends_on
-                left.append(resource)
-    return gone, left
+                removal.failed.append(resource)
+                removal.left.append(resource)
+            needed |= resource.depends_on
+    return removal
 
 
 def _removed(work: Work, resource: StackResource) -> bool:

@@ -194,18 +194,17 @@ class Stacks:
         with self.operation(stack, request.get("ClientRequestToken")) as work:
             self._check_exports(stack)
             stack.record("DELETE_IN_PROGRESS", "User Initiated")
-            _gone, left = remove(
+            removal = remove(
                 work,
                 list(stack.resources.values()),
                 lambda resource: (
                     resource.logical_id in retained or resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
                 ),
             )
-            kept = {resource.logical_id for resource in left}
+            kept = {resource.logical_id for resource in removal.left}
             stack.resources = {name: resource for name, resource in stack.resources.items() if name in kept}
-            if left:
-                names = ", ".join(sorted(kept))
-                stack.record("DELETE_FAILED", f"The following resource(s) failed to delete: [{names}]. ")
+            if removal.failed:
+                stack.record("DELETE_FAILED", removal.reason)
             else:
                 stack.outputs = []
                 stack.record("DELETE_COMPLETE")

@@ -35,7 +35,8 @@ def stack_view(stack: Stack) -> Shown:
                 "ExportName": output.export,
             }
             for output in stack.shown_outputs
-        ],
+        ]
+        or None,
         "RoleARN": stack.role_arn,
         "Tags": tags_view(goal.tags if goal else {}),
         "EnableTerminationProtection": stack.termination_protection,

@@ -58,14 +58,14 @@ def test_a_rule_strikes_the_calls_that_it_means(which: Any, call: Any, *, struck
     [(1, 1, [1]), (3, 1, [3]), (2, 2, [2, 3]), (1, None, [1, 2, 3, 4, 5]), (4, None, [4, 5])],
 )
 def test_nth_and_times_count_matching_calls(nth: int, times: int | None, struck: list[int]) -> None:
-    rules = FaultRules({}.get)
+    rules = FaultRules(lambda _: None)
     rules.add(FaultSpec(service="s3", operation="PutObject", nth=nth, times=times))
     rules.strike(target(operation="GetObject"))
     assert [number for number in range(1, 6) if rules.strike(target())] == struck
 
 
 def test_every_rule_counts_but_the_first_that_strikes_wins() -> None:
-    rules = FaultRules({}.get)
+    rules = FaultRules(lambda _: None)
     rules.add(FaultSpec(service="s3", operation="*", code="First"))
     rules.add(FaultSpec(service="s3", operation="*", code="Second", nth=2))
     strikes = [rules.strike(target()) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""Makes the templates beside it, as CDK writes them: run it with the project's Python after an upgrade of aws-cdk-lib."""
+"""Makes the templates beside it, as CDK writes them; to be run after an upgrade of aws-cdk-lib."""
 
 import json
 import os
