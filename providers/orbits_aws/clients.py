@@ -21,7 +21,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Credent
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orbits_aws.credentials import RoleSessions
-from orbits_aws.errors import WITHOUT_CREDENTIALS, NoCredentials, is_stale, translate
+from orbits_aws.errors import WITHOUT_CREDENTIALS, AccessDenied, NoCredentials, is_stale, translate
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac.provider import Refused
@@ -170,7 +170,19 @@ class _Clients:
         )
 
     def _assume(self, arn: str, name: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self.management("sts", _ATTEMPTS).assume_role(RoleArn=arn, RoleSessionName=name)
+        try:
+            answer: dict[str, Any] = self.management("sts", _ATTEMPTS).assume_role(RoleArn=arn, RoleSessionName=name)
+        except AccessDenied as error:
+            account = arn.split(":")[4]
+            message = f"AccessDenied on sts:AssumeRole of {arn}: the account {account} has no such role, or the role "
+            raise AccessDenied(
+                f"{message}does not trust the management credentials, or these may not assume roles",
+                code=error.code,
+                service="sts",
+                operation="AssumeRole",
+                account=account,
+                region=self.region,
+            ) from error
         return answer
 
     def partition(self, region: str) -> str:
