@@ -32,6 +32,7 @@ class Worker:
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
         self._poked = asyncio.Event()
+        self._quiet = asyncio.Event()  # it has just looked, and nothing was due
         self._stopping = False
         self._swept = 0.0
         self._lease: Lease | None = None
@@ -60,20 +61,22 @@ class Worker:
     async def settled(self) -> None:
         """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
         while True:
+            self._quiet.clear()
             self._poked.set()
-            due = await self._engine.store.next_due()
+            await self._quiet.wait()
             if self._active:
                 await asyncio.wait(self._active.values())
-            elif due is None or due > self._engine.clock.now():
+                continue
+            due = await self._engine.store.next_due()
+            if due is None or due > self._engine.clock.now():
                 return
-            else:
-                await asyncio.sleep(0)
 
     async def _run(self) -> None:
         while not self._stopping:
             try:
                 await self._sweep()
                 if not await self._claim():
+                    self._quiet.set()
                     await self._wait()
             except StoreError as error:
                 log.warning("worker %s: %s; it tries again", self.id, error)

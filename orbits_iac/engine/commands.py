@@ -54,7 +54,7 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
         case "uninstall":
             return _uninstall(run, step)
         case "rollback":
-            return _rollback(run, step, await _destination(run))
+            return await _prepared_rollback(run, step)
         case name:
             return _own(run, step, name)
 
@@ -83,7 +83,8 @@ async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: Ba
     """Settle, then bring back what the update did, and raise the first error with how it ended."""
     first = Failure.of(error, execution_id=run.pages.execution.id, account=", ".join(run.places.values()) or None)
     await run.settle()
-    passed = run.passed()
+    held = run.record.held.steps if run.record is not None and run.record.held is not None else ()
+    passed = run.passed() or held
     if passed:
         raise ExecutionFailed(replace(first, state=State.QUARANTINED, no_return=passed)) from error
     run.revert()
@@ -110,6 +111,17 @@ async def _remove(run: "Run", flow: RunFlow, resource: Resource[Any]) -> None:
     protected = run.record is not None and (run.record.protect or run.record.retain)
     if not (options_of(cls).get("stateful") or protected):
         await resource.define_uninstall()
+
+
+async def _prepared_rollback(run: "Run", resource: Resource[Any]) -> Coroutine[Any, Any, Json]:
+    try:
+        return _rollback(run, resource, await _destination(run))
+    except Refused as error:
+        return _refused(error)
+
+
+async def _refused(error: Refused) -> Json:
+    raise error
 
 
 async def _destination(run: "Run") -> StoredRevision | None:

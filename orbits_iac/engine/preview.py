@@ -209,6 +209,8 @@ class _Looking:
             asked.future.set_exception(failed)
             return
         asked.change = replace(change, ref=asked.ref)
+        if outputs is _NOTHING and returns_of(asked.step) is type(None):
+            outputs = None
         if outputs is not _NOTHING and not asked.future.done():
             asked.future.set_result(outputs)
 
@@ -230,7 +232,8 @@ class _Looking:
 
         def drain() -> None:
             self.loop.drain()
-            drained.set_result(None)
+            if not drained.done():
+                drained.set_result(None)
 
         loop.call_soon(drain)
         await drained

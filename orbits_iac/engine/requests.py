@@ -144,6 +144,7 @@ async def _rows(engine: "Engine", asked: Asked, key: StepKey | None) -> tuple[_M
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
     _check_place(record, asked)
+    asked = replace(asked, tenant=asked.tenant or record.tenant)
     inside = await _held_above(engine, asked)
     if not inside:
         if asked.command == "cycle" and record.queue:

@@ -152,11 +152,16 @@ class Run:
         self._woken.set()
 
     def links(self) -> list[EntryRow]:
-        """The entries of children that ended well in install and update, in the order in which they did."""
+        """The entries of the children of install and update that stand, in the order in which they ended.
+
+        One that ended badly stands too, if it is back at an earlier revision.
+        """
         return [
             entry
             for entry in self.pages.handed_out()
-            if entry.link is not None and entry.command == "update" and entry.state is State.SUCCESS
+            if entry.link is not None
+            and entry.command == "update"
+            and (entry.state is State.SUCCESS or entry.link.revision is not None)
         ]
 
     def passed(self) -> tuple[str, ...]:
@@ -540,11 +545,8 @@ class Run:
         drained: asyncio.Future[None] = loop.create_future()
 
         def drain() -> None:
-            try:
-                self.loop.drain()
-            except BaseException as error:  # noqa: BLE001 - handed to the one who waits below
-                drained.set_exception(error)
-            else:
+            self.loop.drain()
+            if not drained.done():
                 drained.set_result(None)
 
         loop.call_soon(drain)

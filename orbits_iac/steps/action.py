@@ -107,7 +107,8 @@ def _action_of(fn: Callable[..., Any], options: Options) -> Callable[..., Action
         "__doc__": fn.__doc__,
     }
     result: Any = typing.get_type_hints(fn).get("return")
-    base = type(f"_{fn.__name__}", (Action.__class_getitem__(result),), body)
+    generic: Any = Action
+    base = type(f"_{fn.__name__}", (generic[result],), body)
     made: Any = create_model(fn.__name__, __base__=base, __module__=fn.__module__, **fields)
     made.options = settings
 
