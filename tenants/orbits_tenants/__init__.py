@@ -1,0 +1,48 @@
+"""Tenants: one stack for each client of a list, rolled out in waves, reported, looked after and removed together.
+
+What belongs here: where tenants come from (sources), in which order and how far a roll-out goes (`Rollout`), and what
+came of it (`Report`). What a stack consists of does not: this package imports no provider. Names are imported when
+they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orbits_tenants.report import Report, TenantReport, TenantState
+    from orbits_tenants.rollout import Rollout
+    from orbits_tenants.sources import ListSource, Source, YamlSource
+    from orbits_tenants.tenant import Tenant
+    from orbits_tenants.tenants import Tenants
+
+_HOME = {
+    "ListSource": "sources",
+    "Report": "report",
+    "Rollout": "rollout",
+    "Source": "sources",
+    "Tenant": "tenant",
+    "TenantReport": "report",
+    "TenantState": "report",
+    "Tenants": "tenants",
+    "YamlSource": "sources",
+}
+
+__all__ = [
+    "ListSource",
+    "Report",
+    "Rollout",
+    "Source",
+    "Tenant",
+    "TenantReport",
+    "TenantState",
+    "Tenants",
+    "YamlSource",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
