@@ -5,7 +5,7 @@ import getpass
 import json
 import socket
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Self, cast
 
 from typing_extensions import TypeVar
@@ -32,7 +32,7 @@ from orbits_iac.model.rows import (
 )
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.model.target import Target
-from orbits_iac.registry import Registry, build_of
+from orbits_iac.registry import Registry, build_of, source_of
 from orbits_iac.settings import Settings
 from orbits_iac.steps.resource import Command, Resource, Revision, command_result_type
 from orbits_iac.steps.step import Step, kind_of, options_of, result_type
@@ -244,13 +244,16 @@ class Orbits:
         clock: Clock | None = None,
         work: bool = True,
         who: str | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
+        """`modules`: what another process has to import to go on; without them, where the project's steps are now."""
         self.settings = settings or Settings()
         self.who = who or _who()
         self.store: Store = store or open_store(self.settings.store)
         self.registry = Registry()
         self._clock = clock
         self._work = work
+        self._modules = tuple(modules)
         self._told: dict[ExecutionId, asyncio.Future[ExecutionRow]] = {}
         self._engine: Engine | None = None
         self._worker: Worker | None = None
@@ -380,11 +383,13 @@ class Orbits:
             waiting.set_result(row)
 
     async def _register_build(self) -> None:
-        known = await self.store.find(BuildRow)
-        if any(row.digest == self.engine.build for row in known):
-            return
-        order = 1 + max((row.order for row in known), default=0)
-        await self.store.commit(Transaction(put=[BuildRow(digest=self.engine.build, order=order)]))
+        known = {row.digest: row for row in await self.store.find(BuildRow)}
+        order = 1 + max((row.order for row in known.values()), default=0)
+        row = known.get(self.engine.build) or BuildRow(digest=self.engine.build, order=order)
+        modules = self._modules or tuple(source_of(module) for module in sorted(self.registry.modules()))
+        row = replace(row, modules=tuple(dict.fromkeys((*row.modules, *modules))))
+        if row != known.get(row.digest):
+            await self.store.commit(Transaction(put=[row]))
 
 
 def run(step: Step[T], *, target: Target | None = None, settings: Settings | None = None) -> T:

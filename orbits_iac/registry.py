@@ -122,6 +122,15 @@ def import_source(where: str) -> ModuleType:
         raise UsageError(f"there is no module {where!r} here (looked from {Path.cwd()})") from error
 
 
+def source_of(module: str) -> str:
+    """What another process imports to have this module: its name, or the file of a program that was started by it."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if module != "__main__" or file is None:
+        return module
+    path = Path(file).resolve()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def _import_file(file: Path) -> ModuleType:
     file = file.resolve()
     if not file.is_file():

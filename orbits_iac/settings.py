@@ -11,6 +11,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from orbits_iac.store import DEFAULT_STORE
+
 
 class Settings(BaseSettings):
     """How Orbits runs here. Tables of `orbits.toml` that belong to providers are left to them."""
@@ -19,7 +21,7 @@ class Settings(BaseSettings):
 
     project: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     """What everything made is tagged with."""
-    store: str = "sqlite:.orbits/state.db"
+    store: str = DEFAULT_STORE
     """Where records and executions are kept: `sqlite:FILE` or `memory:`."""
     secret_key: SecretStr | None = None
     """Encrypts secrets in the store; without it, a file beside a local store."""

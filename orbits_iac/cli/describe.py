@@ -1,0 +1,139 @@
+"""How executions and records are shown by `get`. Pure: rows in, what Rich prints or JSON's own types out."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.cli import looking, render, report, tree
+from orbits_iac.cli.render import ago, duration, glyph
+from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow
+from orbits_iac.queries import Found, Picture, document, masked
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
+    """Executions as a table, the newest first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        return Text("nothing has run here yet")
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("id", "what", "command", "state", "took", "when", "who"):
+        made.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if name == "took" else "left")
+    for row in rows:
+        mark = tree.mark_of_state(row.state)
+        sign, colour = glyph(mark)
+        took = duration((row.ended_at or now) - row.created_at)
+        made.add_row(
+            row.id, report.name_of(row), row.command, Text(f"{sign} {row.state.value}", style=colour), took,
+            ago(now - row.created_at), Text(row.who, style="dim"),
+        )
+    return made
+
+
+def print_execution(picture: Picture, out: "Console", *, now: float, everything: bool) -> None:
+    """An execution: who asked for what, its tree, and how it ended."""
+    row = picture.execution
+    out.print(report.table(_facts(row, now)))
+    out.print()
+    node = tree.grow(picture)
+    out.print(render.tree(node, now=now, style=render.Style(everything=everything)))
+    if row.failure is not None:
+        out.print()
+        out.print(report.panel(row))
+    elif row.result not in {None, "null"}:
+        out.print()
+        report.print_outputs(row, None, out)
+
+
+def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
+    ended = f", took {duration(row.ended_at - row.created_at)}" if row.ended_at else ""
+    argument = " ".join(f"{name}={report.as_text(value)}" for name, value in (masked(row.argument) or {}).items())
+    facts: dict[str, Any] = {
+        "execution": row.id,
+        "state": row.state.value,
+        "what": f"{row.command} of {report.name_of(row)}",
+        "argument": argument,
+        "asked": f"{datetime.fromtimestamp(row.created_at).astimezone():%Y-%m-%d %H:%M:%S} ({ago(now - row.created_at)}) by {row.who}{ended}",
+        "build": row.build,
+    }
+    options = masked(row.options)
+    if options:
+        facts["options"] = options
+    if row.parent is not None:
+        facts["part of"] = row.root if row.root == row.parent else f"{row.parent}, which is part of {row.root}"
+    for kind, text in row.targets.items():
+        facts[kind] = masked(text)
+    if row.revision is not None:
+        facts["revision"] = f"{row.revision} stands"
+    if row.no_return:
+        facts["no return"] = ", ".join(row.no_return)
+    return facts
+
+
+def execution_document(picture: Picture) -> dict[str, Any]:
+    """An execution with all below it, as JSON's own types."""
+    row = picture.execution
+    steps = [document(entry) for entry in picture.entries.get(row.id, ()) if not tree.is_hidden(entry)]
+    below = [document(other) for other in picture.executions.values() if other.id in tree.paths(picture) and other is not row]
+    return {**document(row), "steps": steps, "below": below}
+
+
+def print_record(
+    record: RecordRow, revisions: Sequence[RevisionRow], found: Sequence[Found], out: "Console", *, now: float
+) -> None:
+    """A record: what stands, with which outputs, children and users, and when it was last looked at."""
+    from rich.text import Text
+
+    row = next((one for one in revisions if one.number == record.revision), None)
+    facts: dict[str, Any] = {
+        "record": f"{record.kind} {record.identity}",
+        "revision": "nothing stands" if row is None else f"{row.number}, since {ago(now - row.at)}, by {row.who}",
+    }
+    if row is not None:
+        facts["argument"] = " ".join(f"{n}={report.as_text(v)}" for n, v in (masked(row.argument) or {}).items())
+    facts.update(record.places)
+    if record.held is not None:
+        facts["forward only"] = f"{', '.join(record.held.steps)} passed in {record.held.by}, {ago(now - record.held.at)}"
+    if record.queue:
+        facts["busy with"] = ", ".join(record.queue)
+    facts["users"] = ", ".join(record.users) or "none"
+    for name in ("protect", "retain"):
+        if getattr(record, name):
+            facts[name] = "yes"
+    out.print(report.table(facts))
+    outputs = masked(row.outputs) if row is not None else None
+    if outputs:
+        out.print(Text("\noutputs", style="bold"))
+        out.print(report.table(outputs))
+    if record.children:
+        out.print(Text("\nmade of", style="bold"))
+        out.print(_children(record))
+    out.print(Text("\nlast look", style="bold"))
+    looking.print_found(found, out, now=now)
+
+
+def _children(record: RecordRow) -> Any:
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    for child in record.children:
+        words = [word for word, said in (("install", child.installed), ("protected", child.protect),
+                                         ("retained", child.retain), ("used", not child.owned)) if said]
+        stands = "nothing stands" if child.revision is None else f"revision {child.revision}"
+        grid.add_row(f"  {child.ref}", child.kind, child.identity, stands, ", ".join(words))
+    return grid
+
+
+def record_document(record: RecordRow, revisions: Sequence[RevisionRow], found: Sequence[Found]) -> dict[str, Any]:
+    """A record with its current revision and the last looks, as JSON's own types."""
+    row = next((one for one in revisions if one.number == record.revision), None)
+    return {
+        **document(record),
+        "current": document(row) if row is not None else None,
+        "looks": looking.as_document(found)["looks"],
+    }

@@ -1,0 +1,137 @@
+"""Showing an execution while it goes on, from this process or another: a live tree on a terminal, else a log."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from orbits_iac.cli import exits
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import EventRow, ExecutionRow
+from orbits_iac.model.states import ENDED, State
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orbits_iac.queries import Picture
+    from orbits_iac.store.contract import Store
+
+TICK = 0.1  # seconds between frames
+
+
+class Interrupt:
+    """The first Ctrl-C asks to stop; the second leaves at once. There only inside `async with`."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.says = ""  # what is said at the first one
+
+    async def __aenter__(self) -> "Interrupt":
+        with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, self._ask)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with contextlib.suppress(NotImplementedError):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _ask(self) -> None:
+        if self.asked.is_set():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(exits.INTERRUPTED)
+        self.asked.set()
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Where trees and tables go. What is no terminal gets lines of any width, and no colours."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made = Console(stderr=stderr, highlight=False, width=160)
+    return made
+
+
+async def follow(store: "Store", execution: str, screen: "Console", interrupt: Interrupt, *, quiet: bool = False) -> ExecutionRow | None:
+    """Show an execution until it has ended; its last row, or None if that was interrupted.
+
+    `quiet`: on a terminal alone, and nothing of it stays. One that is paused is not waited for: nothing happens to it by itself.
+    """
+    from orbits_iac.queries import Follower
+
+    follower = Follower(store, ExecutionId(execution))
+    show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
+    with show as draw:
+        while True:
+            events = await follower.refresh()
+            draw(follower.picture, events)
+            row = follower.picture.execution
+            if row.state in ENDED or row.state is State.PAUSED:
+                return row
+            if await _changed(store, interrupt):
+                return None
+
+
+async def events_of(store: "Store", execution: str, interrupt: Interrupt) -> AsyncIterator[EventRow]:
+    """Every event of an execution and of all below it, as they come, until it has ended."""
+    from orbits_iac.queries import Follower
+
+    follower = Follower(store, ExecutionId(execution))
+    while True:
+        for event in await follower.refresh():
+            yield event
+        if follower.picture.execution.state in ENDED or await _changed(store, interrupt):
+            return
+
+
+async def _changed(store: "Store", interrupt: Interrupt) -> bool:
+    """Wait until there may be something new; whether it was interrupted."""
+    waits = [asyncio.ensure_future(store.changed(TICK)), asyncio.ensure_future(interrupt.asked.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    return interrupt.asked.is_set()
+
+
+@contextlib.contextmanager
+def _live(screen: "Console", *, stays: bool) -> "Iterator[object]":
+    """The tree, drawn over itself; at the end it stays, as it is then."""
+    from rich.live import Live
+
+    from orbits_iac.cli import render, tree
+
+    frame = 0
+    last = None
+    with Live(console=screen, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
+
+        def draw(picture: "Picture", events: list[EventRow]) -> None:
+            nonlocal frame, last
+            frame += 1
+            last = tree.grow(picture)
+            live.update(render.fitted(last, screen, now=time.time(), frame=frame), refresh=True)
+
+        yield draw
+    if last is not None and stays:
+        screen.print(render.tree(last, now=time.time()))
+
+
+@contextlib.contextmanager
+def _log(screen: "Console", *, quiet: bool) -> "Iterator[object]":
+    """A line an event."""
+    from orbits_iac.cli.log import lines
+
+    def draw(picture: "Picture", events: list[EventRow]) -> None:
+        for line in () if quiet else lines(picture, events):
+            screen.print(line, soft_wrap=True)
+        stream: TextIO = screen.file  # type: ignore[assignment]
+        stream.flush()
+
+    yield draw

@@ -1,0 +1,82 @@
+"""`orbits get`: an execution, a record, or what ran lately."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orbits_iac.cli.options import All, AsJson, Debug, Store
+
+if TYPE_CHECKING:
+    from orbits_iac.store.contract import Store as Opened
+
+What = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID | KIND IDENTITY]", help="An execution's id; or a record.")
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many executions to list.")]
+
+
+def command(
+    what: What = None,
+    limit: Limit = 20,
+    everything: All = False,
+    store: Store = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show an execution with its tree, or a record with what it stands for; without either, what ran lately."""
+    from orbits_iac.cli.running import finish
+
+    finish(_get(what or [], limit, store, everything=everything, as_json=as_json))
+
+
+async def _get(what: list[str], limit: int, given: str | None, *, everything: bool, as_json: bool) -> int:
+    from orbits_iac.cli import exits, session
+    from orbits_iac.model.errors import UsageError
+
+    async with session.reading(given) as store:
+        match what:
+            case []:
+                await _recent(store, limit, as_json=as_json)
+            case [execution]:
+                await _execution(store, execution, everything=everything, as_json=as_json)
+            case [kind, identity]:
+                await _record(store, kind, identity, as_json=as_json)
+            case _:
+                raise UsageError("get takes an execution's id, or the kind and identity of a record")
+    return exits.DONE
+
+
+async def _recent(store: "Opened", limit: int, *, as_json: bool) -> None:
+    from orbits_iac import queries
+    from orbits_iac.cli import describe, follow, report
+
+    rows = await queries.recent(store, limit)
+    if as_json:
+        report.print_json([queries.document(row) for row in rows])
+    else:
+        follow.console().print(describe.executions(rows, now=time.time()))
+
+
+async def _execution(store: "Opened", execution: str, *, everything: bool, as_json: bool) -> None:
+    from orbits_iac import queries
+    from orbits_iac.cli import describe, follow, report
+
+    picture = await queries.picture(store, execution)
+    if as_json:
+        report.print_json(describe.execution_document(picture))
+    else:
+        describe.print_execution(picture, follow.console(), now=time.time(), everything=everything)
+
+
+async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -> None:
+    from orbits_iac import queries
+    from orbits_iac.cli import describe, follow, report
+
+    record = await queries.record(store, kind, identity)
+    revisions = await queries.revisions(store, kind, identity)
+    found = await queries.looks(store, kind, identity)
+    if as_json:
+        report.print_json(describe.record_document(record, revisions, found))
+    else:
+        describe.print_record(record, revisions, found, follow.console(), now=time.time())

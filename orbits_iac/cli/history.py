@@ -1,0 +1,66 @@
+"""`orbits history`: the revisions of a record."""
+
+from typing import TYPE_CHECKING
+
+from orbits_iac.cli.options import AsJson, Debug, Rest, Store, Subject
+
+if TYPE_CHECKING:
+    from orbits_iac.model.rows import RecordRow, RevisionRow
+
+
+def command(
+    subject: Subject, rest: Rest = None, store: Store = None, as_json: AsJson = False, debug: Debug = False
+) -> None:
+    """List the revisions of a stack: when, by whom, with what; and which one stands."""
+    from orbits_iac.cli.running import finish
+
+    finish(_history(subject, rest or [], store, as_json=as_json))
+
+
+async def _history(subject: str, rest: list[str], given: str | None, *, as_json: bool) -> int:
+    from orbits_iac import queries
+    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli.stacks import name_record
+
+    kind, identity = name_record(subject, rest, given)
+    async with session.reading(given) as store:
+        record = await queries.record(store, kind, identity)
+        rows = await queries.revisions(store, kind, identity)
+    if as_json:
+        report.print_json({"record": queries.document(record), "revisions": [queries.document(row) for row in rows]})
+    else:
+        follow.console().print(table(record, rows))
+    return exits.DONE
+
+
+def table(record: "RecordRow", rows: "list[RevisionRow]") -> object:
+    """The revisions, the newest first, each with what of its argument changed."""
+    from datetime import datetime
+
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
+    for name in ("", "revision", "at", "who", "argument", "build"):
+        made.add_column(name, no_wrap=name != "argument", overflow="fold")
+    for row, before in zip(reversed(rows), [*reversed(rows[:-1]), None], strict=True):
+        stands = row.number == record.revision
+        note = "gone back from" if row.abandoned else row.why
+        made.add_row(
+            Text("▸" if stands else "", style="green"),
+            Text(str(row.number), style="bold" if stands else "dim" if row.abandoned else ""),
+            f"{datetime.fromtimestamp(row.at).astimezone():%Y-%m-%d %H:%M:%S}",
+            row.who,
+            Text.assemble(_argument(row, before), (f"  {note}" if note else "", "yellow")),
+            Text(row.build[:8], style="dim"),
+        )
+    return made
+
+
+def _argument(row: "RevisionRow", before: "RevisionRow | None") -> str:
+    """What of the argument is otherwise than in the revision before; all of it in the first."""
+    from orbits_iac.cli.report import as_text
+    from orbits_iac.queries import masked
+
+    now, then = masked(row.argument), masked(before.argument) if before is not None else {}
+    return " ".join(f"{name}={as_text(value)}" for name, value in now.items() if then.get(name, row) != value)

@@ -1,0 +1,78 @@
+"""Events as lines of text, for where no tree can be drawn. Pure but for the local time zone."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from orbits_iac.cli import render, tree
+from orbits_iac.cli.tree import Mark
+from orbits_iac.model.ids import refs
+from orbits_iac.model.rows import EventRow
+from orbits_iac.model.states import State
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from orbits_iac.queries import Picture
+
+_WIDTH = 28  # of the path
+
+
+def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
+    """A line for each event that a person wants to see."""
+    known = tree.paths(picture)
+    for event in events:
+        row = picture.executions.get(event.execution)
+        if row is None or event.execution not in known:
+            continue
+        entry = next((e for e in picture.entries.get(row.id, ()) if e.key == event.key), None)
+        if event.key and entry is not None and (entry.child or tree.is_hidden(entry)):
+            continue
+        if entry is not None and tree.is_hook(entry, row) and event.after is not State.ERROR:
+            continue
+        mark = _mark(event)
+        if mark is None and not (event.after is None and event.why):
+            continue
+        if mark is Mark.DONE and not event.key and row.command == "update" and not row.changed:
+            mark = Mark.SAME
+        if mark is Mark.DONE and entry is not None and entry.skipped:
+            mark = Mark.SKIPPED
+        path = ".".join((*known[row.id], *(refs(event.key) if "/" in event.key else ())))
+        what = row if entry is None else entry
+        label = " ".join(part for part in (what.kind, getattr(what, "identity", "") or "") if part)
+        yield _line(event, mark, path, label if known[row.id] or event.key else "", picture)
+
+
+def _mark(event: EventRow) -> Mark | None:
+    match event.after:
+        case State.EXECUTING if event.before is not State.IN_PROGRESS:
+            return Mark.RUNS
+        case State.SLEEPING:
+            return Mark.RETRIES if event.before is not None else None
+        case State.IN_PROGRESS | State.EXECUTING | None:
+            return None
+        case other:
+            return tree.mark_of_state(other)
+
+
+def _line(event: EventRow, mark: Mark | None, path: str, label: str, picture: "Picture") -> "Text":
+    from rich.text import Text
+
+    at = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S")
+    sign, colour = render.glyph(mark) if mark is not None else ("·", "dim")
+    root = picture.execution
+    name = path or " ".join(part for part in (root.kind, root.identity or "") if part)
+    words = []
+    if mark is not None and mark.ended:
+        words.append(_took(event, picture) if mark not in {Mark.SAME, Mark.SKIPPED} else mark.value)
+    if event.why and (mark is None or mark.bad or mark in {Mark.RETRIES, Mark.CANCELLED}):
+        words.append(event.why.replace("\n", " "))
+    return Text.assemble(
+        (at, "dim"), "  ", (sign, colour), " ", name.ljust(_WIDTH), "  ", (label.ljust(20), "dim"),
+        *(f"  {word}" for word in words),
+    )
+
+
+def _took(event: EventRow, picture: "Picture") -> str:
+    began = picture.began.get((event.execution, event.key))
+    return "" if began is None else render.duration(event.at - began)

@@ -1,0 +1,44 @@
+"""Options and arguments that several commands have."""
+
+from typing import Annotated, Any
+
+import typer
+
+DEBUG = "orbits.debug"
+
+
+def _debug(ctx: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        ctx.meta[DEBUG] = True
+    return wanted
+
+
+Stack = Annotated[
+    str,
+    typer.Argument(metavar="STACK", help="module:Class, file.py:Class, or a name from [stacks] in orbits.toml."),
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME=VALUE]...",
+        help="The stack's fields; lists and dictionaries as JSON; @env:VAR takes the value from the environment.",
+    ),
+]
+Subject = Annotated[
+    str,
+    typer.Argument(metavar="STACK|KIND", help="A stack, as for `up`; or the kind of a record."),
+]
+Rest = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME=VALUE]...|IDENTITY", help="What of a stack gives its identity; or a record's."),
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="An execution's id.")]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="Where records are kept, as in sqlite:.orbits/state.db."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+Debug = Annotated[bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")]
+All = Annotated[bool, typer.Option("--all", help="Show unchanged things and inner steps too.")]
+
+Json = dict[str, Any]

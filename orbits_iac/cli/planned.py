@@ -1,0 +1,121 @@
+"""How a plan looks: the tree of what would be done, each thing with the properties that would change."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.model.plans import Change, Plan, Verb
+from orbits_iac.model.rows import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+GLYPHS: dict[Verb, tuple[str, str]] = {
+    Verb.UNCHANGED: ("=", "dim"),
+    Verb.CREATE: ("+", "green"),
+    Verb.UPDATE: ("~", "yellow"),
+    Verb.REPLACE: ("±", "bold red"),
+    Verb.REMOVE: ("-", "red"),
+    Verb.RUN: ("▸", "cyan"),
+    Verb.SKIP: ("=", "dim"),
+    Verb.UNKNOWN: ("?", "magenta"),
+}
+_WORDS = {Verb.RUN: "runs", Verb.SKIP: "done once already", Verb.UNKNOWN: "not known yet"}
+_SHOWN = 6  # properties of one thing; the rest is counted
+
+
+def print_plan(plan: Plan, out: "Console") -> None:
+    """The tree of a plan, and what it comes to."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for guides, change in _lines(plan.root, "", ""):
+        grid.add_row(*_cells(guides, change))
+    out.print(grid)
+    out.print()
+    out.print(Text(_sum(plan), style="bold" if plan else "green"))
+
+
+def _lines(change: Change, guides: str, inner: str) -> Iterator[tuple[str, Change]]:
+    yield guides, change
+    for at, below in enumerate(change.below):
+        last = at == len(change.below) - 1
+        yield from _lines(below, f"{inner}{'└─ ' if last else '├─ '}", f"{inner}{'   ' if last else '│  '}")
+
+
+def _cells(guides: str, change: Change) -> "list[Text]":
+    from rich.text import Text
+
+    sign, colour = GLYPHS[change.verb]
+    quiet = "" if change else "dim"
+    owned = "/" in change.identity
+    named = change.identity if not owned else ""
+    if not change.ref:
+        name = Text(" ".join(part for part in (change.kind, named) if part), style="bold")
+        kind = Text()
+    else:
+        name = Text.assemble((guides, "dim"), (change.ref, quiet))
+        kind = Text(" ".join(part for part in (change.kind, named) if part), style="dim")
+    verb = Text.assemble((sign, colour), " ", (_WORDS.get(change.verb, change.verb.value), quiet))
+    said = Text("\n").join([_detail(change), *_properties(change)] if change.properties else [_detail(change)])
+    return [name, kind, verb, said]
+
+
+def _detail(change: Change) -> "Text":
+    from rich.text import Text
+
+    parts = [(change.detail, "dim" if not change else "")] if change.detail and change.verb is not Verb.SKIP else []
+    parts += [("no return", "magenta")] if change.no_return else []
+    parts += [("loses data", "bold red")] if change.stateful_loss else []
+    if change.properties and not parts:
+        return _property(change, 0)
+    return Text("  ").join(Text(text, style=colour) for text, colour in parts)
+
+
+def _properties(change: Change) -> "list[Text]":
+    from rich.text import Text
+
+    first = 1 if _is_bare(change) else 0
+    found = [_property(change, at) for at in range(first, min(len(change.properties), _SHOWN))]
+    more = len(change.properties) - _SHOWN
+    return [*found, Text(f"and {more} more", style="dim")] if more > 0 else found
+
+
+def _is_bare(change: Change) -> bool:
+    """Whether nothing is said of it but its properties, so that the first stands on its own line."""
+    return not (change.detail or change.no_return or change.stateful_loss)
+
+
+def _property(change: Change, at: int) -> "Text":
+    from rich.text import Text
+
+    one = change.properties[at]
+    return Text.assemble(f"{one.path}: ", (_value(one.before), "red"), " → ", (_value(one.after), "green"))
+
+
+def _value(text: Json | None) -> str:
+    if text is None:
+        return "none"
+    value: Any = json.loads(text)
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"
+
+
+def _sum(plan: Plan) -> str:
+    if not plan:
+        return "Nothing to do."
+    counts: dict[Verb, int] = {}
+    for _, change in _lines(plan.root, "", ""):
+        if not change.below and change:
+            counts[change.verb] = counts.get(change.verb, 0) + 1
+    words = {
+        Verb.CREATE: "to create", Verb.UPDATE: "to update", Verb.REPLACE: "to replace", Verb.REMOVE: "to remove",
+        Verb.RUN: "to run", Verb.UNKNOWN: "not known yet",
+    }
+    said = ", ".join(f"{count} {words[verb]}" for verb, count in counts.items())
+    return f"To do: {said or 'the argument changes, and nothing else'}."

@@ -1,0 +1,41 @@
+"""`orbits resume`: go on with an execution, here."""
+
+from typing import TYPE_CHECKING
+
+from orbits_iac.cli.options import AsJson, Debug, Id, Store
+
+if TYPE_CHECKING:
+    from orbits_iac.model.ids import ExecutionId
+    from orbits_iac.orbits import Orbits
+    from orbits_iac.settings import Settings
+
+
+def command(execution: Id, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Go on with an execution that was interrupted or paused, and show it until it has ended."""
+    from orbits_iac.cli import session
+    from orbits_iac.cli.running import finish
+
+    finish(_resume(execution, session.settings_with(store), as_json=as_json))
+
+
+async def _resume(id: str, settings: "Settings", *, as_json: bool) -> int:  # noqa: A002 - the name in every table
+    from orbits_iac import queries
+    from orbits_iac.cli import session
+    from orbits_iac.cli.running import run_to_end
+    from orbits_iac.model.errors import UsageError
+    from orbits_iac.model.ids import ExecutionId
+    from orbits_iac.model.states import ENDED
+
+    async with session.reading(settings.store) as store:
+        row = await queries.execution(store, id)
+        needed = await queries.modules(store, [row.build])
+    if row.state in ENDED:
+        raise UsageError(f"execution {id} has ended ({row.state.value}): there is nothing to resume. See: orbits get {id}")
+    modules = tuple(dict.fromkeys((*needed, *settings.modules)))
+    session.import_all(modules, strict=True)
+
+    async def start(orbits: "Orbits") -> "ExecutionId":
+        await orbits.execution(id).resume()
+        return ExecutionId(id)
+
+    return await run_to_end(settings, modules, start, as_json=as_json)

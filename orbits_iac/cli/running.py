@@ -1,0 +1,98 @@
+"""What the commands that run something share: start, show until the end, say how it ended."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from orbits_iac.cli import exits
+
+if TYPE_CHECKING:
+    from orbits_iac.cli.follow import Interrupt
+    from orbits_iac.model.ids import ExecutionId
+    from orbits_iac.model.rows import ExecutionRow
+    from orbits_iac.orbits import Orbits
+    from orbits_iac.settings import Settings
+
+T = TypeVar("T")
+
+
+def finish(main: Coroutine[Any, Any, int]) -> None:
+    """Run a command's coroutine and exit with what it returns."""
+    raise typer.Exit(asyncio.run(main))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A record that a command is about, and what has to be imported for it."""
+
+    kind: str
+    identity: str
+    modules: tuple[str, ...]
+
+
+async def subject_of(name: str, rest: Sequence[str], settings: "Settings") -> Subject:
+    """The record that was named, by a stack with its fields or by kind and identity; its code is imported.
+
+    UsageError if there is none.
+    """
+    from orbits_iac import queries
+    from orbits_iac.cli import session, stacks
+
+    kind, identity = stacks.name_record(name, rest, settings.store)
+    own = (stacks.find_stack(name, settings).source,) if ":" in name or name in settings.stacks else ()
+    async with session.reading(settings.store) as store:
+        record = await queries.record(store, kind, identity)
+        builds = [row.build for row in await queries.revisions(store, kind, identity) if row.number == record.last_number]
+        needed = await queries.modules(store, builds) or await queries.all_modules(store)
+    modules = tuple(dict.fromkeys((*own, *settings.modules, *needed)))
+    session.import_all(modules)
+    return Subject(kind=kind, identity=identity, modules=modules)
+
+
+async def run_to_end(
+    settings: "Settings",
+    modules: Sequence[str],
+    start: "Callable[[Orbits], Awaitable[ExecutionId]]",
+    *,
+    as_json: bool = False,
+    quiet: bool = False,
+    after: "Callable[[Orbits, ExecutionRow, Any], Awaitable[int]] | None" = None,
+) -> int:
+    """Start an execution, show it until it has ended, say how it ended; the exit code.
+
+    `quiet`: the tree is shown on a terminal alone, and not left there. `after` says in another way how it ended, and
+    what the exit code is.
+    """
+    from orbits_iac.cli import follow, report, session
+
+    out, err = follow.console(), follow.console(stderr=True)
+    async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
+        execution = await start(orbits)
+        row = await follow.follow(orbits.store, execution, err if as_json else out, interrupt, quiet=quiet)
+        if row is None:
+            _say_how_to_resume(execution, settings)
+            return exits.INTERRUPTED
+        value = report.value_of(orbits, row)
+        if after is not None and row.ended_at is not None:
+            return await after(orbits, row, value)
+        code = report.exit_code(row, value)
+        if as_json:
+            report.print_json(report.as_document(row, code))
+        else:
+            report.print_end(row, value, out, err)
+        return code
+
+
+def _say_how_to_resume(execution: str, settings: "Settings") -> None:
+    from orbits_iac.store import DEFAULT_STORE
+
+    where = "" if settings.store == DEFAULT_STORE else f" --store {settings.store}"
+    sys.stderr.write(
+        f"\nInterrupted: what was under way is let go of. To go on: orbits resume {execution}{where}\n"
+        f"(Ctrl-C again leaves at once.)\n"
+    )
+    sys.stderr.flush()

@@ -1,0 +1,143 @@
+"""What commands open: the settings, the store for reading alone, and Orbits with the code that is needed."""
+
+import contextlib
+import os
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orbits_iac.model.errors import Error, Refused, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from orbits_iac.orbits import Orbits
+    from orbits_iac.settings import Settings
+    from orbits_iac.store.contract import Store
+
+CONFIGURATION = "orbits.toml"
+
+
+def settings_with(store: str | None) -> "Settings":
+    """The settings, with the store that was named on the command line; UsageError if something in them is wrong."""
+    from pydantic import ValidationError
+
+    from orbits_iac.codec import explain
+    from orbits_iac.settings import Settings
+
+    configuration()
+    try:
+        return Settings(store=store) if store else Settings()
+    except ValidationError as error:
+        raise UsageError(f"the settings (ORBITS_*, {CONFIGURATION}) are wrong: {explain(error)}") from error
+
+
+def configuration() -> dict[str, object]:
+    """What orbits.toml says, unchecked; nothing if there is none. UsageError if it is no TOML."""
+    file = Path(CONFIGURATION)
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{CONFIGURATION} is not valid TOML: {error}") from error
+
+
+def store_url(given: str | None) -> str:
+    """Where records are kept, as `Settings` would say, without the time that it takes to load them."""
+    from orbits_iac.store import DEFAULT_STORE
+
+    url = given or os.environ.get("ORBITS_STORE") or configuration().get("store") or DEFAULT_STORE
+    return str(url)
+
+
+@contextlib.asynccontextmanager
+async def reading(given: str | None) -> "AsyncIterator[Store]":
+    """The store, opened for reading alone: it is never made, and no worker is started."""
+    from orbits_iac.store import open_store
+
+    url = store_url(given)
+    check_exists(url)
+    store = open_store(url)
+    with _refused_if_unusable():
+        await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: "Settings", *, modules: Sequence[str] = (), work: bool = True
+) -> "AsyncIterator[Orbits]":
+    """Orbits with these settings; `modules` are what a later process has to import to go on."""
+    from orbits_iac.orbits import Orbits
+
+    orbits = Orbits(settings, work=work, modules=tuple(dict.fromkeys((*modules, *settings.modules))))
+    with _refused_if_unusable():
+        await orbits.__aenter__()
+    try:
+        yield orbits
+    finally:
+        await orbits.__aexit__(*sys.exc_info())
+
+
+def exists(url: str) -> bool:
+    """Whether there may be a store: a file is there, or it is not kept in one."""
+    technology, _, where = url.partition(":")
+    return technology != "sqlite" or not where or Path(where).exists()
+
+
+def check_exists(url: str) -> None:
+    """Refuse to read a store that is not there: reading never makes one."""
+    if not exists(url):
+        raise UsageError(
+            f"there is no store {url}: nothing was ever run here, or another is meant "
+            f"(--store, ORBITS_STORE, or store in {CONFIGURATION})"
+        )
+    if url.startswith("memory:"):
+        raise UsageError("a store in memory is gone with the process that had it: there is nothing to read")
+
+
+def import_all(modules: Iterable[str], *, strict: bool = False) -> None:
+    """Import what recorded executions and records need. What cannot be imported is said, and left out unless strict."""
+    from orbits_iac.registry import import_source
+
+    for name in modules:
+        try:
+            import_source(name)
+        except Exception as error:  # whatever a user's module raises when it is imported
+            if strict:
+                raise cannot_import(name, error) from error
+            sys.stderr.write(f"Warning: {cannot_import(name, error)}; what needs it waits\n")
+
+
+def cannot_import(name: str, error: Exception) -> Error:
+    """What to say of a module of the user's that raised while it was imported."""
+    if isinstance(error, Error):
+        return error
+    where = ""
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f" ({Path(error.filename).name}, line {error.lineno})"
+    elif (last := _last_line(error, name)) is not None:
+        where = f" ({last})"
+    return UsageError(f"{name} cannot be imported: {type(error).__name__}: {error}{where}")
+
+
+def _last_line(error: Exception, name: str) -> str | None:
+    """The last line outside of Python's own import that the error came through."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<") and file != __file__ and not file.endswith(("/registry.py", "/importlib/__init__.py")):
+            found = f"{Path(file).name}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
+
+
+@contextlib.contextmanager
+def _refused_if_unusable() -> "contextlib.AbstractContextManager[None]":
+    """A store that cannot be opened is a matter of how it was named: nothing was begun."""
+    try:
+        yield
+    except StoreError as error:
+        raise Refused(str(error)) from error

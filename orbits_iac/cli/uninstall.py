@@ -1,0 +1,62 @@
+"""`orbits uninstall`: remove what a record stands for."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orbits_iac.cli.options import AsJson, Debug, Rest, Store, Subject
+
+if TYPE_CHECKING:
+    from orbits_iac.model.ids import ExecutionId
+    from orbits_iac.orbits import Orbits
+    from orbits_iac.settings import Settings
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal it is needed.")]
+
+
+def command(
+    subject: Subject,
+    rest: Rest = None,
+    yes: Yes = False,
+    store: Store = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Remove a stack and what belongs to it; what is retained or shared stays."""
+    from orbits_iac.cli import session
+    from orbits_iac.cli.running import finish
+
+    finish(_uninstall(subject, rest or [], session.settings_with(store), yes=yes, as_json=as_json))
+
+
+async def _uninstall(subject: str, rest: list[str], settings: "Settings", *, yes: bool, as_json: bool) -> int:
+    from orbits_iac import queries
+    from orbits_iac.cli import session
+    from orbits_iac.cli.running import run_to_end, subject_of
+    from orbits_iac.model.errors import UsageError
+    from orbits_iac.orbits import Record
+
+    found = await subject_of(subject, rest, settings)
+    async with session.reading(settings.store) as store:
+        record = await queries.record(store, found.kind, found.identity)
+    if record.revision is None and not record.children:
+        raise UsageError(f"nothing of {found.kind} {found.identity} stands: there is nothing to uninstall")
+    if not yes:
+        _ask(found.kind, found.identity)
+
+    async def start(orbits: "Orbits") -> "ExecutionId":
+        record: Record[None] = Record(orbits, found.kind, found.identity)
+        return (await record.start("uninstall", {})).id
+
+    return await run_to_end(settings, found.modules, start, as_json=as_json)
+
+
+def _ask(kind: str, identity: str) -> None:
+    from orbits_iac.model.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"uninstalling {kind} {identity} removes what it stands for: say --yes")
+    typed = typer.prompt(f"This removes {kind} {identity} and what belongs to it. Type {identity} to go on", err=True)
+    if typed != identity:
+        raise UsageError(f"{typed!r} is not {identity!r}: nothing was done")

@@ -1,0 +1,38 @@
+"""`orbits watch`: the live tree of an execution that goes on elsewhere."""
+
+import sys
+
+from orbits_iac.cli.options import AsJson, Debug, Id, Store
+
+
+def command(execution: Id, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Show an execution from another process until it has ended; --json prints its events, a line each."""
+    from orbits_iac.cli.running import finish
+
+    finish(_watch(execution, store, as_json=as_json))
+
+
+async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: A002 - the name in every table
+    import json
+
+    from orbits_iac import queries
+    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.model.states import State
+
+    async with session.reading(given) as store, follow.Interrupt() as interrupt:
+        await queries.execution(store, id)
+        if as_json:
+            async for event in follow.events_of(store, id, interrupt):
+                sys.stdout.write(json.dumps(queries.document(event), ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            row = await queries.execution(store, id)
+        else:
+            out = follow.console()
+            shown = await follow.follow(store, id, out, interrupt)
+            if shown is None:
+                return exits.INTERRUPTED
+            row = shown
+            report.print_end(row, None, out, follow.console(stderr=True))
+    if interrupt.asked.is_set():
+        return exits.INTERRUPTED
+    return exits.DONE if row.state is State.SUCCESS else exits.FAILED

@@ -1,0 +1,211 @@
+"""What people ask of a store: an execution with all below it, a record with its revisions and looks, what is recent.
+
+Reads alone, from rows alone: no class of the user is imported, and no secret is decrypted; `masked` is how a value that
+holds secrets is shown. Called by the command line and the web.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from orbits_iac.model.errors import UsageError
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import (
+    BuildRow,
+    EntryRow,
+    EventRow,
+    ExecutionRow,
+    Json,
+    LookRow,
+    RecordRow,
+    RevisionRow,
+    Row,
+)
+from orbits_iac.model.states import ENDED
+from orbits_iac.store.contract import Store
+
+MASK = "********"
+_PAGE = 1000  # events read at a time
+
+
+@dataclass(kw_only=True)
+class Picture:
+    """An execution and everything below it, as far as it was read."""
+
+    root: ExecutionId
+    executions: dict[ExecutionId, ExecutionRow] = field(default_factory=dict)
+    entries: dict[ExecutionId, tuple[EntryRow, ...]] = field(default_factory=dict)
+    began: dict[tuple[ExecutionId, str], float] = field(default_factory=dict)  # when a step was first heard of
+    notes: dict[tuple[ExecutionId, str], str] = field(default_factory=dict)  # the last word of a definition
+
+    @property
+    def execution(self) -> ExecutionRow:
+        """The one that it is about."""
+        return self.executions[self.root]
+
+
+class Follower:
+    """Keeps a picture up to date by reading what has changed since the last time."""
+
+    def __init__(self, store: Store, root: ExecutionId) -> None:
+        self.picture = Picture(root=root)
+        self._store = store
+        self._after = 0
+        self._top: ExecutionId | None = None
+
+    async def refresh(self) -> list[EventRow]:
+        """Read what is new; the new events, in order. UsageError if there is no such execution."""
+        if self._top is None:
+            await self._begin()
+        new: list[EventRow] = []
+        while True:
+            page = await self._store.tail(self._after, root=self._top, limit=_PAGE)
+            new += page
+            if len(page) < _PAGE:
+                break
+            self._after = page[-1].seq
+        if new:
+            self._after = new[-1].seq
+        self._listen(new)
+        stale = {event.execution for event in new}
+        stale |= {row.id for row in self.picture.executions.values() if row.state not in ENDED}
+        await self._read(stale)
+        return new
+
+    async def _begin(self) -> None:
+        row = await execution(self._store, self.picture.root)
+        self._top = row.root
+        for one in await self._store.find(ExecutionRow, root=row.root):
+            self.picture.executions[one.id] = one
+        await self._read(set(self.picture.executions))
+
+    def _listen(self, events: Sequence[EventRow]) -> None:
+        for event in events:
+            self.picture.began.setdefault((event.execution, event.key), event.at)
+            if event.after is None and event.why:
+                self.picture.notes[event.execution, event.key] = event.why
+
+    async def _read(self, executions: set[ExecutionId]) -> None:
+        picture, waiting, seen = self.picture, list(executions), set[ExecutionId]()
+        while waiting:
+            one = waiting.pop()
+            if one in seen:
+                continue
+            seen.add(one)
+            row = await self._store.get(ExecutionRow, one)
+            if row is None:
+                continue
+            picture.executions[one] = row
+            picture.entries[one] = tuple(await self._store.find(EntryRow, execution=one))
+            waiting += [e.child for e in picture.entries[one] if e.child and e.child not in picture.executions]
+
+
+async def picture(store: Store, root: str) -> Picture:
+    """An execution and everything below it, now."""
+    follower = Follower(store, ExecutionId(root))
+    await follower.refresh()
+    return follower.picture
+
+
+async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the name in every table of ours
+    """The execution with this id; UsageError if there is none."""
+    row = await store.get(ExecutionRow, id)
+    if row is None:
+        raise UsageError(f"there is no execution {id!r}: `orbits get` lists the recent ones")
+    return row
+
+
+async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:
+    """The executions that somebody asked for from outside, the newest first."""
+    return await store.find(ExecutionRow, parent=None, newest=True, limit=limit)
+
+
+async def record(store: Store, kind: str, identity: str) -> RecordRow:
+    """A record; UsageError names those of its kind if there is none."""
+    row = await store.get(RecordRow, kind, identity)
+    if row is None:
+        others = [other.identity for other in await store.find(RecordRow, kind=kind, limit=10)]
+        there = f"; of this kind there are: {', '.join(others)}" if others else "; there is none of this kind"
+        raise UsageError(f"there is no record of {kind} {identity!r}{there}")
+    return row
+
+
+async def revisions(store: Store, kind: str, identity: str) -> list[RevisionRow]:
+    """Every revision of a record, the oldest first, those that were gone back from included."""
+    return await store.find(RevisionRow, kind=kind, identity=identity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The last look at one record, and where the record stands below the one that was asked for."""
+
+    path: tuple[str, ...]
+    record: RecordRow
+    look: LookRow | None
+
+
+async def looks(store: Store, kind: str, identity: str) -> list[Found]:
+    """The last look at a record that stands and at everything below it, the parents first, each record once."""
+    found: list[Found] = []
+    seen: set[tuple[str, str]] = set()
+    waiting: list[tuple[tuple[str, ...], str, str]] = [((), kind, identity)]
+    while waiting:
+        path, one, name = waiting.pop(0)
+        row = await store.get(RecordRow, one, name)
+        if row is None or (one, name) in seen:
+            continue
+        seen.add((one, name))
+        if row.revision is not None:
+            found.append(Found(path=path, record=row, look=await store.get(LookRow, one, name)))
+        waiting[:0] = [((*path, *child.ref.split("/")), child.kind, child.identity) for child in row.children]
+    return found
+
+
+async def modules(store: Store, builds: Iterable[str]) -> tuple[str, ...]:
+    """What has to be imported to have what these builds had."""
+    found: dict[str, None] = {}
+    for build in dict.fromkeys(builds):
+        row = await store.get(BuildRow, build)
+        found.update(dict.fromkeys(row.modules if row is not None else ()))
+    return tuple(found)
+
+
+async def all_modules(store: Store) -> tuple[str, ...]:
+    """What has to be imported to have what any build had, the newest build's first."""
+    rows = sorted(await store.find(BuildRow), key=lambda row: -row.order)
+    return tuple(dict.fromkeys(module for row in rows for module in row.modules))
+
+
+def masked(text: Json | None) -> Any:
+    """The value in a JSON text of the codec's, each secret in it masked."""
+    return None if text is None else _masked(json.loads(text))
+
+
+def document(row: Row) -> dict[str, Any]:
+    """A row as JSON's own types, with the values of users in it read and their secrets masked."""
+    return {name: _shown(name, value) for name, value in asdict(row).items() if name not in _LEFT_OUT}
+
+
+_LEFT_OUT = frozenset({"payload", "digest", "version"})  # for machines alone
+_TEXTS = frozenset({"argument", "options", "result", "handle", "outputs", "undo", "recorded", "live"})
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in _TEXTS and isinstance(value, str):
+        return masked(value)
+    if name == "targets" and isinstance(value, Mapping):
+        return {kind: masked(text) for kind, text in value.items()}
+    if isinstance(value, Mapping):
+        return {key: _shown(str(key), item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown("", item) for item in value]
+    return value
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return MASK if set(value) == {"$secret"} else {key: _masked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    return value
