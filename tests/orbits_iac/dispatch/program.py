@@ -1,0 +1,76 @@
+"""A program that is killed: it runs, or goes on with, a workflow whose steps write to a file outside the store.
+
+`program.py STORE LOG start N` starts N workflows; `program.py STORE LOG work` advances whatever is there. Both end when
+nothing is left to do.
+"""
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from orbits_iac import Action, InProgress, Options, Orbits, Settings, Workflow
+from orbits_iac.model.rows import ExecutionRow
+from orbits_iac.model.states import ENDED
+
+STORE, LOG = sys.argv[1], Path(sys.argv[2])
+
+
+def note(line: str) -> None:
+    """Append one line, whole, and say it too."""
+    with LOG.open("ab", buffering=0) as log:
+        log.write(f"{line}\n".encode())
+    os.write(1, f"{line}\n".encode())
+
+
+class Effect(Action[int, int]):
+    """Leaves a line, and is looked at twice."""
+
+    options = Options(idempotent=True)
+    workflow: int
+    number: int
+
+    def main(self) -> InProgress[int]:
+        note(f"main {self.workflow} {self.number} {self.execution.token} {os.getpid()}")
+        return InProgress(0, poll=timedelta(milliseconds=1))
+
+    def watch(self, looks: int, /) -> int | InProgress[int]:
+        return self.number if looks == 1 else InProgress(looks + 1, poll=timedelta(milliseconds=1))
+
+
+class Steps(Workflow[int]):
+    """Twenty effects, five at a time."""
+
+    workflow: int
+
+    async def define(self) -> int:
+        total = 0
+        for batch in range(4):
+            numbers = range(batch * 5, batch * 5 + 5)
+            total += sum(
+                await asyncio.gather(
+                    *(self.do("effect", Effect(workflow=self.workflow, number=n), key=str(n)) for n in numbers)
+                )
+            )
+            note(f"batch {self.workflow} {batch}")
+        return total
+
+
+async def main() -> None:
+    async with Orbits(Settings(store=STORE)) as orbits:
+        if sys.argv[3] == "start":
+            for number in range(int(sys.argv[4])):
+                await orbits.start(Steps(workflow=number))
+        note(f"ready {os.getpid()}")
+        while True:
+            rows = await orbits.store.find(ExecutionRow)
+            open_ = [row.id for row in rows if row.state not in ENDED]
+            if not open_:
+                break
+            await orbits.execution(open_[0]).ended()
+    note(f"done {os.getpid()}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,145 @@
+"""Several real processes on one SQLite file: killed at any moment, stopped beyond their lease, working side by side."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orbits_iac import Orbits, Settings
+from orbits_iac.model.rows import EntryRow, ExecutionRow, WorkerRow
+from orbits_iac.model.states import State
+
+PROGRAM = Path(__file__).with_name("program.py")
+WORKFLOWS = 3
+EFFECTS = 20
+
+
+class Place:
+    """A store and a log, and the processes that were started on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = f"sqlite:{folder / 'state.db'}"
+        self.log = folder / "log"
+        self.log.touch()
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *arguments: str, lease: str = "PT10S") -> subprocess.Popen[bytes]:
+        """Start the program."""
+        process = subprocess.Popen(
+            [sys.executable, str(PROGRAM), self.store, str(self.log), *arguments],
+            env={**os.environ, "ORBITS_LEASE": lease},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.processes.append(process)
+        return process
+
+    def lines(self) -> list[str]:
+        """What the steps have written so far."""
+        return self.log.read_text().splitlines()
+
+    async def effects(self, least: int, process: subprocess.Popen[bytes]) -> None:
+        """Wait until at least so many effects have begun."""
+        await self.until(lambda lines: sum(line.startswith("main") for line in lines) >= least, process)
+
+    async def until(self, holds: Callable[[list[str]], bool], process: subprocess.Popen[bytes]) -> None:
+        """Wait until the log is as wanted, as long as the process lives."""
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            while not holds(self.lines()):
+                line = await asyncio.to_thread(process.stdout.readline)
+                assert line, f"it ended too early: {self.lines()}"
+
+    async def ended(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the process has ended well."""
+        _, errors = await asyncio.wait_for(asyncio.to_thread(process.communicate), 60)
+        assert process.returncode == 0, errors.decode()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    for process in made.processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+async def check(place: Place, *, crashes: int) -> None:
+    """Everything ended well; each effect happened, and more than once only if it was under way at a crash."""
+    async with Orbits(Settings(store=place.store), work=False) as orbits:
+        rows = await orbits.store.find(ExecutionRow)
+        assert [row.state for row in rows] == [State.SUCCESS] * WORKFLOWS
+        assert [row.result for row in rows] == [str(sum(range(EFFECTS)))] * WORKFLOWS
+        entries = [e for row in rows for e in await orbits.store.find(EntryRow, execution=row.id)]
+    done = Counter(line.split()[3] for line in place.lines() if line.startswith("main"))
+    assert set(done) == {entry.token for entry in entries if entry.kind == "Effect"}
+    assert max(done.values()) <= 1 + crashes
+
+
+async def test_a_killed_process_is_taken_over_at_once_and_no_finished_step_is_done_again(place: Place) -> None:
+    first = place.start("start", str(WORKFLOWS))
+    await place.until(lambda lines: sum(line.startswith("batch") for line in lines) >= 3, first)
+    first.kill()
+    first.wait()
+    before = place.lines()
+    async with Orbits(Settings(store=place.store), work=False) as orbits:
+        rows = await orbits.store.find(ExecutionRow)
+        finished = {
+            e.token for row in rows for e in await orbits.store.find(EntryRow, execution=row.id) if e.seq is not None
+        }
+    assert finished
+    second = place.start("work", lease="PT1H")
+    await place.ended(second)
+    again = [line.split()[3] for line in place.lines()[len(before) :] if line.startswith("main")]
+    assert not finished & set(again)
+    await check(place, crashes=1)
+
+
+async def test_killed_again_and_again_it_still_ends(place: Place) -> None:
+    process = place.start("start", str(WORKFLOWS))
+    for round_ in range(1, 8):
+        await place.until(
+            lambda lines, least=round_ * 7: sum(line.startswith("main") for line in lines) >= least, process
+        )
+        process.kill()
+        process.wait()
+        process = place.start("work")
+    await place.ended(process)
+    await check(place, crashes=7)
+
+
+async def test_two_processes_share_the_work_and_nothing_is_done_twice(place: Place) -> None:
+    first = place.start("start", str(WORKFLOWS))
+    await place.until(lambda lines: any(line.startswith("ready") for line in lines), first)
+    second = place.start("work")
+    await place.ended(first)
+    await place.ended(second)
+    await check(place, crashes=0)
+
+
+async def test_a_process_that_was_stopped_beyond_its_lease_writes_nothing_more(place: Place) -> None:
+    first = place.start("start", str(WORKFLOWS), lease="PT0.4S")
+    await place.effects(7, first)
+    first.send_signal(signal.SIGSTOP)
+    second = place.start("work", lease="PT0.4S")
+    await place.ended(second)
+    first.send_signal(signal.SIGCONT)
+    await place.ended(first)
+    await check(place, crashes=1)
+
+
+async def test_a_process_that_ends_well_leaves_no_worker_behind(place: Place) -> None:
+    await place.ended(place.start("start", "1"))
+    async with Orbits(Settings(store=place.store), work=False) as orbits:
+        assert await orbits.store.find(WorkerRow) == []
