@@ -371,7 +371,5 @@ async def test_a_preview_shows_each_tenant_and_does_nothing(orbits: Orbits) -> N
     assert TOWN.log == []
     await orbits.run(Shops(release="1"))
     after = await orbits.preview(Shops(release="1"))
-    assert {(change.kind, change.verb.value) for change in after.root.below} == {
-        ("Square", "unchanged"),
-        ("Shop", "unchanged"),
-    }
+    houses = [change for shop in after.root.below[1:] for change in shop.below if change.kind == "House"]
+    assert [house.verb.value for house in houses] == ["unchanged"] * 3
