@@ -294,7 +294,7 @@ class Orbits:
         try:
             if self._worker is not None:
                 await self._worker.stop()
-            await asyncio.to_thread(self.engine.close)
+            await self.engine.close()
         finally:
             await self.store.close()
 

@@ -1,5 +1,6 @@
 """The parts put together: what a dispatcher asks of the engine, and what the engine has in memory."""
 
+import asyncio
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,12 +47,12 @@ class Engine:
         self._runs: dict[ExecutionId, Run] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
         for run in list(self._runs.values()):
             run.abandon()
         self._runs.clear()
-        self.threads.shutdown(wait=True, cancel_futures=True)
+        await asyncio.to_thread(self.threads.shutdown, wait=True, cancel_futures=True)
 
     def on_end(self, tell: Callable[[ExecutionRow], None]) -> None:
         """Tell of every execution that ends here."""
