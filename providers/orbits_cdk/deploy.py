@@ -146,7 +146,7 @@ def _prepare(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"]) -> Und
         )
     role = wanted.role()
     more: dict[str, Any] = {"RoleARN": role} if role else {}
-    if wanted.revert_drift:
+    if wanted.revert_drift and kind == "UPDATE":
         more["DeploymentMode"] = "REVERT_DRIFT"
     try:
         answer = cfn.create_change_set(

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.readers import Aws, Reader, reader
 from orbits_cdk.attributes import attribute_of
-from orbits_cdk.cloudformation import ABSENT, Stack, find_stack
+from orbits_cdk.cloudformation import ABSENT, STACK, Stack, find_stack
+from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.resolve import World, is_made, resolve
-from orbits_iac.provider import Comparison, Difference, Unknown, compare, json_text
+from orbits_iac.provider import Comparison, Difference, Rules, Unknown, compare, json_text
 
 
 class StackLook(BaseModel):
@@ -34,20 +35,22 @@ class Where:
     partition: str = "aws"
 
 
-def look_at(aws: Aws, payload: StackPayload, where: Where) -> StackLook:
-    """Read each resource of the deployed template and compare it with what the template says."""
+def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[str, Any]) -> StackLook:
+    """Read each resource of the deployed template and compare it with what the template says.
+
+    `published` are the recorded outputs: what was made anew may have another name than others were told.
+    """
     cfn = aws("cloudformation")
     stack = find_stack(cfn, payload.stack_name)
     if stack is None:
-        gone = Difference(
-            path="", recorded=json_text(payload.stack_name), live="null", type="AWS::CloudFormation::Stack"
-        )
+        gone = Difference(path="", recorded=json_text(payload.stack_name), live="null", type=STACK)
         return StackLook(differences=(gone,))
     if stack.busy:
         return StackLook(busy=stack.status)
     summaries = _summaries(cfn, stack)
     world = _world(payload, stack, where, {name: each["PhysicalResourceId"] for name, each in summaries.items()})
     looks = [_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())]
+    looks.append(_outputs(payload, stack, published))
     return StackLook(
         differences=tuple(each for look in looks for each in look.differences),
         unchecked=tuple(each for look in looks for each in look.unchecked),
@@ -100,6 +103,14 @@ def _resource(aws: Aws, name: str, declared: Mapping[str, Any], world: World, st
     if live is None:
         return _removed(name, kind)
     return _compared(name, known, recorded, _without_stack_tags(live, recorded, stack))
+
+
+def _outputs(payload: StackPayload, stack: Stack, published: Mapping[str, Any]) -> Comparison:
+    """The recorded outputs against the stack's; they count as one property each only where they differ."""
+    live = output_values(payload, stack.outputs)
+    found = compare({name: published.get(name) for name in live}, live, Rules(whole=True))
+    changed = tuple(replace(each, path=f"outputs.{each.path}", type=STACK) for each in found.differences)
+    return Comparison(differences=changed)
 
 
 def _removed(name: str, kind: str) -> Comparison:

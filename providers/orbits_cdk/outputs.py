@@ -43,19 +43,24 @@ def read_outputs(payload: StackPayload, live: Mapping[str, str], kind: Any) -> A
     """The outputs of a deployed stack as an instance of `kind`, None for a stack that publishes nothing."""
     if payload.constants is None:
         return None
-    values: dict[str, Any] = dict(payload.constants)
-    for output in payload.outputs:
-        if output.name not in live:
-            raise DeployFailed(
-                f"The stack {payload.stack_name} has no output {output.name}, which {output.field} needs"
-            )
-        text = live[output.name]
-        values[output.field] = json.loads(text) if output.form == "json" else text
+    values = {**payload.constants, **output_values(payload, live)}
+    missing = [output.name for output in payload.outputs if output.field not in values]
+    if missing:
+        raise DeployFailed(f"The stack {payload.stack_name} lacks the outputs {', '.join(missing)}")
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise DeployFailed(f"The outputs of {payload.stack_name} are not what {kind.__name__} says: {wrong}") from error
+
+
+def output_values(payload: StackPayload, live: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the fields that come from the stack, as far as it has them."""
+    return {
+        output.field: json.loads(live[output.name]) if output.form == "json" else live[output.name]
+        for output in payload.outputs
+        if output.name in live
+    }
 
 
 def _plain(value: Any) -> Any:

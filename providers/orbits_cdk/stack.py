@@ -62,12 +62,14 @@ class CdkStack(Resource[O]):
         if revision is None:
             return
         payload = revision.payload(StackPayload)
-        found: StackLook = await self.do("look", hook(self.look, payload, returns=StackLook, idempotent=True))
+        published = revision.outputs.model_dump(mode="json") if isinstance(revision.outputs, Outputs) else {}
+        look = hook(self.look, payload, published, returns=StackLook, idempotent=True)
+        found: StackLook = await self.do("look", look)
         if found.busy:
             await self._looked(found)
         elif found.differences and self.execution.on_drift == "remediate":
             await self.do("revert", self._change("revert", payload))
-            again: StackLook = await self.do("look again", hook(self.look, payload, returns=StackLook, idempotent=True))
+            again: StackLook = await self.do("look again", look)
             await self._looked(healed(found, again))
         else:
             await self._looked(found)
@@ -116,11 +118,11 @@ class CdkStack(Resource[O]):
         """Go on with it."""
         return self._advance(payload, underway, revert_drift=True)
 
-    def look(self, payload: StackPayload) -> StackLook:
+    def look(self, payload: StackPayload, published: dict[str, Any]) -> StackLook:
         """Read what is live and compare it."""
         target = self.execution.target(AwsTarget)
         where = Where(account=target.account, region=target.region, partition=partition_of(target.region))
-        return look_at(self._aws, payload, where)
+        return look_at(self._aws, payload, where, published)
 
     def remove(self) -> Removed | InProgress[Removing]:
         """Begin to delete the stack."""

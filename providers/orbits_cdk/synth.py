@@ -15,9 +15,14 @@ from typing import Any, Protocol
 from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.outputs import add_outputs
 from orbits_cdk.payload import StackOutput, StackPayload
+from orbits_cdk.sources import is_users
 
+_LOOKS_UP = (
+    "looks things up in the account while it is synthesised, which is not supported: give their ids as fields of the "
+    "stack instead, for example from another step's outputs"
+)
 _ONE_AT_A_TIME = threading.Lock()
-_NOT_THE_USERS = ("site-packages", "dist-packages", "/orbits_cdk/", "<frozen", "<@jsii")
+_OURS = Path(__file__).parent
 
 
 class Definition(Protocol):
@@ -74,10 +79,7 @@ def _refuse_lookups(folder: str, kind: str) -> None:
     missing = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8")).get("missing", [])
     if missing:
         wanted = ", ".join(sorted({str(each.get("provider", each.get("key"))) for each in missing}))
-        raise SynthesisFailed(
-            f"{kind} looks things up in the account while it is synthesised ({wanted}), which is not supported: give "
-            f"their ids as fields of the stack instead, for example from another step's outputs."
-        )
+        raise SynthesisFailed(f"{kind} {_LOOKS_UP} ({wanted})")
 
 
 def _refuse_assets(folder: str, kind: str) -> None:
@@ -109,8 +111,15 @@ def _explain(error: Exception, kind: str) -> str:
     """The user's last line that led to the error, and its message without jsii's stack."""
     words = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     words = words.removeprefix("Error: ")
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not any(p in f.filename for p in _NOT_THE_USERS)]
+    if "context provider" in words:
+        words = f"it {_LOOKS_UP}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_the_definitions(f.filename)]
     if not frames:
         return f"{kind} cannot be synthesised: {words}"
     last = frames[-1]
     return f"{kind} cannot be synthesised: {words}\n  {last.filename}:{last.lineno}, in {last.name}\n    {last.line}"
+
+
+def _is_the_definitions(file: str) -> bool:
+    """Whether a file of a traceback is where the stack is defined: the user's, and not this package's or jsii's."""
+    return not file.startswith("<") and is_users(file) and Path(file).parent != _OURS
