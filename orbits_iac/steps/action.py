@@ -5,6 +5,7 @@ import typing
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Generic, ParamSpec, Protocol, cast, overload
 
 from pydantic import create_model
@@ -51,6 +52,7 @@ class Action(Step[R], Generic[R, H]):
         )
 
 
+@lru_cache(maxsize=4096)
 def handle_type(cls: type[Action[Any, Any]]) -> Any:
     """The `H` of `Action[R, H]`, None where none was given."""
     return type_argument(cls, Action, 1)

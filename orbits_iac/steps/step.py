@@ -3,6 +3,7 @@
 import inspect
 import typing
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, ClassVar, Generic, cast
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
@@ -67,6 +68,7 @@ def bind(step: Step[Any], execution: Current) -> None:
     step._execution = execution  # noqa: SLF001 - the attribute is this module's
 
 
+@lru_cache(maxsize=4096)
 def kind_of(cls: type[Step[Any]]) -> str:
     """A step's stable name: `Options(kind=)` of the class itself, else the class's own name."""
     own = cls.__dict__.get("options")
@@ -76,6 +78,7 @@ def kind_of(cls: type[Step[Any]]) -> str:
     return cast("type", metadata["origin"] or cls).__name__
 
 
+@lru_cache(maxsize=4096)
 def options_of(cls: type[Step[Any]]) -> Options:
     """The class's options merged over its bases', `kind` and `former_kinds` apart."""
     merged: dict[str, Any] = {}
@@ -87,6 +90,7 @@ def options_of(cls: type[Step[Any]]) -> Options:
     return cast("Options", merged)
 
 
+@lru_cache(maxsize=4096)
 def result_type(cls: type[Step[Any]]) -> Any:
     """What the step returns: the `R` of `Action[R]`, `Workflow[R]` or `Resource[R]`, None where none was given."""
     return type_argument(cls, Step, 0)

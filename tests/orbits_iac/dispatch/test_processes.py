@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,15 +44,11 @@ class Place:
         """What the steps have written so far."""
         return self.log.read_text().splitlines()
 
-    async def effects(self, least: int, process: subprocess.Popen[bytes]) -> None:
-        """Wait until at least so many effects have begun."""
-        await self.until(lambda lines: sum(line.startswith("main") for line in lines) >= least, process)
-
-    async def until(self, holds: Callable[[list[str]], bool], process: subprocess.Popen[bytes]) -> None:
-        """Wait until the log is as wanted, as long as the process lives."""
+    async def until(self, word: str, least: int, process: subprocess.Popen[bytes]) -> None:
+        """Wait until at least so many lines begin with `word`, as long as the process lives."""
         assert process.stdout is not None
         async with asyncio.timeout(60):
-            while not holds(self.lines()):
+            while sum(line.startswith(word) for line in self.lines()) < least:
                 line = await asyncio.to_thread(process.stdout.readline)
                 assert line, f"it ended too early: {self.lines()}"
 
@@ -89,7 +85,7 @@ async def check(place: Place, *, crashes: int) -> None:
 
 async def test_a_killed_process_is_taken_over_at_once_and_no_finished_step_is_done_again(place: Place) -> None:
     first = place.start("start", str(WORKFLOWS))
-    await place.until(lambda lines: sum(line.startswith("batch") for line in lines) >= 3, first)
+    await place.until("batch", 3, first)
     first.kill()
     first.wait()
     before = place.lines()
@@ -109,9 +105,7 @@ async def test_a_killed_process_is_taken_over_at_once_and_no_finished_step_is_do
 async def test_killed_again_and_again_it_still_ends(place: Place) -> None:
     process = place.start("start", str(WORKFLOWS))
     for round_ in range(1, 8):
-        await place.until(
-            lambda lines, least=round_ * 7: sum(line.startswith("main") for line in lines) >= least, process
-        )
+        await place.until("main", round_ * 7, process)
         process.kill()
         process.wait()
         process = place.start("work")
@@ -121,7 +115,7 @@ async def test_killed_again_and_again_it_still_ends(place: Place) -> None:
 
 async def test_two_processes_share_the_work_and_nothing_is_done_twice(place: Place) -> None:
     first = place.start("start", str(WORKFLOWS))
-    await place.until(lambda lines: any(line.startswith("ready") for line in lines), first)
+    await place.until("ready", 1, first)
     second = place.start("work")
     await place.ended(first)
     await place.ended(second)
@@ -130,7 +124,7 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(place: Pla
 
 async def test_a_process_that_was_stopped_beyond_its_lease_writes_nothing_more(place: Place) -> None:
     first = place.start("start", str(WORKFLOWS), lease="PT0.4S")
-    await place.effects(7, first)
+    await place.until("main", 7, first)
     first.send_signal(signal.SIGSTOP)
     second = place.start("work", lease="PT0.4S")
     await place.ended(second)
