@@ -1,6 +1,7 @@
 """Several real processes on one SQLite file: killed at any moment, stopped beyond their lease, working side by side."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -51,6 +52,24 @@ class Place:
             while sum(line.startswith(word) for line in self.lines()) < least:
                 line = await asyncio.to_thread(process.stdout.readline)
                 assert line, f"it ended too early: {self.lines()}"
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        """Stop the process where it stands, but not in the middle of a commit: then SQLite lets nobody else write."""
+        store = self.store.removeprefix("sqlite:")
+        with open(f"{store}-turn", "rb") as turn, open(f"{store}-pen", "rb") as pen:
+            while True:
+                process.send_signal(signal.SIGSTOP)
+                os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+                try:
+                    for file in (turn, pen):
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    process.send_signal(signal.SIGCONT)
+                else:
+                    return
+                finally:
+                    for file in (turn, pen):
+                        fcntl.flock(file, fcntl.LOCK_UN)
 
     async def ended(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until the process has ended well."""
@@ -125,7 +144,7 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(place: Pla
 async def test_a_process_that_was_stopped_beyond_its_lease_writes_nothing_more(place: Place) -> None:
     first = place.start("start", str(WORKFLOWS), lease="PT0.4S")
     await place.until("main", 7, first)
-    first.send_signal(signal.SIGSTOP)
+    place.stop(first)
     second = place.start("work", lease="PT0.4S")
     await place.ended(second)
     first.send_signal(signal.SIGCONT)
