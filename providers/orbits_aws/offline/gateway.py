@@ -13,6 +13,7 @@ from typing import Protocol as Interface
 from . import moto_adapter
 from .calls import CallLog, Origin
 from .faults import FaultRules, Strike, Target
+from .gaps import carry_out
 from .identify import Accounts, Identity, identify
 from .wire import Answer, Environ, StartResponse, error_answer, read_body, run_wsgi
 
@@ -88,31 +89,28 @@ class Gateway:
             )
         )
         if strike is None:
-            return self._work(environ, identity)
-        return self._struck(strike, environ, identity)
+            return self._work(environ, body, identity)
+        return self._struck(strike, environ, body, identity)
 
-    def _struck(self, strike: Strike, environ: Environ, identity: Identity) -> Answer:
+    def _struck(self, strike: Strike, environ: Environ, body: bytes, identity: Identity) -> Answer:
         spec = strike.spec
         if spec.delay:
             self.sleep(spec.delay)
         if spec.kind == "delay":
-            return self._work(environ, identity)
+            return self._work(environ, body, identity)
         if spec.kind == "lose_answer":
             if not strike.again:
-                self._work(environ, identity)
+                self._work(environ, body, identity)
             raise AnswerLost(f"answer of {identity.service}:{identity.operation} lost by request")
         message = spec.message or f"{spec.code} by request of a test, on {identity.service}:{identity.operation}"
         return self._error(environ, identity, spec.code, message, spec.status)
 
-    def _work(self, environ: Environ, identity: Identity) -> Answer:
-        refused = self._before(environ, identity)
-        if refused is not None:
-            return refused
+    def _work(self, environ: Environ, body: bytes, identity: Identity) -> Answer:
         service = self.services.get(identity.service)
         try:
             if service is not None:
                 return service(identity, environ)
-            return run_wsgi(self._moto, environ)
+            return carry_out(environ, body, identity, lambda: run_wsgi(self._moto, environ))
         except NotImplementedError as failure:
             message = f"The offline AWS does not implement {identity.service}:{identity.operation}: {failure}"
             return self._error(environ, identity, "NotImplemented", message, 501)
@@ -120,20 +118,6 @@ class Gateway:
             _LOG.exception("%s:%s failed inside the offline AWS", identity.service, identity.operation)
             message = f"The offline AWS failed in {identity.service}:{identity.operation}: {failure!r}"
             return self._error(environ, identity, "InternalFailure", message, 500)
-
-    def _before(self, environ: Environ, identity: Identity) -> Answer | None:
-        """What moto leaves out of services that it has; an answer if the call is refused."""
-        if identity.service == "iam" and identity.operation.startswith("Attach"):
-            policy = str(moto_adapter.parse_query("iam", identity.operation, environ).get("PolicyArn", ""))
-            if ":iam::aws:policy/" in policy:
-                moto_adapter.provide_aws_policy(identity.account, policy)
-        if (identity.service, identity.operation) == ("sts", "AssumeRole"):
-            role = str(moto_adapter.parse_query("sts", "AssumeRole", environ).get("RoleArn", ""))
-            if role.count(":") == 5 and not moto_adapter.role_exists(role):
-                caller = f"arn:aws:iam::{identity.account}:root"
-                message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
-                return self._error(environ, identity, "AccessDenied", message, 403)
-        return None
 
     def _error(self, environ: Environ, identity: Identity, code: str, message: str, status: int | None) -> Answer:
         try:

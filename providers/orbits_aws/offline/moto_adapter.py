@@ -128,6 +128,20 @@ def role_exists(arn: str) -> bool:
     )
 
 
+def queue(account: str, region: str, name: str) -> Any:
+    """moto's own object of an SQS queue; None if there is none of the name."""
+    from moto.sqs.models import sqs_backends
+
+    return sqs_backends[account][region].queues.get(name)
+
+
+def table(account: str, region: str, name: str) -> Any:
+    """moto's own object of a DynamoDB table; None if there is none of the name."""
+    from moto.dynamodb.models import dynamodb_backends
+
+    return dynamodb_backends[account][region].tables.get(name)
+
+
 def account_named(name: str) -> str | None:
     """The id of the account that has this name in the organization of the management account."""
     from moto.organizations.models import organizations_backends

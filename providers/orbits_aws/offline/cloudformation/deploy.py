@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .desired import different, handler_of, policy_of, properties_of, replacing
+from .drift import as_set
 from .errors import ValidationError
 from .graph import in_order
 from .intrinsics import Scope
@@ -16,7 +17,7 @@ from .model import Goal, Properties, Stack, StackResource, now
 from .outputs import resolve_outputs
 from .removal import remove
 from .template import ResourceDefinition
-from .work import Failed, Work
+from .work import Failed, Work, read_live
 from .world import World
 
 
@@ -245,7 +246,7 @@ class Deployment:
             else:
                 changed = current.properties
                 try:
-                    self._work.update(current, changed, old.properties)
+                    self._work.update(current, self._found(current, old), old.properties)
                 except Failed:
                     current.properties = changed
                     failures.append(name)
@@ -262,6 +263,22 @@ class Deployment:
         made = [self._stack.resources.pop(name) for name in self._undo.made]
         remove(self._work, [*made, *discarded], self._kept_on_creation)
         self._stack.record("UPDATE_ROLLBACK_COMPLETE")
+
+    def _found(self, current: StackResource, old: StackResource) -> Properties:
+        """What a resource is to be brought back from: what it was made, or what is found if its update failed half-way.
+
+        A plain value that was tried counts as tried even if it is not found: the service, too, writes the old one.
+        """
+        if not current.partial:
+            return current.properties
+        try:
+            live = read_live(self._world, self._stack, current)
+        except Exception:  # noqa: BLE001 - what cannot be read is taken to be what was tried
+            return current.properties
+        if live is None:
+            return current.properties
+        tried = {name: value for name, value in current.properties.items() if isinstance(value, str | int | float)}
+        return {**as_set(current, live, old.properties), **tried}
 
     def _restore_declarations(self) -> None:
         for name, old in self._undo.before.items():

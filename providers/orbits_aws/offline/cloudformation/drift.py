@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .desired import as_text, handler_of, properties_of
+from .desired import as_text, properties_of
 from .errors import ValidationError
 from .intrinsics import text_of
 from .model import Goal, Properties, Stack, StackResource, now
 from .resources.contract import Unreadable
 from .schemas import schema_of
-from .work import is_gone
+from .work import read_live
 from .world import World
 
 DRIFTED = ("MODIFIED", "DELETED")
@@ -45,18 +45,6 @@ def drifted_count(stack: Stack) -> int:
     )
 
 
-def read(world: World, stack: Stack, resource: StackResource) -> Properties | None:
-    """A resource's live properties; None if it does not exist. Raises Unreadable for a type without a reader."""
-    try:
-        return handler_of(resource.type).read(
-            world.site(stack, resource.logical_id), resource.physical_id, resource.properties
-        )
-    except Exception as failure:
-        if is_gone(failure):
-            return None
-        raise
-
-
 def live_properties(world: World, stack: Stack, goal: Goal) -> dict[str, Properties | None]:
     """What drift-aware change sets start from: for each readable resource, its live values of all that is set.
 
@@ -66,7 +54,7 @@ def live_properties(world: World, stack: Stack, goal: Goal) -> dict[str, Propert
     found: dict[str, Properties | None] = {}
     for name, resource in stack.resources.items():
         try:
-            live = read(world, stack, resource)
+            live = read_live(world, stack, resource)
         except Unreadable:
             continue
         if live is None:
@@ -77,11 +65,12 @@ def live_properties(world: World, stack: Stack, goal: Goal) -> dict[str, Propert
             wanted = properties_of(definition, goal, scope) if definition else {}
         except ValidationError:
             wanted = {}
-        found[name] = _as_set(resource, live, wanted)
+        found[name] = as_set(resource, live, wanted)
     return found
 
 
-def _as_set(resource: StackResource, live: Properties, wanted: Properties) -> Properties:
+def as_set(resource: StackResource, live: Properties, wanted: Properties) -> Properties:
+    """The live values of what is recorded or wanted; one that only looks different as it is wanted or recorded."""
     unreadable = _write_only(resource.type)
     result: dict[str, Any] = {}
     for name in {*resource.properties, *wanted}:
@@ -111,7 +100,7 @@ def _look(world: World, stack: Stack, resource: StackResource) -> dict[str, Any]
         "PropertyDifferences": [],
     }
     try:
-        live = read(world, stack, resource)
+        live = read_live(world, stack, resource)
     except Unreadable:
         return result | {"StackResourceDriftStatus": "NOT_CHECKED"}
     if live is None:

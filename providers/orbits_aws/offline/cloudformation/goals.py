@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from orbits_aws.offline.moto_adapter import role_exists
+
 from .desired import check_types, required_capabilities
 from .errors import CloudFormationError, ValidationError
 from .model import Goal, Stack
@@ -23,6 +25,9 @@ class Goals:
     def goal(self, place: Place, stack: Stack | None, request: Request, name: str) -> Goal:
         """What a request asks a stack to be; what it leaves out stays as it was. Raises CloudFormationError."""
         previous = stack.goal if stack is not None else None
+        role = request.get("RoleARN")
+        if role and not role_exists(str(role)):
+            raise ValidationError(f"Role {role} is invalid or cannot be assumed")
         template = self._template(place, previous, request)
         check_types(template)
         capabilities = tuple(str(value) for value in request.get("Capabilities") or ())
@@ -42,7 +47,7 @@ class Goals:
             template=template,
             parameters=parameters,
             tags=kept,
-            role_arn=request.get("RoleARN") or (stack.role_arn if stack else None),
+            role_arn=role or (stack.role_arn if stack else None),
             capabilities=capabilities,
             notification_arns=tuple(request.get("NotificationARNs") or ()),
         )

@@ -77,6 +77,8 @@ class StackResource:
     status: str = "CREATE_COMPLETE"
     reason: str | None = None
     updated: datetime = field(default_factory=now)
+    partial: bool = False
+    """Whether its last update failed, so that it may have some of the new values and some of the old ones."""
     drift: Mapping[str, Any] | None = None
     """The last drift detection's answer for it, None if it was never looked at."""
 

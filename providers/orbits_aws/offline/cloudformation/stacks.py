@@ -5,10 +5,11 @@ over the set number of DescribeStacks (`Stack.hidden`). Operations take the API'
 """
 
 import uuid
+from _thread import LockType
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import Lock, RLock
 
 from .deploy import Deployment, Options
 from .errors import CloudFormationError, StackMissing, ValidationError
@@ -40,7 +41,7 @@ class Stacks:
     polls: int = 0
     """How many DescribeStacks show an operation as going on."""
     _stacks: dict[str, Stack] = field(default_factory=dict[str, Stack])
-    _locks: dict[str, RLock] = field(default_factory=dict[str, RLock])
+    _locks: dict[str, LockType] = field(default_factory=dict[str, LockType])
     _lock: RLock = field(default_factory=RLock)
 
     def all(self, place: Place) -> list[Stack]:
@@ -98,7 +99,7 @@ class Stacks:
     def operation(self, stack: Stack, token: str | None = None) -> Generator[Work]:
         """One operation on a stack: alone with it, in its account, and shown step by step afterwards."""
         with self._lock:
-            lock = self._locks.setdefault(stack.id, RLock())
+            lock = self._locks.setdefault(stack.id, Lock())
         if not lock.acquire(blocking=False):
             raise self._busy(stack)
         try:
@@ -138,18 +139,17 @@ class Stacks:
         options = Options(
             on_failure=str(on_failure), retain_except_on_create=bool(request.get("RetainExceptOnCreate", False))
         )
-        self.deploy_new(stack, goal, options, token)
+        if token:
+            stack.tokens[str(token)] = "create"
+        with self.operation(stack, token):
+            self.deploy_new(stack, goal, options)
         return stack
 
-    def deploy_new(self, stack: Stack, goal: Goal, options: Options, token: str | None = None) -> None:
-        """The first deployment of a stack."""
-        if token:
-            stack.tokens[token] = "create"
-        with self.operation(stack, token):
-            stack.disable_rollback = options.on_failure == "DO_NOTHING"
-            stack.role_arn = goal.role_arn
-            stack.wanted = goal
-            Deployment(self.world(), stack, goal, options).create()
+    def deploy_new(self, stack: Stack, goal: Goal, options: Options) -> None:
+        """The first deployment of a stack, inside an operation on it."""
+        stack.disable_rollback = options.on_failure == "DO_NOTHING"
+        stack.role_arn, stack.wanted = goal.role_arn, goal
+        Deployment(self.world(), stack, goal, options).create()
 
     def update(self, place: Place, request: Request) -> Stack:
         """UpdateStack."""

@@ -58,6 +58,18 @@ def is_gone(failure: Exception) -> bool:
     return isinstance(failure, ClientError) and failure.response.get("Error", {}).get("Code") in _GONE
 
 
+def read_live(world: World, stack: Stack, resource: StackResource) -> Properties | None:
+    """A resource's live properties; None if it does not exist. Raises Unreadable for a type without a reader."""
+    try:
+        return handler_of(resource.type).read(
+            world.site(stack, resource.logical_id), resource.physical_id, resource.properties
+        )
+    except Exception as failure:
+        if is_gone(failure):
+            return None
+        raise
+
+
 def reason_of(failure: Exception) -> str:
     """The reason that a resource's event gives for an error."""
     if isinstance(failure, ClientError):
@@ -125,10 +137,11 @@ class Work:
         except Exception as failure:
             if not isinstance(failure, NothingDone):
                 resource.properties = after
-            reason = self._missing(resource) if is_gone(failure) else reason_of(failure)
+            reason = self._missing(resource) if is_gone(failure) and self._is_absent(resource) else reason_of(failure)
+            resource.partial = not isinstance(failure, NothingDone)
             self._stack.record("UPDATE_FAILED", reason, resource=resource)
             raise Failed(resource.logical_id, "update", reason) from failure
-        resource.properties = after
+        resource.properties, resource.partial = after, False
         resource.physical_id, resource.attributes = result.physical_id, result.attributes
         self._stack.record("UPDATE_COMPLETE", resource=resource)
 
@@ -149,6 +162,12 @@ class Work:
     def keep(self, resource: StackResource) -> None:
         """Leave a resource to its owner, as its policy says."""
         self._stack.record("DELETE_SKIPPED", resource=resource)
+
+    def _is_absent(self, resource: StackResource) -> bool:
+        try:
+            return read_live(self._world, self._stack, resource) is None
+        except Exception:  # noqa: BLE001 - what cannot be read is not known to be absent
+            return False
 
     @staticmethod
     def _missing(resource: StackResource) -> str:

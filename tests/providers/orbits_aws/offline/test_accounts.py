@@ -66,14 +66,3 @@ def test_a_key_of_twelve_digits_is_an_account_and_an_unknown_key_the_management_
         session = boto3.Session(key, "secret", region_name="eu-west-1")
         sts = session.client("sts", endpoint_url=aws.endpoint_url)
         assert sts.get_caller_identity()["Account"] == account
-
-
-def test_policies_of_aws_can_be_attached_as_on_aws(aws: OfflineAws) -> None:
-    iam = aws.client("iam", account="444455556666")
-    iam.create_role(RoleName="runner", AssumeRolePolicyDocument="{}")
-    policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-    iam.attach_role_policy(RoleName="runner", PolicyArn=policy)
-    attached = iam.list_attached_role_policies(RoleName="runner")["AttachedPolicies"]
-    assert [one["PolicyArn"] for one in attached] == [policy]
-    with pytest.raises(iam.exceptions.NoSuchEntityException):
-        iam.attach_role_policy(RoleName="runner", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")

@@ -225,7 +225,7 @@ class ManagedPolicy(ResourceType):
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         iam = site.client("iam")
-        self._attach(iam, physical_id, properties, {})
+        self._attach(iam, physical_id, self._attached(iam, physical_id), {})
         for version in iam.list_policy_versions(PolicyArn=physical_id)["Versions"]:
             if not version["IsDefaultVersion"]:
                 iam.delete_policy_version(PolicyArn=physical_id, VersionId=version["VersionId"])
@@ -235,14 +235,18 @@ class ManagedPolicy(ResourceType):
         iam = site.client("iam")
         policy = iam.get_policy(PolicyArn=physical_id)["Policy"]
         version = iam.get_policy_version(PolicyArn=physical_id, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
-        attached = iam.list_entities_for_policy(PolicyArn=physical_id)
         return {
             "Description": policy.get("Description", ""),
             "ManagedPolicyName": policy["PolicyName"],
             "Path": policy["Path"],
             "PolicyDocument": version["Document"],
-            **{kind: [entry[f"{kind[:-1]}Name"] for entry in attached[f"Policy{kind}"]] for kind in _PRINCIPALS},
+            **self._attached(iam, physical_id),
         }
+
+    @staticmethod
+    def _attached(iam: Any, arn: str) -> dict[str, list[str]]:
+        attached = iam.list_entities_for_policy(PolicyArn=arn)
+        return {kind: [entry[f"{kind[:-1]}Name"] for entry in attached[f"Policy{kind}"]] for kind in _PRINCIPALS}
 
     @staticmethod
     def _attach(iam: Any, arn: str, before: Properties, after: Properties) -> None:

@@ -1,0 +1,50 @@
+"""Where moto is not as AWS and the offline AWS is."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orbits_aws.offline import OfflineAws
+
+ACCOUNT = "444455556666"
+
+
+def test_a_tables_tag_has_one_value_and_its_stream_can_be_enabled_again(aws: OfflineAws) -> None:
+    dynamodb = aws.client("dynamodb", account=ACCOUNT)
+    arn = dynamodb.create_table(
+        TableName="orders",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )["TableDescription"]["TableArn"]
+    for value in ("1", "2"):
+        dynamodb.tag_resource(ResourceArn=arn, Tags=[{"Key": "release", "Value": value}])
+    assert dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"] == [{"Key": "release", "Value": "2"}]
+    on: Any = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    for specification in (on, {"StreamEnabled": False}, on):
+        dynamodb.update_table(TableName="orders", StreamSpecification=specification)
+    assert dynamodb.describe_table(TableName="orders")["Table"]["StreamSpecification"] == on
+
+
+def test_a_queue_keeps_its_policy_when_other_attributes_are_set(aws: OfflineAws) -> None:
+    sqs = aws.client("sqs", account=ACCOUNT)
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "sqs:*"}]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
+    live = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (live["Policy"], live["VisibilityTimeout"]) == (policy, "5")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    assert "Policy" not in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+
+def test_policies_of_aws_can_be_attached_as_on_aws(aws: OfflineAws) -> None:
+    iam = aws.client("iam", account=ACCOUNT)
+    iam.create_role(RoleName="runner", AssumeRolePolicyDocument="{}")
+    policy = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName="runner", PolicyArn=policy)
+    attached = iam.list_attached_role_policies(RoleName="runner")["AttachedPolicies"]
+    assert [one["PolicyArn"] for one in attached] == [policy]
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.attach_role_policy(RoleName="runner", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
