@@ -56,7 +56,7 @@ class Place:
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """Stop the process where it stands, but not in the middle of a commit: then SQLite lets nobody else write."""
         store = self.store.removeprefix("sqlite:")
-        with open(f"{store}-turn", "rb") as turn, open(f"{store}-pen", "rb") as pen:
+        with Path(f"{store}-turn").open("rb") as turn, Path(f"{store}-pen").open("rb") as pen:
             while True:
                 process.send_signal(signal.SIGSTOP)
                 os.waitid(os.P_PID, process.pid, os.WSTOPPED)
