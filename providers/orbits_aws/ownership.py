@@ -23,7 +23,7 @@ def tags_of(execution: Current) -> dict[str, str]:
 
 def refuse_foreign(what: str, tags: Mapping[str, str], ours: Mapping[str, str]) -> None:
     """Raise `Refused` unless `tags`, those of the existing thing `what`, say that it is ours."""
-    if all(tags.get(name) == value for name, value in ours.items()):
+    if all(tags.get(name) == ours[name] for name in (PROJECT, RECORD)):
         return
     if PROJECT not in tags:
         raise Refused(f"{what} exists and was not made by Orbits. Give it another name, or remove the one there.")
