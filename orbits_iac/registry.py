@@ -5,6 +5,9 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -108,8 +111,17 @@ def _is_step_of(value: Any, module: ModuleType) -> bool:
     return inspect.isclass(value) and issubclass(value, Step) and value.__module__ == module.__name__
 
 
+@lru_cache(maxsize=1)
+def import_providers() -> None:
+    """Import the installed providers: some prepare what a user's module imports (`orbits_cdk` chooses Node)."""
+    for point in entry_points(group="orbits_iac.providers"):
+        with suppress(ModuleNotFoundError):  # its extra is not installed: whoever needs it says so
+            point.load()
+
+
 def import_source(where: str) -> ModuleType:
     """Import a module by its dotted name or a file by its path, once."""
+    import_providers()
     if where.endswith(".py") or "/" in where:
         return _import_file(Path(where))
     if str(Path.cwd()) not in sys.path:
