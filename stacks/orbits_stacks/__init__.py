@@ -3,3 +3,5 @@
 What belongs here: stacks that a team could have written with the public names alone. `orbits_stacks.agency` is a web
 agency's: a front and a back for each client, in an account of the client's own.
 """
+
+import orbits_cdk  # noqa: F401 - it chooses Node, and puts its start off, before a stack imports aws_cdk
