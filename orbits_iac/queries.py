@@ -37,6 +37,7 @@ class Picture:
     executions: dict[ExecutionId, ExecutionRow] = field(default_factory=dict)
     entries: dict[ExecutionId, tuple[EntryRow, ...]] = field(default_factory=dict)
     began: dict[tuple[ExecutionId, str], float] = field(default_factory=dict)  # when a step was first heard of
+    events: list[EventRow] = field(default_factory=list)  # only if they were asked for
     notes: dict[tuple[ExecutionId, str], str] = field(default_factory=dict)  # the last word of a definition
 
     @property
@@ -104,7 +105,7 @@ class Follower:
 async def picture(store: Store, root: str) -> Picture:
     """An execution and everything below it, now."""
     follower = Follower(store, ExecutionId(root))
-    await follower.refresh()
+    follower.picture.events = await follower.refresh()
     return follower.picture
 
 

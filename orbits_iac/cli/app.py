@@ -23,6 +23,7 @@ from orbits_iac.cli import (
 )
 from orbits_iac.cli.errors import exit_code_of, explain
 from orbits_iac.cli.extensions import extension, names
+from orbits_iac.cli.lean import Lean, lightened
 from orbits_iac.cli.options import DEBUG
 
 SECTIONS = {
@@ -34,6 +35,9 @@ SECTIONS = {
 
 class Commands(TyperGroup):
     """Our commands, then those that other packages bring, which are imported only when they are invoked."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return [lightened(param) for param in super().get_params(ctx)]
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *names()]
@@ -59,7 +63,7 @@ class Commands(TyperGroup):
         width = max(len(name) for name in self.list_commands(ctx))
         sections = {**SECTIONS, "From other packages": tuple(names())}
         for title, listed in sections.items():
-            rows = [(name.ljust(width), self.get_command(ctx, name).get_short_help_str(90)) for name in listed]
+            rows = [(name.ljust(width), self.get_command(ctx, name).get_short_help_str(200)) for name in listed]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
@@ -76,7 +80,7 @@ app = typer.Typer(
 )
 
 for module in (preview, up, rollback, uninstall, cycle, drift, get, history, watch, resume, cancel, worker):
-    app.command(module.__name__.rpartition(".")[2])(module.command)
+    app.command(module.__name__.rpartition(".")[2], cls=Lean)(module.command)
 
 
 def _version(wanted: bool) -> None:

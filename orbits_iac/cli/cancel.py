@@ -32,7 +32,9 @@ async def _cancel(id: str, settings: "Settings") -> int:  # noqa: A002 - the nam
             raise UsageError(f"execution {id} has ended ({row.state.value}): there is nothing to cancel")
         await orbits.execution(id).cancel()
         working = await orbits.store.find(WorkerRow, limit=1)
-    typer.echo(f"Asked {row.kind} {row.identity or ''} to cancel; orbits watch {id} shows how it ends.".replace("  ", " "))
+    typer.echo(
+        f"Asked {row.kind} {row.identity or ''} to cancel; orbits watch {id} shows how it ends.".replace("  ", " ")
+    )
     if not working:
         typer.echo(f"No worker is running: it is cancelled once one goes on with it (orbits resume {id}).", err=True)
     return exits.DONE

@@ -1,17 +1,18 @@
 """How executions and records are shown by `get`. Pure: rows in, what Rich prints or JSON's own types out."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac.cli import looking, render, report, tree
+from orbits_iac.cli import log, looking, render, report, tree
 from orbits_iac.cli.render import ago, duration, glyph
 from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow
 from orbits_iac.queries import Found, Picture, document, masked
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_EVENTS = 12  # the last ones are shown
 
 
 def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
@@ -25,12 +26,17 @@ def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
     for name in ("id", "what", "command", "state", "took", "when", "who"):
         made.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if name == "took" else "left")
     for row in rows:
-        mark = tree.mark_of_state(row.state)
+        mark = tree.mark_of(row)
         sign, colour = glyph(mark)
         took = duration((row.ended_at or now) - row.created_at)
         made.add_row(
-            row.id, report.name_of(row), row.command, Text(f"{sign} {row.state.value}", style=colour), took,
-            ago(now - row.created_at), Text(row.who, style="dim"),
+            row.id,
+            report.name_of(row),
+            row.command,
+            Text(f"{sign} {row.state.value}", style=colour),
+            took,
+            ago(now - row.created_at),
+            Text(row.who, style="dim"),
         )
     return made
 
@@ -42,6 +48,8 @@ def print_execution(picture: Picture, out: "Console", *, now: float, everything:
     out.print()
     node = tree.grow(picture)
     out.print(render.tree(node, now=now, style=render.Style(everything=everything)))
+    out.print()
+    _print_events(picture, out, everything=everything)
     if row.failure is not None:
         out.print()
         out.print(report.panel(row))
@@ -50,15 +58,27 @@ def print_execution(picture: Picture, out: "Console", *, now: float, everything:
         report.print_outputs(row, None, out)
 
 
+def _print_events(picture: Picture, out: "Console", *, everything: bool) -> None:
+    from rich.text import Text
+
+    lines = list(log.lines(picture, picture.events))
+    shown = lines if everything else lines[-_EVENTS:]
+    if len(shown) < len(lines):
+        out.print(Text(f"{len(lines) - len(shown)} earlier events: --all", style="dim"))
+    for line in shown:
+        out.print(line, no_wrap=True, overflow="ellipsis")
+
+
 def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
     ended = f", took {duration(row.ended_at - row.created_at)}" if row.ended_at else ""
+    at = f"{datetime.fromtimestamp(row.created_at).astimezone():%Y-%m-%d %H:%M:%S}"
     argument = " ".join(f"{name}={report.as_text(value)}" for name, value in (masked(row.argument) or {}).items())
     facts: dict[str, Any] = {
         "execution": row.id,
         "state": row.state.value,
         "what": f"{row.command} of {report.name_of(row)}",
         "argument": argument,
-        "asked": f"{datetime.fromtimestamp(row.created_at).astimezone():%Y-%m-%d %H:%M:%S} ({ago(now - row.created_at)}) by {row.who}{ended}",
+        "asked": f"{at} ({ago(now - row.created_at)}) by {row.who}{ended}",
         "build": row.build,
     }
     options = masked(row.options)
@@ -78,9 +98,12 @@ def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
 def execution_document(picture: Picture) -> dict[str, Any]:
     """An execution with all below it, as JSON's own types."""
     row = picture.execution
+    known = tree.paths(picture)
     steps = [document(entry) for entry in picture.entries.get(row.id, ()) if not tree.is_hidden(entry)]
-    below = [document(other) for other in picture.executions.values() if other.id in tree.paths(picture) and other is not row]
-    return {**document(row), "steps": steps, "below": below}
+    others = [other for other in picture.executions.values() if other.id in known and other is not row]
+    below = [document(other) for other in others]
+    events = [document(event) for event in picture.events if event.execution in known]
+    return {**document(row), "steps": steps, "below": below, "events": events}
 
 
 def print_record(
@@ -98,7 +121,9 @@ def print_record(
         facts["argument"] = " ".join(f"{n}={report.as_text(v)}" for n, v in (masked(row.argument) or {}).items())
     facts.update(record.places)
     if record.held is not None:
-        facts["forward only"] = f"{', '.join(record.held.steps)} passed in {record.held.by}, {ago(now - record.held.at)}"
+        facts["forward only"] = (
+            f"{', '.join(record.held.steps)} passed in {record.held.by}, {ago(now - record.held.at)}"
+        )
     if record.queue:
         facts["busy with"] = ", ".join(record.queue)
     facts["users"] = ", ".join(record.users) or "none"
@@ -122,8 +147,16 @@ def _children(record: RecordRow) -> Any:
 
     grid = Table.grid(padding=(0, 2))
     for child in record.children:
-        words = [word for word, said in (("install", child.installed), ("protected", child.protect),
-                                         ("retained", child.retain), ("used", not child.owned)) if said]
+        words = [
+            word
+            for word, said in (
+                ("install", child.installed),
+                ("protected", child.protect),
+                ("retained", child.retain),
+                ("used", not child.owned),
+            )
+            if said
+        ]
         stands = "nothing stands" if child.revision is None else f"revision {child.revision}"
         grid.add_row(f"  {child.ref}", child.kind, child.identity, stands, ", ".join(words))
     return grid

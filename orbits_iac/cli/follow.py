@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from orbits_iac.cli import exits
 from orbits_iac.model.ids import ExecutionId
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from orbits_iac.queries import Picture
     from orbits_iac.store.contract import Store
 
-TICK = 0.1  # seconds between frames
+Draw = Callable[["Picture", list[EventRow]], None]
+TICK = 0.1  # seconds between frames, at the most
+_SHARE = 5  # showing takes at most a part of the time: one in this many and one
 
 
 class Interrupt:
@@ -28,9 +30,8 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
-        self.says = ""  # what is said at the first one
 
-    async def __aenter__(self) -> "Interrupt":
+    async def __aenter__(self) -> Self:
         with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, self._ask)
@@ -59,10 +60,13 @@ def console(*, stderr: bool = False) -> "Console":
     return made
 
 
-async def follow(store: "Store", execution: str, screen: "Console", interrupt: Interrupt, *, quiet: bool = False) -> ExecutionRow | None:
+async def follow(
+    store: "Store", execution: str, screen: "Console", interrupt: Interrupt, *, quiet: bool = False
+) -> ExecutionRow | None:
     """Show an execution until it has ended; its last row, or None if that was interrupted.
 
-    `quiet`: on a terminal alone, and nothing of it stays. One that is paused is not waited for: nothing happens to it by itself.
+    `quiet`: on a terminal alone, and nothing of it stays. One that is paused is not waited for: nothing happens to it
+    by itself.
     """
     from orbits_iac.queries import Follower
 
@@ -70,39 +74,56 @@ async def follow(store: "Store", execution: str, screen: "Console", interrupt: I
     show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
     with show as draw:
         while True:
+            began = time.monotonic()
             events = await follower.refresh()
             draw(follower.picture, events)
             row = follower.picture.execution
             if row.state in ENDED or row.state is State.PAUSED:
                 return row
-            if await _changed(store, interrupt):
+            if await _changed(store, interrupt, rest=_SHARE * (time.monotonic() - began)):
                 return None
 
 
-async def events_of(store: "Store", execution: str, interrupt: Interrupt) -> AsyncIterator[EventRow]:
+async def events_of(store: "Store", execution: str, interrupt: Interrupt) -> AsyncGenerator[EventRow]:
     """Every event of an execution and of all below it, as they come, until it has ended."""
+    from orbits_iac.cli.tree import paths
     from orbits_iac.queries import Follower
 
     follower = Follower(store, ExecutionId(execution))
     while True:
-        for event in await follower.refresh():
-            yield event
-        if follower.picture.execution.state in ENDED or await _changed(store, interrupt):
+        events = await follower.refresh()
+        below = paths(follower.picture)
+        for event in events:
+            if event.execution in below:
+                yield event
+        if follower.picture.execution.state in ENDED or await _changed(store, interrupt, rest=0.0):
             return
 
 
-async def _changed(store: "Store", interrupt: Interrupt) -> bool:
-    """Wait until there may be something new; whether it was interrupted."""
-    waits = [asyncio.ensure_future(store.changed(TICK)), asyncio.ensure_future(interrupt.asked.wait())]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+async def _changed(store: "Store", interrupt: Interrupt, *, rest: float) -> bool:
+    """Rest, then wait until there may be something new; whether it was interrupted."""
+
+    async def change() -> None:
+        await asyncio.sleep(min(rest, 1.0))
+        await store.changed(TICK)
+
+    await first_of(change(), interrupt.asked.wait())
     return interrupt.asked.is_set()
 
 
+async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when one of these has, or raise what it raised; the others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
 @contextlib.contextmanager
-def _live(screen: "Console", *, stays: bool) -> "Iterator[object]":
+def _live(screen: "Console", *, stays: bool) -> "Generator[Draw]":
     """The tree, drawn over itself; at the end it stays, as it is then."""
     from rich.live import Live
 
@@ -124,7 +145,7 @@ def _live(screen: "Console", *, stays: bool) -> "Iterator[object]":
 
 
 @contextlib.contextmanager
-def _log(screen: "Console", *, quiet: bool) -> "Iterator[object]":
+def _log(screen: "Console", *, quiet: bool) -> "Generator[Draw]":
     """A line an event."""
     from orbits_iac.cli.log import lines
 

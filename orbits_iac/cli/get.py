@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 What = Annotated[
     list[str] | None, typer.Argument(metavar="[ID | KIND IDENTITY]", help="An execution's id; or a record.")
 ]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many executions to list.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", help="How many executions to list.")]
 
 
 def command(

@@ -68,7 +68,13 @@ def _line(event: EventRow, mark: Mark | None, path: str, label: str, picture: "P
     if event.why and (mark is None or mark.bad or mark in {Mark.RETRIES, Mark.CANCELLED}):
         words.append(event.why.replace("\n", " "))
     return Text.assemble(
-        (at, "dim"), "  ", (sign, colour), " ", name.ljust(_WIDTH), "  ", (label.ljust(20), "dim"),
+        (at, "dim"),
+        "  ",
+        (sign, colour),
+        " ",
+        name.ljust(_WIDTH),
+        "  ",
+        (label.ljust(20), "dim"),
         *(f"  {word}" for word in words),
     )
 

@@ -3,13 +3,14 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.cli import exits
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from orbits_iac.model.ids import ExecutionId
     from orbits_iac.model.rows import Difference, ExecutionRow
@@ -75,13 +76,14 @@ def print_found(found: "Sequence[Found]", out: "Console", *, now: float) -> None
     from rich.table import Table
     from rich.text import Text
 
+    fleet = any(one.record.tenant for one in found)
     grid = Table.grid(padding=(0, 2))
-    for _ in range(4):
+    for _ in range(4 if fleet else 3):
         grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for one in found:
-        for difference in one.look.differences if one.look is not None else ():
-            grid.add_row(*_cells(one, difference))
+        for cells in _rows(one):
+            grid.add_row(*([one.record.tenant or ""] if fleet else []), *cells)
     if grid.row_count:
         out.print(grid)
     out.print(Text(said(found, now)))
@@ -89,18 +91,35 @@ def print_found(found: "Sequence[Found]", out: "Console", *, now: float) -> None
         out.print(Text(f"unchecked: {line}", style="dim"))
 
 
-def _cells(found: "Found", difference: "Difference") -> list[Any]:
+def _rows(found: "Found") -> "Iterator[list[Any]]":
+    """Resource, type, property and what of it, for each that differs; one for a look that failed."""
+    from rich.text import Text
+
+    if found.look is None:
+        return
+    where = ".".join(found.path) or found.record.identity
+    if found.look.error:
+        yield [
+            where,
+            Text(found.record.kind, style="dim"),
+            "",
+            Text(f"could not be looked at: {found.look.error}", style="red"),
+        ]
+    for difference in found.look.differences:
+        resource = f"{where}.{difference.resource}" if difference.resource else where
+        kind = Text(difference.type or found.record.kind, style="dim")
+        yield [resource, kind, difference.path, _change(difference)]
+
+
+def _change(difference: "Difference") -> "Text":
     from rich.text import Text
 
     if difference.path:
-        change = Text.assemble("recorded ", (_short(difference.recorded), "green"), " → live ", (_short(difference.live), "red"))
+        recorded, live = (_short(difference.recorded), "green"), (_short(difference.live), "red")
+        said = Text.assemble("recorded ", recorded, " → live ", live)
     else:
-        change = Text("is gone" if difference.live == "null" else "is there, and should not be", style="red")
-    if difference.remediated:
-        change.append("  brought back", style="green")
-    resource = difference.resource or ".".join(found.path) or found.record.identity
-    kind = difference.type or found.record.kind
-    return [found.record.tenant or found.record.identity.split("/")[0], resource, Text(kind, style="dim"), difference.path, change]
+        said = Text("is gone" if difference.live == "null" else "is there, and should not be", style="red")
+    return said.append("  brought back", style="green") if difference.remediated else said
 
 
 def _short(text: str, most: int = 60) -> str:
@@ -110,21 +129,42 @@ def _short(text: str, most: int = 60) -> str:
 
 
 def said(found: "Sequence[Found]", now: float) -> str:
-    """How many are in sync, and when that was seen."""
+    """How many are in sync, tenants in a fleet and else resources, and when that was seen."""
     from orbits_iac.cli.render import ago
 
-    looked = [one for one in found if one.look is not None and (one.look.checked or one.look.differences or one.look.error)]
-    drifted = sum(1 for one in looked if left(one))
-    healed = sum(1 for one in looked if one.look and any(d.remediated for d in one.look.differences))
-    failed = sum(1 for one in looked if one.look and one.look.error)
-    parts = [f"{len(looked) - drifted - failed} in sync"]
-    parts += [f"{drifted} drifted"] if drifted else []
-    parts += [f"{healed} brought back"] if healed else []
-    parts += [f"{failed} could not be looked at"] if failed else []
+    looked = [one for one in found if one.look is not None and is_leaf(one)]
+    if not looked:
+        return "nothing was looked at yet"
+    fleet = any(one.record.tenant for one in found)
+    worst: dict[str, int] = {}
+    for one in looked:
+        name = one.record.tenant or "" if fleet else str((one.record.kind, one.record.identity))
+        worst[name] = max(worst.get(name, 0), _standing(one))
+    parts = [
+        f"{count} {word}"
+        for level, word in enumerate(("in sync", "brought back", "drifted", "could not be looked at"))
+        if (count := sum(1 for at in worst.values() if at == level)) or level == 0
+    ]
     properties = sum(one.look.checked for one in looked if one.look)
-    oldest = min((one.look.at for one in looked if one.look), default=None)
-    seen = "" if oldest is None else f"; looked {ago(now - oldest)}"
-    return f"{', '.join(parts)}; {properties} properties compared{seen}"
+    oldest = min(one.look.at for one in looked if one.look)
+    return f"{', '.join(parts)}; {_number(properties, 'property')} compared, looked at {ago(now - oldest)}"
+
+
+def is_leaf(found: "Found") -> bool:
+    """Whether something of it itself is compared; of a composite, only its children are."""
+    look = found.look
+    return look is not None and bool(look.checked or look.differences or look.unchecked or look.error)
+
+
+def _standing(found: "Found") -> int:
+    """0 in sync, 1 brought back, 2 drifted, 3 not known."""
+    if found.look is None or found.look.error:
+        return 3
+    return 2 if left(found) else 1 if found.look.differences else 0
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what if count == 1 else what.replace('property', 'properties')}"
 
 
 def unchecked(found: "Sequence[Found]") -> list[str]:
@@ -135,7 +175,4 @@ def unchecked(found: "Sequence[Found]") -> list[str]:
             what, _, why = line.partition(": ")
             resource = ".".join(one.path) or str(one.record.kind)
             counts[f"{resource} {what.rpartition(' ')[0]}".strip(), why or "no reader"] += 1
-    return [
-        f"{count} {'property' if count == 1 else 'properties'} of {resource} ({why})"
-        for (resource, why), count in counts.items()
-    ]
+    return [f"{_number(count, 'property')} of {resource} ({why})" for (resource, why), count in counts.items()]

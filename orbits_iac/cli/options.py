@@ -20,7 +20,7 @@ Stack = Annotated[
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME=VALUE]...",
+        metavar="NAME=VALUE",
         help="The stack's fields; lists and dictionaries as JSON; @env:VAR takes the value from the environment.",
     ),
 ]
@@ -30,7 +30,9 @@ Subject = Annotated[
 ]
 Rest = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME=VALUE]...|IDENTITY", help="What of a stack gives its identity; or a record's."),
+    typer.Argument(
+        metavar="NAME=VALUE|IDENTITY", help="The fields that give a stack its identity; or a record's identity."
+    ),
 ]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An execution's id.")]
 Store = Annotated[

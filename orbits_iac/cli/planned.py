@@ -114,8 +114,12 @@ def _sum(plan: Plan) -> str:
         if not change.below and change:
             counts[change.verb] = counts.get(change.verb, 0) + 1
     words = {
-        Verb.CREATE: "to create", Verb.UPDATE: "to update", Verb.REPLACE: "to replace", Verb.REMOVE: "to remove",
-        Verb.RUN: "to run", Verb.UNKNOWN: "not known yet",
+        Verb.CREATE: "to create",
+        Verb.UPDATE: "to update",
+        Verb.REPLACE: "to replace",
+        Verb.REMOVE: "to remove",
+        Verb.RUN: "to run",
+        Verb.UNKNOWN: "not known yet",
     }
     said = ", ".join(f"{count} {words[verb]}" for verb, count in counts.items())
     return f"To do: {said or 'the argument changes, and nothing else'}."

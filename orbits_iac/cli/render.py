@@ -101,7 +101,7 @@ def visible(node: Node, style: Style) -> tuple[list[Node], list[Node]]:
         return list(node.below), []
     if node.mark in {Mark.SAME, Mark.SKIPPED} or (style.fold >= 1 and node.mark is Mark.DONE and node.ref):
         return [], []
-    below = [step for step in node.below if not step.hook]
+    below = [step for step in node.below if not step.hook and (step.kind or any(not b.hook for b in step.below))]
     if len(below) <= MANY and style.fold < 2:
         return below, []
     quiet = {Mark.DONE, Mark.SAME, Mark.SKIPPED, Mark.WAITS}
@@ -163,7 +163,15 @@ def _words(node: Node, style: Style) -> "Text":
     from rich.text import Text
 
     said: list[tuple[str, str]] = []
-    if node.mark in {Mark.SAME, Mark.SKIPPED, Mark.PAUSED, Mark.CANCELLED, Mark.QUARANTINED, Mark.REVERTED, Mark.STOPPED}:
+    if node.mark in {
+        Mark.SAME,
+        Mark.SKIPPED,
+        Mark.PAUSED,
+        Mark.CANCELLED,
+        Mark.QUARANTINED,
+        Mark.REVERTED,
+        Mark.STOPPED,
+    }:
         said.append((node.mark.value, GLYPHS[node.mark][1]))
     if node.mark is Mark.WAITS:
         said.append(("waits its turn", "dim"))
@@ -183,7 +191,7 @@ def _words(node: Node, style: Style) -> "Text":
 
 def _message(node: Node, speaker: Node) -> list[tuple[str, str]]:
     if node.mark.bad and node.failure is not None:
-        inner = any(below.mark.bad and not below.hook for below in node.below)
+        inner = any(below.mark.bad and below.kind and not below.hook for below in node.below)
         return [] if inner else [(f"{node.failure.error_type}: {node.failure.message}", "red")]
     if node.mark in {Mark.SAME, Mark.SKIPPED} or not (speaker.message or speaker.hook):
         return []

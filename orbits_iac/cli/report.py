@@ -41,7 +41,7 @@ def as_document(row: ExecutionRow, code: int) -> dict[str, Any]:
         "revision": row.revision,
         "seconds": None if row.ended_at is None else round(row.ended_at - row.created_at, 3),
         "outputs": masked(row.result),
-        "failure": document(row.failure) if row.failure is not None else None,
+        "failure": document(row)["failure"],
         "exit_code": code,
     }
 
@@ -142,7 +142,9 @@ def panel(row: ExecutionRow) -> Any:
 
     failure = row.failure or Failure(error_type=row.state.value, message="no reason was recorded")
     head = Text.assemble(
-        (".".join(failure.path) or name_of(row), "bold"), "  ", (failure.error_type, "red"),
+        (".".join(failure.path) or name_of(row), "bold"),
+        "  ",
+        (failure.error_type, "red"),
         (f"  in {failure.account}" if failure.account else "", "dim"),
     )
     foot = Text.assemble(("→ ", "dim"), *how_it_ended(row, failure))

@@ -30,7 +30,9 @@ async def _resume(id: str, settings: "Settings", *, as_json: bool) -> int:  # no
         row = await queries.execution(store, id)
         needed = await queries.modules(store, [row.build])
     if row.state in ENDED:
-        raise UsageError(f"execution {id} has ended ({row.state.value}): there is nothing to resume. See: orbits get {id}")
+        raise UsageError(
+            f"execution {id} has ended ({row.state.value}): there is nothing to resume. See: orbits get {id}"
+        )
     modules = tuple(dict.fromkeys((*needed, *settings.modules)))
     session.import_all(modules, strict=True)
 

@@ -11,7 +11,6 @@ import typer
 from orbits_iac.cli import exits
 
 if TYPE_CHECKING:
-    from orbits_iac.cli.follow import Interrupt
     from orbits_iac.model.ids import ExecutionId
     from orbits_iac.model.rows import ExecutionRow
     from orbits_iac.orbits import Orbits
@@ -46,7 +45,9 @@ async def subject_of(name: str, rest: Sequence[str], settings: "Settings") -> Su
     own = (stacks.find_stack(name, settings).source,) if ":" in name or name in settings.stacks else ()
     async with session.reading(settings.store) as store:
         record = await queries.record(store, kind, identity)
-        builds = [row.build for row in await queries.revisions(store, kind, identity) if row.number == record.last_number]
+        builds = [
+            row.build for row in await queries.revisions(store, kind, identity) if row.number == record.last_number
+        ]
         needed = await queries.modules(store, builds) or await queries.all_modules(store)
     modules = tuple(dict.fromkeys((*own, *settings.modules, *needed)))
     session.import_all(modules)
@@ -72,7 +73,10 @@ async def run_to_end(
     out, err = follow.console(), follow.console(stderr=True)
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
         execution = await start(orbits)
-        row = await follow.follow(orbits.store, execution, err if as_json else out, interrupt, quiet=quiet)
+        screen = err if as_json else out
+        row = await follow.follow(
+            orbits.store, execution, screen, interrupt, quiet=quiet or (as_json and not screen.is_terminal)
+        )
         if row is None:
             _say_how_to_resume(execution, settings)
             return exits.INTERRUPTED

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ def store_url(given: str | None) -> str:
 
 
 @contextlib.asynccontextmanager
-async def reading(given: str | None) -> "AsyncIterator[Store]":
+async def reading(given: str | None) -> "AsyncGenerator[Store]":
     """The store, opened for reading alone: it is never made, and no worker is started."""
     from orbits_iac.store import open_store
 
@@ -66,9 +66,7 @@ async def reading(given: str | None) -> "AsyncIterator[Store]":
 
 
 @contextlib.asynccontextmanager
-async def opened(
-    settings: "Settings", *, modules: Sequence[str] = (), work: bool = True
-) -> "AsyncIterator[Orbits]":
+async def opened(settings: "Settings", *, modules: Sequence[str] = (), work: bool = True) -> "AsyncGenerator[Orbits]":
     """Orbits with these settings; `modules` are what a later process has to import to go on."""
     from orbits_iac.orbits import Orbits
 
@@ -118,24 +116,28 @@ def cannot_import(name: str, error: Exception) -> Error:
     where = ""
     if isinstance(error, SyntaxError) and error.filename:
         where = f" ({Path(error.filename).name}, line {error.lineno})"
-    elif (last := _last_line(error, name)) is not None:
+    elif (last := _last_line(error)) is not None:
         where = f" ({last})"
     return UsageError(f"{name} cannot be imported: {type(error).__name__}: {error}{where}")
 
 
-def _last_line(error: Exception, name: str) -> str | None:
+def _last_line(error: Exception) -> str | None:
     """The last line outside of Python's own import that the error came through."""
     found, trace = None, error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<") and file != __file__ and not file.endswith(("/registry.py", "/importlib/__init__.py")):
+        if (
+            not file.startswith("<")
+            and file != __file__
+            and not file.endswith(("/registry.py", "/importlib/__init__.py"))
+        ):
             found = f"{Path(file).name}, line {trace.tb_lineno}"
         trace = trace.tb_next
     return found
 
 
 @contextlib.contextmanager
-def _refused_if_unusable() -> "contextlib.AbstractContextManager[None]":
+def _refused_if_unusable() -> Generator[None]:
     """A store that cannot be opened is a matter of how it was named: nothing was begun."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""From what a person types to a step: which class, with which fields. Everything is checked before a store is opened."""
+"""From what a person types to a step: which class, with which fields. All is checked before a store is opened."""
 
 import difflib
 import os
@@ -105,7 +105,7 @@ def name_record(subject: str, rest: Sequence[str], store: str | None) -> tuple[s
 
 
 def identify(named: Named, arguments: Sequence[str]) -> tuple[str, str]:
-    """The kind and identity that a stack has with these fields; those that the identity does not need may be left out."""
+    """The kind and identity that a stack has with these fields; what the identity does not need may be left out."""
     step = cast("Any", named.cls).model_construct(**_values(named, arguments))
     try:
         return resource_of(step, named)

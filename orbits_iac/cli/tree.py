@@ -147,7 +147,7 @@ def _execution(
         kind=row.kind,
         identity="" if owned else row.identity or "",
         command="" if row.command in {"update", "run"} else row.command,
-        mark=_mark_of(row),
+        mark=mark_of(row),
         began=row.created_at,
         ended=row.ended_at,
         attempt=action.attempt if action else 1,
@@ -160,7 +160,8 @@ def _execution(
     )
 
 
-def _mark_of(row: ExecutionRow) -> Mark:
+def mark_of(row: ExecutionRow) -> Mark:
+    """How an execution stands."""
     if row.state is State.SUCCESS and row.command == "update" and not row.changed:
         return Mark.SAME
     return mark_of_state(row.state)

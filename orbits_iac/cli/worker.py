@@ -1,9 +1,9 @@
 """`orbits worker`: advance whatever is due, until it is told to stop."""
 
-import asyncio
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +12,12 @@ from orbits_iac.cli.options import AsJson, Debug, Store
 
 if TYPE_CHECKING:
     from orbits_iac.model.rows import ExecutionRow
+    from orbits_iac.orbits import Orbits
     from orbits_iac.settings import Settings
 
-Once = Annotated[bool, typer.Option("--once", help="End when nothing is due any more.")]
+SOON = 60.0  # seconds: what is due later is not waited for by --once
+
+Once = Annotated[bool, typer.Option("--once", help="End when nothing is left that is due within a minute.")]
 
 
 def command(once: Once = False, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
@@ -36,28 +39,41 @@ async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
         orbits.engine.on_end(lambda row: _say("finished", row, as_json=as_json))
         _tell({"event": "started", "modules": list(modules)}, "works; Ctrl-C ends it", as_json=as_json)
-        waits = [asyncio.ensure_future(interrupt.asked.wait())]
-        waits += [asyncio.ensure_future(orbits.settled())] if once else []
-        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-        for wait in done:
-            wait.result()
+        await follow.first_of(interrupt.asked.wait(), *([_nothing_left(orbits)] if once else []))
     _tell({"event": "stopped"}, "stopped", as_json=as_json)
     return exits.DONE
+
+
+async def _nothing_left(orbits: "Orbits") -> None:
+    """Wait until nothing that can go on here is held by anyone or due within `SOON`.
+
+    What waits for a message, for code that is not here, or for a time far away does not count.
+    """
+    from orbits_iac.model.rows import TaskRow
+
+    store, registry = orbits.store, orbits.registry
+    while True:
+        tasks = [task for task in await store.find(TaskRow) if task.kind in registry.kinds()]
+        soon = orbits.engine.clock.now() + SOON
+        if not any(task.owner is not None or (task.due is not None and task.due < soon) for task in tasks):
+            return
+        await store.changed(0.2)
 
 
 def _say(event: str, row: "ExecutionRow", *, as_json: bool) -> None:
     what = " ".join(part for part in (row.kind, row.identity or "", row.command) if part)
     document = {
-        "event": event, "execution": row.id, "kind": row.kind, "identity": row.identity, "command": row.command,
+        "event": event,
+        "execution": row.id,
+        "kind": row.kind,
+        "identity": row.identity,
+        "command": row.command,
         "state": row.state.value,
     }
     _tell(document, f"{row.id}  {what}  {row.state.value}", as_json=as_json)
 
 
-def _tell(document: dict[str, object], text: str, *, as_json: bool) -> None:
+def _tell(document: Mapping[str, object], text: str, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"at": time.time(), **document}, ensure_ascii=False) + "\n")
         sys.stdout.flush()
