@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from orbits_iac.testing.clock import Clock
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Let providers get ready before the first test module is imported."""
+    from orbits_iac.registry import import_providers
+
+    import_providers()
+
+
 @pytest.fixture
 def orbits_settings() -> "Settings":
     """The settings that `orbits` runs with; override the fixture to change them."""
