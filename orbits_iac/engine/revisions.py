@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 from typing_extensions import TypeVar
 
 from orbits_iac.codec import Codec
 from orbits_iac.model.errors import Refused
+from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.rows import Child, Json, RecordRow, RevisionRow
 from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import result_type
@@ -72,17 +73,26 @@ def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[
         at=run.now(),
         execution=execution.id,
     )
-    if run.standing is not None and _same(run.engine.codec, run.standing.row, made):
+    declared = result_type(run.engine.registry.resource(record.kind))
+    if run.standing is not None and _same(run.engine.codec, run.standing.row, made, declared):
         return None
     return made
 
 
-def _same(codec: Codec, standing: RevisionRow, made: RevisionRow) -> bool:
+def _same(codec: Codec, standing: RevisionRow, made: RevisionRow, declared: Any) -> bool:
     def plain(row: RevisionRow) -> tuple[Any, ...]:
         kept = {name: codec.decode(text, Any) for name, text in json.loads(row.payload).items()}
-        return codec.decode(row.argument, Any), kept, codec.decode(row.outputs, Any), _by_place(row)
+        return codec.decode(row.argument, Any), kept, _compared(codec, row.outputs, declared), _by_place(row)
 
     return plain(standing) == plain(made)
+
+
+def _compared(codec: Codec, outputs: Json, declared: Any) -> object:
+    try:
+        value = codec.decode(outputs, declared)
+    except ValidationError:  # a class that has changed since: it is compared as it was written
+        return codec.decode(outputs, Any)
+    return value.compared() if isinstance(value, Outputs) else value
 
 
 def _by_place(row: RevisionRow) -> dict[tuple[str, str, str], Any]:

@@ -15,6 +15,10 @@ class Outputs(BaseModel):
         """What the command line exits with after a run that returned this; a fleet's report says 4 for a part of it."""
         return 0
 
+    def compared(self) -> object:
+        """What of them decides whether an update changed anything; a report of what was done leaves that out."""
+        return self
+
 
 class Event(BaseModel):
     """Something that happens outside and that executions wait for: subclass it with its fields."""

@@ -2,7 +2,10 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from orbits_iac import Managed, Outputs
 from orbits_iac.provider import Refused
@@ -25,6 +28,10 @@ class GitRepository(Managed[RepositoryOutputs]):
     def identity(self) -> str:
         """The name."""
         return self.name
+
+    def desired(self) -> Mapping[str, JsonValue]:
+        """The branch; the name is the repository's identity."""
+        return {"branch": self.branch}
 
     def read(self, recorded: RepositoryOutputs | None, /) -> RepositoryOutputs | None:
         """The repository, if there is one."""

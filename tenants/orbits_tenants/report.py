@@ -126,6 +126,11 @@ class Report(Outputs):
             return 0
         return 1 if len(self.failed) == len(self.tenants) else 4
 
+    def compared(self) -> object:
+        """How the tenants stand; that this roll-out had nothing to do with it is no change."""
+        done = {"state": TenantState.UPDATED, "changed": False, "wave": ""}
+        return {id_: one.model_copy(update=done) if one.state in OK else one for id_, one in self.tenants.items()}
+
     def __rich__(self) -> "RenderableType":
         """The table: tenant, account, state, revision, what happened."""
         from rich.console import Group

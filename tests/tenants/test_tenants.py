@@ -182,6 +182,7 @@ async def test_a_second_roll_out_changes_nothing_and_says_so(orbits: Orbits) -> 
     assert set(states(report).values()) == {"unchanged"}
     assert not report.changed
     assert report.summary == "3 tenants: 3 unchanged"
+    assert (await orbits.record(Shops, "Shops").row()).revision == 1
 
 
 async def test_a_failed_tenant_goes_back_by_itself_and_stops_nobody_in_its_wave(orbits: Orbits) -> None:
