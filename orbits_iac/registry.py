@@ -6,8 +6,6 @@ import inspect
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import entry_points
-from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -121,19 +119,8 @@ def import_providers() -> None:
             point.load()
 
 
-def import_providers() -> None:
-    """Import the installed providers: they get what they need ready before the project's code is imported.
-
-    A provider whose extra is not installed is passed over; what needs it says so when it is used.
-    """
-    for entry in entry_points(group="orbits_iac.providers"):
-        with suppress(ModuleNotFoundError):
-            entry.load()
-
-
 def import_source(where: str) -> ModuleType:
     """Import a module by its dotted name or a file by its path, once."""
-    import_providers()
     import_providers()
     if where.endswith(".py") or "/" in where:
         return _import_file(Path(where))
