@@ -31,10 +31,10 @@ def gaps(recorded: Any, live: Any, rules: Rules, path: Path = ()) -> Iterator[Ga
     if applies(rules.policies, path):
         yield from _policies(recorded, live, path)
         return
-    recorded, live = unwrapped(recorded, live)
+    recorded, live = unwrapped(*_with_default(recorded, live, path, rules))
     if _may_be(recorded, Mapping) and _may_be(live, Mapping):
         yield from _objects(recorded, live, rules, path)
-    elif isinstance(recorded, list) and isinstance(live, list):
+    elif _may_be(recorded, list) and _may_be(live, list):
         yield from _lists(recorded, live, rules, path)
     elif recorded is ABSENT or live is ABSENT or not _same(recorded, live, path, rules):
         yield Gap(path=path, recorded=recorded, live=live)
@@ -42,12 +42,12 @@ def gaps(recorded: Any, live: Any, rules: Rules, path: Path = ()) -> Iterator[Ga
 
 def _absent_or_default(recorded: Any, live: Any, path: Path, rules: Rules) -> bool:
     """Whether what one side lacks is what the service takes anyway."""
-    gone = [value for value in (recorded, live) if value is ABSENT or value in EMPTY]
+    gone = [value for value in (recorded, live) if _is_empty(value)]
     if len(gone) == 2:
         return True
     if not gone:
         return False
-    not_recorded = recorded is ABSENT or recorded in EMPTY
+    not_recorded = _is_empty(recorded)
     if not_recorded and applies(rules.filled, path):
         return True
     default = found(rules.defaults, path)
@@ -56,6 +56,19 @@ def _absent_or_default(recorded: Any, live: Any, path: Path, rules: Rules) -> bo
         next(gaps(each, there, Rules()), None) is None
         for each in (default if isinstance(default, tuple) else (default,))
     )
+
+
+def _with_default(recorded: Any, live: Any, path: Path, rules: Rules) -> tuple[Any, Any]:
+    """The two values, with an object or list that is not there replaced by the service's default, if there is one."""
+    default = found(rules.defaults, path)
+    default = default[0] if isinstance(default, tuple) else default
+    if not isinstance(default, (Mapping, list)):
+        return recorded, live
+    return (default if _is_empty(recorded) else recorded), (default if _is_empty(live) else live)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is ABSENT or value in EMPTY
 
 
 def _may_be(value: Any, kind: type) -> bool:
@@ -94,11 +107,19 @@ def _unknowns(value: Any) -> Iterator[Unknown]:
             yield from _unknowns(each)
 
 
-def _lists(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
-    key = _key(recorded, live, rules, path)
+def _lists(recorded: Any, live: Any, rules: Rules, path: Path) -> Iterator[Gap]:
+    one: list[Any] = recorded if isinstance(recorded, list) else []
+    other: list[Any] = live if isinstance(live, list) else []
+    key = _key(one, other, rules, path)
     if key is not None:
-        yield from _keyed(_by(key, recorded), _by(key, live), rules, path)
-        return
+        yield from _keyed(_by(key, one), _by(key, other), rules, path)
+    elif not isinstance(recorded, list) or not isinstance(live, list):
+        yield Gap(path=path, recorded=recorded, live=live)
+    else:
+        yield from _by_position(recorded, live, rules, path)
+
+
+def _by_position(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
     unknown = next(_unknowns(recorded), None) or next(_unknowns(live), None)
     if applies(rules.unordered, path):
         if unknown is not None:

@@ -103,7 +103,8 @@ BUCKET = Reader(
             },
             "BucketEncryption.ServerSideEncryptionConfiguration.*.BucketKeyEnabled": False,
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
-            **dict.fromkeys((f"PublicAccessBlockConfiguration.{name}" for name in _OPEN), True),
+            "PublicAccessBlockConfiguration": dict.fromkeys(_OPEN, True),  # without it; in it, what is left out is off
+            **dict.fromkeys((f"PublicAccessBlockConfiguration.{name}" for name in _OPEN), False),
             "VersioningConfiguration.Status": "Suspended",  # never enabled and suspended keep the same versions: none
         },
         named=("BucketEncryption.ServerSideEncryptionConfiguration.*.ServerSideEncryptionByDefault.KMSMasterKeyID",),

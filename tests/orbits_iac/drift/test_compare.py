@@ -62,6 +62,7 @@ SAME: list[tuple[str, Any, Any, Rules]] = [
     ("the service's default", None, 128, Rules(defaults={"p": 128})),
     ("one of the service's defaults", None, "1048576", Rules(defaults={"p": (262144, 1048576)})),
     ("a default below", {}, {"Mode": "PassThrough"}, Rules(defaults={"p.Mode": "PassThrough"})),
+    ("an object's default", None, {"A": True}, Rules(defaults={"p": {"A": True}, "p.A": False})),
     ("ignored", 1, 2, Rules(ignore={"p": "it changes by itself"})),
     ("ignored from above", {"a": {"b": 1}}, {"a": {"b": 2}}, Rules(ignore={"p.a": "it changes by itself"})),
     ("a name that is filled in", None, "stack-queue-1x2y", Rules(filled=("p",))),
@@ -91,6 +92,8 @@ OTHERWISE: list[tuple[str, Any, Any, Rules, list[str]]] = [
     ("not the default", None, 256, Rules(defaults={"p": 128}), ["p"]),
     ("the default instead of what was recorded", 256, 128, Rules(defaults={"p": 128}), ["p"]),
     ("gone where the default is another", 256, None, Rules(defaults={"p": 128}), ["p"]),
+    ("not the object's default", None, {"A": False, "B": 1}, Rules(defaults={"p": {"A": True}}), ["p.A", "p.B"]),
+    ("a tag where there were none", None, TAGS[:1], Rules(), ["p[a]"]),
     ("a name that was given", "orders", "stack-queue-1x2y", Rules(filled=("p",)), ["p"]),
     ("a duplicate of an item", ["x", "x", "y"], ["x", "y", "y"], Rules(unordered=("p",)), ["p"]),
 ]
