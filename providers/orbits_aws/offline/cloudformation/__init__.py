@@ -26,7 +26,7 @@ class CloudFormation:
 
     def __init__(self, gateway: Gateway, endpoint_url: Callable[[], str]) -> None:
         """`endpoint_url` is where the offline AWS listens: resources name it in their URLs."""
-        clients = Clients(gateway, endpoint_url)
+        clients = Clients(gateway=gateway, endpoint_url=endpoint_url)
         self._stacks = Stacks(
             world=lambda: self._world, goals=Goals(world=lambda: self._world, read_object=object_reader(clients))
         )

@@ -10,6 +10,8 @@ import io
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
 from threading import RLock
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -27,7 +29,19 @@ _THROTTLED = frozenset(
 )
 _REPEATED = 4
 
-_account: ContextVar[str] = ContextVar("_account")
+_ENDPOINT = "http://localhost"
+"""What the clients are made with; a request's real host is that of the offline AWS it is made in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Acting:
+    gateway: Gateway
+    account: str
+    host: str
+
+
+_acting: ContextVar[_Acting] = ContextVar("_acting")
+_making = RLock()
 
 
 class _Body(io.BytesIO):
@@ -36,53 +50,57 @@ class _Body(io.BytesIO):
         yield self.read()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Clients:
     """The clients, for all accounts of one offline AWS."""
 
-    def __init__(self, gateway: Gateway, endpoint_url: Callable[[], str]) -> None:
-        self._gateway = gateway
-        self._endpoint_url = endpoint_url
-        self._lock = RLock()
-        self._clients: dict[tuple[str, str, str], Any] = {}
-        self._session = boto3.Session(aws_access_key_id="CLOUDFORMATION", aws_secret_access_key="offline")  # noqa: S106
+    gateway: Gateway
+    endpoint_url: Callable[[], str]
+    """Where the offline AWS listens: resources name it in their URLs."""
 
     @contextmanager
     def acting_in(self, account: str) -> Generator[None]:
         """Make all calls inside the block in an account."""
-        token = _account.set(account)
+        host = urlsplit(self.endpoint_url()).netloc
+        token = _acting.set(_Acting(gateway=self.gateway, account=account, host=host))
         try:
             yield
         finally:
-            _account.reset(token)
+            _acting.reset(token)
 
     def client(self, service: str, region: str) -> Any:
         """The client of a service in a region; its calls go to the account of `acting_in`."""
-        with self._lock:
-            key = (service, region, self._endpoint_url())
-            client = self._clients.get(key)
-            if client is None:
-                client = self._clients[key] = self._make(service, region)
-            return client
-
-    def _make(self, service: str, region: str) -> Any:
-        config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-        client = cast("Any", self._session).client(
-            service, region_name=region, endpoint_url=self._endpoint_url(), config=config
-        )
-        client.meta.events.register("before-send", self._send)
-        return client
-
-    def _send(self, request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse:
-        answer = self._gateway.handle(_environ(request), origin="cloudformation")
-        for _ in range(_REPEATED):
-            if answer.error_code not in _THROTTLED:
-                break
-            answer = self._gateway.handle(_environ(request), origin="cloudformation")
-        headers = cast("Any", dict(answer.headers))
-        return AWSResponse(cast("Any", request.url), answer.status, headers, cast("Any", _Body(answer.body)))
+        with _making:
+            return _client(service, region)
 
 
-def _environ(request: AWSPreparedRequest) -> Environ:
+@cache
+def _client(service: str, region: str) -> Any:
+    """A client takes up to 0.2 s to make, so it serves every offline AWS of the process, one after the other."""
+    session = cast("Any", _session())
+    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    client = session.client(service, region_name=region, endpoint_url=_ENDPOINT, config=config)
+    client.meta.events.register("before-send", _send)
+    return client
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="CLOUDFORMATION", aws_secret_access_key="offline")  # noqa: S106
+
+
+def _send(request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse:
+    acting = _acting.get()
+    answer = acting.gateway.handle(_environ(request, acting), origin="cloudformation")
+    for _ in range(_REPEATED):
+        if answer.error_code not in _THROTTLED:
+            break
+        answer = acting.gateway.handle(_environ(request, acting), origin="cloudformation")
+    headers = cast("Any", dict(answer.headers))
+    return AWSResponse(cast("Any", request.url), answer.status, headers, cast("Any", _Body(answer.body)))
+
+
+def _environ(request: AWSPreparedRequest, acting: _Acting) -> Environ:
     url = urlsplit(str(request.url))
     body: Any = request.body if request.body is not None else b""
     content = body.read() if hasattr(body, "read") else body.encode() if isinstance(body, str) else bytes(body)
@@ -92,8 +110,8 @@ def _environ(request: AWSPreparedRequest) -> Environ:
         "RAW_URI": f"{url.path or '/'}{f'?{url.query}' if url.query else ''}",
         "QUERY_STRING": url.query,
         "SCRIPT_NAME": "",
-        "SERVER_NAME": url.hostname,
-        "SERVER_PORT": str(url.port or 80),
+        "SERVER_NAME": acting.host.partition(":")[0],
+        "SERVER_PORT": acting.host.partition(":")[2] or "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.url_scheme": "http",
         "wsgi.version": (1, 0),
@@ -103,8 +121,7 @@ def _environ(request: AWSPreparedRequest) -> Environ:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "CONTENT_LENGTH": str(len(content)),
-        "HTTP_HOST": url.netloc,
-        ACCOUNT_HEADER: _account.get(),
+        ACCOUNT_HEADER: acting.account,
     }
     for name, value in cast("Any", request.headers).items():
         text = value.decode() if isinstance(value, bytes) else str(value)
@@ -113,4 +130,5 @@ def _environ(request: AWSPreparedRequest) -> Environ:
             continue
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
     environ["CONTENT_LENGTH"] = str(len(content))
+    environ["HTTP_HOST"] = acting.host
     return environ

@@ -1,7 +1,7 @@
 """Faults by request: which calls they strike, and what the caller then gets."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import urllib3
@@ -19,13 +19,18 @@ def code_of(client: Any, operation: str, **arguments: object) -> str | None:
     try:
         getattr(client, operation)(**arguments)
     except ClientError as failure:
-        return str(failure.response["Error"]["Code"])
+        return str(cast("Any", failure.response)["Error"]["Code"])
     return None
 
 
 def target(**changes: Any) -> Target:
     """A call of s3:PutObject into ACCOUNT."""
-    given = {"service": "s3", "operation": "PutObject", "account": ACCOUNT, "origin": "outside"} | changes
+    given: dict[str, Any] = {
+        "service": "s3",
+        "operation": "PutObject",
+        "account": ACCOUNT,
+        "origin": "outside",
+    } | changes
     return Target(invocation=given.pop("invocation", None), text=given.pop("text", "/bucket/key"), **given)
 
 
@@ -49,7 +54,7 @@ def target(**changes: Any) -> Target:
 )
 def test_a_rule_strikes_the_calls_that_it_means(which: Any, call: Any, *, struck: bool) -> None:
     rules = FaultRules({"acme": ACCOUNT, "bolt": OTHER}.get)
-    rules.add(FaultSpec(**{"service": "s3", "operation": "PutObject", **which}))
+    rules.add(FaultSpec.model_validate({"service": "s3", "operation": "PutObject", **which}))
     assert (rules.strike(target(**call)) is not None) is struck
 
 
@@ -93,9 +98,10 @@ def test_an_error_reaches_clients_of_every_protocol(
     client = aws.client(service, account=ACCOUNT)
     with pytest.raises(ClientError) as refused:
         getattr(client, operation)(**arguments)
-    assert refused.value.response["Error"]["Code"] == "AccessDenied"
-    assert "not today" in refused.value.response["Error"]["Message"]
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    response = cast("Any", refused.value.response)
+    assert response["Error"]["Code"] == "AccessDenied"
+    assert "not today" in response["Error"]["Message"]
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert [call.error for call in aws.calls(service)] == ["AccessDenied"]
 
 

@@ -1,7 +1,7 @@
 """Change sets: what they show, when they can be executed, and what becomes of the others."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -17,7 +17,7 @@ def queues(**queues: Any) -> dict[str, Any]:
 def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     with pytest.raises(ClientError) as failure:
         call(**arguments)
-    error = failure.value.response["Error"]
+    error = cast("Any", failure.value.response)["Error"]
     return error["Code"], error["Message"]
 
 

@@ -1,7 +1,7 @@
 """Stacks made, changed and removed directly: states, events, and the way back from a failure."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -18,7 +18,7 @@ def refused(call: Any, **arguments: Any) -> tuple[str, str]:
     """The code and the message with which a call is refused."""
     with pytest.raises(ClientError) as failure:
         call(**arguments)
-    error = failure.value.response["Error"]
+    error = cast("Any", failure.value.response)["Error"]
     return error["Code"], error["Message"]
 
 
