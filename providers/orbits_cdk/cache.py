@@ -43,12 +43,12 @@ class SynthCache:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
 
-    def get(self, digest: str, stack_name: str, region: str) -> StackPayload | None:
-        """The payload kept for these sources, for a stack of this name."""
+    def get(self, digest: str, stack_name: str, region: str, *, on_disk: bool) -> StackPayload | None:
+        """The payload kept for these sources, for a stack of this name; `on_disk`: also what other processes kept."""
         if os.environ.get("ORBITS_CDK_CACHE") == "off":
             return None
         for key in (_key(digest, ""), _key(digest, stack_name)):
-            entry = self._entries.get(key) or _read(key)
+            entry = self._entries.get(key) or (_read(key) if on_disk else None)
             if entry is None or not entry.holds():
                 continue
             self._remember(key, entry)

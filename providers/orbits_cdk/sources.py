@@ -11,11 +11,12 @@ import hashlib
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,33 +25,70 @@ _LIBRARIES = ("aws-cdk-lib", "constructs", "orbits-iac")
 _INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
+_FORM = b"1"  # raised with any change of what a synthesis makes of the same sources
 _PLAIN = (str, bytes, int, float, bool, type(None))
 _OURS = ("orbits_iac", "orbits_aws", "orbits_cdk")
 
 
-def digest_of(definition: BaseModel) -> str:
-    """A digest that changes with whatever `definition` is synthesised from."""
-    digest = hashlib.sha256()
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What a synthesis depends on.
+
+    `settled` is False where a source file was written after this process began: what runs here may then be older than
+    the file, so that other processes must not be given what is made of it.
+    """
+
+    digest: str
+    settled: bool
+
+
+def sources_of(definition: BaseModel) -> Sources:
+    """The digest of whatever `definition` is synthesised from."""
+    digest = hashlib.sha256(_FORM)
     for library in _LIBRARIES:
         digest.update(f"{library} {_version(library)}\0".encode())
     kind = type(definition)
     digest.update(f"{kind.__module__}.{kind.__qualname__}\0".encode())
     for name, value in sorted(definition):
         digest.update(f"{name}={_revealed(value)!r}\0".encode())
-    for module in _modules_behind(kind):
-        digest.update(f"{module.__name__}\0".encode())
-        digest.update(_source(module))
-        for name, value in sorted(vars(module).items()):
+    settled = True
+    for module, file in _modules_behind(kind):
+        digest.update(f"{module}\0".encode())
+        digest.update(_code(module, file))
+        for name, value in sorted(vars(sys.modules[module]).items() if module in sys.modules else ()):
             if not name.startswith("__") and _is_plain(value):
                 digest.update(f"{name}={value!r}\0".encode())
-    return digest.hexdigest()
+        settled = settled and _stamp(file)[0] < _began() * 1e9
+    return Sources(digest=digest.hexdigest(), settled=settled)
 
 
+_LOADED: dict[str, bytes] = {}
+
+
+def _code(module: str, file: str) -> bytes:
+    """The source of a module; of one that runs here, as it was when it was first asked for."""
+    if module not in sys.modules:
+        return Path(file).read_bytes()
+    if module not in _LOADED:
+        _LOADED[module] = Path(file).read_bytes()
+    return _LOADED[module]
+
+
+@cache
+def _began() -> float:
+    """When this process began, in seconds since the epoch."""
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+@lru_cache(maxsize=4096)
 def is_users(file: str) -> bool:
     """Whether a file is the user's, and not one of Python's or of an installed package's."""
     return not str(Path(file).resolve()).startswith(_INSTALLED)
 
 
+@cache
 def _version(library: str) -> str:
     try:
         return version(library)
@@ -72,6 +110,17 @@ def _revealed(value: Any) -> Any:
     return reveal() if reveal else value
 
 
+def holds_secrets(value: Any) -> bool:
+    """Whether a secret is in a value, or in what it is made of."""
+    if isinstance(value, BaseModel):
+        return any(holds_secrets(each) for _, each in value)
+    if isinstance(value, Mapping):
+        return any(holds_secrets(each) for each in value.values())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(holds_secrets(each) for each in value)
+    return hasattr(value, "get_secret_value")
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, _PLAIN):
         return True
@@ -80,26 +129,41 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_plain(k) and _is_plain(v) for k, v in value.items())
 
 
-def _modules_behind(kind: type) -> list[ModuleType]:
-    """The user's modules that the class and its bases stand in, and what those import, sorted by name."""
+def _modules_behind(kind: type) -> list[tuple[str, str]]:
+    """The user's modules that the class and its bases stand in, and what those import: names and files, sorted."""
     waiting = [base.__module__ for base in kind.__mro__]
-    found: dict[str, ModuleType] = {}
+    found: dict[str, str] = {}
+    seen: set[str] = set()
     while waiting:
         name = waiting.pop()
-        module = sys.modules.get(name)
-        if name in found or module is None or name.split(".")[0] in _OURS:
+        if name in seen or name.split(".")[0] in _OURS:
             continue
-        file = getattr(module, "__file__", None)
+        seen.add(name)
+        file = _file_of(name)
         if file is None or not is_users(file):
             continue
-        found[name] = module
-        waiting.extend(_imports(file, module.__package__ or "", _stamp(file)))
-    return [found[name] for name in sorted(found)]
+        found[name] = file
+        package = name if Path(file).name == "__init__.py" else name.rpartition(".")[0]
+        waiting.extend(_imports(file, package, _stamp(file)))
+    return sorted(found.items())
 
 
-def _source(module: ModuleType) -> bytes:
-    file = module.__file__
-    return Path(file).read_bytes() if file is not None and Path(file).is_file() else b""
+def _file_of(name: str) -> str | None:
+    """The source of a module, which need not have been imported: one that define_stack imports is not, at first."""
+    file = getattr(sys.modules[name], "__file__", None) if name in sys.modules else _found_file(name)
+    return file if isinstance(file, str) and file.endswith(".py") and Path(file).is_file() else None
+
+
+def _found_file(name: str) -> str | None:
+    path: list[str] | None = None
+    spec: ModuleSpec | None = None
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:end]), path)
+        if spec is None:
+            return None
+        path = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+    return None if spec is None else spec.origin
 
 
 def _stamp(file: str) -> tuple[int, int]:

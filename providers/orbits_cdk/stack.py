@@ -4,7 +4,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import SecretStr
 from typing_extensions import TypeVar
 
 from orbits_aws.clients import client, is_local, partition_of
@@ -21,7 +20,7 @@ from orbits_cdk.payload import StackPayload
 from orbits_cdk.plan import change_of
 from orbits_cdk.remediation import healed
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
-from orbits_cdk.sources import digest_of
+from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.synth import synthesise
 from orbits_iac import InProgress, Outputs, Resource, Revision
 from orbits_iac.provider import Change, Refused, hook, kind_of, result_type
@@ -92,14 +91,15 @@ class CdkStack(Resource[O]):
         """The template, from the cache where nothing that it is made from has changed."""
         target = self.execution.target(AwsTarget)
         name = self._stack_name()
-        digest = digest_of(self)
-        kept = _CACHE.get(digest, name, target.region)
+        sources = sources_of(self)
+        on_disk = sources.settled and not holds_secrets(self)
+        kept = _CACHE.get(sources.digest, name, target.region, on_disk=on_disk)
         if kept is not None:
             return kept
         self.execution.progress("synthesising")
         with files_opened() as files:
             payload = synthesise(self, kind=kind_of(type(self)), stack_name=name, region=target.region)
-        _CACHE.put(digest, Entry(payload=payload, files=files), on_disk=not _holds_secrets(self))
+        _CACHE.put(sources.digest, Entry(payload=payload, files=files), on_disk=on_disk)
         return payload
 
     def deploy(self, payload: StackPayload) -> Deployed | InProgress[Underway]:
@@ -213,7 +213,3 @@ def _service_role(aws: Any) -> str | None:
 
 def _poll() -> timedelta:
     return timedelta(seconds=0.2 if is_local() else 5)
-
-
-def _holds_secrets(stack: CdkStack[Any]) -> bool:
-    return any(isinstance(value, SecretStr) for _, value in stack)

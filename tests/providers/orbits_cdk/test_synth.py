@@ -1,5 +1,6 @@
 """Synthesis: what comes out, what is refused and how that is said, and when it is not done again."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -101,7 +102,7 @@ class WrongType:
 
 class OwnMistake:
     def define_stack(self, stack: cdk.Stack) -> None:
-        sqs.Queue(stack, f"Jobs{1 // len(stack.node.children)}")
+        raise ValueError("no such size: 9")
 
 
 class File:
@@ -133,7 +134,7 @@ class ReturnsText:
     [
         (Twice(), ["already a Construct with name 'Files'", "test_synth.py", 's3.Bucket(stack, "Files")']),
         (WrongType(), ["versioned", "test_synth.py", "versioned=5"]),
-        (OwnMistake(), ["division by zero", "in define_stack"]),
+        (OwnMistake(), ["no such size: 9", "test_synth.py", "in define_stack"]),
         (File(), ["files to upload (Page)", "from_inline"]),
         (Lookup(), ["looks things up", "as fields of the stack"]),
         (PublishesSecret(), ["The output 'key' is a secret"]),
@@ -191,12 +192,16 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.writes = 0
         self.write("program.py", textwrap.dedent(PROGRAM))
         self.write("texts.py", "NAME = 'a'\n")
         self.write("name.txt", "b")
 
     def write(self, name: str, text: str) -> None:
+        """Write a file, as if it were a while ago: a process that began before its sources is not given the cache."""
         (self.folder / name).write_text(text, encoding="utf-8")
+        self.writes += 1
+        os.utime(self.folder / name, (self.writes, self.writes))
 
     def run(self, identity: str = "acme", size: int = 1) -> list[str]:
         done = subprocess.run(
@@ -222,3 +227,5 @@ def test_a_later_process_takes_the_template_from_the_disk_without_node(tmp_path:
     assert project.run()[:2] == ["synthesising", "p-Jobs-acme xb"], "a module that the stack's own imports"
     project.write("name.txt", "y")
     assert project.run()[:2] == ["synthesising", "p-Jobs-acme xy"], "a file that the synthesis opened"
+    (tmp_path / "texts.py").touch()
+    assert project.run()[0] == "synthesising", "a module written about when the process began"
