@@ -145,19 +145,23 @@ class OfflineAws:
         """
         account_id = self.account(account)
         key = (service, account_id, region or self._region)
-        if key not in self._clients:
-            import boto3
-            from botocore.config import Config
+        with OfflineAws._lock:
+            if key not in self._clients:
+                self._clients[key] = self._make(*key)
+            return self._clients[key]
 
-            self._clients[key] = cast("Any", boto3).client(
-                service,
-                region_name=key[2],
-                endpoint_url=self.endpoint_url,
-                aws_access_key_id=account_id,
-                aws_secret_access_key="offline",  # noqa: S106 - nothing checks it
-                config=Config(retries={"mode": "standard", "total_max_attempts": 2}),
-            )
-        return self._clients[key]
+    def _make(self, service: str, account_id: str, region: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        return cast("Any", boto3).client(
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=account_id,
+            aws_secret_access_key="offline",  # noqa: S106 - nothing checks it
+            config=Config(retries={"mode": "standard", "total_max_attempts": 2}),
+        )
 
     def account(self, name: str) -> str:
         """The id of an account, given by its name in the organization or by the id itself. Raises LookupError."""

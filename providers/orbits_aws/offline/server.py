@@ -4,8 +4,10 @@ A lost answer closes the connection without a byte, so that the client sees what
 """
 
 import socket
+from contextlib import suppress
 from threading import Thread
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+from weakref import WeakSet
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -19,6 +21,7 @@ HOST = "127.0.0.1"
 
 class _Handler(RequestHandler):
     protocol_version = "HTTP/1.1"
+    open_connections: ClassVar[WeakSet[socket.socket]] = WeakSet()
 
     def make_environ(self) -> Environ:
         environ: Environ = super().make_environ()
@@ -26,6 +29,7 @@ class _Handler(RequestHandler):
 
     def setup(self) -> None:
         super().setup()
+        self.open_connections.add(self.connection)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
@@ -46,6 +50,7 @@ class Server:
         self._port = port
         self._server: BaseWSGIServer | None = None
         self._thread: Thread | None = None
+        self._connections: WeakSet[socket.socket] = WeakSet()
 
     @property
     def endpoint_url(self) -> str:
@@ -54,10 +59,11 @@ class Server:
 
     def start(self) -> Self:
         """Listen. Raises OSError if the port is taken."""
+        handler = type("_Handler", (_Handler,), {"open_connections": self._connections})
         with socket.create_server((HOST, self._port), backlog=256) as listening:
             port = listening.getsockname()[1]
             self._server = make_server(
-                HOST, port, self.cloud, threaded=True, request_handler=_Handler, fd=listening.fileno()
+                HOST, port, self.cloud, threaded=True, request_handler=handler, fd=listening.fileno()
             )
         self.cloud.endpoint_url = f"http://localhost:{port}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -65,10 +71,13 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Stop listening; nothing happens if it does not listen."""
+        """Stop listening and cut all connections; nothing happens if it does not listen."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()
+            for connection in list(self._connections):
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
             self._server.server_close()
         self._server = self._thread = None
 

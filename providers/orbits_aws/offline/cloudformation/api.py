@@ -47,6 +47,7 @@ class Api:
             "DeleteChangeSet": self._delete_change_set,
             "DeleteStack": self._delete_stack,
             "DescribeChangeSet": self._describe_change_set,
+            "DescribeEvents": self._describe_operation_events,
             "DescribeStackDriftDetectionStatus": self._describe_detection,
             "DescribeStackEvents": self._describe_events,
             "DescribeStackResource": self._describe_resource,
@@ -135,6 +136,15 @@ class Api:
         stack = self._stacks.find(place, str(request["StackName"]))
         page, token = _page(stack.shown_events[::-1], request)
         return {"StackEvents": [view.event_view(stack, event) for event in page], "NextToken": token}
+
+    def _describe_operation_events(self, place: Place, request: Request) -> Result:
+        if request.get("ChangeSetName"):
+            return {"OperationEvents": view.change_set_events(self._change_sets.find(place, request))}
+        stack = self._stacks.find(place, str(request["StackName"]))
+        failed = bool((request.get("Filters") or {}).get("FailedEvents"))
+        events = [one for one in stack.shown_events[::-1] if not failed or one.status.endswith("_FAILED")]
+        page, token = _page(events, request)
+        return {"OperationEvents": [view.operation_event_view(stack, event) for event in page], "NextToken": token}
 
     def _describe_resource(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
@@ -238,11 +248,13 @@ class Api:
         stack = self._stacks.find(place, str(request["StackName"]))
         names = request.get("LogicalResourceIds")
         detection = drift.detect(self._world, stack, [str(name) for name in names] if names else None)
+        unread = drift.unknown(stack)
         self._detections[detection] = {
             "StackId": stack.id,
             "StackDriftDetectionId": detection,
             "StackDriftStatus": stack.drift_status,
-            "DetectionStatus": "DETECTION_COMPLETE",
+            "DetectionStatus": "DETECTION_FAILED" if unread else "DETECTION_COMPLETE",
+            "DetectionStatusReason": f"Failed to detect drift on resources [{', '.join(unread)}]" if unread else None,
             "DriftedStackResourceCount": drift.drifted_count(stack),
             "Timestamp": stack.drift_checked,
         }

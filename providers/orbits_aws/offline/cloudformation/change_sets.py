@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass, field
 from threading import RLock
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from .changes import changes_to, is_change
 from .deploy import Deployment, Options
 from .drift import live_properties
@@ -16,6 +18,7 @@ from .errors import CloudFormationError, StackMissing, ValidationError
 from .model import ChangeSet, Goal, Stack
 from .place import Place, Request
 from .stacks import Stacks
+from .work import reason_of
 
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
@@ -63,17 +66,16 @@ class ChangeSets:
         kind = str(request.get("ChangeSetType") or "UPDATE")
         if kind == "IMPORT":
             raise ValidationError("The offline AWS does not import resources into stacks")
-        name = str(request["StackName"])
+        _check_mode(kind, request.get("DeploymentMode"))
+        name, change_set_name = str(request["StackName"]), str(request["ChangeSetName"])
+        stack = self.stacks.maybe(place, name)
+        self._check(stack, kind, name, change_set_name)
+        goal = self.stacks.goals.goal(place, stack, request, name)
+        change_set = self._make(place, stack or self.stacks.in_review(place, name), goal, kind, request)
         with self._lock:
-            stack = self.stacks.maybe(place, name)
-            self._check(stack, kind, name, str(request["ChangeSetName"]))
-            goal = self.stacks.goals.goal(place, stack, request, name)
-            if stack is None:
-                stack = self.stacks.add(place, name, "REVIEW_IN_PROGRESS")
-                stack.record("REVIEW_IN_PROGRESS", "User Initiated")
-            change_set = self._make(place, stack, goal, kind, request)
-            self._by_key[stack.id, change_set.name] = change_set
-            return change_set
+            self._check(change_set.stack, kind, name, change_set_name)
+            self._by_key[change_set.stack.id, change_set.name] = change_set
+        return change_set
 
     def _check(self, stack: Stack | None, kind: str, name: str, change_set: str) -> None:
         if kind == "CREATE":
@@ -93,11 +95,6 @@ class ChangeSets:
             )
 
     def _make(self, place: Place, stack: Stack, goal: Goal, kind: str, request: Request) -> ChangeSet:
-        mode = request.get("DeploymentMode")
-        if mode not in (None, "REVERT_DRIFT"):
-            raise ValidationError(f"Value '{mode}' at 'deploymentMode' failed to satisfy constraint: [REVERT_DRIFT]")
-        if mode is not None and kind == "CREATE":
-            raise ValidationError("DeploymentMode REVERT_DRIFT can only be used with change sets of type UPDATE")
         change_set = ChangeSet(
             id=f"{place.prefix}:changeSet/{request['ChangeSetName']}/{uuid.uuid4()}",
             name=str(request["ChangeSetName"]),
@@ -108,13 +105,13 @@ class ChangeSets:
             execution_status="AVAILABLE",
             description=request.get("Description"),
             on_stack_failure=request.get("OnStackFailure"),
-            reverts_drift=mode is not None,
+            reverts_drift=request.get("DeploymentMode") is not None,
         )
         try:
             self._fill(change_set)
-        except ValidationError as failure:
+        except (BotoCoreError, ClientError, ConnectionError, ValidationError) as failure:
             change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
-            change_set.reason = failure.message
+            change_set.reason = failure.message if isinstance(failure, ValidationError) else reason_of(failure)
         return change_set
 
     def _fill(self, change_set: ChangeSet) -> None:
@@ -185,3 +182,10 @@ class ChangeSets:
             raise
         with self._lock:
             self._by_key.pop((change_set.stack.id, change_set.name), None)
+
+
+def _check_mode(kind: str, mode: object) -> None:
+    if mode not in (None, "REVERT_DRIFT"):
+        raise ValidationError(f"Value '{mode}' at 'deploymentMode' failed to satisfy constraint: [REVERT_DRIFT]")
+    if mode is not None and kind == "CREATE":
+        raise ValidationError("DeploymentMode REVERT_DRIFT can only be used with change sets of type UPDATE")

@@ -88,6 +88,12 @@ class Deployment:
         self._stack.record("UPDATE_COMPLETE")
 
     def _apply(self) -> None:
+        try:
+            self._bring_all()
+        except ValidationError as failure:
+            raise Failed(self._stack.name, "resolve", str(failure)) from failure
+
+    def _bring_all(self) -> None:
         scope = self._world.scope(self._stack, self._goal)
         template = self._goal.template
         active = {
@@ -97,10 +103,7 @@ class Deployment:
         }
         for name in in_order({name: definition.depends_on for name, definition in active.items()}):
             self._bring(active[name], scope)
-        try:
-            outputs = resolve_outputs(self._world, self._stack, self._goal, scope)
-        except ValidationError as failure:
-            raise Failed(self._stack.name, "resolve the outputs of", str(failure)) from failure
+        outputs = resolve_outputs(self._world, self._stack, self._goal, scope)
         self._unwanted = [resource for name, resource in self._stack.resources.items() if name not in active]
         self._stack.outputs, self._stack.goal = outputs, self._goal
         self._stack.imports = frozenset(scope.lookups.imports)
@@ -186,7 +189,7 @@ class Deployment:
                 self._stack.resources.pop(resource.logical_id, None)
 
     def _creation_failed(self, failed: Failed) -> None:
-        told = f"The following resource(s) failed to create: [{failed.logical_id}]. "
+        told = _told(failed, "create")
         if self._options.on_failure == "DO_NOTHING":
             self._stack.record("CREATE_FAILED", told)
             self._stack.unfinished = self.take_creation_back
@@ -217,8 +220,7 @@ class Deployment:
         return resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
 
     def _update_failed(self, failed: Failed) -> None:
-        verb = "create" if failed.verb == "create" else "update"
-        told = f"The following resource(s) failed to {verb}: [{failed.logical_id}]. "
+        told = _told(failed, failed.verb)
         if self._options.on_failure == "DO_NOTHING":
             self._stack.record("UPDATE_FAILED", told)
             self._stack.unfinished = self.roll_back
@@ -285,6 +287,12 @@ class Deployment:
             current = self._stack.resources[name]
             current.depends_on, current.metadata = old.depends_on, old.metadata
             current.deletion_policy, current.update_replace_policy = old.deletion_policy, old.update_replace_policy
+
+
+def _told(failed: Failed, verb: str) -> str:
+    if failed.verb == "resolve":
+        return f"{failed.reason} "
+    return f"The following resource(s) failed to {verb}: [{failed.logical_id}]. "
 
 
 def _fresh(definition: ResourceDefinition, properties: Properties, policies: tuple[str, str]) -> StackResource:

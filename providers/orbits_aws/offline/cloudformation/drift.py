@@ -9,13 +9,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from .desired import as_text, properties_of
 from .errors import ValidationError
 from .intrinsics import text_of
 from .model import Goal, Properties, Stack, StackResource, now
 from .resources.contract import Unreadable
 from .schemas import schema_of
-from .work import read_live
+from .work import read_live, reason_of
 from .world import World
 
 DRIFTED = ("MODIFIED", "DELETED")
@@ -34,6 +36,15 @@ def detect(world: World, stack: Stack, logical_ids: list[str] | None = None) -> 
     statuses = {resource.drift["StackResourceDriftStatus"] for resource in stack.resources.values() if resource.drift}
     stack.drift_status = "DRIFTED" if statuses & set(DRIFTED) else "IN_SYNC"
     return str(uuid.uuid4())
+
+
+def unknown(stack: Stack) -> list[str]:
+    """The resources that could not be read when they were last looked at."""
+    return [
+        name
+        for name, resource in stack.resources.items()
+        if resource.drift and resource.drift["StackResourceDriftStatus"] == "UNKNOWN"
+    ]
 
 
 def drifted_count(stack: Stack) -> int:
@@ -103,6 +114,8 @@ def _look(world: World, stack: Stack, resource: StackResource) -> dict[str, Any]
         live = read_live(world, stack, resource)
     except Unreadable:
         return result | {"StackResourceDriftStatus": "NOT_CHECKED"}
+    except (BotoCoreError, ClientError, ConnectionError) as failure:
+        return result | {"StackResourceDriftStatus": "UNKNOWN", "DriftStatusReason": reason_of(failure)}
     if live is None:
         return result | {"StackResourceDriftStatus": "DELETED"}
     actual = {name: live[name] for name in expected if name in live}

@@ -85,7 +85,7 @@ class Scope:
                 [(name, argument)] = value.items()
                 function = _FUNCTIONS.get(str(name))
                 if function is not None:
-                    return function(self, argument)
+                    return self._call(str(name), function, argument)
                 if str(name).startswith("Fn::"):
                     raise ValidationError(f"Template format error: {name} is not supported")
             resolved = {str(name): self.resolve(inner) for name, inner in value.items()}
@@ -94,6 +94,12 @@ class Scope:
             items = [self.resolve(inner) for inner in value]
             return [inner for inner in items if inner is not NO_VALUE]
         return self._dynamic(value) if isinstance(value, str) else value
+
+    def _call(self, name: str, function: Callable[["Scope", Any], Any], argument: Any) -> Any:
+        try:
+            return function(self, argument)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as failure:
+            raise ValidationError(f"Template error: {name} cannot be given {argument!r}") from failure
 
     def _dynamic(self, text: str) -> Any:
         if "{{resolve:" not in text:

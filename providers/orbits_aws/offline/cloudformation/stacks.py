@@ -89,6 +89,15 @@ class Stacks:
             self._stacks[stack.id] = stack
             return stack
 
+    def in_review(self, place: Place, name: str) -> Stack:
+        """The stack that change sets are to create: a new one, or the one that an earlier change set made."""
+        with self._lock:
+            stack = self.maybe(place, name)
+            if stack is None:
+                stack = self.add(place, name, "REVIEW_IN_PROGRESS")
+                stack.record("REVIEW_IN_PROGRESS", "User Initiated")
+            return stack
+
     def clear(self) -> None:
         """Forget all stacks, without touching their resources."""
         with self._lock:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import yaml
 
 from .errors import ValidationError
+from .graph import in_order
 
 MAX_BODY_BYTES = 51_200
 MAX_OBJECT_BYTES = 1_048_576
@@ -108,8 +109,12 @@ def parse(body: str) -> Template:
     if not isinstance(declared, Mapping) or not declared:
         raise ValidationError("Template format error: At least one Resources member must be defined.")
     resources = {str(name): _definition(str(name), value) for name, value in declared.items()}
+    for name, output in (document.get("Outputs") or {}).items():
+        if not isinstance(output, Mapping) or "Value" not in output:
+            raise ValidationError(f"Template format error: Output {name} must have a Value")
     template = Template(body=body, document=document, resources=resources)
     _check_references(template)
+    in_order({name: resource.depends_on for name, resource in resources.items()})
     return template
 
 

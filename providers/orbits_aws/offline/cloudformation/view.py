@@ -143,6 +143,33 @@ def event_view(stack: Stack, event: Event) -> Shown:
     }
 
 
+def operation_event_view(stack: Stack, event: Event) -> Shown:
+    """An event as DescribeEvents shows it."""
+    shown = event_view(stack, event)
+    del shown["StackName"]
+    return shown | {"EventType": "STACK_EVENT"}
+
+
+def change_set_events(change_set: ChangeSet) -> list[Shown]:
+    """Why a change set could not be made, as DescribeEvents shows it; empty if it could."""
+    if change_set.status != "FAILED":
+        return []
+    return [
+        {
+            "EventId": change_set.id.rpartition("/")[2],
+            "StackId": change_set.stack.id,
+            "OperationId": change_set.id.rpartition("/")[2],
+            "OperationType": "CREATE_CHANGESET",
+            "OperationStatus": "FAILED",
+            "EventType": "VALIDATION_ERROR",
+            "Timestamp": change_set.created,
+            "ValidationFailureMode": "FAIL",
+            "ValidationStatus": "FAILED",
+            "ValidationStatusReason": change_set.reason,
+        }
+    ]
+
+
 def change_set_view(change_set: ChangeSet) -> Shown:
     """A change set as ListChangeSets shows it."""
     return {

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from orbits_aws.offline import OfflineAws
 
@@ -70,8 +71,12 @@ def test_two_in_one_process_are_refused() -> None:
 
 def test_one_that_was_stopped_is_said_so_and_leaves_nothing_to_the_next() -> None:
     with OfflineAws() as first:
+        left = first.client("sqs", account="111122223333")
+        left.list_queues()
         first.client("s3", account="111122223333", region="us-east-1").create_bucket(Bucket="left")
     with pytest.raises(RuntimeError, match="is not running"):
         first.calls()
+    with pytest.raises(BotoCoreError):
+        left.list_queues()
     with OfflineAws() as second:
         assert second.client("s3", account="111122223333").list_buckets()["Buckets"] == []

@@ -150,3 +150,20 @@ def test_types_without_a_reader_are_not_checked_and_do_not_count(cfn: Any) -> No
     assert cfn.drift("shop") == {}
     resource = cfn.client.describe_stack_resource(StackName="shop", LogicalResourceId="Handle")
     assert resource["StackResourceDetail"]["DriftInformation"]["StackResourceDriftStatus"] == "NOT_CHECKED"
+
+
+def test_what_could_not_be_read_is_unknown_and_told(aws: Any, cfn: Any) -> None:
+    cfn.deploy("shop", queue(VisibilityTimeout=45))
+    aws.fail("sqs", "GetQueueAttributes", code="AccessDenied", origin="cloudformation", times=2)
+    detection = cfn.client.detect_stack_drift(StackName="shop")["StackDriftDetectionId"]
+    told = cfn.client.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
+    assert (told["DetectionStatus"], told["DetectionStatusReason"]) == (
+        "DETECTION_FAILED",
+        "Failed to detect drift on resources [Queue]",
+    )
+    [found] = cfn.client.describe_stack_resource_drifts(StackName="shop")["StackResourceDrifts"]
+    assert found["StackResourceDriftStatus"] == "UNKNOWN"
+    change_set = cfn.change_set("shop", queue(VisibilityTimeout=45), DeploymentMode="REVERT_DRIFT")
+    assert (change_set["Status"], "AccessDenied" in change_set["StatusReason"]) == ("FAILED", True)
+    [event] = cfn.client.describe_events(ChangeSetName=change_set["ChangeSetId"])["OperationEvents"]
+    assert event["ValidationStatusReason"] == change_set["StatusReason"]

@@ -101,6 +101,8 @@ def test_functions_give_what_the_service_documents(value: Any, resolved: Any) ->
         ({"Fn::FindInMap": ["Sizes", "none", "x"]}, "Unable to get mapping for Sizes::none::x"),
         ({"Fn::Select": [2, ["a"]]}, "Fn::Select cannot select nonexistent value at index 2"),
         ({"Fn::Transform": {"Name": "AWS::Include"}}, "Fn::Transform is not supported"),
+        ({"Fn::Join": "a"}, "Template error: Fn::Join cannot be given 'a'"),
+        ({"Fn::GetAtt": ["Queue"]}, "Template error: Fn::GetAtt cannot be given ['Queue']"),
         ({"Fn::If": ["None", 1, 2]}, "Unresolved condition dependency None"),
     ],
 )

@@ -578,3 +578,26 @@ def test_waiters_of_boto3_work(cfn: Any) -> None:
     cfn.client.get_waiter("stack_create_complete").wait(StackName="shop")
     cfn.client.delete_stack(StackName="shop")
     cfn.client.get_waiter("stack_delete_complete").wait(StackName="shop")
+
+
+def test_outputs_that_cannot_be_resolved_fail_the_operation_and_nothing_is_left(aws: Any, cfn: Any) -> None:
+    template = queues(A={}) | {"Outputs": {"O": {"Value": {"Fn::GetAtt": ["A", "Colour"]}}}}
+    assert create(cfn, "shop", template)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert urls(aws) == []
+    assert "does not support attribute type Colour" in cfn.reasons("shop")["shop"]
+    create(cfn, "good", queues(A={}))
+    assert update(cfn, "good", template)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_an_export_that_is_taken_fails_the_second_stack(cfn: Any) -> None:
+    template = queues(A={}) | {"Outputs": {"O": {"Value": "x", "Export": {"Name": "taken"}}}}
+    create(cfn, "one", template)
+    assert create(cfn, "two", template)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "Export with name taken is already exported by stack one" in cfn.reasons("two")["two"]
+
+
+def test_failed_events_are_told_apart(aws: Any, cfn: Any) -> None:
+    aws.fail("sqs", "CreateQueue", code="AccessDenied")
+    create(cfn, "shop", queues(A={}))
+    [event] = cfn.client.describe_events(StackName="shop", Filters={"FailedEvents": True})["OperationEvents"]
+    assert (event["LogicalResourceId"], event["ResourceStatus"]) == ("A", "CREATE_FAILED")

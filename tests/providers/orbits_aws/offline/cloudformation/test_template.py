@@ -37,6 +37,11 @@ QUEUE = {"Type": "AWS::SQS::Queue"}
             {"Resources": {"Q": QUEUE}, "Outputs": {"O": {"Value": {"Ref": "R"}}}},
             "Unresolved resource dependencies [R] in the Outputs block of the template",
         ),
+        ({"Resources": {"Q": QUEUE}, "Outputs": {"O": {"Description": "x"}}}, "Output O must have a Value"),
+        (
+            {"Resources": {"A": {**QUEUE, "DependsOn": "B"}, "B": {**QUEUE, "DependsOn": ["A"]}}},
+            "Circular dependency between resources: [A, B]",
+        ),
         ({"Resources": {"Q": {**QUEUE, "Condition": "Big"}}}, "Unresolved condition dependency Big"),
         (
             {"Resources": {"Q": {**QUEUE, "Properties": {"QueueName": {"Fn::If": ["Big", "a", "b"]}}}}},
