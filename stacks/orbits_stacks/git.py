@@ -65,6 +65,12 @@ class GitRepository(Managed[RepositoryOutputs]):
         return home() / "repositories" / f"{self.name}.git"
 
 
+def is_bare(name: str) -> bool:
+    """Whether there is a repository of this name that git itself takes for a bare one."""
+    folder = home() / "repositories" / f"{name}.git"
+    return folder.is_dir() and _git("rev-parse", "--is-bare-repository", folder=folder) == "true"
+
+
 def _git(*arguments: str, folder: Path | None = None) -> str:
     """What git prints; `Refused` with what it complains of."""
     command = ["git", *(("--git-dir", str(folder)) if folder is not None else ()), *arguments]
