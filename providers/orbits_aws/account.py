@@ -12,6 +12,7 @@ from orbits_aws.targets import AwsTarget
 from orbits_iac import InProgress, Options, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Verb, hook
 
+_SETTLING = timedelta(hours=4)  # what AWS may take until a new account can be used
 _AGAIN = Retry(attempts=5, delay=timedelta(seconds=2))
 
 
@@ -112,12 +113,19 @@ class AwsAccount(Resource[AccountOutputs]):
             client("sts", target).get_caller_identity()
             return find_service_role(client("iam", target), aws_settings().service_role) is not None
         except (AccessDenied, AwsUnavailable) as error:
+            if isinstance(error, AccessDenied) and not self._is_new(target.account):
+                raise
             self.execution.progress(f"waiting for the account {target.account} to be usable: {error}")
             return InProgress(target, poll=_poll())
 
     def service_role(self, target: AwsTarget) -> None:
         """Make CloudFormation's role in the account."""
         make_service_role(client("iam", target), aws_settings().service_role, project=self.execution.project)
+
+    def _is_new(self, account: str) -> bool:
+        """Whether the account may still be in the making: an older one that refuses lacks the role."""
+        found = organization.account_by_id(self._organizations(), account)
+        return found is None or found.joined is None or self.execution.now() - found.joined < _SETTLING
 
     def _organizations(self, attempts: int = 5) -> Any:
         return management_client("organizations", self, attempts=attempts)

@@ -123,6 +123,11 @@ class _Ambient:
         self._session = session
 
     def keys(self) -> ReadOnlyCredentials:
+        if "mfa_serial" in self._session.get_scoped_config():
+            raise NoCredentials(
+                f"The profile {self._session.profile or 'default'} asks for an MFA code, and nobody is there to enter "
+                f"one. Give credentials that need none: a role of the machine, or a session made beforehand."
+            )
         found = self._session.get_credentials()
         if found is None:
             raise NoCredentials(f"There are no AWS credentials. {WITHOUT_CREDENTIALS}.")

@@ -4,7 +4,9 @@ CreateAccount has no client token, and AWS takes an e-mail address for one accou
 the requests that are under way and the accounts that exist were searched, also after an answer was lost.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orbits_aws.errors import AnswerLost, AwsRefused, AwsUnavailable, NotThere
@@ -37,6 +39,7 @@ class Found:
     """An account of the organization."""
 
     account: str
+    joined: datetime | None
     status: str  # ACTIVE, SUSPENDED, PENDING_CLOSURE, ...
 
 
@@ -46,14 +49,14 @@ def account_by_id(organizations: Any, account: str) -> Found | None:
         found = organizations.describe_account(AccountId=account)["Account"]
     except NotThere:
         return None
-    return Found(account=found["Id"], status=found.get("State") or found["Status"])
+    return _found(found)
 
 
 def account_by_email(organizations: Any, email: str) -> Found | None:
     """The account of this address, if it is in the organization."""
     for account in organizations.items("list_accounts", "Accounts"):
         if account["Email"].lower() == email.lower():
-            return Found(account=account["Id"], status=account.get("State") or account["Status"])
+            return _found(account)
     return None
 
 
@@ -114,6 +117,11 @@ def _outcome(status: dict[str, Any], email: str) -> Request:
         explained = _FAILURES.get(reason, "see CreateAccountStatus in the documentation of AWS Organizations")
         raise AwsRefused(f"The account for {email} was not created: {reason}, {explained}", code=reason)
     return Request(id=status["Id"], account=status.get("AccountId") if status["State"] == "SUCCEEDED" else None)
+
+
+def _found(account: Mapping[str, Any]) -> Found:
+    status = account.get("State") or account["Status"]  # the newer name, and the older one
+    return Found(account=account["Id"], status=status, joined=account.get("JoinedTimestamp"))
 
 
 def _sentence(text: str) -> str:

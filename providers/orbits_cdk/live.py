@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.readers import Aws, Reader, reader
 from orbits_cdk.attributes import attribute_of
-from orbits_cdk.cloudformation import ABSENT, STACK, Stack, find_stack
+from orbits_cdk.cloudformation import ABSENT, STACK, Stack, find_stack, template_of
 from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.resolve import World, is_made, resolve
@@ -51,6 +51,7 @@ def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[st
     world = _world(payload, stack, where, {name: each["PhysicalResourceId"] for name, each in summaries.items()})
     looks = [_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())]
     looks.append(_outputs(payload, stack, published))
+    looks.append(_added(cfn, payload, stack))
     return StackLook(
         differences=tuple(each for look in looks for each in look.differences),
         unchecked=tuple(each for look in looks for each in look.unchecked),
@@ -111,6 +112,18 @@ def _outputs(payload: StackPayload, stack: Stack, published: Mapping[str, Any]) 
     found = compare({name: published.get(name) for name in live}, live, Rules(whole=True))
     changed = tuple(replace(each, path=f"outputs.{each.path}", type=STACK) for each in found.differences)
     return Comparison(differences=changed)
+
+
+def _added(cfn: Any, payload: StackPayload, stack: Stack) -> Comparison:
+    """Resources that somebody added to the stack by deploying another template."""
+    deployed = (template_of(cfn, stack.name) or {}).get("Resources", {})
+    new = [name for name in deployed if name not in payload.resources()]
+    return Comparison(
+        differences=tuple(
+            Difference(path="", recorded="null", live=json_text("there"), resource=name, type=deployed[name]["Type"])
+            for name in new
+        )
+    )
 
 
 def _removed(name: str, kind: str) -> Comparison:

@@ -1,4 +1,4 @@
-"""What was brought back: the differences that a second look no longer finds."""
+"""What can be brought back, and what was: the differences that a second look no longer finds."""
 
 from dataclasses import replace
 
@@ -12,3 +12,8 @@ def healed(before: StackLook, after: StackLook) -> StackLook:
         replace(each, remediated=True) for each in before.differences if (each.resource, each.path) not in still
     )
     return after.model_copy(update={"differences": (*gone, *after.differences)})
+
+
+def can_be_brought_back(found: StackLook) -> bool:
+    """Whether a deployment would mend anything: that outputs are others than were recorded, only an update can."""
+    return any(not each.path.startswith("outputs.") for each in found.differences)

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any, cast
 from typing_extensions import TypeVar
 
 from orbits_aws.clients import client, is_local, partition_of
+from orbits_aws.errors import AwsUnavailable
 from orbits_aws.ownership import tags_of
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_cdk.cache import Entry, SynthCache, files_opened
 from orbits_cdk.deploy import Deployed, Underway, Wanted, advance, request_token
+from orbits_cdk.errors import StackBusy
 from orbits_cdk.live import StackLook, Where, look_at
 from orbits_cdk.naming import stack_name
 from orbits_cdk.outputs import read_outputs
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.plan import change_of
-from orbits_cdk.remediation import healed
+from orbits_cdk.remediation import can_be_brought_back, healed
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.sources import holds_secrets, sources_of
-from orbits_cdk.synth import synthesise
-from orbits_iac import InProgress, Outputs, Resource, Revision
+from orbits_cdk.synth import ONE_AT_A_TIME, refuse_secrets, synthesise
+from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Refused, hook, kind_of, result_type
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 O = TypeVar("O", bound=Outputs | None, default=None)
 
 _CACHE = SynthCache()
+_AGAIN = Retry(attempts=4, delay=timedelta(seconds=1), factor=3, on=(AwsUnavailable, StackBusy))
 _PHASES = 4  # begin, prepared, executing, and one look: as far as a call can come without waiting
 
 
@@ -66,7 +69,7 @@ class CdkStack(Resource[O]):
         found: StackLook = await self.do("look", look)
         if found.busy:
             await self._looked(found)
-        elif found.differences and self.execution.on_drift == "remediate":
+        elif self.execution.on_drift == "remediate" and can_be_brought_back(found):
             await self.do("revert", self._change("revert", payload))
             again: StackLook = await self.do("look again", look)
             await self._looked(healed(found, again))
@@ -89,16 +92,19 @@ class CdkStack(Resource[O]):
 
     def synthesise(self) -> StackPayload:
         """The template, from the cache where nothing that it is made from has changed."""
-        target = self.execution.target(AwsTarget)
-        name = self._stack_name()
+        region, name = self.execution.target(AwsTarget).region, self._stack_name()
         sources = sources_of(self)
         on_disk = sources.settled and not holds_secrets(self)
-        kept = _CACHE.get(sources.digest, name, target.region, on_disk=on_disk)
-        if kept is not None:
-            return kept
-        self.execution.progress("synthesising")
-        with files_opened() as files:
-            payload = synthesise(self, kind=kind_of(type(self)), stack_name=name, region=target.region)
+        kept = partial(_CACHE.get, sources.digest, name, region, on_disk=on_disk)
+        if (payload := kept()) is not None:
+            return payload
+        with ONE_AT_A_TIME:
+            if (payload := kept()) is not None:  # somebody else did it while this one waited
+                return payload
+            self.execution.progress("synthesising")
+            with files_opened() as files:
+                payload = synthesise(self, kind=kind_of(type(self)), stack_name=name, region=region)
+        refuse_secrets(self, payload)
         _CACHE.put(sources.digest, Entry(payload=payload, files=files), on_disk=on_disk)
         return payload
 
@@ -150,7 +156,7 @@ class CdkStack(Resource[O]):
 
     def _change(self, name: str, payload: StackPayload) -> Any:
         main, watch = (self.deploy, self.deploying) if name == "deploy" else (self.revert, self.reverting)
-        return hook(main, payload, returns=Deployed, handle=Underway, watch=watch, idempotent=True)
+        return hook(main, payload, returns=Deployed, handle=Underway, watch=watch, idempotent=True, retry=_AGAIN)
 
     async def _looked(self, found: StackLook) -> None:
         await self.execution.looked(

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.outputs import add_outputs
 from orbits_cdk.payload import StackOutput, StackPayload
@@ -21,7 +23,9 @@ _LOOKS_UP = (
     "looks things up in the account while it is synthesised, which is not supported: give their ids as fields of the "
     "stack instead, for example from another step's outputs"
 )
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.RLock()
+"""Held by `synthesise`; also held by whoever looks first whether it has been done meanwhile."""
+_SHORTEST_SECRET = 6  # characters; shorter ones are found in any text
 _OURS = Path(__file__).parent
 
 
@@ -35,13 +39,25 @@ class Definition(Protocol):
 
 def synthesise(definition: Definition, *, kind: str, stack_name: str, region: str) -> StackPayload:
     """The template and outputs of `definition`; raises SynthesisFailed, showing the user's own line."""
-    with _ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="orbits-synth-") as folder:
+    with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="orbits-synth-") as folder:
         try:
             return _synthesise(definition, kind, stack_name, region, folder)
         except SynthesisFailed:
             raise
         except Exception as error:
             raise SynthesisFailed(_explain(error, kind)) from error
+
+
+def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
+    """Raise SynthesisFailed where the value of a secret field stands in the template, where many may read it."""
+    text = payload.model_dump_json()
+    for name, value in definition:
+        reveal = getattr(value, "get_secret_value", None)
+        if reveal is not None and len(reveal()) >= _SHORTEST_SECRET and json.dumps(reveal())[1:-1] in text:
+            raise SynthesisFailed(
+                f"{type(definition).__name__}: the template holds the secret {name!r} in the clear, where everybody "
+                f"who may describe the stack can read it. Keep it in Secrets Manager and give its ARN instead."
+            )
 
 
 def _synthesise(definition: Definition, kind: str, stack_name: str, region: str, folder: str) -> StackPayload:

@@ -58,3 +58,9 @@ def acme(member: Callable[[str], AwsTarget]) -> AwsTarget:
 @pytest.fixture
 def orbits_settings() -> Settings:
     return Settings(project="tests", store="memory:")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting between botocore's own attempts."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)

@@ -1,16 +1,19 @@
 """AwsAccount: found or made once, made ready, kept."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from orbits_aws import AwsAccount, OfflineAws, client
 from orbits_aws.account import AccountOutputs
+from orbits_aws.clients import forget_sessions
 from orbits_aws.errors import AwsRefused, AwsUnavailable
 from orbits_aws.organization import request_account, request_status
 from orbits_aws.service_role import find_service_role
 from orbits_iac import ExecutionFailed, Orbits
+from orbits_iac.testing import Clock
 
 ACME = AwsAccount(name="acme", email="aws+acme@agency.example")
 
@@ -64,6 +67,17 @@ async def test_an_account_that_cannot_be_reached_yet_is_waited_for(orbits: Orbit
     aws.fail("sts", "AssumeRole", code="AccessDenied", times=2)
     made = await orbits.run(ACME)
     assert made.account == aws.account("acme")
+
+
+async def test_an_older_account_without_the_role_is_an_error_at_once(
+    orbits: Orbits, aws: OfflineAws, clock: Clock
+) -> None:
+    await orbits.run(ACME)
+    forget_sessions()
+    await clock.advance(timedelta(days=1))
+    aws.fail("sts", "AssumeRole", code="AccessDenied", times=None)
+    with pytest.raises(ExecutionFailed, match="has no such role"):
+        await orbits.run(ACME)
 
 
 async def test_a_removed_account_resource_keeps_the_account(orbits: Orbits, aws: OfflineAws) -> None:

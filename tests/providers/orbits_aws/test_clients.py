@@ -22,12 +22,6 @@ class Worker:
     uses_management: ClassVar[bool] = False
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No waiting between botocore's own attempts."""
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-
-
 def test_targets_share_a_client_and_not_their_queues(acme: AwsTarget, member: Callable[[str], AwsTarget]) -> None:
     bolt = member("bolt")
     client("sqs", acme).create_queue(QueueName="orders")
@@ -78,6 +72,16 @@ def test_without_any_credentials_it_is_said_how_to_give_some(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     forget_sessions()
     with pytest.raises(NoCredentials, match="AWS_PROFILE"):
+        client("sqs", acme).list_queues()
+
+
+def test_a_profile_that_asks_for_mfa_is_refused(
+    aws: OfflineAws, acme: AwsTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[profile agency]\nrole_arn = r\nmfa_serial = m\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "agency")
+    with pytest.raises(NoCredentials, match="agency asks for an MFA code"):
         client("sqs", acme).list_queues()
 
 

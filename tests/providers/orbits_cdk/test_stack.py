@@ -125,6 +125,33 @@ async def test_a_tag_that_somebody_added_is_found(orbits: Orbits, aws: OfflineAw
     assert (difference.path, difference.recorded, difference.live) == ("Tags[by]", "null", '"hand"')
 
 
+async def test_a_resource_that_somebody_added_to_the_template_is_found_and_removed(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget
+) -> None:
+    await orbits.run(App(release="1"), target=acme)
+    [name] = stacks(aws)
+    cloudformation = aws.client("cloudformation", account="acme")
+    template = cloudformation.get_template(StackName=name)["TemplateBody"]
+    template["Resources"]["Extra"] = {"Type": "AWS::SQS::Queue"}
+    [stack] = cloudformation.describe_stacks()["Stacks"]
+    cloudformation.update_stack(StackName=name, TemplateBody=json.dumps(template), Tags=stack["Tags"])
+    app = orbits.record(App, "acme")
+    [(_, difference)] = (await app.drift()).drifted
+    assert (difference.resource, difference.recorded, difference.live) == ("Extra", "null", '"there"')
+    assert (await app.cycle(on_drift="remediate")).in_sync
+    assert len(aws.client("sqs", account="acme").list_queues()["QueueUrls"]) == 1
+
+
+async def test_an_interrupted_call_is_made_again_with_the_same_outcome(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, quick: None
+) -> None:
+    aws.lose_answer("cloudformation", "ExecuteChangeSet", times=None)
+    aws.lose_answer("cloudformation", "CreateChangeSet")
+    made = await orbits.run(App(release="1"), target=acme)
+    assert versioning(aws, made.bucket) == "Enabled"
+    assert len(aws.client("s3", account="acme").list_buckets()["Buckets"]) == 1
+
+
 async def test_a_stack_that_is_gone_is_drift_and_is_deployed_again(
     orbits: Orbits, aws: OfflineAws, acme: AwsTarget
 ) -> None:
