@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import moto_adapter
+from .admin import Admin
 from .cloudformation import CloudFormation
 from .gateway import Gateway
 from .settings import Settings
@@ -21,8 +22,6 @@ class Cloud:
 
     def __post_init__(self) -> None:
         """Connect the parts."""
-        from .admin import Admin
-
         self.settings = Settings()
         self.gateway = Gateway()
         self.cloudformation = CloudFormation(self.gateway, lambda: self.endpoint_url)

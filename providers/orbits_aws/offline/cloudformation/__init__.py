@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 from orbits_aws.offline.gateway import Gateway
 
-from .api import Api, object_reader
+from .api import Api
 from .change_sets import ChangeSets
 from .clients import Clients
 from .goals import Goals
 from .place import Place
 from .stacks import Stacks
+from .template_url import object_reader
 from .world import World
 
 __all__ = ["CloudFormation"]

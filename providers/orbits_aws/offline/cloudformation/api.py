@@ -6,9 +6,6 @@ An operation that the offline AWS does not have is refused with `NotImplemented`
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import unquote, urlsplit
-
-from botocore.exceptions import ClientError
 
 from orbits_aws.offline.identify import Identity
 from orbits_aws.offline.moto_adapter import parse_query, serialize_query
@@ -16,14 +13,13 @@ from orbits_aws.offline.wire import Answer, Environ, error_answer
 
 from . import drift, view
 from .change_sets import ChangeSets
-from .clients import Clients
 from .desired import check_types, required_capabilities
 from .errors import CloudFormationError, ValidationError
 from .model import Stack
 from .place import Place, Request
 from .recovery import Recovery
 from .stacks import Stacks
-from .template import MAX_OBJECT_BYTES, parse
+from .template import parse
 from .world import World
 
 Result = dict[str, Any]
@@ -315,26 +311,3 @@ def _declared(parameters: Any) -> list[Result]:
         }
         for key, declared in parameters.items()
     ]
-
-
-def object_reader(clients: Clients) -> Callable[[Place, str], str]:
-    """A reader of templates from the offline S3, by the URL that was handed over."""
-
-    def read(place: Place, url: str) -> str:
-        parts = urlsplit(url)
-        host, path = parts.hostname or "", unquote(parts.path).lstrip("/")
-        if ".s3" in host and not host.startswith("s3"):
-            bucket, key = host.partition(".s3")[0], path
-        else:
-            bucket, _, key = path.partition("/")
-        try:
-            with clients.acting_in(place.account):
-                answer = clients.client("s3", place.region).get_object(Bucket=bucket, Key=key)
-                content: bytes = answer["Body"].read()
-        except ClientError as failure:
-            raise ValidationError(f"S3 error: {failure.response.get('Error', {}).get('Message')} ({url})") from failure
-        if len(content) > MAX_OBJECT_BYTES:
-            raise ValidationError(f"Template size of {len(content)} bytes exceeds the limit of {MAX_OBJECT_BYTES}")
-        return content.decode()
-
-    return read

@@ -12,11 +12,12 @@ from threading import RLock
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .changes import changes_to, is_change
-from .deploy import Deployment, Options
+from .deploy import Deployment
 from .drift import live_properties
 from .errors import CloudFormationError, StackMissing, ValidationError
 from .model import ChangeSet, Goal, Stack
 from .place import Place, Request
+from .rollback import Options
 from .stacks import Stacks
 from .work import reason_of
 

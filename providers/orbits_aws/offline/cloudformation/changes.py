@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .desired import as_text, different, policy_of, properties_of, replacing, same
+from .graph import in_order
 from .intrinsics import UNKNOWN, Scope
 from .model import Goal, Properties, Stack, StackResource
 from .schemas import schema_of
@@ -29,8 +30,6 @@ class _Planned(Known):
 
 def changes_to(world: World, stack: Stack, goal: Goal, live: Live | None = None) -> list[dict[str, Any]]:
     """The changes, as DescribeChangeSet lists them. `live`: what was read, where drift is to be brought back."""
-    from .graph import in_order
-
     live = live or {}
     unknown: set[str] = set(goal.template.resources) - set(stack.resources)
     scope = world.scope(stack, goal, _Planned(stack, unknown))

@@ -1,4 +1,4 @@
-"""Bringing a stack to a goal: create and update, and the way back when a resource fails.
+"""Bringing a stack to a goal: create and update; the way back from a failure is `rollback`'s.
 
 What always holds: a creation that fails ends in ROLLBACK_COMPLETE with what it made removed; an update that fails ends
 in UPDATE_ROLLBACK_COMPLETE with the old values in the live resources and what it made removed; the stack's goal and
@@ -6,43 +6,18 @@ outputs change only with success. What a rollback cannot do leaves ROLLBACK_FAIL
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from .desired import different, handler_of, policy_of, properties_of, replacing
-from .drift import as_set
 from .errors import ValidationError
 from .graph import in_order
 from .intrinsics import Scope
 from .model import Goal, Properties, Stack, StackResource, now
 from .outputs import resolve_outputs
 from .removal import remove
+from .rollback import Options, Rollback
 from .template import ResourceDefinition
-from .work import Failed, Work, read_live
+from .work import Failed, Work
 from .world import World
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How an operation behaves when it fails."""
-
-    on_failure: str = "ROLLBACK"
-    """ROLLBACK, DELETE (creations alone) or DO_NOTHING."""
-    retain_except_on_create: bool = False
-    """Remove what was newly made in a rollback although its policy is Retain."""
-
-
-@dataclass(kw_only=True)
-class Undo:
-    """What an update has done so far."""
-
-    before: dict[str, StackResource]
-    """The stack's resources as they were."""
-    made: list[str] = field(default_factory=list[str])
-    touched: list[str] = field(default_factory=list[str])
-    discarded: list[StackResource] = field(default_factory=list[StackResource])
-    """New ones of what was replaced, to be removed after the way back."""
-    lost: set[str] = field(default_factory=set[str])
-    """Those that had been removed behind the stack's back, and are made anew."""
 
 
 class Deployment:
@@ -57,10 +32,11 @@ class Deployment:
         live: Mapping[str, Properties | None] | None = None,
     ) -> None:
         """`live`, given to bring drift back: what was read of resources; None for one that does not exist any more."""
-        self._world, self._stack, self._goal, self._options = world, stack, goal, options
+        self._world, self._stack, self._goal = world, stack, goal
         self._live = live or {}
         self._work = Work(world, stack)
-        self._undo = Undo(before={name: resource.copy() for name, resource in stack.resources.items()})
+        self._unwanted: list[StackResource] = []
+        self._rollback = Rollback(world, stack, options)
 
     def create(self) -> None:
         """Make everything; on failure, what the options say."""
@@ -68,7 +44,7 @@ class Deployment:
         try:
             self._apply()
         except Failed as failed:
-            self._creation_failed(failed)
+            self._rollback.of_creation(_told(failed, "create"))
             return
         self._stack.unfinished = None
         self._stack.record("CREATE_COMPLETE")
@@ -80,7 +56,7 @@ class Deployment:
         try:
             self._apply()
         except Failed as failed:
-            self._update_failed(failed)
+            self._rollback.of_update(_told(failed, failed.verb))
             return
         self._stack.unfinished = None
         self._stack.record("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -124,7 +100,7 @@ class Deployment:
             raise Failed(name, verb, str(failure)) from failure
         fresh = _fresh(definition, properties, policies)
         if existing is None:
-            self._undo.made.append(name)
+            self._rollback.undo.made.append(name)
             self._stack.resources[name] = fresh
             self._work.create(fresh)
         else:
@@ -139,7 +115,7 @@ class Deployment:
         existing.update_replace_policy = fresh.update_replace_policy
         if not lost and existing.type == fresh.type and not different(before, after):
             return
-        self._undo.touched.append(name)
+        self._rollback.undo.touched.append(name)
         if existing.type != fresh.type:
             raise Failed(name, "update", f"Update of resource type is not permitted. The new template modifies {name}")
         recreate = replacing(existing.type, before, after)
@@ -154,7 +130,7 @@ class Deployment:
                 resource=existing,
             )
         else:
-            self._undo.lost.add(name)
+            self._rollback.undo.lost.add(name)
         self._work.create(fresh)
 
     def _refuse_same_name(self, existing: StackResource, after: Properties, recreate: frozenset[str]) -> None:
@@ -171,9 +147,9 @@ class Deployment:
         """Remove what the new template no longer has, and the old ones of what was replaced."""
         replaced = [
             old
-            for name, old in self._undo.before.items()
+            for name, old in self._rollback.undo.before.items()
             if name in self._stack.resources
-            and name not in self._undo.lost
+            and name not in self._rollback.undo.lost
             and old.physical_id != self._stack.resources[name].physical_id
         ]
         old_ones = {id(resource) for resource in replaced}
@@ -187,106 +163,6 @@ class Deployment:
         for resource in [*removal.gone, *removal.left]:
             if id(resource) not in old_ones:
                 self._stack.resources.pop(resource.logical_id, None)
-
-    def _creation_failed(self, failed: Failed) -> None:
-        told = _told(failed, "create")
-        if self._options.on_failure == "DO_NOTHING":
-            self._stack.record("CREATE_FAILED", told)
-            self._stack.unfinished = self.take_creation_back
-            return
-        if self._options.on_failure == "DELETE":
-            self._stack.record("DELETE_IN_PROGRESS", f"{told}Delete requested by user.")
-            self._take_back("DELETE_COMPLETE", "DELETE_FAILED")
-            self._stack.deleted = now() if self._stack.status == "DELETE_COMPLETE" else None
-            return
-        self.take_creation_back(told)
-
-    def take_creation_back(self, told: str = "") -> None:
-        """Remove everything that a failed creation made."""
-        self._stack.record("ROLLBACK_IN_PROGRESS", f"{told}Rollback requested by user.")
-        self._take_back("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
-
-    def _take_back(self, done: str, failed: str) -> None:
-        """Remove everything that the creation made."""
-        removal = remove(self._work, list(self._stack.resources.values()), self._kept_on_creation)
-        for resource in removal.gone:
-            self._stack.resources.pop(resource.logical_id, None)
-        if removal.failed:
-            self._stack.record(failed, removal.reason)
-        else:
-            self._stack.record(done)
-
-    def _kept_on_creation(self, resource: StackResource) -> bool:
-        return resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
-
-    def _update_failed(self, failed: Failed) -> None:
-        told = _told(failed, failed.verb)
-        if self._options.on_failure == "DO_NOTHING":
-            self._stack.record("UPDATE_FAILED", told)
-            self._stack.unfinished = self.roll_back
-            return
-        self.roll_back(told)
-
-    def roll_back(self, told: str = "", skipped: frozenset[str] = frozenset()) -> None:
-        """Bring every resource back to what it was before the update, then remove what the update made.
-
-        Those `skipped` are taken to be what they were, without looking. What fails can be continued.
-        """
-        self._stack.record("UPDATE_ROLLBACK_IN_PROGRESS", told or None)
-        discarded = self._undo.discarded
-        failures: list[str] = []
-        for name in list(self._undo.touched):
-            current, old = self._stack.resources[name], self._undo.before[name]
-            if current.physical_id != old.physical_id:
-                if current.physical_id:
-                    discarded.append(current)
-                self._stack.resources[name] = old
-                self._stack.record("UPDATE_COMPLETE", resource=old)
-            elif name in skipped:
-                current.properties = old.properties
-                self._stack.record("UPDATE_COMPLETE", "Resource update skipped", resource=current)
-            else:
-                changed = current.properties
-                try:
-                    self._work.update(current, self._found(current, old), old.properties)
-                except Failed:
-                    current.properties = changed
-                    failures.append(name)
-                    continue
-            self._undo.touched.remove(name)
-        if failures:
-            names = ", ".join(failures)
-            self._stack.record("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{names}]. ")
-            self._stack.unfinished = self.roll_back
-            return
-        self._stack.unfinished = None
-        self._restore_declarations()
-        self._stack.record("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
-        made = [self._stack.resources.pop(name) for name in self._undo.made]
-        remove(self._work, [*made, *discarded], self._kept_on_creation)
-        self._stack.record("UPDATE_ROLLBACK_COMPLETE")
-
-    def _found(self, current: StackResource, old: StackResource) -> Properties:
-        """What a resource is to be brought back from: what it was made, or what is found if its update failed half-way.
-
-        A plain value that was tried counts as tried even if it is not found: the service, too, writes the old one.
-        """
-        if not current.partial:
-            return current.properties
-        try:
-            live = read_live(self._world, self._stack, current)
-        except Exception:  # noqa: BLE001 - what cannot be read is taken to be what was tried
-            return current.properties
-        if live is None:
-            return current.properties
-        tried = {name: value for name, value in current.properties.items() if isinstance(value, str | int | float)}
-        return {**as_set(current, live, old.properties), **tried}
-
-    def _restore_declarations(self) -> None:
-        for name, old in self._undo.before.items():
-            current = self._stack.resources[name]
-            current.depends_on, current.metadata = old.depends_on, old.metadata
-            current.deletion_policy, current.update_replace_policy = old.deletion_policy, old.update_replace_policy
 
 
 def _told(failed: Failed, verb: str) -> str:

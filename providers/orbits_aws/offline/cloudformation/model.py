@@ -215,5 +215,4 @@ class ChangeSet:
     description: str | None = None
     on_stack_failure: str | None = None
     reverts_drift: bool = False
-    disable_rollback: bool = False
     created: datetime = field(default_factory=now)

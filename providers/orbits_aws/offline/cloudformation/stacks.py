@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, RLock
 
-from .deploy import Deployment, Options
+from .changes import is_change
+from .deploy import Deployment
 from .errors import CloudFormationError, StackMissing, ValidationError
 from .goals import Goals
 from .model import Goal, Stack, now
 from .place import Place, Request
 from .removal import remove
+from .rollback import Options
 from .work import Work
 from .world import World
 
@@ -168,8 +170,6 @@ class Stacks:
             return stack
         self.check_updatable(stack)
         goal = self.goals.goal(place, stack, request, stack.name)
-        from .changes import is_change
-
         if not is_change(self.world(), stack, goal):
             raise ValidationError("No updates are to be performed.")
         if token:

@@ -1,5 +1,6 @@
 """Stacks, resources, events and change sets as the API shows them. Pure."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,7 +97,7 @@ def resource_view(stack: Stack, resource: StackResource) -> Shown:
 def resource_detail_view(stack: Stack, resource: StackResource) -> Shown:
     """A resource as DescribeStackResource shows it."""
     return {"StackName": stack.name, "StackId": stack.id, **resource_summary_view(resource)} | {
-        "Metadata": None if resource.metadata is None else _json(resource.metadata)
+        "Metadata": None if resource.metadata is None else json.dumps(resource.metadata)
     }
 
 
@@ -118,12 +119,6 @@ def _resource(resource: StackResource) -> Shown:
             "LastCheckTimestamp": drift.get("Timestamp"),
         },
     }
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 def event_view(stack: Stack, event: Event) -> Shown:

@@ -1,5 +1,6 @@
 """Everything around one stack: its account's clients, what its template may refer to, the other stacks' exports."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -148,8 +149,6 @@ class _Lookups:
         member = rest.removeprefix(":").partition(":")[0] if kind else ""
         if not member:
             return text
-        import json
-
         return str(json.loads(text)[member])
 
     def stack_output(self, argument: Mapping[str, Any]) -> Any:

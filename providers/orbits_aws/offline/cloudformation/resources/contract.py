@@ -122,6 +122,11 @@ def retag(
         put(fresh)
 
 
+def is_true(value: Any) -> bool:
+    """Whether a boolean property is set, as a boolean or as text."""
+    return str(value).lower() == "true"
+
+
 def set_properties(**values: Any) -> dict[str, Any]:
     """The given values without those that are absent (None or empty)."""
     return {name: value for name, value in values.items() if value not in (None, [], {}, "")}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .contract import Made, Properties, ResourceType, Site, changed, retag, set_properties, tag_list, tag_map
+from .contract import Made, Properties, ResourceType, Site, changed, is_true, retag, set_properties, tag_list, tag_map
 
 _PLAIN = ("AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "TableClass")
 
@@ -28,10 +28,6 @@ def _stream(value: Mapping[str, Any] | None) -> dict[str, Any]:
 def _encryption(value: Mapping[str, Any]) -> dict[str, Any]:
     names = {"SSEEnabled": "Enabled", "SSEType": "SSEType", "KMSMasterKeyId": "KMSMasterKeyId"}
     return {names[name]: inner for name, inner in value.items()}
-
-
-def _boolean(value: Any) -> bool:
-    return str(value).lower() == "true"
 
 
 class Table(ResourceType):
@@ -72,7 +68,7 @@ class Table(ResourceType):
                 SSESpecification=_encryption(encryption) if encryption else None,
                 Tags=tag_list(tag_map(properties)),
             ),
-            DeletionProtectionEnabled=_boolean(properties.get("DeletionProtectionEnabled", False)),
+            DeletionProtectionEnabled=is_true(properties.get("DeletionProtectionEnabled", False)),
         )
         site.made(name)
         self._settings(dynamodb, name, {}, properties)
@@ -93,7 +89,7 @@ class Table(ResourceType):
         if "SSESpecification" in different:
             table["SSESpecification"] = _encryption(after.get("SSESpecification") or {"SSEEnabled": False})
         if "DeletionProtectionEnabled" in different:
-            table["DeletionProtectionEnabled"] = _boolean(after.get("DeletionProtectionEnabled", False))
+            table["DeletionProtectionEnabled"] = is_true(after.get("DeletionProtectionEnabled", False))
         if "TableClass" in different:
             table["TableClass"] = after.get("TableClass", "STANDARD")
         if table:
@@ -136,14 +132,14 @@ class Table(ResourceType):
         different = changed(before, after)
         if "PointInTimeRecoverySpecification" in different:
             wanted = after.get("PointInTimeRecoverySpecification") or {}
-            enabled = _boolean(wanted.get("PointInTimeRecoveryEnabled", False))
+            enabled = is_true(wanted.get("PointInTimeRecoveryEnabled", False))
             dynamodb.update_continuous_backups(
                 TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled}
             )
         if "TimeToLiveSpecification" in different:
             old, new = before.get("TimeToLiveSpecification"), after.get("TimeToLiveSpecification")
             if spec := new or (old and {"AttributeName": old["AttributeName"], "Enabled": False}):
-                enabled = _boolean(spec.get("Enabled", False))
+                enabled = is_true(spec.get("Enabled", False))
                 dynamodb.update_time_to_live(
                     TableName=name,
                     TimeToLiveSpecification={"AttributeName": spec.get("AttributeName", ""), "Enabled": enabled},

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from orbits_aws.offline.cloudformation.errors import ResourceFailed
 
-from .contract import Made, Properties, ResourceType, Site, changed, tag_list, tag_map
+from .contract import Made, Properties, ResourceType, Site, changed, is_true, tag_list, tag_map
 
 _ABSENT = frozenset(
     {
@@ -45,7 +45,7 @@ def _encryption(value: Mapping[str, Any]) -> dict[str, Any]:
         if default:
             written["ApplyServerSideEncryptionByDefault"] = default
         if "BucketKeyEnabled" in rule:
-            written["BucketKeyEnabled"] = _boolean(rule["BucketKeyEnabled"])
+            written["BucketKeyEnabled"] = is_true(rule["BucketKeyEnabled"])
         rules.append(written)
     return {"Rules": rules}
 
@@ -78,7 +78,7 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
             case "ExpirationInDays":
                 written["Expiration"] = {"Days": int(inner)}
             case "ExpiredObjectDeleteMarker":
-                written["Expiration"] = {"ExpiredObjectDeleteMarker": _boolean(inner)}
+                written["Expiration"] = {"ExpiredObjectDeleteMarker": is_true(inner)}
             case "Prefix":
                 filters["Prefix"] = inner
             case "AbortIncompleteMultipartUpload":
@@ -116,12 +116,8 @@ def _lifecycle_of(s3: Any, bucket: str) -> Any:
     return {"Rules": rules}
 
 
-def _boolean(value: Any) -> bool:
-    return str(value).lower() == "true"
-
-
 def _public_access(value: Mapping[str, Any]) -> dict[str, bool]:
-    return {name: _boolean(inner) for name, inner in value.items()}
+    return {name: is_true(inner) for name, inner in value.items()}
 
 
 def _cors(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .contract import Made, Properties, ResourceType, Site, changed, retag, tag_list, tag_map
+from .contract import Made, Properties, ResourceType, Site, changed, is_true, retag, tag_list, tag_map
 
 _DEFAULTS = {"ContentBasedDeduplication": "false", "DisplayName": "", "KmsMasterKeyId": ""}
 
@@ -19,7 +19,7 @@ class Topic(ResourceType):
     named_by = "TopicName"
 
     def create(self, site: Site, properties: Properties) -> Made:
-        fifo = str(properties.get("FifoTopic", "false")).lower() == "true"
+        fifo = is_true(properties.get("FifoTopic"))
         name = str(properties.get("TopicName") or site.name(256) + (".fifo" if fifo else ""))
         attributes = {key: _written(properties[key]) for key in _DEFAULTS if key in properties}
         if fifo:

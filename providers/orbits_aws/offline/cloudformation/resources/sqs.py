@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from .contract import Made, Properties, ResourceType, Site, changed, retag, tag_list, tag_map
+from .contract import Made, Properties, ResourceType, Site, changed, is_true, retag, tag_list, tag_map
 
 _DEFAULTS: dict[str, str] = {
     "ContentBasedDeduplication": "false",
@@ -48,7 +48,7 @@ class Queue(ResourceType):
 
     def create(self, site: Site, properties: Properties) -> Made:
         sqs = site.client("sqs")
-        fifo = str(properties.get("FifoQueue", "false")).lower() == "true"
+        fifo = is_true(properties.get("FifoQueue"))
         name = properties.get("QueueName") or site.name(80) + (".fifo" if fifo else "")
         attributes = {key: _written(key, properties[key]) for key in _DEFAULTS if key in properties}
         if fifo:

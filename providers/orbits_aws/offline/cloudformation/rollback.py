@@ -1,0 +1,146 @@
+"""The way back: from a failed creation to nothing, from a failed update to what was there before.
+
+What always holds: what the operation made is removed, unless its policy keeps it; what it changed has its old values
+again, in the live resource too. What fails on the way is kept, so that the way can be gone on with.
+"""
+
+from dataclasses import dataclass, field
+
+from .drift import as_set
+from .model import Properties, Stack, StackResource, now
+from .removal import remove
+from .work import Failed, Work, read_live
+from .world import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How an operation behaves when it fails."""
+
+    on_failure: str = "ROLLBACK"
+    """ROLLBACK, DELETE (creations alone) or DO_NOTHING."""
+    retain_except_on_create: bool = False
+    """Remove what was newly made in a rollback although its policy is Retain."""
+
+
+@dataclass(kw_only=True)
+class Undo:
+    """What an update has done so far."""
+
+    before: dict[str, StackResource]
+    """The stack's resources as they were."""
+    made: list[str] = field(default_factory=list[str])
+    touched: list[str] = field(default_factory=list[str])
+    discarded: list[StackResource] = field(default_factory=list[StackResource])
+    """New ones of what was replaced, to be removed after the way back."""
+    lost: set[str] = field(default_factory=set[str])
+    """Those that had been removed behind the stack's back, and are made anew."""
+
+
+class Rollback:
+    """The way back of one create or update of one stack."""
+
+    def __init__(self, world: World, stack: Stack, options: Options) -> None:
+        """To be made before the operation changes anything."""
+        self._world, self._stack, self._options = world, stack, options
+        self._work = Work(world, stack)
+        self.undo = Undo(before={name: resource.copy() for name, resource in stack.resources.items()})
+
+    def of_creation(self, told: str) -> None:
+        """What becomes of a creation that failed, by the options; `told` is why it failed."""
+        if self._options.on_failure == "DO_NOTHING":
+            self._stack.record("CREATE_FAILED", told)
+            self._stack.unfinished = self.take_creation_back
+        elif self._options.on_failure == "DELETE":
+            self._stack.record("DELETE_IN_PROGRESS", f"{told}Delete requested by user.")
+            self._take_back("DELETE_COMPLETE", "DELETE_FAILED")
+            self._stack.deleted = now() if self._stack.status == "DELETE_COMPLETE" else None
+        else:
+            self.take_creation_back(told)
+
+    def of_update(self, told: str) -> None:
+        """What becomes of an update that failed, by the options; `told` is why it failed."""
+        if self._options.on_failure == "DO_NOTHING":
+            self._stack.record("UPDATE_FAILED", told)
+            self._stack.unfinished = self.roll_back
+        else:
+            self.roll_back(told)
+
+    def take_creation_back(self, told: str = "") -> None:
+        """Remove everything that a failed creation made."""
+        self._stack.record("ROLLBACK_IN_PROGRESS", f"{told}Rollback requested by user.")
+        self._take_back("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+
+    def _take_back(self, done: str, failed: str) -> None:
+        """Remove everything that the creation made."""
+        removal = remove(self._work, list(self._stack.resources.values()), self._kept_on_creation)
+        for resource in removal.gone:
+            self._stack.resources.pop(resource.logical_id, None)
+        if removal.failed:
+            self._stack.record(failed, removal.reason)
+        else:
+            self._stack.record(done)
+
+    def _kept_on_creation(self, resource: StackResource) -> bool:
+        return resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
+
+    def roll_back(self, told: str = "", skipped: frozenset[str] = frozenset()) -> None:
+        """Bring every resource back to what it was before the update, then remove what the update made.
+
+        Those `skipped` are taken to be what they were, without looking. What fails can be continued.
+        """
+        self._stack.record("UPDATE_ROLLBACK_IN_PROGRESS", told or None)
+        discarded = self.undo.discarded
+        failures: list[str] = []
+        for name in list(self.undo.touched):
+            current, old = self._stack.resources[name], self.undo.before[name]
+            if current.physical_id != old.physical_id:
+                if current.physical_id:
+                    discarded.append(current)
+                self._stack.resources[name] = old
+                self._stack.record("UPDATE_COMPLETE", resource=old)
+            elif name in skipped:
+                current.properties = old.properties
+                self._stack.record("UPDATE_COMPLETE", "Resource update skipped", resource=current)
+            else:
+                changed = current.properties
+                try:
+                    self._work.update(current, self._found(current, old), old.properties)
+                except Failed:
+                    current.properties = changed
+                    failures.append(name)
+                    continue
+            self.undo.touched.remove(name)
+        if failures:
+            names = ", ".join(failures)
+            self._stack.record("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{names}]. ")
+            self._stack.unfinished = self.roll_back
+            return
+        self._stack.unfinished = None
+        self._restore_declarations()
+        self._stack.record("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+        made = [self._stack.resources.pop(name) for name in self.undo.made]
+        remove(self._work, [*made, *discarded], self._kept_on_creation)
+        self._stack.record("UPDATE_ROLLBACK_COMPLETE")
+
+    def _found(self, current: StackResource, old: StackResource) -> Properties:
+        """What a resource is to be brought back from: what it was made, or what is found if its update failed half-way.
+
+        A plain value that was tried counts as tried even if it is not found: the service, too, writes the old one.
+        """
+        if not current.partial:
+            return current.properties
+        try:
+            live = read_live(self._world, self._stack, current)
+        except Exception:  # noqa: BLE001 - what cannot be read is taken to be what was tried
+            return current.properties
+        if live is None:
+            return current.properties
+        tried = {name: value for name, value in current.properties.items() if isinstance(value, str | int | float)}
+        return {**as_set(current, live, old.properties), **tried}
+
+    def _restore_declarations(self) -> None:
+        for name, old in self.undo.before.items():
+            current = self._stack.resources[name]
+            current.depends_on, current.metadata = old.depends_on, old.metadata
+            current.deletion_policy, current.update_replace_policy = old.deletion_policy, old.update_replace_policy
