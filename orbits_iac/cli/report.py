@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from orbits_iac.orbits import Orbits
 
+LONGEST = 300
+"""Characters of a value that are shown in a table."""
+
 
 def name_of(row: ExecutionRow) -> str:
     """What an execution is about: `WebApp acme`."""
@@ -70,7 +73,7 @@ def exit_code(row: ExecutionRow, value: Any) -> int:
 def print_end(row: ExecutionRow, value: Any, out: "Console", err: "Console") -> None:
     """Say how a run ended: outputs on `out`, a failure on `err`."""
     if row.state is State.SUCCESS:
-        out.print(summary(row))
+        out.print(summary(row, partly=exit_code(row, value) != exits.DONE))
         print_outputs(row, value, out)
     elif row.state is State.PAUSED:
         err.print(f"{name_of(row)} is paused. `orbits get {row.id}` says why; `orbits resume {row.id}` goes on.")
@@ -78,8 +81,8 @@ def print_end(row: ExecutionRow, value: Any, out: "Console", err: "Console") -> 
         err.print(panel(row))
 
 
-def summary(row: ExecutionRow) -> "Text":
-    """One line on a run that ended well."""
+def summary(row: ExecutionRow, *, partly: bool = False) -> "Text":
+    """One line on a run that ended well, or, for a fleet, `partly` so."""
     from rich.text import Text
 
     took = duration((row.ended_at or row.created_at) - row.created_at)
@@ -95,6 +98,8 @@ def summary(row: ExecutionRow) -> "Text":
     else:
         verb = "is back at" if row.command == "rollback" else "is at"
         said = (f"{name} {verb} revision {row.revision}", "green")
+    if partly:
+        return Text.assemble(("! ", "bold yellow"), (said[0], "yellow"), (f"  {took}", "dim"))
     return Text.assemble(("✔ " if row.changed or row.identity is None else "= ", said[1]), said, (f"  {took}", "dim"))
 
 
@@ -124,7 +129,9 @@ def table(values: Mapping[str, Any]) -> Any:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in values.items():
-        grid.add_row(f"  {name}", Text(as_text(value)))
+        text = as_text(value)
+        more = f"{text[:LONGEST]}… (--json shows all of it)"
+        grid.add_row(f"  {name}", Text(text if len(text) <= LONGEST + len("… (--json shows all of it)") else more))
     return grid
 
 
