@@ -4,4 +4,6 @@ What belongs here: stacks that a team could have written with the public names a
 agency's: a front and a back for each client, in an account of the client's own.
 """
 
-import orbits_cdk  # noqa: F401 - it chooses Node, and puts its start off, before a stack imports aws_cdk
+from importlib import import_module
+
+import_module("orbits_cdk")  # before a stack imports aws_cdk: it chooses Node, and puts its start off

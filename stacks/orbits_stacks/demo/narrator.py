@@ -1,7 +1,7 @@
 """Narrator: what the person in front of the demo reads, and which claims held."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class Narrator:
         self._part = ""
 
     @contextmanager
-    def part(self, title: str) -> Iterator[None]:
+    def part(self, title: str) -> Generator[None]:
         """One part of the demo, timed."""
         self._part = title
         self.console.print()

@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,7 @@ class Stage:
         return done.stdout.partition("\n")[0]
 
     @contextmanager
-    def background(self, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    def background(self, *arguments: str) -> Generator["subprocess.Popen[str]"]:
         """A process of `orbits` beside; killed at the end if it still runs."""
         self.narrator.command(f"orbits {' '.join(arguments)} &")
         log = (self.folder / "worker.log").open("a", encoding="utf-8")
@@ -159,7 +159,7 @@ def wait_until(what: str, holds: Callable[[], object]) -> None:
 
 
 @contextmanager
-def offline_aws() -> Iterator[OfflineAws]:
+def offline_aws() -> Generator[OfflineAws]:
     """An AWS of our own, as a process: with an organization, and nothing in it."""
     command = [sys.executable, "-m", "orbits_aws.offline", "--json"]
     with _ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
@@ -170,7 +170,7 @@ def offline_aws() -> Iterator[OfflineAws]:
 
 
 @contextmanager
-def folder(*, keep: bool) -> Iterator[Path]:
+def folder(*, keep: bool) -> Generator[Path]:
     """A folder with what the agency has: its list of clients, and the name of its stack."""
     made = Path(tempfile.mkdtemp(prefix="orbits-demo-"))
     try:
@@ -183,7 +183,7 @@ def folder(*, keep: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
+def _ended(process: "subprocess.Popen[str]") -> Generator["subprocess.Popen[str]"]:
     with process:
         try:
             yield process

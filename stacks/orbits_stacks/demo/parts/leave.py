@@ -28,7 +28,7 @@ def play(stage: Stage) -> None:
         )
         roles = {client: Account(stage.aws, client).roles() for client in CLIENTS}
         tell.claim(
-            "Of the roles, those that belong to an account are left: the one that it was made with, and CloudFormation's.",
+            "Of the roles, two are left in each: the one that the account was born with, and CloudFormation's.",
             all(sorted(found) == ROLES for found in roles.values()),
             roles,
         )
