@@ -34,10 +34,12 @@ def application() -> WsgiApp:
 
 
 def reset() -> None:
-    """Forget everything in every account."""
+    """Forget everything in every account; what is left is a new organization and its management account."""
     from moto.moto_api._internal.models import moto_api_backend
+    from moto.organizations.models import organizations_backends
 
     moto_api_backend.reset()
+    organizations_backends[MANAGEMENT_ACCOUNT]["aws"].create_organization("us-east-1", FeatureSet="ALL")
 
 
 @functools.cache

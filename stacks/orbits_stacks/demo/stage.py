@@ -160,12 +160,11 @@ def wait_until(what: str, holds: Callable[[], object]) -> None:
 
 @contextmanager
 def offline_aws() -> Generator[OfflineAws]:
-    """An AWS of our own, as a process: with an organization, and nothing in it."""
+    """An AWS of our own, as a process: an organization with nothing in it."""
     command = [sys.executable, "-m", "orbits_aws.offline", "--json"]
     with _ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
         url = json.loads(_first_line(process.stdout))["endpoint_url"]
         with OfflineAws.attach(url) as aws:
-            aws.client("organizations", account=MANAGEMENT).create_organization(FeatureSet="ALL")
             yield aws
 
 

@@ -13,7 +13,6 @@ MANAGEMENT = "123456789012"
 @pytest.fixture
 def acme(aws: OfflineAws) -> str:
     organizations = aws.client("organizations", account=MANAGEMENT)
-    organizations.create_organization(FeatureSet="ALL")
     made = organizations.create_account(Email="aws+acme@agency.example", AccountName="acme")
     return str(made["CreateAccountStatus"]["AccountId"])
 

@@ -116,7 +116,6 @@ def test_a_refused_call_does_nothing(aws: OfflineAws) -> None:
 def test_the_account_may_be_named_before_it_exists(aws: OfflineAws) -> None:
     aws.fail("sqs", "ListQueues", code="AccessDenied", account="acme")
     organizations = aws.client("organizations", account="123456789012")
-    organizations.create_organization(FeatureSet="ALL")
     organizations.create_account(Email="aws+acme@agency.example", AccountName="acme")
     assert code_of(aws.client("sqs", account="123456789012"), "list_queues") is None
     assert code_of(aws.client("sqs", account="acme"), "list_queues") == "AccessDenied"
