@@ -5,7 +5,7 @@ the time that each committer spends computing between its commits, as an engine 
 writer for the interpreter. The second table is of reads, alone and beside busy committers; the third of commits of one
 row, alone and beside another process with 32 busy committers.
 
-    python benchmarks/store_commits.py [folder]
+    python benchmarks/bench_store.py [folder]
 """
 
 import asyncio
