@@ -45,6 +45,7 @@ class StackEvent:
     type: str
     status: str
     reason: str
+    token: str  # of the request that began the operation
 
     def __str__(self) -> str:
         """What failed and why, without the ids of the requests."""
@@ -104,6 +105,15 @@ def last_operation(cfn: Any, stack_id: str) -> list[StackEvent]:
     return events
 
 
+def validation_errors(cfn: Any, change_set_id: str) -> list[str]:
+    """What CloudFormation's early validation says against a change set, which the change set itself does not."""
+    return [
+        f"{event.get('LogicalResourceId', '')} {event.get('ValidationPath', '')}: {event['ValidationStatusReason']}"
+        for event in cfn.items("describe_events", "OperationEvents", ChangeSetName=change_set_id)
+        if event.get("EventType") == "VALIDATION_ERROR" and event.get("ValidationStatusReason")
+    ]
+
+
 def first_failure(events: list[StackEvent]) -> StackEvent | None:
     """The resource that failed first: what failed after it was only stopped because of it."""
     return next(iter(_failures(events)), None)
@@ -135,4 +145,5 @@ def _events(cfn: Any, stack_id: str) -> Iterator[StackEvent]:
             type=event.get("ResourceType", ""),
             status=event.get("ResourceStatus", ""),
             reason=event.get("ResourceStatusReason", ""),
+            token=event.get("ClientRequestToken", ""),
         )

@@ -6,86 +6,22 @@ so it may be called again after a crash at any point: the change set is named af
 carried out is attached to. A stack that is already as wanted is found out by reads alone and never written to.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.errors import AwsRefused, NotThere
 from orbits_aws.ownership import refuse_foreign
-from orbits_cdk.cloudformation import (
-    IDLE,
-    NEVER_MADE,
-    REVIEW,
-    STACK,
-    Stack,
-    find_stack,
-    first_failure,
-    last_operation,
-    template_of,
-)
+from orbits_cdk.cloudformation import IDLE, NEVER_MADE, REVIEW, Stack, find_stack, template_of, validation_errors
 from orbits_cdk.errors import DeployFailed, StackBusy
+from orbits_cdk.outcome import look
 from orbits_cdk.stuck import refuse_stuck
+from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted
 from orbits_iac.provider import Refused
 
 LARGEST = 51_200  # bytes of a template that is handed over in the call
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What is to be deployed, where, and for which execution."""
-
-    stack: str
-    place: str  # for messages
-    template: Mapping[str, Any]
-    parameters: Mapping[str, str]
-    tags: Mapping[str, str]
-    token: str
-    attempt: int = 1
-    role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
-    revert_drift: bool = False  # bring what is live back to the template, which did not change
-
-    @property
-    def change_set(self) -> str:
-        """The name of the change set: the same for each call of one attempt."""
-        return request_token(self.token, self.attempt)
-
-    @property
-    def where(self) -> str:
-        """The stack and its place, for messages."""
-        return f"{self.stack} in {self.place}"
-
-
-def request_token(token: str, attempt: int) -> str:
-    """A token and attempt as CloudFormation takes them for a client's token or a name."""
-    return f"orbits-{hashlib.sha256(f'{token}/{attempt}'.encode()).hexdigest()[:20]}"
-
-
-class Underway(BaseModel):
-    """How far a deployment is; kept between two looks at it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    phase: Literal["begin", "prepared", "executing"] = "begin"
-    stack_id: str = ""
-    total: int = 0  # how many resources change
-
-
-class Deployed(BaseModel):
-    """A stack that is as wanted. `changed` says whether anything was written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    outputs: dict[str, str]
-    changed: bool
-
-
-Tell = Callable[[str, float | None], None]
 
 
 def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
@@ -98,7 +34,7 @@ def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploye
         return _begin(cfn, wanted, tell)
     if underway.phase == "prepared":
         return _execute(cfn, wanted, underway)
-    return _look(cfn, wanted, underway, tell)
+    return look(cfn, wanted, underway, tell)
 
 
 def unchanged(cfn: Any, stack: Stack, wanted: Wanted) -> bool:
@@ -201,29 +137,11 @@ def _count(cfn: Any, made: Mapping[str, Any], wanted: Wanted) -> int:
 def _not_made(cfn: Any, wanted: Wanted, made: Mapping[str, Any]) -> Deployed:
     """A change set that CloudFormation could not make: nothing to change, or a template that is refused."""
     reason = made.get("StatusReason", "no reason given")
+    found = validation_errors(cfn, made["ChangeSetId"])
     cfn.delete_change_set(StackName=made["StackId"], ChangeSetName=wanted.change_set)
     stack = find_stack(cfn, made["StackId"])
     if stack is not None and any(words in reason.lower() for words in _NOTHING):
         return Deployed(outputs=dict(stack.outputs), changed=False)
     if stack is not None and stack.status == REVIEW:  # nothing was made yet, so nothing is left
         cfn.delete_stack(StackName=stack.id, ClientRequestToken=f"{wanted.change_set}-leave")
-    raise DeployFailed(f"CloudFormation refused the change of {wanted.where}: {reason}")
-
-
-def _look(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
-    stack = find_stack(cfn, underway.stack_id)
-    if stack is None:
-        raise DeployFailed(f"{wanted.where} was deleted while it was deployed")
-    events = last_operation(cfn, underway.stack_id)
-    if stack.status == REVIEW or stack.busy:
-        done = {event.logical_id for event in events if event.status.endswith("_COMPLETE") and event.type != STACK}
-        latest = next((event for event in reversed(events) if event.type != STACK), None)
-        said = f": {latest.logical_id} {latest.status}" if latest else ""
-        share = min(1.0, len(done) / underway.total) if underway.total else None
-        tell(f"{stack.status} {len(done)}/{underway.total}{said}", share)
-        return underway
-    if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
-        return Deployed(outputs=dict(stack.outputs), changed=True)
-    failure = first_failure(events)
-    what = str(failure) if failure else stack.reason or "no reason given"
-    raise DeployFailed(f"{what}; the stack {wanted.where} is {stack.status}")
+    raise DeployFailed(f"CloudFormation refused the change of {wanted.where}: {'; '.join((reason, *found))}")

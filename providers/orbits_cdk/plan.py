@@ -5,8 +5,9 @@ from typing import Any
 
 from orbits_aws.ownership import refuse_foreign
 from orbits_cdk.cloudformation import IDLE, NEVER_MADE, REVIEW, find_stack, template_of
-from orbits_cdk.deploy import Wanted, unchanged
+from orbits_cdk.deploy import unchanged
 from orbits_cdk.stuck import refuse_stuck
+from orbits_cdk.wanted import Wanted
 from orbits_iac.provider import Change, PropertyChange, Rules, Verb, compare
 
 _ALL = Rules(whole=True)

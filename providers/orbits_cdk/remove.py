@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.ownership import refuse_foreign
 from orbits_cdk.cloudformation import REVIEW, Stack, find_stack, last_operation
-from orbits_cdk.deploy import Tell
 from orbits_cdk.stuck import refuse_stuck
+from orbits_cdk.wanted import Tell
 
 
 @dataclass(frozen=True, kw_only=True)

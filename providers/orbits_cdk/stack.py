@@ -13,7 +13,7 @@ from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_cdk.cache import Entry, SynthCache, files_opened
-from orbits_cdk.deploy import Deployed, Underway, Wanted, advance, request_token
+from orbits_cdk.deploy import advance
 from orbits_cdk.errors import StackBusy
 from orbits_cdk.live import StackLook, Where, look_at
 from orbits_cdk.naming import stack_name
@@ -24,6 +24,7 @@ from orbits_cdk.remediation import can_be_brought_back, healed
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.synth import ONE_AT_A_TIME, refuse_secrets, synthesise
+from orbits_cdk.wanted import Deployed, Underway, Wanted, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Refused, hook, kind_of, result_type
 

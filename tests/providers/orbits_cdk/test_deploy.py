@@ -8,9 +8,10 @@ import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AnswerLost, AwsUnavailable
-from orbits_cdk.deploy import LARGEST, Deployed, Underway, Wanted, advance
+from orbits_cdk.deploy import LARGEST, advance
 from orbits_cdk.errors import DeployFailed, StackStuck
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
+from orbits_cdk.wanted import Deployed, Underway, Wanted
 from orbits_iac.provider import Refused
 
 TAGS = {"orbits:project": "tests", "orbits:record": "Site acme"}
@@ -179,6 +180,19 @@ def test_a_template_that_is_too_large_says_so(cfn: Any, aws: OfflineAws) -> None
     with pytest.raises(Refused, match="Split the stack"):
         deploy(cfn, wanted({**template("orders"), "Description": "x" * LARGEST}))
     assert len(aws.calls(writes=True)) == before
+
+
+def test_a_rollback_that_fails_says_what_failed_first_and_what_to_do(cfn: Any, aws: OfflineAws, raw: Any) -> None:
+    deploy(cfn, wanted(template("orders", "sales")))
+    aws.fail("sqs", "SetQueueAttributes", code="AccessDenied", resource="sales")
+    aws.fail("sqs", "SetQueueAttributes", code="InternalFailure", resource="orders", nth=2, times=None)
+    with pytest.raises(StackStuck) as stuck:
+        deploy(cfn, wanted(template("orders", "sales", visibility=60), token="t2"))
+    assert str(stuck.value).startswith("sales (AWS::SQS::Queue) UPDATE_FAILED")
+    assert "continue-update-rollback --stack-name site" in str(stuck.value)
+    assert status(raw) == "UPDATE_ROLLBACK_FAILED"
+    with pytest.raises(StackStuck, match="UPDATE_ROLLBACK_FAILED"):
+        deploy(cfn, wanted(template("orders", "sales"), token="t3"))
 
 
 def test_a_stack_of_nobody_is_refused(cfn: Any, raw: Any) -> None:

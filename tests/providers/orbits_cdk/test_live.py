@@ -8,9 +8,10 @@ import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.readers import reader
-from orbits_cdk.deploy import Deployed, Underway, Wanted, advance
+from orbits_cdk.deploy import advance
 from orbits_cdk.live import StackLook, Where, look_at
 from orbits_cdk.payload import StackOutput, StackPayload
+from orbits_cdk.wanted import Deployed, Underway, Wanted
 
 ALLOW_QUEUE = {
     "Version": "2012-10-17",

@@ -1,0 +1,60 @@
+"""What is to be deployed, and how far that is: the values that a deployment is made of."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is to be deployed, where, and for which execution."""
+
+    stack: str
+    place: str  # for messages
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    token: str
+    attempt: int = 1
+    role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
+    revert_drift: bool = False  # bring what is live back to the template, which did not change
+
+    @property
+    def change_set(self) -> str:
+        """The name of the change set: the same for each call of one attempt."""
+        return request_token(self.token, self.attempt)
+
+    @property
+    def where(self) -> str:
+        """The stack and its place, for messages."""
+        return f"{self.stack} in {self.place}"
+
+
+def request_token(token: str, attempt: int) -> str:
+    """A token and attempt as CloudFormation takes them for a client's token or a name."""
+    return f"orbits-{hashlib.sha256(f'{token}/{attempt}'.encode()).hexdigest()[:20]}"
+
+
+class Underway(BaseModel):
+    """How far a deployment is; kept between two looks at it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    phase: Literal["begin", "prepared", "executing"] = "begin"
+    stack_id: str = ""
+    total: int = 0  # how many resources change
+
+
+class Deployed(BaseModel):
+    """A stack that is as wanted. `changed` says whether anything was written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outputs: dict[str, str]
+    changed: bool
+
+
+Tell = Callable[[str, float | None], None]
