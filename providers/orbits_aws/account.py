@@ -10,7 +10,7 @@ from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac import InProgress, Options, Outputs, Resource, Retry, Revision
-from orbits_iac.provider import Change, Verb, hook
+from orbits_iac.provider import Change, Difference, Verb, hook, json_text
 
 _SETTLING = timedelta(hours=4)  # what AWS may take until a new account can be used
 _AGAIN = Retry(attempts=5, delay=timedelta(seconds=2))
@@ -60,8 +60,10 @@ class AwsAccount(Resource[AccountOutputs]):
         revision = self.execution.revision
         if revision is None:
             return
-        await self.do("find", hook(self.find, revision.outputs.account, returns=str | None, idempotent=True))
-        await self.execution.looked(differences=(), unchecked=(), checked=1)
+        known = revision.outputs.account
+        found: str | None = await self.do("find", hook(self.find, known, returns=str | None, idempotent=True))
+        gone = Difference(path="account", recorded=json_text(known), live=json_text(found))
+        await self.execution.looked(differences=() if found == known else (gone,), unchecked=(), checked=1)
 
     async def define_rollback(self, to: Revision[AccountOutputs]) -> AccountOutputs:
         """An account is what it was."""

@@ -80,6 +80,15 @@ async def test_an_older_account_without_the_role_is_an_error_at_once(
         await orbits.run(ACME)
 
 
+async def test_an_account_that_left_the_organization_is_drift(orbits: Orbits, aws: OfflineAws) -> None:
+    made = await orbits.run(ACME)
+    account = orbits.record(AwsAccount, ACME.email)
+    assert (await account.drift()).in_sync
+    aws.client("organizations", account="123456789012").remove_account_from_organization(AccountId=made.account)
+    [(_, difference)] = (await account.drift()).drifted
+    assert (difference.path, difference.recorded, difference.live) == ("account", f'"{made.account}"', "null")
+
+
 async def test_a_removed_account_resource_keeps_the_account(orbits: Orbits, aws: OfflineAws) -> None:
     await orbits.run(ACME)
     await orbits.record(AwsAccount, ACME.email).uninstall()
