@@ -147,7 +147,7 @@ class Report(Outputs):
                 Text(one.account or "-"),
                 Text(one.state.value, style=_STYLES[one.state]),
                 Text("-" if one.revision is None else str(one.revision)),
-                Text(one.happened),
+                Text(one.happened.replace(" → ", "\n→ ")),
             )
         lines = [Text(self.summary, style="bold")]
         if self.finish_error:

@@ -72,6 +72,7 @@ class Tenants(Resource[Report], Generic[S]):
         tenants = await self._tenants()
         await self.define_shared()
         report = Report(tenants=await self._roll_out(tenants))
+        self.execution.progress(report.summary)
         if self.execution.previewing:  # what is done then depends on what came of it
             return report
         try:

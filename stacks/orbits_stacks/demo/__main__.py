@@ -43,7 +43,7 @@ def _play(console: Console, *, keep: bool, pictures: Path | None) -> bool:
         made = stack.enter_context(folder(keep=keep))
         aws = stack.enter_context(offline_aws())
         os.environ["AGENCY_HOME"] = str(made / "agency")
-        console.print(f"  The offline AWS listens at {aws.endpoint_url}; the folder is {made}.", soft_wrap=True)
+        console.print(f"\n  The offline AWS listens at {aws.endpoint_url}; the folder is {made}.", soft_wrap=True)
         stage = Stage(made, aws, narrator, drawn)
         for play in PARTS:
             play(stage)

@@ -98,7 +98,14 @@ def _check_report(stage: Stage, state: str, *, release: str, lines: int) -> None
 
 def _refuse_tagging(stage: Stage, client: str) -> None:
     """The next time that CloudFormation tags a bucket for this client, it is refused."""
-    stage.aws.fail("s3", "PutBucketTagging", code="AccessDenied", account=client, origin="cloudformation")
+    stage.aws.fail(
+        "s3",
+        "PutBucketTagging",
+        code="AccessDenied",
+        message="a policy of this account forbids tags",
+        account=client,
+        origin="cloudformation",
+    )
 
 
 def _live(stage: Stage) -> dict[str, tuple[str, str]]:

@@ -1,0 +1,25 @@
+"""An offline AWS, and a folder of the agency's own, for each test."""
+
+from pathlib import Path
+
+import pytest
+
+from orbits_aws.testing import aws, offline_aws
+from orbits_cdk.node import prepare
+from orbits_iac import Settings
+
+prepare()
+
+__all__ = ["aws", "offline_aws"]
+
+
+@pytest.fixture(autouse=True)
+def agency_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the agency's repositories, databases and logs are in this test."""
+    monkeypatch.setenv("AGENCY_HOME", str(tmp_path / "agency"))
+    return tmp_path / "agency"
+
+
+@pytest.fixture
+def orbits_settings(tmp_path: Path) -> Settings:
+    return Settings(project="tests", store=f"sqlite:{tmp_path}/.orbits/state.db")
