@@ -59,15 +59,18 @@ class Follower:
         """Read what is new; the new events, in order. UsageError if there is no such execution."""
         if self._top is None:
             await self._begin()
+        new = await self._news()
+        if self.picture.execution.state in ENDED:  # its last events may have come between the events and the rows
+            new += await self._news()
+        return new
+
+    async def _news(self) -> list[EventRow]:
         new: list[EventRow] = []
-        while True:
-            page = await self._store.tail(self._after, root=self._top, limit=_PAGE)
+        while page := await self._store.tail(self._after, root=self._top, limit=_PAGE):
             new += page
+            self._after = page[-1].seq
             if len(page) < _PAGE:
                 break
-            self._after = page[-1].seq
-        if new:
-            self._after = new[-1].seq
         self._listen(new)
         stale = {event.execution for event in new}
         stale |= {row.id for row in self.picture.executions.values() if row.state not in ENDED}
@@ -119,7 +122,8 @@ async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the 
 
 async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:
     """The executions that somebody asked for from outside, the newest first."""
-    return await store.find(ExecutionRow, parent=None, newest=True, limit=limit)
+    rows = await store.find(ExecutionRow, parent=None, newest=True, limit=limit + _PAGE // 10)
+    return sorted(rows, key=lambda row: row.created_at, reverse=True)[:limit]  # ids have no order within a second
 
 
 async def record(store: Store, kind: str, identity: str) -> RecordRow:

@@ -24,7 +24,7 @@ from orbits_iac.cli import (
 from orbits_iac.cli.errors import exit_code_of, explain
 from orbits_iac.cli.extensions import extension, names
 from orbits_iac.cli.lean import Lean, lightened
-from orbits_iac.cli.options import DEBUG
+from orbits_iac.cli.options import DEBUG, Debug
 
 SECTIONS = {
     "Bring about": ("preview", "up", "rollback", "uninstall", "cycle"),
@@ -94,5 +94,6 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def orbits(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    debug: Debug = False,
 ) -> None:
     """The same stack of services for many clients: provisioned, looked after and rolled back durably."""

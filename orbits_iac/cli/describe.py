@@ -47,7 +47,7 @@ def print_execution(picture: Picture, out: "Console", *, now: float, everything:
     out.print(report.table(_facts(row, now)))
     out.print()
     node = tree.grow(picture)
-    out.print(render.tree(node, now=now, style=render.Style(everything=everything)))
+    out.print(render.Drawing(node, now=now, style=render.Style(everything=everything)))
     out.print()
     _print_events(picture, out, everything=everything)
     if row.failure is not None:

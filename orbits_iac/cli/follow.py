@@ -141,7 +141,7 @@ def _live(screen: "Console", *, stays: bool) -> "Generator[Draw]":
 
         yield draw
     if last is not None and stays:
-        screen.print(render.tree(last, now=time.time()))
+        screen.print(render.Drawing(last, now=time.time()))
 
 
 @contextlib.contextmanager

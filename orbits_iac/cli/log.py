@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.cli import render, tree
 from orbits_iac.cli.tree import Mark
 from orbits_iac.model.ids import refs
-from orbits_iac.model.rows import EventRow
+from orbits_iac.model.rows import EventRow, ExecutionRow
 from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from orbits_iac.queries import Picture
 
 _WIDTH = 28  # of the path
+_QUIET = {Mark.SAME, Mark.SKIPPED}
+_SAID = {Mark.SAME, Mark.SKIPPED, Mark.REVERTING, Mark.REVERTED, Mark.QUARANTINED, Mark.CANCELLED, Mark.PAUSED}
+_EXPLAINED = {Mark.FAILED, Mark.RETRIES, Mark.PAUSED}
 
 
 def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
     """A line for each event that a person wants to see."""
     known = tree.paths(picture)
+    owned = {e.child for entries in picture.entries.values() for e in entries if e.link is not None and e.link.owned}
     for event in events:
         row = picture.executions.get(event.execution)
         if row is None or event.execution not in known:
@@ -38,9 +42,13 @@ def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
         if mark is Mark.DONE and entry is not None and entry.skipped:
             mark = Mark.SKIPPED
         path = ".".join((*known[row.id], *(refs(event.key) if "/" in event.key else ())))
-        what = row if entry is None else entry
-        label = " ".join(part for part in (what.kind, getattr(what, "identity", "") or "") if part)
+        label = entry.kind if entry is not None else _label(row, owned=row.id in owned)
         yield _line(event, mark, path, label if known[row.id] or event.key else "", picture)
+
+
+def _label(row: ExecutionRow, *, owned: bool) -> str:
+    parts = (row.kind, row.identity if not owned else "", row.command if row.command not in {"update", "run"} else "")
+    return " ".join(part for part in parts if part)
 
 
 def _mark(event: EventRow) -> Mark | None:
@@ -60,12 +68,10 @@ def _line(event: EventRow, mark: Mark | None, path: str, label: str, picture: "P
 
     at = datetime.fromtimestamp(event.at).astimezone().strftime("%H:%M:%S")
     sign, colour = render.glyph(mark) if mark is not None else ("·", "dim")
-    root = picture.execution
-    name = path or " ".join(part for part in (root.kind, root.identity or "") if part)
-    words = []
-    if mark is not None and mark.ended:
-        words.append(_took(event, picture) if mark not in {Mark.SAME, Mark.SKIPPED} else mark.value)
-    if event.why and (mark is None or mark.bad or mark in {Mark.RETRIES, Mark.CANCELLED}):
+    name = path or _label(picture.execution, owned=False)
+    words = [_took(event, picture)] if mark is not None and mark.ended and mark not in _QUIET else []
+    words += [mark.value] if mark is not None and mark in _SAID else []
+    if event.why and (mark is None or mark in _EXPLAINED or (mark.bad and not path)):
         words.append(event.why.replace("\n", " "))
     return Text.assemble(
         (at, "dim"),

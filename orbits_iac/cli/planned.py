@@ -110,7 +110,8 @@ def _sum(plan: Plan) -> str:
     if not plan:
         return "Nothing to do."
     counts: dict[Verb, int] = {}
-    for _, change in _lines(plan.root, "", ""):
+    changes = list(_lines(plan.root, "", ""))
+    for _, change in changes:
         if not change.below and change:
             counts[change.verb] = counts.get(change.verb, 0) + 1
     words = {
@@ -122,4 +123,5 @@ def _sum(plan: Plan) -> str:
         Verb.UNKNOWN: "not known yet",
     }
     said = ", ".join(f"{count} {words[verb]}" for verb, count in counts.items())
-    return f"To do: {said or 'the argument changes, and nothing else'}."
+    more = ", and what depends on them" if any(change.detail.startswith("then") for _, change in changes) else ""
+    return f"To do: {said or 'the argument changes, and nothing else'}{more}."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.cli.tree import Mark, Node
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -33,6 +33,7 @@ GLYPHS: dict[Mark, tuple[str, str]] = {
 }
 MANY = 12  # children below one step, from which on finished ones are only counted
 _BAR = 10
+_RIGHT = 2  # the column that stands on the right of its room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,29 +55,43 @@ class Line:
     count: str = ""
 
 
-def tree(node: Node, *, now: float, style: Style | None = None) -> "RenderableType":
-    """The tree of an execution, to be printed or shown live."""
-    from rich.table import Table
+class Drawing:
+    """The tree of an execution, to be printed or shown live: in columns, of which only the last gives way."""
 
-    style = style or Style()
-    grid = Table.grid(padding=(0, 2), expand=False)
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, justify="right")
-    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for line in lines(node, style):
-        grid.add_row(*_cells(line, now, style))
-    return grid
+    def __init__(self, node: Node, *, now: float, style: Style | None = None) -> None:
+        self._style = style or Style()
+        self._rows = [_cells(line, now, self._style) for line in lines(node, self._style)]
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Text]":
+        from rich.text import Text
+
+        room = options.max_width
+        most = (room // 2, room // 3, room)
+        whole = [row for row in self._rows if len(row) > 1]
+        widths = [min(max(row[at].cell_len for row in whole), most[at]) for at in range(3)]
+        for row in self._rows:
+            if len(row) == 1:
+                yield row[0]
+                continue
+            line = Text()
+            for at, (cell, width) in enumerate(zip(row, widths, strict=False)):
+                cell.truncate(width, overflow="ellipsis")
+                space = " " * (width - cell.cell_len)
+                line.append_text(Text.assemble(space, cell, "  ") if at == _RIGHT else Text.assemble(cell, space, "  "))
+            line.append_text(row[3])
+            line.truncate(room, overflow="ellipsis")
+            line.rstrip()
+            yield line
 
 
-def fitted(node: Node, console: "Console", *, now: float, frame: int) -> "RenderableType":
+def fitted(node: Node, console: "Console", *, now: float, frame: int) -> Drawing:
     """The tree, folded as far as the console's height asks for."""
     room = console.size.height - 2
     for fold in (0, 1, 2):
         style = Style(fold=fold, frame=frame, moving=True)
         if len(list(lines(node, style))) <= room:
             break
-    return tree(node, now=now, style=style)
+    return Drawing(node, now=now, style=style)
 
 
 def lines(node: Node, style: Style) -> Iterator[Line]:
@@ -110,14 +125,15 @@ def visible(node: Node, style: Style) -> tuple[list[Node], list[Node]]:
 
 def _count(nodes: Sequence[Node]) -> str:
     counts = Counter(node.mark for node in nodes)
-    return ", ".join(f"{GLYPHS[mark][0]} {counts[mark]} {mark.value}" for mark in GLYPHS if counts[mark])
+    words = {mark: "waiting" if mark is Mark.WAITS else mark.value for mark in GLYPHS}
+    return ", ".join(f"{GLYPHS[mark][0]} {counts[mark]} {words[mark]}" for mark in GLYPHS if counts[mark])
 
 
 def _cells(line: Line, now: float, style: Style) -> "list[Text]":
     from rich.text import Text
 
     if line.node is None:
-        return [Text.assemble((line.guides, "dim"), (line.count, "dim")), Text(), Text(), Text()]
+        return [Text(f"{line.guides}{line.count}", style="dim")]
     node = line.node
     return [_name(line.guides, node, style), _kind(node), _time(node, now), _words(node, style)]
 
@@ -193,10 +209,10 @@ def _message(node: Node, speaker: Node) -> list[tuple[str, str]]:
     if node.mark.bad and node.failure is not None:
         inner = any(below.mark.bad and below.kind and not below.hook for below in node.below)
         return [] if inner else [(f"{node.failure.error_type}: {node.failure.message}", "red")]
-    if node.mark in {Mark.SAME, Mark.SKIPPED} or not (speaker.message or speaker.hook):
+    if node.mark in {Mark.SAME, Mark.SKIPPED}:
         return []
-    hook = f"{speaker.ref}: " if speaker.hook and speaker.message else speaker.ref if speaker.hook else ""
-    return [(f"{hook}{speaker.message}", "yellow" if speaker.mark is Mark.RETRIES else "")]
+    said = speaker.message or (speaker.ref if speaker is not node else "")
+    return [(said, "yellow" if speaker.mark is Mark.RETRIES else "")] if said else []
 
 
 def _innermost_hook(node: Node) -> Node | None:

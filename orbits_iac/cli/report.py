@@ -156,6 +156,8 @@ def panel(row: ExecutionRow) -> Any:
     )
     foot = Text.assemble(("→ ", "dim"), *how_it_ended(row, failure))
     more = Text(f"execution {row.id}; all of it: orbits get {row.id}", style="dim")
+    if row.state is State.CANCELLED:
+        return Panel(Group(foot, more), title=f"[yellow]⊘ {name_of(row)}[/]", title_align="left", border_style="yellow")
     inside = Group(head, Padding(Text(failure.message), (0, 0, 1, 2)), foot, more)
     return Panel(inside, title=f"[red]✘ {name_of(row)}[/]", title_align="left", border_style="red")
 

@@ -259,7 +259,8 @@ def _mark_of_entry(entry: EntryRow, row: ExecutionRow) -> Mark:
 def _label(entry: EntryRow) -> str:
     """The ref, with the key= that tells it from others of the same ref."""
     label = refs(entry.key)[-1]
-    name = entry.key.rpartition("/")[2].split(":")[3:]
-    if entry.link is not None and entry.link.owned and name and "[" not in label:
-        return f"{label}[{refs(f'x/{name[0]}')[0]}]"
+    given = entry.key.rpartition("/")[2].split(":")[3:]
+    name = refs(f"x/{given[0]}")[0] if given else ""
+    if entry.link is not None and entry.link.owned and name not in {"", entry.link.identity} and "[" not in label:
+        return f"{label}[{name}]"
     return label

@@ -1,0 +1,118 @@
+"""A project in a folder of its own, and the command line run in it as its users run it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+ORBITS = [sys.executable, "-c", "from orbits_iac.cli import main; main()"]
+_IDS = [
+    (re.compile(r"\b1n[0-9a-z]{15}\b"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "TIME"),
+    (re.compile(r" *\b\d+(\.\d)?m?s\b"), " TOOK"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "BUILD"),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "BUILD"),
+]
+
+
+class Project:
+    """A folder with stacks, where commands are run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._started: list[tuple[subprocess.Popen[str], threading.Timer]] = []
+        shutil.copytree(Path(__file__).parent / "project", folder, dirs_exist_ok=True)
+
+    def run(self, *arguments: str, code: int = 0, **env: str) -> str:
+        """Run a command to its end; what it printed on stdout, or (for a failing one) on stderr."""
+        done = subprocess.run(
+            [*ORBITS, *arguments],
+            cwd=self.folder,
+            env=environment(env),
+            text=True,
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout if code in {0, 3, 4} else done.stderr
+
+    def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+        """Start a command; its output is read by the caller. After a minute it is killed: nobody waits for ever."""
+        process = subprocess.Popen(
+            [*ORBITS, *arguments],
+            cwd=self.folder,
+            env=environment(env),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+        timer = threading.Timer(60, process.kill)
+        timer.start()
+        self._started.append((process, timer))
+        return process
+
+    def close(self) -> None:
+        """End what was started."""
+        for process, timer in self._started:
+            timer.cancel()
+            timer.join()
+            process.kill()
+            process.communicate()
+
+    def calls(self) -> list[str]:
+        """What was done in the cloud, in order."""
+        file = self.folder / "calls.log"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def open_gate(self) -> None:
+        """Let migrations end."""
+        (self.folder / "gate").touch()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    made = Project(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that the tests of a module use one after the other."""
+    made = Project(tmp_path_factory.mktemp("project"))
+    made.open_gate()
+    return made
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORBITS_", "COV_"))}
+    return {**kept, "COLUMNS": "100", "NO_COLOR": "1", "LOGNAME": "ada", "PYTHONWARNINGS": "error", **more}
+
+
+def plain(text: str) -> str:
+    """Output without what differs from run to run: ids, times, durations, builds, the machine's name."""
+    text = re.sub(r"ada@[\w.-]+", "ada", text)
+    for pattern, instead in _IDS:
+        text = pattern.sub(instead, text)
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def read_until(stream: IO[str], words: str) -> str:
+    """Read lines until one has these words in it; all that was read."""
+    read = ""
+    for line in stream:
+        read += line
+        if words in line:
+            return read
+    raise AssertionError(f"it ended without {words!r}:\n{read}")
