@@ -17,6 +17,9 @@ from typing import Self
 
 from orbits_iac.model.states import State
 
+LONGEST_MESSAGE = 10_000
+"""Characters of an error's message that are kept; the beginning and the end of a longer one."""
+
 
 class Error(Exception):
     """What all errors of Orbits have in common."""
@@ -71,11 +74,12 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException, *, execution_id: str = "", account: str | None = None) -> Self:
         """What is recorded of `error`; an `ExecutionFailed` keeps the failure that it was raised from."""
-        if isinstance(error, ExecutionFailed) and isinstance(error.failure, cls):
-            return error.failure
+        first = first_of(error)
+        if isinstance(first, ExecutionFailed) and isinstance(first.failure, cls):
+            return first.failure
         return cls(
-            error_type=type(error).__name__,
-            message=str(error) or type(error).__name__,
+            error_type=type(first).__name__,
+            message=message_of(first),
             types=_types(error),
             execution_id=execution_id,
             account=account,
@@ -121,17 +125,44 @@ class ExecutionFailed(Error):
         return _name(error) in self.failure.types
 
 
+def first_of(error: BaseException) -> BaseException:
+    """The error itself, or of a group (which a TaskGroup raises) the first step's that failed, else the first."""
+    if not isinstance(error, BaseExceptionGroup) or not error.exceptions:
+        return error
+    leaves = [first_of(inner) for inner in error.exceptions]
+    return next((leaf for leaf in leaves if isinstance(leaf, ExecutionFailed)), leaves[0])
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, as text that every store can keep: shortened, and without what is no Unicode."""
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001 - an error that cannot say what it is has happened all the same
+        text = f"its message cannot be had: str() of it raised {type(second).__name__}"
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if len(text) > LONGEST_MESSAGE:
+        half = LONGEST_MESSAGE // 2
+        text = f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
+    return text or type(error).__name__
+
+
 def _types(error: BaseException) -> tuple[str, ...]:
     names: dict[str, None] = {}
     seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
+    waiting: list[BaseException] = [error]
+    for cause in waiting:
+        if id(cause) in seen:
+            continue
         seen.add(id(cause))
         if isinstance(cause, ExecutionFailed):
             names.update(dict.fromkeys(cause.failure.types))
         else:
             names.update(dict.fromkeys(_name(kind) for kind in type(cause).__mro__ if kind is not object))
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        if isinstance(cause, BaseExceptionGroup):
+            waiting.extend(cause.exceptions)
+        before = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        if before is not None:
+            waiting.append(before)
     return tuple(names)
 
 

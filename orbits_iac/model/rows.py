@@ -51,6 +51,7 @@ class ExecutionRow(Row):
     digest: str  # of command, argument and build: equal requests are joined
     state: State = State.SLEEPING
     created_at: float
+    started_at: float | None = None  # when its definition began: its clock starts there
     ended_at: float | None = None
     result: Json | None = None
     failure: Failure | None = None
