@@ -24,8 +24,10 @@ def serve(port: int, *, as_json: bool = False, out: TextIO = sys.stdout) -> None
 
     Raises SystemExit with status 1 if the port is taken.
     """
+    cloud = Cloud()
+    cloud.reset()
     try:
-        server = Server(Cloud(), port).start()
+        server = Server(cloud, port).start()
     except OSError as failure:
         sys.stderr.write(
             f"The offline AWS cannot listen on port {port}: {os.strerror(failure.errno or 0)}. Choose another port.\n"
