@@ -1,6 +1,7 @@
 """`python -m orbits_stacks.demo`, or `make demo`."""
 
 import argparse
+import contextlib
 import os
 import sys
 from contextlib import ExitStack
@@ -45,8 +46,12 @@ def _play(console: Console, *, keep: bool, pictures: Path | None) -> bool:
         os.environ["AGENCY_HOME"] = str(made / "agency")
         console.print(f"\n  The offline AWS listens at {aws.endpoint_url}; the folder is {made}.", soft_wrap=True)
         stage = Stage(made, aws, narrator, drawn)
-        for play in PARTS:
-            play(stage)
+        try:
+            for play in PARTS:
+                play(stage)
+        except Exception as error:  # noqa: BLE001 - a claim before has failed, or the demo itself: both are told
+            narrator.claim("The demo can be played to its end.", holds=False, found=error)
+            console.print_exception(max_frames=3, suppress=[contextlib])
         held = narrator.finish()
         if keep:
             console.print(f"\nThe folder is kept: {made}", soft_wrap=True)
