@@ -15,6 +15,7 @@ IDLE = frozenset(
 )
 REVIEW = "REVIEW_IN_PROGRESS"  # no resources yet: a change set for its creation is being looked at
 NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})  # a creation that failed: only to be deleted
+_WRAPPED = re.compile(r'^Resource handler returned message: "(.*)"$', re.DOTALL)
 _REQUEST_IDS = re.compile(r"\s*\((RequestToken|Request ID): [^()]*\)|, Request ID: [\w-]+")
 
 
@@ -49,7 +50,7 @@ class StackEvent:
 
     def __str__(self) -> str:
         """What failed and why, without the ids of the requests."""
-        reason = _REQUEST_IDS.sub("", self.reason).strip()
+        reason = _WRAPPED.sub(r"\1", _REQUEST_IDS.sub("", self.reason).strip())
         return f"{self.logical_id} ({self.type}) {self.status}: {reason or 'no reason given'}"
 
 

@@ -169,7 +169,8 @@ class Events:
                 "PhysicalResourceId": "t",
                 "ResourceType": "AWS::DynamoDB::Table",
                 "ResourceStatus": "UPDATE_FAILED",
-                "ResourceStatusReason": "it is locked (RequestToken: 1-2, HandlerErrorCode: X)",
+                "ResourceStatusReason": 'Resource handler returned message: "it is locked (Status Code: 403, Request ID: '
+                '1-2)" (RequestToken: 1-2, HandlerErrorCode: X)',
             }
         ]
 
@@ -189,7 +190,7 @@ def test_a_state_that_needs_a_person_says_the_one_thing_to_do(status: str, todo:
     with pytest.raises(StackStuck) as stuck:
         refuse_stuck(Events(), stack, "111111111111 (eu-west-1)")
     assert todo in str(stuck.value)
-    assert "Table (AWS::DynamoDB::Table) UPDATE_FAILED: it is locked." in str(stuck.value)
+    assert "Table (AWS::DynamoDB::Table) UPDATE_FAILED: it is locked (Status Code: 403)." in str(stuck.value)
     assert "in 111111111111 (eu-west-1)" in str(stuck.value)
 
 
