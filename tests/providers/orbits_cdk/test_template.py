@@ -169,8 +169,8 @@ class Events:
                 "PhysicalResourceId": "t",
                 "ResourceType": "AWS::DynamoDB::Table",
                 "ResourceStatus": "UPDATE_FAILED",
-                "ResourceStatusReason": 'Resource handler returned message: "it is locked (Status Code: 403, Request ID: '
-                '1-2)" (RequestToken: 1-2, HandlerErrorCode: X)',
+                "ResourceStatusReason": 'Resource handler returned message: "it is locked (Status Code: 403, '
+                'Request ID: 1-2)" (RequestToken: 1-2, HandlerErrorCode: X)',
             }
         ]
 
