@@ -101,11 +101,12 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 def plain(text: str) -> str:
-    """Output without what differs from run to run: ids, times, durations, builds, the machine's name."""
+    """Output without what differs from run to run: ids, times, durations, builds, the machine's name, and columns'
+    widths, which follow from those."""
     text = re.sub(r"ada@[\w.-]+", "ada", text)
     for pattern, instead in _IDS:
         text = pattern.sub(instead, text)
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    return "\n".join(re.sub(r"(?<=\S) {2,}", "  ", line.rstrip()) for line in text.splitlines())
 
 
 def read_until(stream: IO[str], words: str) -> str:
