@@ -2,9 +2,14 @@
 
 import asyncio
 import json
-from typing import Annotated, Any
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from orbits_tenants.report import TenantReport
 
 app = typer.Typer(help="The tenants of a fleet.", no_args_is_help=True)
 
@@ -21,13 +26,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the tenants as the source has them now, with what the last roll-out left of each."""
-    from orbits_iac.provider import UsageError
-
-    try:
-        rows = asyncio.run(_rows(spec))
-    except UsageError as error:
-        typer.echo(f"orbits tenants list: {error}", err=True)
-        raise typer.Exit(2) from error
+    rows = asyncio.run(_rows(spec))
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -54,11 +53,12 @@ async def _rows(spec: str) -> list[dict[str, Any]]:
     if not issubclass(cls, Tenants):
         raise UsageError(f"{spec} is no Tenants: `orbits get` shows what is recorded of other stacks")
     found = await asyncio.to_thread(read, cls.source)
-    async with Orbits(settings, work=False) as orbits:
-        try:
-            last = (await orbits.record(cls, kind_of(cls)).outputs()).tenants
-        except UsageError:  # never rolled out
-            last = {}
+    last: Mapping[str, TenantReport] = {}
+    folder = settings.folder()
+    if folder is None or folder.is_dir():  # else nothing was ever run here, and looking must not make a store
+        async with Orbits(settings, work=False) as orbits:
+            with suppress(UsageError):  # never rolled out
+                last = (await orbits.record(cls, kind_of(cls)).outputs()).tenants
     return [
         {
             "id": tenant.id,

@@ -41,4 +41,4 @@ class Pictures:
 
 def _without_fonts(drawn: str) -> str:
     """The picture without the fonts that it would load from elsewhere: a reader's own will do."""
-    return re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL)
+    return re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", drawn, flags=re.DOTALL)

@@ -1,0 +1,110 @@
+"""The command line over a fleet: bad input writes nothing, `tenants list` shows what the source and the store say."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+FLEET = """
+from orbits_iac import Permanent, Resource, action
+from orbits_tenants import Rollout, Tenant, Tenants, YamlSource
+
+
+@action
+async def paint(client: str) -> None:
+    if client == "bolt":
+        raise Permanent("no paint")
+
+
+class House(Resource):
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        await self.do("paint", paint(self.client), once=True)
+
+
+class Street(Tenants[House]):
+    source = YamlSource("clients.yaml")
+    rollout = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> House:
+        return House(client=tenant.id)
+"""
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    (tmp_path / "street.py").write_text(FLEET)
+    (tmp_path / "clients.yaml").write_text("- acme\n- id: bolt\n  labels: {plan: large}\n")
+    return tmp_path
+
+
+def orbits(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code and what was printed."""
+    command = [str(Path(sysconfig.get_path("scripts")) / "orbits"), *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_fleet_is_listed_before_and_after_its_roll_out(street: Path) -> None:
+    code, out, _ = orbits(street, "tenants", "list", "street.py:Street")
+    assert [line.split() for line in out.splitlines()] == [
+        ["tenant", "labels", "account", "state", "revision"],
+        ["acme", "-", "new", "-"],
+        ["bolt", "plan=large", "-", "new", "-"],
+    ]
+    assert (code, (street / ".orbits").exists()) == (0, False)
+    code, out, _ = orbits(street, "up", "street.py:Street")
+    assert code == 4
+    assert [line.rstrip() for line in out.splitlines()[-5:]] == [
+        "tenant  account  state     revision  what happened",
+        "acme    -        updated   1         went forward",
+        "bolt    -        reverted  -         paint: Permanent: no paint",
+        "                                     → what it made was removed",
+        "2 tenants: 1 updated, 1 reverted",
+    ]
+    listed = json.loads(orbits(street, "tenants", "list", "street.py:Street", "--json")[1])
+    assert listed == [
+        {"id": "acme", "labels": {}, "account": None, "state": "updated", "revision": 1},
+        {"id": "bolt", "labels": {"plan": "large"}, "account": None, "state": "reverted", "revision": None},
+    ]
+
+
+@pytest.mark.parametrize("command", [("up",), ("preview",), ("tenants", "list")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "there is no file clients.yaml in "),
+        ("- acme\n- acme\n", "clients.yaml, line 2: tenant 'acme' is there twice, first in line 1"),
+        ("- {id: acme, plan: large}\n", "clients.yaml, line 1: tenant 'acme': unknown field 'plan'"),
+        ("- acme: [\n", "clients.yaml, line 2: is not valid YAML"),
+    ],
+)
+def test_a_list_that_is_wrong_is_a_matter_of_usage_and_nothing_is_written(
+    street: Path, command: tuple[str, ...], text: str | None, said: str
+) -> None:
+    (street / "clients.yaml").unlink()
+    if text is not None:
+        (street / "clients.yaml").write_text(text)
+    code, out, err = orbits(street, *command, "street.py:Street")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+    if (street / ".orbits" / "state.db").exists():
+        assert orbits(street, "get", "--json")[1].strip() == "[]"
+
+
+def test_what_is_no_fleet_is_refused(street: Path) -> None:
+    code, _, err = orbits(street, "tenants", "list", "street.py:House")
+    assert code == 2
+    assert "street.py:House is no Tenants" in err
+
+
+def test_the_help_names_the_command() -> None:
+    assert "list" in orbits(Path(sys.prefix), "tenants", "--help")[1]
