@@ -24,8 +24,8 @@ async def fire_due(engine: Engine) -> bool:
         if every is None or not isinstance(every.every, timedelta):
             continue
         seconds = every.every.total_seconds()
-        missed = (now - row.due) // seconds
-        due = row.due + (missed + 1) * seconds * (1 + every.jitter * engine.chance())
+        after = row.due + ((now - row.due) // seconds + 1) * seconds  # what was missed is not made up for
+        due = max(now, after - seconds * every.jitter * engine.chance())
         try:
             await engine.store.commit(Transaction(put=[replace(row, version=row.version + 1, due=due)]))
         except Conflict:

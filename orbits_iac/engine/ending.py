@@ -41,7 +41,9 @@ async def end(run: "Run") -> ExecutionRow:
             MessageRow(execution=s.subscriber, id=f"{ended.id} {s.key}", what="ended", key=s.key, child=ended.id)
             for s in subscribers
         ]
-        made = replace(made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, task])
+        made = replace(
+            made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, *_unread(run), task]
+        )
         wake = [s.subscriber for s in subscribers]
         try:
             await run.engine.commit(made, wake=[*wake, *_next_in_turn(rows, ended)])
@@ -49,6 +51,17 @@ async def end(run: "Run") -> ExecutionRow:
             run.pages.restore()
             continue
         return ended
+
+
+def _unread(run: "Run") -> list[Row]:
+    """What nobody reads once it has ended: a cancel that came too late, and what a child would still tell it."""
+    me = run.pages.execution.id
+    rows: list[Row] = [MessageRow(execution=me, id="cancel", what="cancel")]
+    for entry in run.pages.entries.values():
+        if entry.child is not None and entry.seq is None:
+            rows.append(SubscriberRow(execution=entry.child, subscriber=me, key=entry.key))
+            rows.append(MessageRow(execution=me, id=f"{entry.child} {entry.key}", what="ended"))
+    return rows
 
 
 def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
@@ -59,9 +72,11 @@ def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
     error = main.exception()
     if error is None:
         return main.result(), None, State.SUCCESS
-    failure = Failure.of(error, execution_id=run.pages.execution.id)
+    failure = run.failure(error)
     if isinstance(error, ExecutionFailed) and run.pages.execution.command == "update":
         return None, failure, failure.state
+    if failure.left or (run.destination is not None and run.closed):
+        return None, replace(failure, state=State.QUARANTINED), State.QUARANTINED
     state = State.QUARANTINED if run.passed() and run.pages.execution.identity is None else State.ERROR
     return None, replace(failure, state=state), state
 
@@ -153,20 +168,21 @@ def _schedule(run: "Run") -> ScheduleRow | None:
         return None
     kind, identity = run.record_id
     seconds = every.every.total_seconds()
-    return ScheduleRow(kind=kind, identity=identity, due=run.now() + seconds * (1 + every.jitter * run.engine.chance()))
+    return ScheduleRow(kind=kind, identity=identity, due=run.now() + seconds * (1 - every.jitter * run.engine.chance()))
 
 
 async def _failed(
     run: "Run", record: RecordRow, failure: Failure | None, state: State
 ) -> tuple[RecordRow, list[Row], list[Row]]:
-    after = replace(record, install_version=run.installed or record.install_version)
+    after = replace(
+        record,
+        install_version=run.installed or record.install_version,
+        children=await _with_later(run, record.children, _children(run, record)),
+    )
     if record.revision is None:
-        after = replace(after, children=_children(run, record), targets=run.pages.execution.targets)
+        after = replace(after, targets=run.pages.execution.targets)
     if failure is not None and failure.no_return and state is State.QUARANTINED:
         after = replace(after, held=Held(by=run.pages.execution.id, steps=failure.no_return, at=run.now()))
-    if run.installed is not None:
-        children = tuple(c for c in _children(run, record) if c.installed)
-        after = replace(after, children=_with_earlier(children, after.children))
     return after, [], await _forgotten(run, {run.pages.execution.id})
 
 
@@ -242,6 +258,15 @@ def _with_earlier(children: tuple[Child, ...], earlier: tuple[Child, ...]) -> tu
     """`children`, and before them what earlier revisions did and nobody has removed since."""
     now = {(child.kind, child.identity) for child in children}
     return (*(child for child in earlier if (child.kind, child.identity) not in now), *children)
+
+
+async def _with_later(run: "Run", children: tuple[Child, ...], later: tuple[Child, ...]) -> tuple[Child, ...]:
+    """`children` as they stand, and after them what stands of what a failed update did beside: it is removed later."""
+    before = {(child.kind, child.identity) for child in children}
+    new = [child for child in later if (child.kind, child.identity) not in before]
+    records = [await run.engine.store.get(RecordRow, child.kind, child.identity) for child in new]
+    stand = [child for child, row in zip(new, records, strict=True) if row is not None and row.revision is not None]
+    return (*children, *stand)
 
 
 def _next_in_turn(rows: list[Row], ended: ExecutionRow) -> list[ExecutionId]:

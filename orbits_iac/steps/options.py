@@ -27,7 +27,7 @@ class Executor:
 class Every:
     """A schedule: an interval, or a cron expression in a time zone, and what a cycle does about drift.
 
-    `jitter` is the share of the interval by which a cycle may come later, so that many do not come at once.
+    `jitter` is the share of the interval by which a cycle may come earlier, so that many do not come at once.
     """
 
     def __init__(

@@ -7,9 +7,6 @@ import pytest
 from orbits_aws import AwsTarget, OfflineAws, testing
 from orbits_iac import Settings
 
-aws, offline_aws = testing.aws, testing.offline_aws
-
-
 @pytest.fixture
 def member(aws: OfflineAws) -> Callable[[str], AwsTarget]:
     """Makes a member account of a name, and gives the target for it."""

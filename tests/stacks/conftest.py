@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orbits_aws.testing import aws, offline_aws
-from orbits_cdk.node import prepare
 from orbits_iac import Settings
-
-prepare()
-
-__all__ = ["aws", "offline_aws"]
 
 
 @pytest.fixture(autouse=True)
