@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orbits_iac.provider import UsageError
 from orbits_tenants import Rollout
@@ -25,6 +27,16 @@ def test_waves_are_cut_in_order_and_reach_everyone(waves: list[str], tenants: in
     cut = Rollout(waves=waves).cut(tenants)
     assert [len(positions) for _, positions in cut] == sizes
     assert [position for _, positions in cut for position in positions] == list(range(tenants))
+
+
+AMOUNTS = st.integers(0, 100).map(lambda share: f"{share}%") | st.integers(0, 5000).map(str)
+
+
+@given(st.lists(AMOUNTS, max_size=6), st.integers(0, 3000))
+def test_whatever_the_waves_each_tenant_is_in_one_of_them(waves: list[str], tenants: int) -> None:
+    cut = Rollout(waves=[*waves, "100%"]).cut(tenants)
+    assert [position for _, positions in cut for position in positions] == list(range(tenants))
+    assert all(len(positions) for _, positions in cut)
 
 
 @pytest.mark.parametrize(
