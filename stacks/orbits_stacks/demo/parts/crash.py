@@ -16,14 +16,18 @@ def play(stage: Stage) -> None:
     with tell.part(TITLE):
         tell.say(
             "In production, workers roll releases out and whoever asks for one may leave. So here a worker runs by "
-            "itself, release 5 is asked for, and just while AWS works on bolt's frontend the worker is killed with "
-            "[bold]SIGKILL[/bold]: no handler runs, nothing is saved, the answer of AWS reaches nobody."
+            "itself, and release 5 is asked for. When acme and cafe are done, and just while AWS works on bolt's "
+            "frontend, the worker is killed with [bold]SIGKILL[/bold]: no handler runs, nothing is saved, the answer "
+            "of AWS reaches nobody."
         )
         before = {client: Account(stage.aws, client).deployments() for client in CLIENTS}
-        stage.aws.delay("s3", "PutBucketTagging", seconds=1.5, account="bolt", origin="cloudformation")
+        stage.aws.delay("s3", "PutBucketTagging", seconds=3, account="bolt", origin="cloudformation")
         with stage.background("worker") as worker:
             execution = stage.script(START, "start.py", "5")
             wait_until("bolt's deployment", lambda: stage.aws.faults()[-1]["struck"])
+            wait_until(
+                "cafe's release", lambda: stage.json("get", "WebApp", "cafe")["current"]["argument"]["release"] == "5"
+            )
             worker.send_signal(signal.SIGKILL)
             worker.wait()
         done = _done(stage)
