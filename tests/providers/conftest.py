@@ -7,6 +7,7 @@ import pytest
 from orbits_aws import AwsTarget, OfflineAws, testing
 from orbits_iac import Settings
 
+
 @pytest.fixture
 def member(aws: OfflineAws) -> Callable[[str], AwsTarget]:
     """Makes a member account of a name, and gives the target for it."""
