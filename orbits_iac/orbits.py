@@ -277,6 +277,7 @@ class Orbits:
                 build=build_of(self.registry.modules()),
                 clock=self._clock,
                 threads=self.settings.threads,
+                grace=self.settings.grace.total_seconds(),
             )
             self._engine.on_end(self._tell)
             if self._work:
@@ -292,9 +293,11 @@ class Orbits:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            if self._worker is not None:
-                await self._worker.stop()
-            await self.engine.close()
+            try:
+                if self._worker is not None:
+                    await self._worker.stop()
+            finally:
+                await self.engine.close()
         finally:
             await self.store.close()
 

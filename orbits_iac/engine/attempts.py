@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from uuid import UUID, uuid4
 
 from typing_extensions import TypeVar
 
-from orbits_iac.model.errors import Failure, Permanent, Refused
+from orbits_iac.model.errors import Failure, Interrupted, Permanent, Refused, StoreError
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
@@ -24,7 +25,8 @@ from orbits_iac.steps.execution import Current
 from orbits_iac.steps.step import bind, kind_of
 
 if TYPE_CHECKING:
-    from orbits_iac.engine.run import Request, Run
+    from orbits_iac.engine.request import Request
+    from orbits_iac.engine.run import Run
 
 TG = TypeVar("TG", bound=Target)
 
@@ -57,7 +59,10 @@ End = Done | Failed | Waits
 
 
 async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None = None) -> End:
-    """Call one hook of the request's Action and say what came of it; never raises but for cancellation."""
+    """Call one hook of the request's Action and say what came of it.
+
+    Raises nothing but CancelledError, and for the engine's own questions what the store raises.
+    """
     codec = run.engine.codec
     try:
         if request.ask is not None:
@@ -76,14 +81,18 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
         return Done(result=codec.encode(value, request.returns))
     except asyncio.CancelledError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a user's hook raises is its outcome
-        return Failed(error=error, failure=request.failure(error))
+    except StoreError as error:
+        if request.ask is not None:
+            raise
+        return Failed(error=error, failure=run.failure(error, request))
+    except BaseException as error:  # noqa: BLE001 - whatever a user's hook raises, SystemExit too, is its outcome
+        return Failed(error=error, failure=run.failure(error, request))
 
 
 def is_final(error: BaseException, request: "Request", attempts_made: int) -> bool:
     """Whether the step has failed for good after `attempts_made` attempts."""
     retry = request.retry
-    if retry is None or isinstance(error, (Permanent, Refused)):
+    if retry is None or isinstance(error, (Permanent, Refused, Interrupted)):
         return True
     return attempts_made >= retry.attempts or not isinstance(error, retry.on)
 
@@ -100,14 +109,41 @@ async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ..
     if inspect.iscoroutinefunction(method):
         async with asyncio.timeout(seconds):
             return await method(*arguments)
-    context = contextvars.copy_context()
-    loop = asyncio.get_running_loop()
-    thread = loop.run_in_executor(run.engine.threads, lambda: context.run(method, *arguments))
-    done, _ = await asyncio.wait([thread], timeout=seconds)
-    value = await thread
+    thread = _in_thread(run, method, arguments)
+    try:
+        done, _ = await asyncio.wait([thread], timeout=seconds)
+        value, error = await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        (value, error), done = await _joined(thread), {thread}
+    if error is not None:
+        raise error
     if not done:
         raise TimeoutError(f"{method.__qualname__} took longer than its time limit; it was waited for")
     return await value if inspect.isawaitable(value) else value
+
+
+Outcome = tuple[Any, BaseException | None]
+
+
+def _in_thread(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...]) -> "asyncio.Future[Outcome]":
+    """Call a plain `def` in a thread. What it raises crosses over as a value: no future takes a StopIteration."""
+    context = contextvars.copy_context()
+
+    def call() -> Outcome:
+        try:
+            return context.run(method, *arguments), None
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            return None, error
+
+    return asyncio.get_running_loop().run_in_executor(run.engine.threads, call)
+
+
+async def _joined(thread: "asyncio.Future[Outcome]") -> Outcome:
+    """Wait for a thread, however often that is cancelled: nothing may start beside it. What it did is its outcome."""
+    while not thread.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([thread])
+    return thread.result()
 
 
 class AttemptExecution(Current):
@@ -128,7 +164,8 @@ class AttemptExecution(Current):
         self.record = run.record_id
 
     def progress(self, message: str, share: float | None = None) -> None:
-        self._loop.call_soon_threadsafe(self._run.progress, self._key, message, share)
+        with suppress(RuntimeError):  # a thread that has outlived its event loop
+            self._loop.call_soon_threadsafe(self._run.progress, self._key, message, share)
 
     def target(self, kind: type[TG]) -> TG:
         return find_target(self._run, self._targets, kind, self._what)

@@ -14,12 +14,14 @@ from orbits_iac.codec import explain
 from orbits_iac.engine import children
 from orbits_iac.engine.flow import RunFlow, enter, run_root
 from orbits_iac.engine.revisions import StoredRevision, read_revision
-from orbits_iac.model.errors import ExecutionFailed, Failure, Refused
+from orbits_iac.engine.settling import lost, settle
+from orbits_iac.model.errors import ExecutionFailed, Refused
 from orbits_iac.model.ids import StepKey
-from orbits_iac.model.rows import Json, RevisionRow
+from orbits_iac.model.rows import ExecutionRow, Json, RevisionRow
 from orbits_iac.model.states import State
+from orbits_iac.steps.managed import Managed
 from orbits_iac.steps.resource import Resource, command_of, command_result_type
-from orbits_iac.steps.step import bind, options_of, result_type
+from orbits_iac.steps.step import Step, bind, options_of, result_type
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
@@ -43,61 +45,111 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
             f"back, or give a new one a default, and resume execution {execution.id}."
         ) from error
     if not isinstance(step, Resource):
-        return _root(run, step)
+        return _whole(run, _root(run, step))
     flow = RunFlow(run, execution.targets, StepKey(execution.command))
     bind(step, flow)
     match execution.command:
         case "update":
             return _update(run, flow, step)
         case "cycle":
-            return _plain(run, step.define_cycle, type(None))
+            return _whole(run, _plain(run, flow, step.define_cycle, type(None)))
         case "uninstall":
-            return _uninstall(run, step)
+            return _whole(run, await _uninstall(run, flow, step))
         case "rollback":
-            return await _prepared_rollback(run, step)
+            return _whole(run, await _prepared_rollback(run, flow, step))
         case name:
-            return _own(run, step, name)
+            return _whole(run, _own(run, flow, step, name))
+
+
+async def _whole(run: "Run", definition: Coroutine[Any, Any, Json]) -> Json:
+    """A definition with whatever it began. One that was cancelled has not succeeded, even if it swallowed that."""
+    try:
+        result = await definition
+        _check(run)
+    except BaseException as error:
+        if _is_cut_off(run):
+            raise
+        left = await _settled(run)
+        if left:
+            failure = replace(run.failure(error), state=State.QUARANTINED, left=left)
+            raise ExecutionFailed(failure) from error
+        raise
+    await _settled(run)
+    return result
+
+
+def _is_cut_off(run: "Run") -> bool:
+    """Whether nobody goes on with this definition: it is on its way out of memory."""
+    return run.abandoned or asyncio._get_running_loop() is not run.loop  # noqa: SLF001 - None where there is none
+
+
+def _check(run: "Run") -> None:
+    """Raise what a definition that came to its end has lost, or that it was cancelled."""
+    if run.cancelling:
+        raise asyncio.CancelledError
+    error = lost(run)
+    if error is not None:
+        raise error
+
+
+async def _settled(run: "Run") -> tuple[str, ...]:
+    """Wait for what was begun; what is under way all the same, for people."""
+    here = asyncio.current_task()
+    while here is not None and here.uncancel() > 0:  # what is done from here on is not cancelled any more
+        pass
+    return tuple(f"{step}: still under way after {run.engine.grace:g} s" for step in await settle(run))
 
 
 async def _root(run: "Run", step: Any) -> Json:
     value = await run_root(run, step, run.pages.execution.targets)
-    return run.engine.codec.encode(value, result_type(type(step)))
+    cls: type[Step[Any]] = type(step)
+    return run.engine.codec.encode(value, result_type(cls))
 
 
 async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
     try:
         wanted = options_of(type(resource)).get("install_version", 1)
         if run.record is None or wanted > run.record.install_version:
-            enter("install")
+            enter("install", flow)
             await resource.define_install()
             run.installed = wanted
-        enter("update")
+        enter("update", flow)
         outputs = await resource.define_update()
-        return run.engine.codec.encode(outputs, result_type(type(resource)))
-    except (Exception, asyncio.CancelledError) as error:
+        _check(run)
+        result = run.engine.codec.encode(outputs, result_type(type(resource)))
+    except BaseException as error:
+        if _is_cut_off(run):
+            raise
         await _go_back(run, flow, resource, error)
         raise AssertionError("unreachable: going back always raises") from error
+    await _settled(run)
+    return result
 
 
 async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: BaseException) -> None:
     """Settle, then bring back what the update did, and raise the first error with how it ended."""
-    first = Failure.of(error, execution_id=run.pages.execution.id, account=", ".join(run.places.values()) or None)
-    await run.settle()
+    first = run.failure(error)
+    if run.cancelling and isinstance(error, asyncio.CancelledError):
+        first = replace(first, error_type="Cancelled", message="it was cancelled")
+    left = [*first.left, *await _settled(run)]
     held = run.record.held.steps if run.record is not None and run.record.held is not None else ()
     passed = run.passed() or held
     if passed:
-        raise ExecutionFailed(replace(first, state=State.QUARANTINED, no_return=passed)) from error
+        raise ExecutionFailed(replace(first, state=State.QUARANTINED, no_return=passed, left=tuple(left))) from error
     run.revert()
-    enter("rollback")
-    left = list(first.left)
+    enter("rollback", flow)
     try:
         if run.standing is not None:
             await resource.define_rollback(run.standing)
         else:
             await _remove(run, flow, resource)
-    except Exception as second:  # noqa: BLE001 - it never hides the first error
-        left.append(f"{run.pages.execution.kind} {run.pages.execution.identity}: {second}")
+    except BaseException as second:
+        if _is_cut_off(run):
+            raise
+        why = run.failure(second).message
+        left.append(f"{run.pages.execution.kind} {run.pages.execution.identity}: {why}")
     left.extend(run.left)
+    left.extend(await _settled(run))
     state = State.QUARANTINED if left else State.CANCELLED if run.cancelling else State.REVERTED
     raise ExecutionFailed(replace(first, state=state, left=tuple(left))) from error
 
@@ -109,13 +161,21 @@ async def _remove(run: "Run", flow: RunFlow, resource: Resource[Any]) -> None:
         await children.remove_made(run, flow, keep=set())
         return
     protected = run.record is not None and (run.record.protect or run.record.retain)
+    if isinstance(resource, Managed) and not _created(run):
+        return
     if not (options_of(cls).get("stateful") or protected):
         await resource.define_uninstall()
 
 
-async def _prepared_rollback(run: "Run", resource: Resource[Any]) -> Coroutine[Any, Any, Json]:
+def _created(run: "Run") -> bool:
+    """Whether this update began to make the thing: what was there before it is not its own."""
+    kind = f"{run.pages.execution.kind}.create"
+    return any(entry.kind == kind for entry in run.pages.entries.values())
+
+
+async def _prepared_rollback(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coroutine[Any, Any, Json]:
     try:
-        return _rollback(run, resource, await _destination(run))
+        return _rollback(run, flow, resource, await _destination(run))
     except Refused as error:
         return _refused(error)
 
@@ -151,8 +211,8 @@ async def _before(run: "Run", current: int) -> int:
     return max(good)
 
 
-async def _rollback(run: "Run", resource: Resource[Any], to: StoredRevision | None) -> Json:
-    enter("rollback")
+async def _rollback(run: "Run", flow: RunFlow, resource: Resource[Any], to: StoredRevision | None) -> Json:
+    enter("rollback", flow)
     declared = result_type(type(resource))
     if to is None:
         outputs = run.standing.outputs if run.standing is not None else None
@@ -164,21 +224,38 @@ async def _rollback(run: "Run", resource: Resource[Any], to: StoredRevision | No
     return run.engine.codec.encode(outputs, declared)
 
 
-async def _uninstall(run: "Run", resource: Resource[Any]) -> Json:
-    if run.record is not None and run.record.protect:
-        raise Refused(f"{run.record.kind} {run.record.identity} is protected: take protect=True away first")
-    return await _plain(run, resource.define_uninstall, type(None))
+async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coroutine[Any, Any, Json]:
+    record = run.record
+    if record is not None and record.protect:
+        return _refused(Refused(f"{record.kind} {record.identity} is protected: take protect=True away first"))
+    others = await _others(run)
+    if record is not None and others:
+        return _refused(
+            Refused(f"{record.kind} {record.identity} is used by {', '.join(others)}: uninstall what uses it first")
+        )
+    return _plain(run, flow, resource.define_uninstall, type(None))
 
 
-async def _plain(run: "Run", hook: Any, returns: Any) -> Json:
-    enter(run.pages.execution.command)
+async def _others(run: "Run") -> list[str]:
+    """Who uses the record, but for whoever asks for this command. Asked once: a re-run goes on with what it began."""
+    if run.record is None or run.pages.entries:
+        return []
+    asking = {"direct"}
+    if run.pages.execution.parent is not None:
+        above = await run.engine.store.get(ExecutionRow, run.pages.execution.parent)
+        asking |= {f"{above.kind} {above.identity}"} if above is not None else set()
+    return [user for user in run.record.users if user not in asking]
+
+
+async def _plain(run: "Run", flow: RunFlow, hook: Any, returns: Any) -> Json:
+    enter(run.pages.execution.command, flow)
     return run.engine.codec.encode(await hook(), returns)
 
 
-async def _own(run: "Run", resource: Resource[Any], name: str) -> Json:
+async def _own(run: "Run", flow: RunFlow, resource: Resource[Any], name: str) -> Json:
     method = command_of(type(resource), name)
     if method is None:
         raise Refused(f"{run.pages.execution.kind} has no command {name!r}")
-    enter(name)
+    enter(name, flow)
     value = await cast("Any", method)(resource, **run.options)
     return run.engine.codec.encode(value, command_result_type(type(resource), name))

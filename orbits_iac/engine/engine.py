@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.clock import Clock
@@ -13,7 +14,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import ExecutionRow, TaskRow
 from orbits_iac.registry import Registry
-from orbits_iac.store.contract import Store, Transaction
+from orbits_iac.store.contract import Fence, Store, Transaction
 
 
 class Engine:
@@ -24,7 +25,7 @@ class Engine:
     claimed its execution in between.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts, each by its name
         self,
         store: Store,
         codec: Codec,
@@ -34,6 +35,7 @@ class Engine:
         build: str,
         clock: Clock | None = None,
         threads: int = 32,
+        grace: float = 300.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.store = store
@@ -42,9 +44,12 @@ class Engine:
         self.project = project
         self.build = build
         self.clock = clock or Clock()
+        self.grace = grace
         self.chance = chance
+        self.lease: Callable[[], float] | None = None  # how much of its lease the worker here has used, 0 to 1
         self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="orbits")
         self._runs: dict[ExecutionId, Run] = {}
+        self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
 
     async def close(self) -> None:
@@ -52,7 +57,9 @@ class Engine:
         for run in list(self._runs.values()):
             run.abandon()
         self._runs.clear()
+        await asyncio.sleep(0)  # the definitions end in callbacks
         await asyncio.to_thread(self.threads.shutdown, wait=True, cancel_futures=True)
+        await asyncio.gather(*(task for tasks in self._tasks.values() for task in tasks), return_exceptions=True)
 
     def on_end(self, tell: Callable[[ExecutionRow], None]) -> None:
         """Tell of every execution that ends here."""
@@ -72,10 +79,12 @@ class Engine:
         try:
             outcome = await run.advance(task)
         except BaseException:
-            self._runs.pop(task.id, None)
+            if self._runs.get(task.id) is run:
+                del self._runs[task.id]
             raise
-        if isinstance(outcome, Ended):
+        if isinstance(outcome, Ended) or run.main is None:
             self._runs.pop(task.id, None)
+        if isinstance(outcome, Ended):
             for tell in self._ended:
                 tell(outcome.execution)
         return outcome
@@ -94,7 +103,34 @@ class Engine:
         if run is not None:
             run.poke()
 
+    def task(self, execution: ExecutionId, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run an attempt of an execution's step; the execution is not taken up anew here before that has ended."""
+        tasks = self._tasks.setdefault(execution, set())
+        made = asyncio.get_running_loop().create_task(work, name=name)
+        tasks.add(made)
+        made.add_done_callback(lambda done: self._forget(execution, done))
+        return made
+
+    def _forget(self, execution: ExecutionId, done: asyncio.Task[None]) -> None:
+        tasks = self._tasks[execution]
+        tasks.discard(done)
+        if not tasks:
+            del self._tasks[execution]
+
+    async def hold(self, fence: Fence) -> None:
+        """Return when the claim is certain: before an Action's hook is called, which no fence protects.
+
+        Raises `Fenced` if it was lost while the worker's lease could not be renewed.
+        """
+        if self.lease is None or self.lease() < 0.5:
+            return
+        while self.lease() >= 0.5:  # noqa: ASYNC110 - a thread renews it
+            await asyncio.sleep(0.05)
+        await self.store.commit(Transaction(fence=fence))
+
     async def _load(self, task: TaskRow) -> Run:
+        if task.id in self._tasks:
+            await asyncio.wait(self._tasks[task.id])
         journal = await self.store.load(task.id)
         if journal is None:
             raise Refused(f"there is no execution {task.id}")

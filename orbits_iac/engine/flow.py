@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -15,10 +14,12 @@ from typing_extensions import TypeVar
 
 from orbits_iac.codec import explain
 from orbits_iac.engine import children
+from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
+from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
-from orbits_iac.engine.run import Request
+from orbits_iac.engine.settling import lost, settle
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import StepKey, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
@@ -41,7 +42,6 @@ TG = TypeVar("TG", bound=Target)
 E = TypeVar("E", bound=Event)
 O = TypeVar("O", bound=Outputs | None, default=None)
 
-_ABOVE: ContextVar[StepKey] = ContextVar("orbits_above")
 _NOT_YET = ("executor", "pool", "adopt", "deadline", "grace")
 
 
@@ -104,7 +104,7 @@ class RunFlow(Flow):
         return cast("OnDrift", self._run.options.get("on_drift", "report"))
 
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
-        above, kind = _ABOVE.get(), kind_of(type(resource))
+        above, kind = ABOVE.get(), kind_of(type(resource))
         identity, owned = identity_of(resource, self._run.record_id, above, ref, key)
         done = key_of(above, ref, kind, "update", key, None if owned else identity)
         return cast(
@@ -146,12 +146,12 @@ class RunFlow(Flow):
 
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
-        above = _ABOVE.get(None)
-        mark = _ABOVE.set(StepKey(f"{above}/{name}" if above else name))
+        above = ABOVE.get(None)
+        mark = ABOVE.set(StepKey(f"{above}/{name}" if above else name))
         try:
             yield
         finally:
-            _ABOVE.reset(mark)
+            ABOVE.reset(mark)
 
     async def do(
         self,
@@ -165,7 +165,7 @@ class RunFlow(Flow):
         was: str | None,
         options: StepOptions,
     ) -> T:
-        self._allowed(ref, step)
+        await self._allowed(ref, step)
         missing = [name for name in _NOT_YET if name in options] + ["undo"] * (undo is not None) + ["was"] * bool(was)
         if missing:
             raise Refused(f"{ref}: {', '.join(missing)} is not built yet in this version; leave it out")
@@ -174,16 +174,18 @@ class RunFlow(Flow):
             if self._run.record_id is None:
                 raise UsageError(f"{ref}: once=True needs a Resource above, whose record remembers it")
             request.once = "/".join(refs(request.key))
-        self._run.ask(request)
         if isinstance(request.step, Workflow):
-            self._nested(request)
+            request.begin = lambda: self._nested(request)
+        self._run.ask(request)
         return cast("T", await request.future)
 
     async def ask(self, ref: str, what: Callable[[], Any], returns: Any, *, key: str = "") -> Any:
         """A question of the engine's own to the store, journalled like a step."""
-        above = _ABOVE.get()
+        own = step_key(ABOVE.get(), f"~{ref}", "ask", "main", key)
+        if own in self._run.open:  # two ask at once
+            return await asyncio.shield(self._run.open[own].future)
         request = Request(
-            key=step_key(above, f"~{ref}", "ask", "main", key),
+            key=own,
             ref=ref,
             kind="ask",
             command="main",
@@ -206,7 +208,7 @@ class RunFlow(Flow):
         text = codec.encode(extra, dict[str, Any])
         cls = run.engine.registry.resource(child.kind)
         request = Request(
-            key=step_key(_ABOVE.get(), child.ref, child.kind, command, child.identity),
+            key=step_key(ABOVE.get(), child.ref, child.kind, command, child.identity),
             ref=child.ref.split("/")[-1],
             kind=child.kind,
             command=command,
@@ -227,7 +229,9 @@ class RunFlow(Flow):
 
     # How a `do` becomes a request.
 
-    def _allowed(self, ref: str, step: object) -> None:
+    async def _allowed(self, ref: str, step: object) -> None:
+        if self._run.abandoned:
+            await self._run.loop.create_future()
         if not isinstance(step, Step):
             raise UsageError(
                 f"do({ref!r}, ...) takes a step, and got {type(step).__name__}: call it, as in "
@@ -239,8 +243,16 @@ class RunFlow(Flow):
             running = None
         if running is not self._run.loop:
             raise Refused(f"{ref}: `do` is there only in a definition, not in main() or a thread: do it one level up")
+        if RUNNING.get(None) is not self:
+            raise UsageError(
+                f"{ref}: `do` was called on another definition's self; only the one that is running does steps of its "
+                f"own: hand over what it needs, and do it there"
+            )
         if self._run.closed and not self._run.reverting:
+            await asyncio.sleep(0)
             raise asyncio.CancelledError(f"{ref}: no more steps are started")
+        if not _is_unicode(ref):
+            raise UsageError(f"{ref!r}: a ref has to be Unicode text")
 
     def _request(
         self, ref: str, step: Step[Any], *, key: str | None, target: Target | None, options: StepOptions
@@ -249,7 +261,7 @@ class RunFlow(Flow):
         subject, command = subject_of(step)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         cls = type(subject)
-        above = _ABOVE.get()
+        above = ABOVE.get()
         identity, owned = None, False
         if isinstance(subject, Resource):
             identity, owned = identity_of(subject, run.record_id, above, ref, key)
@@ -296,38 +308,41 @@ class RunFlow(Flow):
         except ValidationError as error:
             raise UsageError(f"{ref}: {kind_of(cls)} does not accept its own fields again: {explain(error)}") from error
 
-    def _nested(self, request: Request) -> None:
-        """Start the definition of a Workflow that is a step, unless its outcome is recorded."""
+    def _nested(self, request: Request) -> "asyncio.Task[None]":
+        """Start the definition of a Workflow that is a step."""
         run = self._run
-        entry = run.pages.entries.get(request.key)
-        if entry is not None and entry.seq is not None:
-            return
         workflow = cast("Workflow[Any]", request.step)
         flow = RunFlow(run, request.targets, request.key)
         bind(workflow, flow)
 
         async def define() -> None:
-            _ABOVE.set(request.key)
-            run.finish(request.key, await outcome_of(run, request))
+            ABOVE.set(request.key)
+            RUNNING.set(flow)
+            end = await outcome_of(run, request)
+            run.settling.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
+            run.finish(request.key, end)
 
-        request.task = run.loop.create_task(define())
+        return run.loop.create_task(define())
 
 
 async def outcome_of(run: "Run", request: Request) -> End:
-    """Run a nested definition to its end."""
+    """Run a nested definition to its end, and whatever it began."""
     workflow = cast("Workflow[Any]", request.step)
     try:
-        return Done(result=run.engine.codec.encode(await workflow.define(), request.returns))
-    except asyncio.CancelledError as error:
-        return Failed(error=error, failure=request.failure(error))
-    except Exception as error:  # noqa: BLE001 - whatever a user's definition raises is its outcome
-        return Failed(error=error, failure=request.failure(error))
+        value = await workflow.define()
+        if (error := lost(run, request.key)) is not None:
+            raise error
+        end: End = Done(result=run.engine.codec.encode(value, request.returns))
+    except BaseException as error:  # noqa: BLE001 - whatever a user's definition raises is its outcome
+        end = Failed(error=error, failure=run.failure(error, request))
+    await settle(run, request.key)
+    return end
 
 
 async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: dict[str, Json]) -> Any:
     """Do the one step that an execution without a record is about."""
-    _ABOVE.set(StepKey("run"))
     flow = RunFlow(run, targets, StepKey("run"))
+    enter("run", flow)
     if isinstance(step, Workflow):
         bind(step, flow)
         return await step.define()
@@ -339,6 +354,15 @@ async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: 
         raise ExecutionFailed(replace(failed.failure, path=failed.failure.path[1:])) from None
 
 
-def enter(name: str) -> None:
-    """Let the steps of this definition task have their keys below `name`."""
-    _ABOVE.set(StepKey(name))
+def enter(name: str, flow: RunFlow) -> None:
+    """Let the steps of this definition task be those of `flow`, with their keys below `name`."""
+    ABOVE.set(StepKey(name))
+    RUNNING.set(flow)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -11,11 +11,18 @@ import itertools
 from asyncio import events
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context
+from contextlib import suppress
+from contextvars import Context, copy_context
 from typing import Any, NoReturn
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from orbits_iac.model.errors import Refused
+
+LONGEST_DRAIN = 1_000_000
+"""Callbacks that a definition runs between two outcomes, before it is taken to go on for ever."""
+
+MOST_CANCELS = 100
+"""How often a definition that is let go of is cancelled."""
 
 
 class DefinitionLoop(asyncio.AbstractEventLoop):
@@ -26,7 +33,7 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[float, int, events.TimerHandle]] = []
         self._order = itertools.count()
         self._now = now
-        self.tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self._contexts: WeakKeyDictionary[asyncio.Task[Any], Context] = WeakKeyDictionary()
         self.unhandled: list[dict[str, Any]] = []
 
     # What asyncio's primitives ask of a loop.
@@ -71,9 +78,18 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
     def create_task(
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **_: Any
     ) -> asyncio.Task[Any]:
+        context = copy_context() if context is None else context
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
-        self.tasks.add(task)
+        self._contexts[task] = context
         return task
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """The tasks that somebody still holds, the first made first."""
+        return list(self._contexts)
+
+    def context_of(self, task: asyncio.Task[Any]) -> Context:
+        """The context that a task of this loop runs in."""
+        return self._contexts[task]
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self.unhandled.append(context)
@@ -84,15 +100,27 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
     # What the engine asks of it.
 
     def drain(self) -> None:
-        """Run whatever is ready, until every task is blocked. Call it from a callback of the outer loop, not a task."""
+        """Run whatever is ready, until every task is blocked. Call it from a callback of the outer loop, not a task.
+
+        Raises `Refused` if that does not come to an end.
+        """
         outer = events._get_running_loop()  # noqa: SLF001 - the only way to nest loops
         events._set_running_loop(None)  # noqa: SLF001
         events._set_running_loop(self)  # noqa: SLF001
+        ran = 0
         try:
             while self._ready:
                 handle = self._ready.popleft()
                 if not handle.cancelled():
-                    handle._run()  # noqa: SLF001 - what a loop does with its handles
+                    with suppress(SystemExit, KeyboardInterrupt):  # its task has it, as any other error
+                        handle._run()  # noqa: SLF001 - what a loop does with its handles
+                ran += 1
+                if ran > LONGEST_DRAIN:
+                    self._ready.clear()
+                    raise Refused(
+                        "the definition goes on and on without waiting for anything: await a step, or asyncio.sleep() "
+                        "with a time, in its loop"
+                    )
         finally:
             events._set_running_loop(outer)  # noqa: SLF001
 
@@ -112,11 +140,22 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
         self._now = max(self._now, now)
 
     def abandon(self) -> None:
-        """Cut every task off: whatever it still does on its way out reaches nobody."""
+        """Cut every task off: whatever it still does on its way out reaches nobody.
+
+        One that will not end, however often it is cancelled, is left as it is.
+        """
+        for _ in range(MOST_CANCELS):
+            tasks = [task for task in self.tasks() if not task.done()]
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            with suppress(Refused):
+                self.drain()
+        for task in self.tasks():
+            if task.done() and not task.cancelled():
+                task.exception()
         self.unhandled.clear()
-        for task in list(self.tasks):
-            task.cancel()
-        self.drain()
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:

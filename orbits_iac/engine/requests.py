@@ -1,14 +1,16 @@
 """Asking for a Resource's command: join the equal one in flight, or make one and let it wait its turn.
 
 Creating or joining, the subscription, and the child's id in the parent's journal are one transaction, which also
-writes the record: so an ending command, which writes the record too, misses no subscriber.
+writes the record: so an ending command, which writes the record too, misses no subscriber. Letting go of a child writes
+the record likewise.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.attempts import Done
+from orbits_iac.engine.rings import find_ring
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
 from orbits_iac.model.rows import (
@@ -17,7 +19,9 @@ from orbits_iac.model.rows import (
     EventRow,
     ExecutionRow,
     Json,
+    MessageRow,
     RecordRow,
+    RevisionRow,
     Row,
     SubscriberRow,
     TaskRow,
@@ -27,7 +31,8 @@ from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
-    from orbits_iac.engine.run import Request, Run
+    from orbits_iac.engine.request import Request
+    from orbits_iac.engine.run import Run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +117,51 @@ async def ask_for(run: "Run", request: "Request") -> None:
         except Conflict:
             run.pages.restore()
             continue
+        break
+    ring = await find_ring(engine, execution.id, child)
+    if ring is not None:
+        await _leave_ring(run, request, child, ring)
+
+
+async def _leave_ring(run: "Run", request: "Request", child: ExecutionId, ring: str) -> None:
+    """Whoever closes a ring fails: nobody in it would ever go on. The child goes on if others wait for it too."""
+    run.pages.delete(SubscriberRow(execution=child, subscriber=run.pages.execution.id, key=request.key))
+    run.refuse(request.key, Refused(f"{request.ref}: this would wait for itself: {ring}"))
+    row = await run.engine.store.get(ExecutionRow, child)
+    waiting = await run.engine.store.find(SubscriberRow, execution=child)
+    if row is not None and row.parent == run.pages.execution.id and len(waiting) == 1:
+        run.pages.add(MessageRow(execution=child, id="cancel", what="cancel"), child)
+        await run.engine.commit(run.pages.transaction(at=run.now()), wake=[child])
+
+
+async def let_go(run: "Run", request: "Request") -> None:
+    """A `do` of a child was given up: the child is asked to cancel, unless others wait for it; then it is left to them.
+
+    One that is asked to cancel still tells how it ended; one that is left to others counts as ended here.
+    """
+    engine, me = run.engine, run.pages.execution.id
+    while True:
+        entry = run.pages.entries[request.key]
+        row = await engine.store.get(ExecutionRow, entry.child) if entry.child is not None else None
+        if row is None or row.state in ENDED or entry.seq is not None or row.identity is None:
+            return
+        record = await engine.store.get(RecordRow, row.kind, row.identity)
+        touched = [replace(record, version=record.version + 1)] if record is not None else []
+        waiting = await engine.store.find(SubscriberRow, execution=row.id)
+        wake: list[ExecutionId] = []
+        shared = row.parent != me or any(other.subscriber != me for other in waiting)
+        if shared:
+            run.pages.delete(SubscriberRow(execution=row.id, subscriber=me, key=request.key))
+        else:
+            run.pages.add(MessageRow(execution=row.id, id="cancel", what="cancel"), row.id)
+            wake = [row.id]
+        try:
+            await engine.commit(run.pages.transaction(also=touched, at=run.now()), wake=wake)
+        except Conflict:
+            run.pages.restore()
+            continue
+        if shared:
+            run.refuse(request.key, Refused(f"given up here; execution {row.id} goes on for others who wait for it"))
         return
 
 
@@ -146,6 +196,7 @@ async def _rows(engine: "Engine", asked: Asked, key: StepKey | None) -> tuple[_M
     _check_place(record, asked)
     asked = replace(asked, tenant=asked.tenant or record.tenant)
     inside = await _held_above(engine, asked)
+    await _refuse_other_argument(engine, record, asked)
     if not inside:
         if asked.command == "cycle" and record.queue:
             return None
@@ -242,13 +293,51 @@ def _check_place(record: RecordRow, asked: Asked) -> None:
 
 
 async def _held_above(engine: "Engine", asked: Asked) -> bool:
-    """Whether an execution above holds the same record: then this runs inside that hold."""
-    above = asked.parent
+    """Whether an execution above holds the same record: then this runs inside that hold.
+
+    Raises `Refused` if that is the same command: it would do itself again, for ever.
+    """
+    above, path = asked.parent, [f"{asked.kind} {asked.identity} {asked.command}"]
     while above is not None:
+        path.append(f"{above.kind} {above.identity or ''}".rstrip() + f" {above.command}")
         if (above.kind, above.identity) == (asked.kind, asked.identity):
+            if above.command == asked.command:
+                raise Refused(f"{asked.ref}: this does itself again: {' -> '.join(reversed(path))}")
             return True
         above = await engine.store.get(ExecutionRow, above.parent) if above.parent is not None else None
     return False
+
+
+async def _refuse_other_argument(engine: "Engine", record: RecordRow, asked: Asked) -> None:
+    """Raise `Refused` if others use the record with another argument, in this same build.
+
+    Whoever asked for it first leads, and so does a request on the record itself; a later build brings it forward.
+    """
+    others = [user for user in record.users if user not in {"direct", asked.user}]
+    if asked.command != "update" or asked.user == "direct" or not others or record.users[0] == asked.user:
+        return
+    stands = await _standing_argument(engine, record)
+    if stands is None:
+        return
+    argument, build = stands
+    codec = engine.codec
+    if build == engine.build and codec.decode(argument, Any) != codec.decode(asked.argument, Any):
+        raise Refused(
+            f"{asked.kind} {asked.identity} is used by {', '.join(others)} too, with another argument: give it the "
+            f"same one everywhere, or update {asked.kind} {asked.identity} itself"
+        )
+
+
+async def _standing_argument(engine: "Engine", record: RecordRow) -> tuple[Json, str] | None:
+    """The argument that the record has, or will have after what is in flight, and the build that asked for it."""
+    for execution in reversed(record.queue):
+        row = await engine.store.get(ExecutionRow, execution)
+        if row is not None and row.command == "update":
+            return row.argument, row.build
+    if record.revision is None:
+        return None
+    revision = await engine.store.get(RevisionRow, record.kind, record.identity, record.revision)
+    return (revision.argument, revision.build) if revision is not None else None
 
 
 async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> ExecutionId | None:
@@ -257,6 +346,8 @@ async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> Execution
         row = await engine.store.get(ExecutionRow, execution)
         if row is None or row.state in ENDED or row.state is State.REVERTING:
             continue
-        if row.digest == asked.digest and row.build == engine.build:
+        if row.digest != asked.digest or row.build != engine.build:
+            continue
+        if await engine.store.get(MessageRow, execution, "cancel") is None:
             return execution
     return None

@@ -1,0 +1,15 @@
+"""Where a definition stands while it runs: the key below which its steps have theirs, and whose `self` may do them.
+
+Tasks that a definition makes inherit both.
+"""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from orbits_iac.model.ids import StepKey
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.flow import RunFlow
+
+ABOVE: ContextVar[StepKey] = ContextVar("orbits_above")
+RUNNING: "ContextVar[RunFlow]" = ContextVar("orbits_running")

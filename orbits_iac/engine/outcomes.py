@@ -1,0 +1,173 @@
+"""Handing outcomes to a definition, one by one: live, and in the same order on a re-run.
+
+What always holds: an outcome has a number and is in the journal's pages before the definition sees it; a value that the
+definition gets is decoded from what is journalled.
+"""
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from orbits_iac.codec import explain
+from orbits_iac.engine.attempts import Done, End, Failed, Waits, is_final
+from orbits_iac.engine.request import Request
+from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused, message_of
+from orbits_iac.model.ids import StepKey, refs
+from orbits_iac.model.retry import Retry
+from orbits_iac.model.rows import EntryRow, OnceRow
+from orbits_iac.model.states import State
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+
+async def hand_out(run: "Run") -> None:
+    """Give the definition, one by one, what has arrived; then the timers that are due, in order."""
+    while True:
+        if run.arrived:
+            outcome(run, *run.arrived.popleft())
+        elif (timer := run.loop.next_timer()) is not None and timer <= run.engine.clock.now():
+            number(run, "timer", due=timer)
+            run.loop.fire()
+        else:
+            return
+        await run.drain()
+
+
+def number(run: "Run", kind: str, *, due: float | None = None) -> None:
+    """Journal an outcome that is no step's: a timer that fired, a cancel."""
+    run.pages.seq += 1
+    at = run.now()
+    entry = EntryRow(
+        execution=run.pages.execution.id,
+        key=StepKey(f"~{kind}/{run.pages.seq}"),
+        kind=kind,
+        state=State.SUCCESS,
+        seq=run.pages.seq,
+        at=at,
+        due=due,
+    )
+    run.pages.put(entry, at=at)
+    run.loop.stand_at(at)
+
+
+def outcome(run: "Run", key: StepKey, end: End) -> None:
+    """Journal a step's outcome, or what it goes on with, and hand it to who waits."""
+    entry, request, at = run.pages.entries[key], run.asked.get(key), run.now()
+    if entry.seq is not None:
+        return
+    if isinstance(end, Waits):
+        run.due[key] = at + end.poll
+        run.pages.put(replace(entry, state=State.IN_PROGRESS, handle=end.handle, due=at + end.poll), at=at)
+        return
+    if isinstance(end, Failed) and request is not None and not is_final(end.error, request, entry.attempt):
+        _again(run, entry, request, end.error, at)
+        return
+    run.pages.seq += 1
+    value = None
+    if isinstance(end, Done) and request is not None:
+        try:
+            value = run.engine.codec.decode(end.result, request.returns)
+        except ValidationError as error:
+            refused = Refused(f"{request.kind} does not accept its own result again: {explain(error)}")
+            end = Failed(error=refused, failure=run.failure(refused, request))
+    ended = replace(entry, seq=run.pages.seq, at=at, due=None)
+    if isinstance(end, Done):
+        ended = replace(ended, state=State.SUCCESS, result=end.result)
+        _remember_once(run, request, ended)
+    else:
+        ended = replace(ended, state=State.ERROR, failure=end.failure)
+    run.pages.put(ended, at=at, why=ended.failure.message if ended.failure else "")
+    run.loop.stand_at(at)
+    if request is not None:
+        _give(run, request, ended, value)
+
+
+def replay(run: "Run", entry: EntryRow) -> None:
+    """Hand out an outcome of the journal once more, at the time at which it was handed out first."""
+    run.position = entry.seq or 0
+    run.loop.stand_at(entry.at or 0.0)
+    if entry.kind == "timer":
+        timer = run.loop.next_timer()
+        if timer is not None and timer <= run.loop.time():
+            run.loop.fire()
+    elif entry.kind == "cancel":
+        run.cancel_main()
+    elif (request := run.asked.get(entry.key)) is not None:
+        resolve(run, request, entry)
+
+
+def resolve(run: "Run", request: Request, entry: EntryRow) -> None:
+    """Give a recorded outcome to who waits for it; what can no longer be read stops the run until that is mended."""
+    value = None
+    if entry.state is State.SUCCESS:
+        try:
+            value = run.engine.codec.decode(entry.result or "null", request.returns)
+        except ValidationError as error:
+            run.stuck = Refused(
+                f"{'.'.join(refs(entry.key))}: {request.kind} no longer accepts the result that was recorded: "
+                f"{explain(error)}. Bring the field back, or give a new one a default, and resume execution "
+                f"{run.pages.execution.id}."
+            )
+            return
+    _give(run, request, entry, value)
+
+
+def token(run: "Run", key: StepKey, attempt: int) -> str:
+    """What tells a service that two attempts are one; `attempt` is the first that has it."""
+    text = f"{run.pages.execution.id}\0{key}\0{1}\0{attempt}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _give(run: "Run", request: Request, entry: EntryRow, value: Any) -> None:
+    run.open.pop(request.key, None)
+    ending = run.endings.pop(request.key, None)
+    if ending is not None and not ending.done():
+        ending.set_result(None)
+    future = request.future
+    if future.done():
+        return
+    if entry.state is State.SUCCESS:
+        future.set_result(value)
+        return
+    failure = entry.failure or Failure(error_type="Error", message="failed without a reason")
+    future.set_exception(ExecutionFailed(failure if request.hidden else failure.above(request.ref)))
+
+
+def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, at: float) -> None:
+    retry = request.retry or Retry()
+    due = at + retry.wait(entry.attempt, run.engine.chance())
+    message = run.engine.codec.mask(f"{type(error).__name__}: {message_of(error)}")[:1000]
+    run.due[request.key] = due
+    run.pages.put(
+        replace(
+            entry,
+            state=State.SLEEPING,
+            attempt=entry.attempt + 1,
+            due=due,
+            token=token(run, request.key, entry.attempt + 1) if isinstance(error, NothingDone) else entry.token,
+            handle=None,
+            message=message,
+        ),
+        at=at,
+        why=f"attempt {entry.attempt} failed: {message}",
+    )
+
+
+def _remember_once(run: "Run", request: Request | None, ended: EntryRow) -> None:
+    if request is None or request.once is None or ended.skipped or run.record_id is None:
+        return
+    kind, identity = run.record_id
+    row = OnceRow(
+        kind=kind,
+        identity=identity,
+        place=request.once,
+        digest=request.digest,
+        result=ended.result or "null",
+        execution=run.pages.execution.id,
+        no_return=ended.no_return,
+    )
+    run.once[request.once] = row
+    run.pages.add(row, request.once)

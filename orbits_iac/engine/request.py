@@ -1,0 +1,63 @@
+"""One `do`, as a definition asked for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from orbits_iac.model.ids import StepKey
+from orbits_iac.model.retry import Retry
+from orbits_iac.model.rows import Json
+from orbits_iac.steps.options import Options
+from orbits_iac.steps.step import Step
+
+
+@dataclass(kw_only=True, eq=False)
+class Request:
+    """A step that a definition has asked for, and the future in which it waits for the outcome.
+
+    A request whose future is cancelled is given up: its step is not begun, or is asked to cancel; its outcome is
+    journalled all the same.
+    """
+
+    key: StepKey
+    ref: str
+    kind: str
+    command: str  # "main" of an Action, "define" of a Workflow, else a Resource's
+    step: Step[Any] | None  # fresh and bound; None for what the engine itself asks
+    argument: Json
+    digest: str
+    returns: Any
+    options: Options
+    targets: dict[str, Json]
+    future: "asyncio.Future[Any]"
+    identity: str | None = None  # of a Resource's command
+    owned: bool = False
+    extra: Json = "{}"  # of a command: its own arguments
+    once: str | None = None  # the place, if it is done once
+    hidden: bool = False  # a provider's hook: no part of the path that people see
+    ask: Callable[[], Awaitable[Any]] | None = None  # a question of the engine's own
+    begin: "Callable[[], asyncio.Task[None]] | None" = None  # starts the definition of a Workflow
+    task: "asyncio.Task[None] | None" = None  # that definition
+    tenant: str | None = None
+    places: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def retry(self) -> Retry | None:
+        """When a failed attempt is made again; only Actions are."""
+        return self.options.get("retry") if self.command == "main" else None
+
+    @property
+    def timeout(self) -> timedelta | None:
+        """How long an attempt may take."""
+        return self.options.get("timeout")
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the definition has cancelled its `do`."""
+        return self.future.cancelled()
+
+    def where(self) -> str | None:
+        """The places of its targets, for people."""
+        return ", ".join(self.places.values()) or None

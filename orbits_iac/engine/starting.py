@@ -1,0 +1,173 @@
+"""Beginning steps: what a definition asked for is made durable, and only then does anything start.
+
+A step that its definition has given up is not begun; one that had begun is asked to cancel, and ends all the same.
+"""
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from orbits_iac.engine.attempts import Done, Failed, attempt
+from orbits_iac.engine.outcomes import resolve, token
+from orbits_iac.engine.request import Request
+from orbits_iac.engine.requests import ask_for, let_go
+from orbits_iac.model.errors import Interrupted
+from orbits_iac.model.rows import EntryRow, Json
+from orbits_iac.model.states import State
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+
+def ask(run: "Run", request: Request) -> None:
+    """Take up a `do`: attach to what is known of its key, or begin it with the next write."""
+    run.asked[request.key] = request
+    entry = run.pages.entries.get(request.key)
+    if entry is not None and entry.digest and entry.digest != request.digest:
+        stands = "the recorded outcome stands" if entry.seq is not None else "it goes on with the new one"
+        run.pages.note(at=run.now(), key=request.key, why=f"argument changed; {stands}")
+    if entry is not None and entry.seq is not None and entry.seq <= run.position:
+        resolve(run, request, entry)
+        return
+    run.open[request.key] = request
+    request.future.add_done_callback(lambda future: _given_up(run, request) if future.cancelled() else None)
+    if entry is not None and entry.seq is not None:
+        return
+    if request.begin is None:
+        run.new.append(request)
+    elif _open(run, request):
+        request.task = request.begin()
+
+
+async def write(run: "Run") -> None:
+    """Make everything durable; then start the steps whose beginning is durable now."""
+    new, run.new = run.new, []
+    wanted = [request for request in new if not (request.given_up and _dropped(run, request))]
+    steps = [request for request in wanted if request.identity is None and _open(run, request)]
+    if run.pages.pending():
+        await run.engine.commit(run.pages.transaction(at=run.now()))
+    if steps:
+        await run.engine.hold(run.pages.fence)
+    for request in steps:
+        _start(run, request)
+    for request in wanted:
+        entry = run.pages.entries.get(request.key)
+        if request.identity is not None and (entry is None or (entry.child is None and entry.seq is None)):
+            await ask_for(run, request)
+    given_up, run.given_up = run.given_up, []
+    for request in given_up:
+        await let_go(run, request)
+
+
+def start_due(run: "Run") -> None:
+    """Look after what is under way, and attempt again what has failed, where the time for it has come."""
+    now = run.engine.clock.now()
+    for key in [key for key, due in run.due.items() if due <= now]:
+        del run.due[key]
+        entry, request = run.pages.entries[key], run.asked.get(key)
+        if request is None or entry.seq is not None:
+            continue
+        if entry.state is State.IN_PROGRESS:
+            _attempt(run, request, "watch", entry.handle)
+        else:
+            run.pages.put(replace(entry, state=State.EXECUTING, started_at=now, due=None), at=now)
+            run.fresh.add(key)
+            run.new.append(request)
+
+
+def _open(run: "Run", request: Request) -> bool:
+    """Put the entry of a new step; whether there is anything to start."""
+    standing = run.once.get(request.once) if request.once is not None else None
+    known = run.pages.entries.get(request.key)
+    if known is not None:
+        if known.skipped and standing is not None:
+            run.arrived.append((request.key, Done(result=standing.result)))
+            return False
+        return True
+    at = run.now()
+    entry = EntryRow(
+        execution=run.pages.execution.id,
+        key=request.key,
+        kind=request.kind,
+        digest=request.digest,
+        token=token(run, request.key, 1),
+        started_at=at,
+        no_return=bool(request.options.get("no_return")),
+    )
+    if standing is not None and standing.digest == request.digest:
+        run.pages.put(replace(entry, skipped=True, no_return=False), at=at, why="done once already")
+        run.arrived.append((request.key, Done(result=standing.result)))
+        return False
+    run.pages.put(entry, at=at)
+    run.fresh.add(request.key)
+    return True
+
+
+def _start(run: "Run", request: Request) -> None:
+    """Start a step, or take it up where its process left it."""
+    entry = run.pages.entries[request.key]
+    if entry.seq is not None or request.key in run.attempts:
+        return
+    if entry.state in {State.IN_PROGRESS, State.SLEEPING}:
+        run.due[request.key] = entry.due or 0.0
+    elif request.key in run.fresh or request.options.get("idempotent") or request.ask is not None:
+        _attempt(run, request, "main")
+    else:
+        _attempt(run, request, "on_interrupted")
+
+
+def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None) -> None:
+    async def go() -> None:
+        try:
+            end = await attempt(run, request, hook, handle)
+        except asyncio.CancelledError as error:
+            if run.abandoned:
+                raise
+            end = Failed(error=error, failure=run.failure(Interrupted("cancelled while it ran"), request))
+        except Exception as error:  # noqa: BLE001 - the engine's or the store's; the run ends with it and is taken up anew
+            run.break_off(error)
+            return
+        finally:
+            run.attempts.pop(request.key, None)
+        run.finish(request.key, end)
+
+    run.fresh.discard(request.key)
+    run.attempts[request.key] = run.engine.task(run.pages.execution.id, go(), request.key)
+
+
+def _given_up(run: "Run", request: Request) -> None:
+    """The definition has cancelled its `do`: ask the step to cancel; its outcome is journalled all the same."""
+    entry = run.pages.entries.get(request.key)
+    if run.abandoned or (entry is not None and entry.seq is not None):
+        return
+    task = run.attempts.get(request.key)
+    if task is not None:
+        task.cancel()
+    elif request.task is not None:
+        if request.task not in run.settling:
+            request.task.cancel()
+    elif entry is None:
+        run.open.pop(request.key, None)
+    elif entry.child is not None:
+        run.given_up.append(request)
+    elif request.key in run.due and entry.state is State.SLEEPING:
+        del run.due[request.key]
+        _interrupted(run, request)
+
+
+def _dropped(run: "Run", request: Request) -> bool:
+    """Whether a step that was given up need not be started; one that may have begun gets an outcome."""
+    entry = run.pages.entries.get(request.key)
+    if entry is None:
+        run.open.pop(request.key, None)
+        return True
+    if entry.state is State.IN_PROGRESS or entry.child is not None:
+        return False
+    if entry.seq is None and request.key not in run.due:
+        _interrupted(run, request)
+    return True
+
+
+def _interrupted(run: "Run", request: Request) -> None:
+    error = Interrupted("given up by its definition before it had ended")
+    run.arrived.append((request.key, Failed(error=error, failure=run.failure(error, request))))
