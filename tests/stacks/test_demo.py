@@ -22,7 +22,7 @@ def test_every_claim_of_the_demo_holds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✘ " not in done.stdout
     assert done.stdout.count("claims hold") == 6
-    for name in ("tree.svg", "report.svg"):
+    for name in ("provision.svg", "release.svg"):
         drawn = (tmp_path / "pictures" / name).read_text(encoding="utf-8")
         assert "bolt" in drawn
         assert "http" not in drawn.replace("http://www.w3.org/", "")

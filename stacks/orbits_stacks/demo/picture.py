@@ -1,11 +1,11 @@
-"""Pictures of the demo for the README: the tree of its first roll-out, and the report of one that failed in part."""
+"""Pictures of the demo for the README: what a roll-out looks like on a terminal, from the real run."""
 
 import io
 import re
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 
 from orbits_tenants import Report
@@ -21,22 +21,21 @@ class Pictures:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def tree(self, printed: str) -> None:
-        """The tree of a roll-out, as the command line has printed it in colour."""
-        self._draw(Text.from_ansi(printed.rstrip()), "tree", "orbits up clients release=1")
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anywhere to draw."""
+        return self._folder is not None
 
-    def report(self, outputs: Any) -> None:
-        """The report of a roll-out, from its outputs."""
-        self._draw(Report.model_validate(outputs), "report", "orbits up clients release=2")
-
-    def _draw(self, what: RenderableType, name: str, title: str) -> None:
+    def draw(self, name: str, title: str, printed: str, outputs: Any) -> None:
+        """A roll-out: its tree, as `orbits get` has printed it in colour, and the report that its outputs are."""
         if self._folder is None:
             return
+        tree = re.split(r"\n[ \t]*\n", printed)[1]
         console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-        console.print(what)
-        drawn = console.export_svg(title=title, unique_id=name)
+        console.print(Text.from_ansi(tree), "", Report.model_validate(outputs), sep="\n")
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{name}.svg").write_text(_without_fonts(drawn), encoding="utf-8")
+        drawn = _without_fonts(console.export_svg(title=title, unique_id=name))
+        (self._folder / f"{name}.svg").write_text(drawn, encoding="utf-8")
 
 
 def _without_fonts(drawn: str) -> str:

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from orbits_aws import OfflineAws
 from orbits_stacks.demo.narrator import Narrator
-from orbits_stacks.demo.picture import Pictures
+from orbits_stacks.demo.picture import IN_COLOUR, Pictures
 
 CLIENTS = ("acme", "bolt", "cafe")
 MANAGEMENT = "123456789012"
@@ -82,7 +82,9 @@ class Stage:
         self.narrator.command(f"orbits {' '.join(arguments)}")
         began = time.monotonic()
         if self.seen:
-            done = subprocess.run([_orbits(), *arguments], cwd=self.folder, env=self.environment, check=False)
+            done = subprocess.run(
+                [_orbits(), *arguments], cwd=self.folder, env=self.environment, check=False, timeout=PATIENCE
+            )
             return Ran(code=done.returncode, out="", seconds=time.monotonic() - began)
         ran = self.quietly(*arguments)
         self.narrator.output(_EVENT.sub("", ran.out))
@@ -99,6 +101,7 @@ class Stage:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=PATIENCE,
         )
         return Ran(code=done.returncode, out=done.stdout, seconds=time.monotonic() - began)
 
@@ -109,6 +112,13 @@ class Stage:
     def latest(self) -> str:
         """The id of the execution of the fleet that was asked for last."""
         return next(str(row["id"]) for row in self.json("get") if row["kind"] == "Clients")
+
+    def picture(self, name: str, title: str) -> None:
+        """Draw the last roll-out, if pictures were asked for."""
+        if self.pictures.wanted:
+            latest = self.latest()
+            printed = self.quietly("get", latest, **IN_COLOUR).out
+            self.pictures.draw(name, title, printed, self.json("get", latest)["result"])
 
     def script(self, text: str, *arguments: str) -> str:
         """Run a Python program of the folder; the first line that it prints."""

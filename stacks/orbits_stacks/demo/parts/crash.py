@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from orbits_stacks.demo.cloud import Account
-from orbits_stacks.demo.stage import CLIENTS, START, Stage, wait_until
+from orbits_stacks.demo.stage import CLIENTS, PATIENCE, START, Stage, wait_until
 
 TITLE = "Kill the worker in the middle of a roll-out, and start it again"
 
@@ -44,7 +44,7 @@ def _go_on(stage: Stage, execution: str) -> None:
     tell.say("Another worker starts. It sees that the first one's process is gone, and takes its work over at once.")
     with stage.background("worker", "--once") as worker:
         stage.orbits("watch", execution)
-        worker.wait()
+        worker.wait(PATIENCE)
     tell.claim("The worker ended by itself when all was done.", worker.returncode == 0, worker.returncode)
 
 

@@ -1,7 +1,6 @@
 """Part 1: three clients, each in an account of its own."""
 
 from orbits_stacks.demo.cloud import Account, accounts
-from orbits_stacks.demo.picture import IN_COLOUR
 from orbits_stacks.demo.stage import CLIENTS, MANAGEMENT, Stage
 from orbits_stacks.git import is_bare
 from orbits_stacks.migrations import applied
@@ -21,7 +20,7 @@ def play(stage: Stage) -> None:
             "follow at once."
         )
         ran = stage.orbits("up", "clients", "release=1")
-        stage.pictures.tree(stage.quietly("get", stage.latest(), **IN_COLOUR).out)
+        stage.picture("provision", "orbits up clients release=1")
         _check(stage, ran.code)
 
 
