@@ -16,7 +16,7 @@ from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
-from orbits_iac.engine.revisions import read_revision
+from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Outputs
@@ -205,20 +205,19 @@ class Record(Generic[O]):
                 await self._looks(below, found)
 
     async def start(self, command: str, options: dict[str, Any]) -> "Execution[Any]":
-        """Start a command on it with the argument of its current revision."""
+        """Start a command on it with the argument of its current revision, or of its last update if that failed."""
         row = await self.row()
-        number = row.revision if row.revision is not None else row.last_number
-        revision = await self._orbits.store.get(RevisionRow, self.kind, self.identity, number)
-        if revision is None:
+        argument = await last_argument(self._orbits.engine, row)
+        if argument is None:
             raise Refused(f"{self.kind} {self.identity} was never installed: there is nothing to {command}")
         engine, text = self._orbits.engine, json.dumps(options, sort_keys=True)
         asked = Asked(
             kind=self.kind,
             command=command,
-            argument=revision.argument,
+            argument=argument,
             identity=self.identity,
             options=text,
-            digest=engine.codec.digest(self.kind, command, revision.argument, text),
+            digest=engine.codec.digest(self.kind, command, argument, text),
             targets=row.targets,
             places=row.places,
             tenant=row.tenant,

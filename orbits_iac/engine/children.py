@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
-from orbits_iac.engine.revisions import StoredRevision, read_revision
+from orbits_iac.engine.revisions import StoredRevision, last_argument, read_revision
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import StepKey
-from orbits_iac.model.rows import Child, Json, RecordRow, RevisionRow
+from orbits_iac.model.rows import Child, Json, RecordRow
 from orbits_iac.model.standing import Standing
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
@@ -99,7 +99,7 @@ async def remove_made(run: "Run", flow: "RunFlow", *, keep: set[tuple[str, str]]
 
 async def uninstall(run: "Run", flow: "RunFlow") -> None:
     """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay."""
-    known = await flow.ask("children", lambda: _known(run, protect=True), list[Known])
+    known = await flow.ask("children", lambda: _known(run, to_remove=True), list[Known])
     for child in reversed(known):
         last = await flow.ask("release", partial(_release, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
@@ -108,15 +108,18 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
             flow.progress(f"{child.kind} {child.identity} stays: {child.kept}")
 
 
-async def _known(run: "Run", *, protect: bool = False) -> list[Known]:
-    """The children of the record that stand, as the store knows them."""
+async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
+    """The children of the record that stand, as the store knows them.
+
+    `to_remove`: those too of which a first update has left something; one that is protected is refused.
+    """
     record = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
     found: list[Known] = []
     for child in record.children if record is not None else ():
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
-        if theirs is None or theirs.revision is None:
+        if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
             continue
-        if protect and (child.protect or theirs.protect):
+        if to_remove and (child.protect or theirs.protect):
             raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
         kept = "it is retained" if child.retain or theirs.retain else ""
         found.append(await _as_known(run, child, theirs, kept=kept))
@@ -160,16 +163,13 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
 
 
 async def _as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = "") -> Known:
-    argument = "{}"
-    if record.revision is not None:
-        row = await run.engine.store.get(RevisionRow, child.kind, child.identity, record.revision)
-        argument = row.argument if row is not None else "{}"
+    argument = await last_argument(run.engine, record)
     return Known(
         ref=child.ref,
         kind=child.kind,
         identity=child.identity,
         owned=child.owned,
-        argument=argument,
+        argument=argument or "{}",
         targets=record.targets,
         places=record.places,
         kept=kept,

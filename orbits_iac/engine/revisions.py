@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 from orbits_iac.codec import Codec
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Outputs
-from orbits_iac.model.rows import Child, Json, RecordRow, RevisionRow
+from orbits_iac.model.rows import Child, ExecutionRow, Json, RecordRow, RevisionRow
 from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import result_type
 
@@ -54,6 +54,17 @@ async def read_revision(engine: "Engine", kind: str, identity: str, number: int)
         raise Refused(f"{kind} {identity} has no revision {number}")
     cls = engine.registry.find(kind)
     return StoredRevision(row, engine.codec, cast("type[Resource[Any]] | None", cls))
+
+
+async def last_argument(engine: "Engine", record: RecordRow) -> Json | None:
+    """What a record's commands are given: its revision's argument, or, before the first, that of its last update."""
+    number = record.revision if record.revision is not None else record.last_number
+    row = await engine.store.get(RevisionRow, record.kind, record.identity, number)
+    if row is not None:
+        return row.argument
+    asked = await engine.store.find(ExecutionRow, kind=record.kind, identity=record.identity)
+    updates = [execution for execution in asked if execution.command == "update"]
+    return max(updates, key=lambda update: (update.created_at, update.id)).argument if updates else None
 
 
 def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[Child, ...]) -> RevisionRow | None:

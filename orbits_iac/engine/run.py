@@ -115,14 +115,14 @@ class Run:
     def links(self) -> list[EntryRow]:
         """The entries of the children of install and update that stand, in the order in which they ended.
 
-        One that ended badly stands too, if it is back at an earlier revision.
+        One that ended badly stands too, if it is back at an earlier revision, or if it could not go back.
         """
         return [
             entry
             for entry in self.pages.handed_out()
             if entry.link is not None
             and entry.command == "update"
-            and (entry.state is State.SUCCESS or entry.link.revision is not None)
+            and (entry.state is State.SUCCESS or entry.link.revision is not None or _is_left(entry))
         ]
 
     def passed(self) -> tuple[str, ...]:
@@ -335,3 +335,8 @@ async def _ended(failure: Failure | None) -> Json:
 def _nothing_done(entry: EntryRow) -> bool:
     failure = entry.failure
     return failure is not None and failure.error_type == NothingDone.__name__
+
+
+def _is_left(entry: EntryRow) -> bool:
+    """Whether something of a child that failed is still there, for a decision or forward only."""
+    return entry.failure is not None and entry.failure.state is State.QUARANTINED

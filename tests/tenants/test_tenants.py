@@ -374,3 +374,29 @@ async def test_a_preview_shows_each_tenant_and_does_nothing(orbits: Orbits) -> N
     after = await orbits.preview(Shops(release="1"))
     houses = [change for shop in after.root.below[1:] for change in shop.below if change.kind == "House"]
     assert [house.verb.value for house in houses] == ["unchanged"] * 3
+
+
+async def test_one_that_is_held_at_its_first_release_goes_with_the_fleet(orbits: Orbits) -> None:
+    TOWN.failing = {"cafe"}
+    report = await orbits.run(Shops(release="1", stone="A"))
+    assert (report.tenants["cafe"].state, report.tenants["cafe"].revision) == (TenantState.HELD, None)
+    await orbits.record(Shops, "Shops").uninstall()
+    assert TOWN.stands == {}
+
+
+async def test_one_that_is_held_at_its_first_release_can_be_removed(orbits: Orbits) -> None:
+    TOWN.failing = {"cafe"}
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(Shop(client="cafe", release="1", stone="A"))
+    await orbits.record(Shop, "cafe").uninstall()
+    assert TOWN.stands == {}
+
+
+async def test_what_a_cancelled_first_roll_out_has_done_can_be_removed(orbits: Orbits) -> None:
+    execution = await orbits.start(Shops(release="1"))
+    await TOWN.painted("acme 1")
+    await execution.cancel()
+    with pytest.raises(ExecutionFailed):
+        await execution
+    await orbits.record(Shops, "Shops").uninstall()
+    assert TOWN.stands == {}
