@@ -80,30 +80,36 @@ class Stage:
     def orbits(self, *arguments: str) -> Ran:
         """Run `orbits` before the person's eyes: on a terminal as it is, else without its log of events."""
         self.narrator.command(f"orbits {' '.join(arguments)}")
-        began = time.monotonic()
         if self.seen:
-            done = subprocess.run(
-                [_orbits(), *arguments], cwd=self.folder, env=self.environment, check=False, timeout=PATIENCE
-            )
-            return Ran(code=done.returncode, out="", seconds=time.monotonic() - began)
+            return self._run(arguments, self.environment, None)
         ran = self.quietly(*arguments)
         self.narrator.output(_EVENT.sub("", ran.out))
         return ran
 
     def quietly(self, *arguments: str, **environment: str) -> Ran:
         """Run `orbits` unseen; what it printed, errors included."""
+        return self._run(arguments, {**self.environment, **environment}, subprocess.PIPE)
+
+    def _run(self, arguments: tuple[str, ...], environment: dict[str, str], out: int | None) -> Ran:
         began = time.monotonic()
-        done = subprocess.run(
+        with subprocess.Popen(
             [_orbits(), *arguments],
             cwd=self.folder,
-            env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            env=environment,
+            stdout=out,
+            stderr=None if out is None else subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        return Ran(code=done.returncode, out=done.stdout, seconds=time.monotonic() - began)
+        ) as process:
+            try:
+                printed, _ = process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                printed, _ = process.communicate()
+                self.narrator.say(f"[red]It did not end within {PATIENCE:.0f} s, and was killed.[/red]")
+            except BaseException:
+                process.kill()
+                raise
+        return Ran(code=process.returncode, out=printed or "", seconds=time.monotonic() - began)
 
     def json(self, *arguments: str) -> Any:
         """What a reading command says, as data."""
