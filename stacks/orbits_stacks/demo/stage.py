@@ -15,7 +15,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -106,7 +106,9 @@ class Stage:
                 process.kill()
                 printed, _ = process.communicate()
                 self.narrator.say(f"[red]It did not end within {PATIENCE:.0f} s, and was killed.[/red]")
-            except BaseException:
+            except KeyboardInterrupt:  # it was interrupted too: it gives the terminal back, and says how to resume
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=3)
                 process.kill()
                 raise
         return Ran(code=process.returncode, out=printed or "", seconds=time.monotonic() - began)
