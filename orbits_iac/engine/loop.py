@@ -124,6 +124,23 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
         finally:
             events._set_running_loop(outer)  # noqa: SLF001
 
+    async def run_dry(self) -> None:
+        """`drain`, from a task of the outer loop: one task at a time can be the current one of a thread."""
+        outer = asyncio.get_running_loop()
+        dry: asyncio.Future[None] = outer.create_future()
+
+        def drain() -> None:
+            error: Refused | None = None
+            try:
+                self.drain()
+            except Refused as refused:
+                error = refused
+            if not dry.done():
+                dry.set_result(None) if error is None else dry.set_exception(error)
+
+        outer.call_soon(drain)
+        await dry
+
     def next_timer(self) -> float | None:
         """When the earliest timer is due, in this loop's time."""
         while self._timers and self._timers[0][2].cancelled():

@@ -7,40 +7,25 @@ written.
 
 import asyncio
 import inspect
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from random import Random
-from typing import Any, cast
-from uuid import UUID
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from pydantic import BaseModel
-from typing_extensions import TypeVar
-
+from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.loop import definition_loop
-from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
+from orbits_iac.engine.naming import identity_of, returns_of, subject_of
+from orbits_iac.engine.preview_flow import Asked, PreviewFlow
 from orbits_iac.engine.revisions import StoredRevision, read_revision
-from orbits_iac.model.errors import ExecutionFailed, Refused
-from orbits_iac.model.ids import StepKey, new_id, refs
-from orbits_iac.model.outputs import Event
+from orbits_iac.model.errors import ExecutionFailed
+from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.plans import Change, Plan, Verb
-from orbits_iac.model.rows import Difference, Json, OnceRow, RecordRow
-from orbits_iac.model.standing import Standing
+from orbits_iac.model.rows import Json, OnceRow, RecordRow
 from orbits_iac.model.target import Target
-from orbits_iac.steps.execution import Flow
-from orbits_iac.steps.options import OnDrift, StepOptions
-from orbits_iac.steps.resource import Resource, Revision
+from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, bind, kind_of, options_of
 from orbits_iac.steps.workflow import Workflow
 
-T = TypeVar("T")
-TG = TypeVar("TG", bound=Target)
-E = TypeVar("E", bound=Event)
-
-_ABOVE: ContextVar[StepKey] = ContextVar("orbits_preview_above")
 _NOTHING = object()
 
 
@@ -105,21 +90,6 @@ async def _called(hook: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.to_thread(hook, *arguments)
 
 
-@dataclass(eq=False)
-class _Asked:
-    """A `do` of a previewed definition, and what came of it."""
-
-    ref: str
-    step: Step[Any]
-    key: StepKey
-    identity: str | None
-    once: bool
-    targets: dict[str, Json]
-    options: StepOptions
-    future: "asyncio.Future[Any]"
-    change: Change | None = None
-
-
 class _Looking:
     """The preview of one definition and of the Workflows in it."""
 
@@ -141,8 +111,8 @@ class _Looking:
         self.flow = PreviewFlow(self, targets)
         self.loop = definition_loop(engine.clock.now())
         self._once = once
-        self._asked: list[_Asked] = []
-        self._new: list[_Asked] = []
+        self._asked: list[Asked] = []
+        self._new: list[Asked] = []
 
     async def follow(
         self, step: Step[Any], definition: Callable[[], Any], scope: str = "run"
@@ -152,12 +122,12 @@ class _Looking:
         bind(step, self.flow)
 
         async def main() -> Any:
-            _ABOVE.set(StepKey(scope))
+            ABOVE.set(StepKey(scope))
             return await definition()
 
         task = self.loop.create_task(main())
         while not task.done():
-            await self._drain()
+            await self.loop.run_dry()
             new, self._new = self._new, []
             for asked in new:
                 await self._answer(asked)
@@ -174,7 +144,7 @@ class _Looking:
         self.loop.abandon()
         return changes, unknown
 
-    def ask(self, asked: _Asked) -> None:
+    def ask(self, asked: Asked) -> None:
         """Take up a `do` of the definition."""
         self._asked.append(asked)
         self._new.append(asked)
@@ -194,7 +164,7 @@ class _Looking:
         text = codec.encode(resource, type(resource))
         return bool(codec.decode(text, Any) == codec.decode(standing.row.argument, Any))
 
-    async def _answer(self, asked: _Asked) -> None:
+    async def _answer(self, asked: Asked) -> None:
         subject, command = subject_of(asked.step)
         kind = kind_of(type(subject))
         if isinstance(subject, Workflow):
@@ -214,7 +184,7 @@ class _Looking:
         if outputs is not _NOTHING and not asked.future.done():
             asked.future.set_result(outputs)
 
-    def _action(self, asked: _Asked, kind: str, detail: str) -> None:
+    def _action(self, asked: Asked, kind: str, detail: str) -> None:
         no_return = bool(asked.options.get("no_return"))
         standing = self._once.get("/".join(refs(asked.key))) if asked.once else None
         digest = self.engine.codec.digest(kind, "main", asked.step, "{}")
@@ -226,150 +196,7 @@ class _Looking:
         if returns_of(asked.step) is type(None):
             asked.future.set_result(None)
 
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        drained: asyncio.Future[None] = loop.create_future()
 
-        def drain() -> None:
-            self.loop.drain()
-            if not drained.done():
-                drained.set_result(None)
-
-        loop.call_soon(drain)
-        await drained
-
-
-def _reason(asked: Sequence[_Asked]) -> str:
+def _reason(asked: Sequence[Asked]) -> str:
     waiting = [a.ref for a in asked if not a.future.done()]
     return f"then what depends on {', '.join(waiting)}" if waiting else "then what depends on something outside"
-
-
-class PreviewFlow(Flow):
-    """What `self.execution` is in a previewed definition, and in `define_preview`."""
-
-    previewing = True
-
-    def __init__(self, looking: _Looking, targets: dict[str, Json]) -> None:
-        self._looking = looking
-        self._targets = targets
-        self._chance = Random(0)  # noqa: S311 - nothing is kept of a preview
-        self.id = new_id(looking.engine.clock.now())
-        self.token = "preview"  # noqa: S105 - an idempotency token, for calls that are never made
-        self.attempt = 1
-        self.tenant = looking.tenant
-        self.project = looking.engine.project
-        self.record = looking.record
-
-    def progress(self, message: str, share: float | None = None) -> None:
-        """A preview says nothing on its way."""
-
-    def target(self, kind: type[TG]) -> TG:
-        text = self._targets.get(kind.__name__)
-        if text is None:
-            raise Refused(f"a target of type {kind.__name__} is needed, and none was given here or above")
-        return cast("TG", self._looking.engine.codec.decode(text, kind))
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self._looking.loop.time(), UTC)
-
-    def uuid(self) -> UUID:
-        return UUID(int=self._chance.getrandbits(128), version=4)
-
-    def random(self) -> Random:
-        return self._chance
-
-    async def wait_for(
-        self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
-    ) -> E:
-        del ref, event, where, timeout
-        return cast("E", await asyncio.get_running_loop().create_future())
-
-    async def outputs(self, kind: type[Resource[Any]], identity: str) -> Any:
-        raise Refused(f"{kind_of(kind)} {identity}: reading another's outputs is not previewed yet in this version")
-
-    async def keep(self, payload: BaseModel) -> None:
-        """Nothing is kept."""
-
-    @property
-    def revision(self) -> Revision[Any] | None:
-        return self._looking.standing
-
-    @property
-    def on_drift(self) -> OnDrift:
-        return "report"
-
-    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
-        kind = kind_of(type(resource))
-        identity, _ = identity_of(resource, self._looking.record, _ABOVE.get(), ref, key)
-        record = await self._looking.engine.store.get(RecordRow, kind, identity)
-        return Standing(revision=None if record is None else record.revision, changed=False, places=())
-
-    async def cycle_children(self) -> None:
-        """Nothing is cycled."""
-
-    async def restore_children(self, to: Revision[Any]) -> None:
-        """Nothing is brought back."""
-
-    async def uninstall_children(self) -> None:
-        """Nothing is uninstalled."""
-
-    async def looked(
-        self, *, differences: Sequence[Difference], unchecked: Sequence[str], checked: int, error: str | None = None
-    ) -> None:
-        """Nothing is recorded."""
-
-    @contextmanager
-    def scope(self, name: str) -> Generator[None]:
-        mark = _ABOVE.set(StepKey(f"{_ABOVE.get()}/{name}"))
-        try:
-            yield
-        finally:
-            _ABOVE.reset(mark)
-
-    async def do(
-        self,
-        ref: str,
-        step: Step[T],
-        *,
-        key: str | None,
-        once: bool,
-        undo: Step[Any] | Callable[[T], Step[Any]] | None,
-        target: Target | None,
-        was: str | None,
-        options: StepOptions,
-    ) -> T:
-        del undo, was
-        looking, above = self._looking, _ABOVE.get()
-        codec = looking.engine.codec
-        subject, command = subject_of(step)
-        identity, owned = None, False
-        if isinstance(subject, Resource):
-            identity, owned = identity_of(subject, looking.record, above, ref, key)
-        targets = dict(self._targets)
-        if target is not None:
-            targets[type(target).__name__] = codec.encode(target, type(target))
-        fresh = codec.decode(codec.encode(subject, type(subject)), type(subject))
-        asked = _Asked(
-            ref=ref,
-            step=step if subject is not step else fresh,
-            key=key_of(above, ref, kind_of(type(subject)), command, key, None if owned else identity),
-            identity=identity,
-            once=once,
-            targets=targets,
-            options=cast("StepOptions", {**options_of(type(subject)), **options}),
-            future=looking.loop.create_future(),
-        )
-        looking.ask(asked)
-        if isinstance(fresh, Workflow):
-            return cast("T", await self._nested(fresh, asked))
-        return cast("T", await asked.future)
-
-    async def _nested(self, workflow: Workflow[Any], asked: _Asked) -> Any:
-        bind(workflow, PreviewFlow(self._looking, asked.targets))
-        mark = _ABOVE.set(asked.key)
-        try:
-            result = await workflow.define()
-        finally:
-            _ABOVE.reset(mark)
-        asked.future.set_result(result)
-        return result
