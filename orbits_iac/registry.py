@@ -24,10 +24,12 @@ class Registry:
     def __init__(self) -> None:
         self._classes: dict[str, list[type[Step[Any]]]] = {}
         self._modules: set[str] = set()
+        self._used: set[type[Step[Any]]] = set()
 
     def know(self, cls: type[Step[Any]]) -> None:
-        """`cls` is in use here: its module's classes win over others of the same kind."""
-        if cls.__module__ not in self._modules:
+        """`cls` is in use here: it, and then its module's classes, win over others of the same kind."""
+        if cls not in self._used:
+            self._used.add(cls)
             self._modules.add(cls.__module__)
             self._classes = {}
 
@@ -73,11 +75,12 @@ class Registry:
         self._classes = {kind: self._best(classes) for kind, classes in claims.items()}
 
     def _best(self, classes: list[type[Step[Any]]]) -> list[type[Step[Any]]]:
-        """Of the classes that claim a kind, those that its modules still hold, and of them those that are in use."""
+        """Of the classes that claim a kind, those that are in use; else those that their modules still hold."""
         if len(classes) == 1:
             return classes
+        used = [cls for cls in classes if cls in self._used]
         current = [cls for cls in classes if _is_current(cls)] or classes
-        return [cls for cls in current if cls.__module__ in self._modules] or current
+        return used or [cls for cls in current if cls.__module__ in self._modules] or current
 
 
 def _subclasses(cls: type[Step[Any]]) -> Iterable[type[Step[Any]]]:

@@ -23,6 +23,8 @@ def identity_of(
 ) -> tuple[str, bool]:
     """A Resource's identity, and whether it belongs to its place: the record above, then the refs and keys between."""
     named = resource.identity()
+    if named == "":
+        raise UsageError(f"{ref}: identity() of {kind_of(type(resource))} is empty: the name of a record cannot be")
     if named is not None:
         return named, False
     if record is None:
