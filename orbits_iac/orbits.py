@@ -112,14 +112,18 @@ class Execution(Generic[R]):
             told = self._orbits.told(self.id)
             row = await self.row()
             if row.state in ENDED:
+                self._orbits.tell(row)
                 return row
             await asyncio.wait([told], timeout=0.5)
 
     async def cancel(self) -> None:
-        """Ask it to cancel; it settles, goes back, and ends as CANCELLED."""
+        """Ask it to cancel; it settles, goes back, and ends as CANCELLED. One that has ended stays as it is."""
+        if (await self.row()).state in ENDED:
+            return
         message = MessageRow(execution=self.id, id="cancel", what="cancel")
-        await self._orbits.engine.store.commit(Transaction(put=[message]))
-        await self._orbits.engine.commit(Transaction(), wake=[self.id])
+        await self._orbits.engine.commit(Transaction(put=[message]), wake=[self.id])
+        if (await self.row()).state in ENDED:  # meanwhile; nobody reads it any more
+            await self._orbits.store.commit(Transaction(delete=[message]))
 
     async def resume(self) -> None:
         """Make it due now: one that is paused, or that waits for a worker, goes on."""
@@ -278,7 +282,7 @@ class Orbits:
                 threads=self.settings.threads,
                 grace=self.settings.grace.total_seconds(),
             )
-            self._engine.on_end(self._tell)
+            self._engine.on_end(self.tell)
             if self._work:
                 await self._register_build()
                 self._worker = Worker(
@@ -319,6 +323,7 @@ class Orbits:
         else:
             await asyncio.to_thread(step.check_inputs)
         self.registry.know(type(subject))
+        self.registry.find(kind_of(type(subject)))  # once for all: not when it is under way
         identity = subject.identity() if isinstance(subject, Resource) else None
         if isinstance(subject, Resource) and identity is None:
             raise UsageError(
@@ -379,7 +384,8 @@ class Orbits:
             known = self._told[execution] = asyncio.get_running_loop().create_future()
         return known
 
-    def _tell(self, row: ExecutionRow) -> None:
+    def tell(self, row: ExecutionRow) -> None:
+        """An execution has ended: whoever waits for that here is told."""
         waiting = self._told.pop(row.id, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(row)

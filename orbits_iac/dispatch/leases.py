@@ -78,9 +78,9 @@ class Lease:
         self._stop.set()
         self._thread.join()
 
-    def age(self) -> float:
-        """Seconds since the last renewal that the store has confirmed."""
-        return time.monotonic() - self._renewed
+    def used(self) -> float:
+        """How much of the lease has passed since the last renewal that the store has confirmed, 0 to 1 and above."""
+        return (time.monotonic() - self._renewed) / self._length
 
     def _run(self) -> None:
         while not self._stop.wait(self._length / 4):

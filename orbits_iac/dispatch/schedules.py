@@ -20,7 +20,10 @@ async def fire_due(engine: Engine) -> bool:
     for row in await engine.store.find(ScheduleRow):
         if row.paused or row.due > now:
             continue
-        every: Every | None = options_of(engine.registry.resource(row.kind)).get("schedule")
+        cls = engine.registry.find(row.kind)
+        if cls is None:  # for a worker that has its code
+            continue
+        every: Every | None = options_of(cls).get("schedule")
         if every is None or not isinstance(every.every, timedelta):
             continue
         seconds = every.every.total_seconds()

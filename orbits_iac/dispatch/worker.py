@@ -9,7 +9,7 @@ from orbits_iac.dispatch.schedules import fire_due
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
-from orbits_iac.model.rows import TaskRow, WorkerRow
+from orbits_iac.model.rows import MessageRow, TaskRow, WorkerRow
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Worker:
         await self._engine.store.commit(Transaction(put=[row]))
         self._lease = Lease(self._engine.store, row, self._lease_length)
         self._lease.start()
+        self._engine.lease = self._lease.used
         self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
 
     async def stop(self) -> None:
@@ -64,12 +65,9 @@ class Worker:
             self._quiet.clear()
             self._poked.set()
             await self._quiet.wait()
-            if self._active:
-                await asyncio.wait(self._active.values())
-                continue
-            due = await self._engine.store.next_due()
-            if due is None or due > self._engine.clock.now():
+            if not self._active:
                 return
+            await asyncio.wait(self._active.values())
 
     async def _run(self) -> None:
         while not self._stopping:
@@ -80,6 +78,9 @@ class Worker:
                     await self._wait()
             except StoreError as error:
                 log.warning("worker %s: %s; it tries again", self.id, error)
+                await asyncio.sleep(LONGEST_WAIT)
+            except Exception:
+                log.exception("worker %s goes on, though this is a defect of Orbits", self.id)
                 await asyncio.sleep(LONGEST_WAIT)
 
     async def _claim(self) -> bool:
@@ -100,8 +101,9 @@ class Worker:
             self._freed.clear()
             await self._freed.wait()
             return
-        due = await self._engine.store.next_due()
-        seconds = LONGEST_WAIT if due is None else max(0.0, min(LONGEST_WAIT, due - self._engine.clock.now()))
+        due, now = await self._engine.store.next_due(), self._engine.clock.now()
+        # What is due already, and was not claimed, is for others: its kind is not imported here.
+        seconds = LONGEST_WAIT if due is None or due <= now else min(LONGEST_WAIT, due - now)
         changed = asyncio.ensure_future(self._engine.store.changed(seconds))
         poked = asyncio.ensure_future(self._poked.wait())
         try:
@@ -117,19 +119,23 @@ class Worker:
             await self._engine.advance(task)
         except Fenced:
             log.warning("execution %s was taken over by another worker", task.id)
+        except StoreError as error:
+            log.warning("execution %s waits for the store: %s", task.id, error)
+            await self._let_go(task, LONGEST_WAIT)
         except Error as error:
             log.warning("execution %s cannot go on here: %s", task.id, error)
-            await self._let_go(task)
+            await self._let_go(task, self._lease_length)
         except Exception:
             log.exception("execution %s cannot go on: this is a defect of Orbits", task.id)
-            await self._let_go(task)
+            await self._let_go(task, self._lease_length)
         finally:
-            self._active.pop(task.id, None)
+            if self._active.get(task.id) is asyncio.current_task():  # it may have been claimed again since it parked
+                del self._active[task.id]
             self._freed.set()
 
-    async def _let_go(self, task: TaskRow) -> None:
-        """Give the execution back; it is tried again a lease later."""
-        park = Park(due=self._engine.clock.now() + self._lease_length)
+    async def _let_go(self, task: TaskRow, seconds: float) -> None:
+        """Give the execution back, to be tried again after so many seconds."""
+        park = Park(due=self._engine.clock.now() + seconds)
         try:
             await self._engine.store.commit(Transaction(fence=Fence(execution=task.id, token=task.token), park=park))
         except StoreError as error:
@@ -149,5 +155,7 @@ class Worker:
                 if taken:
                     log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
         for task in await store.find(TaskRow, owner=self.id):
-            if task.due is not None:
+            if task.id not in self._active:  # it could not be given back when the store was gone
+                await self._let_go(task, 0)
+            elif task.due is not None or await store.find(MessageRow, execution=task.id, limit=1):
                 self._engine.poke(task.id)

@@ -68,14 +68,15 @@ def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
     main = run.main
     assert main is not None  # noqa: S101 - only a run that was begun gets here
     if main.cancelled():
-        return None, Failure(error_type="Cancelled", message="it was cancelled", state=State.CANCELLED), State.CANCELLED
+        state = State.QUARANTINED if run.destination is not None else State.CANCELLED
+        return None, Failure(error_type="Cancelled", message="it was cancelled", state=state), state
     error = main.exception()
     if error is None:
         return main.result(), None, State.SUCCESS
     failure = run.failure(error)
     if isinstance(error, ExecutionFailed) and run.pages.execution.command == "update":
         return None, failure, failure.state
-    if failure.left or (run.destination is not None and run.closed):
+    if failure.left or run.destination is not None:
         return None, replace(failure, state=State.QUARANTINED), State.QUARANTINED
     state = State.QUARANTINED if run.passed() and run.pages.execution.identity is None else State.ERROR
     return None, replace(failure, state=state), state
@@ -265,7 +266,11 @@ async def _with_later(run: "Run", children: tuple[Child, ...], later: tuple[Chil
     before = {(child.kind, child.identity) for child in children}
     new = [child for child in later if (child.kind, child.identity) not in before]
     records = [await run.engine.store.get(RecordRow, child.kind, child.identity) for child in new]
-    stand = [child for child, row in zip(new, records, strict=True) if row is not None and row.revision is not None]
+    stand = [
+        child
+        for child, row in zip(new, records, strict=True)
+        if row is not None and (row.revision is not None or row.children)
+    ]
     return (*children, *stand)
 
 

@@ -264,6 +264,7 @@ class RunFlow(Flow):
         above = ABOVE.get()
         identity, owned = None, False
         if isinstance(subject, Resource):
+            run.engine.registry.know(cls)
             identity, owned = identity_of(subject, run.record_id, above, ref, key)
         request_key = key_of(above, ref, kind_of(cls), command, key, None if owned else identity)
         if request_key in run.asked:

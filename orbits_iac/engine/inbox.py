@@ -56,6 +56,7 @@ async def _cancel(run: "Run") -> None:
         return
     if run.record_id is not None:
         run.pages.change(at=run.now(), state=State.REVERTING, why="asked to cancel")
+    run.stuck = None
     number(run, "cancel")
     run.cancel_main()
     await run.drain()

@@ -116,7 +116,6 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
                         handle._run()  # noqa: SLF001 - what a loop does with its handles
                 ran += 1
                 if ran > LONGEST_DRAIN:
-                    self._ready.clear()
                     raise Refused(
                         "the definition goes on and on without waiting for anything: await a step, or asyncio.sleep() "
                         "with a time, in its loop"

@@ -80,6 +80,7 @@ class Run:
         self.stuck: Refused | None = None  # why it cannot go on with the code that is here
         self.settling: set[asyncio.Task[Any]] = set()  # definitions that wait for their steps to end
         self.endings: dict[StepKey, asyncio.Future[None]] = {}  # what they wait for
+        self.overdue: set[StepKey] = set()  # steps that would not end within the grace
         # The record, and what this command makes of it.
         self.places: dict[str, str] = {}
         self.options: dict[str, Any] = json.loads(execution.options)
@@ -201,19 +202,10 @@ class Run:
 
     async def drain(self) -> None:
         """Let the definition run until it can do nothing more by itself."""
-        loop = asyncio.get_running_loop()
-        drained: asyncio.Future[None] = loop.create_future()
-
-        def drain() -> None:
-            try:
-                self.loop.drain()
-            except Refused as error:
-                self.stuck = error
-            if not drained.done():
-                drained.set_result(None)
-
-        loop.call_soon(drain)
-        await drained
+        try:
+            await self.loop.run_dry()
+        except Refused as error:
+            self.stuck = error
 
     # Its course.
 
@@ -258,7 +250,7 @@ class Run:
         self.main = self.loop.create_task(definition)
         await self.drain()
         for entry in self.pages.handed_out():
-            if self.stuck is not None:
+            if self.stuck is not None and not cancelled:
                 return await self._pause(self.stuck)
             replay(self, entry)
             await self.drain()
@@ -306,7 +298,7 @@ class Run:
             if self.inbox_changed:
                 await read_inbox(self)
             starting.start_due(self)
-            if self.arrived or self.new:
+            if self._has_more():
                 continue
             until = self._until()
             if until is not None and until <= self.engine.clock.now():
@@ -315,6 +307,11 @@ class Run:
                 return await self._park(until)
             await self.engine.clock.wait(self._woken, until)
             self._woken.clear()
+
+    def _has_more(self) -> bool:
+        """Whether there is something to do at once: what was read from the inbox may have ended the definition."""
+        ended = self.main is not None and self.main.done()
+        return bool(self.arrived or self.new or self.given_up or self.stuck or ended)
 
     def _until(self) -> float | None:
         """When something is due by itself."""

@@ -37,13 +37,14 @@ async def settle(run: "Run", home: StepKey | None = None) -> tuple[str, ...]:
             if task not in told:
                 told.add(task)
                 task.cancel()
-        keys = [key for key in _open(run, home) if key in run.pages.entries]
+        keys = [key for key in _open(run, home) if key in run.pages.entries and key not in run.overdue]
         endings = [run.endings.setdefault(key, run.loop.create_future()) for key in keys]
         if not tasks and not endings:
             return ()
         waited = max(0.0, until - run.loop.time())
         done, _ = await asyncio.wait([*tasks, *endings], timeout=waited)
         if not done and run.loop.time() >= until:
+            run.overdue.update(keys)
             return tuple(".".join(refs(key)) for key in keys)
 
 

@@ -3,6 +3,7 @@
 Crashing an engine leaves it as it is, as a cloud would be left.
 """
 
+import threading
 from collections import Counter
 from datetime import timedelta
 from typing import ClassVar
@@ -19,6 +20,8 @@ class World:
         self.things: dict[str, int] = {}
         self.failing: set[str] = set()
         self.jobs: Counter[str] = Counter()
+        self.reached = threading.Event()  # a step is where a test waits for it
+        self.gate = threading.Event()  # and goes on from there
 
     def did(self, what: str, token: str = "") -> None:
         """Something had an effect, by the step with this token."""

@@ -1,0 +1,224 @@
+"""A worker: it survives a store that is gone, defects, and what it does not know; and it leaves nothing behind."""
+
+import asyncio
+import gc
+import threading
+from typing import Any
+
+import pytest
+
+from orbits_iac import ExecutionFailed, Orbits, Resource, Settings, Workflow, action
+from orbits_iac.dispatch.worker import Worker
+from orbits_iac.engine import outcomes
+from orbits_iac.engine.requests import Asked, ask_root
+from orbits_iac.model.errors import StoreError
+from orbits_iac.model.rows import ExecutionRow, RecordRow, ScheduleRow, TaskRow
+from orbits_iac.model.states import State
+from orbits_iac.store.contract import Transaction
+from orbits_iac.store.memory import MemoryStore
+
+SETTINGS = Settings(project="tests", store="memory:")
+
+
+@action(idempotent=True)
+async def doubled(number: int) -> int:
+    """Twice the number."""
+    return 2 * number
+
+
+class Deep(Resource):
+    """As many levels of Resources as `levels`."""
+
+    name: str
+    levels: int
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        if self.levels:
+            await asyncio.gather(
+                *(self.do("below", Deep(name=f"{self.name}.{n}", levels=self.levels - 1), key=str(n)) for n in "ab")
+            )
+        else:
+            await self.do("step", doubled(1))
+
+
+class Numbers(Workflow[int]):
+    """Some steps."""
+
+    async def define(self) -> int:
+        return sum([await self.do("n", doubled(n), key=str(n)) for n in range(5)])
+
+
+class Outages(MemoryStore):
+    """A store that is gone when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = False
+        self.after: int | None = None  # commits until it goes
+
+    async def commit(self, transaction: Transaction) -> None:
+        if self.after is not None:
+            self.after -= 1
+            self.gone = self.gone or self.after < 0
+        self._check()
+        await super().commit(transaction)
+
+    async def find(self, *args: Any, **named: Any) -> Any:
+        self._check()
+        return await super().find(*args, **named)
+
+    async def get(self, *args: Any) -> Any:
+        self._check()
+        return await super().get(*args)
+
+    async def claim(self, *args: Any, **named: Any) -> Any:
+        self._check()
+        return await super().claim(*args, **named)
+
+    def _check(self) -> None:
+        if self.gone:
+            raise StoreError("the store is gone")
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orbits_iac.dispatch.worker.LONGEST_WAIT", 0.02)
+
+
+@pytest.mark.parametrize("after", range(1, 12))
+async def test_it_goes_on_when_the_store_is_back(after: int, caplog: pytest.LogCaptureFixture) -> None:
+    store = Outages()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        execution = await orbits.start(Numbers())
+        store.after = after
+        for _ in range(500):
+            await asyncio.sleep(0)
+        store.after, store.gone = None, False
+        async with asyncio.timeout(10):
+            assert await execution == 20
+            await orbits.settled()
+        assert await store.find(TaskRow) == []
+
+
+async def test_a_defect_neither_loses_an_execution_nor_spins(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls, whole = 0, outcomes.hand_out
+
+    async def defective(run: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls <= 2:
+            raise ZeroDivisionError("a defect")
+        await whole(run)
+
+    monkeypatch.setattr("orbits_iac.engine.run.hand_out", defective)
+    async with Orbits(SETTINGS.model_copy(update={"lease": SETTINGS.lease / 50})) as orbits:
+        async with asyncio.timeout(10):
+            assert await orbits.run(doubled(4)) == 8
+    assert "a defect of Orbits" in caplog.text
+
+
+async def test_what_is_not_imported_here_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        asked = Asked(kind="Elsewhere", command="run", argument="{}", digest="x", who="tests")
+        strange = await ask_root(orbits.engine, asked)
+        await store.commit(Transaction(put=[ScheduleRow(kind="Elsewhere", identity="x", due=1.0)]))
+        async with asyncio.timeout(10):
+            await orbits.settled()
+            assert await orbits.run(doubled(4)) == 8
+        task = await store.get(TaskRow, strange)
+        assert task is not None
+        assert task.token == 0
+    assert "defect" not in caplog.text
+
+
+async def test_waiters_hold_no_slot() -> None:
+    async with Orbits(SETTINGS.model_copy(update={"concurrency": 1})) as orbits:
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(orbits.run(Deep(name=f"root {n}", levels=3)) for n in range(3)))
+            await orbits.settled()
+
+
+async def test_waiting_parents_on_a_shared_child_end_with_it() -> None:
+    class Parent(Resource):
+        name: str
+
+        def identity(self) -> str:
+            return self.name
+
+        async def define_update(self) -> None:
+            await self.do("shared", Deep(name="shared", levels=1))
+
+    async with Orbits(SETTINGS.model_copy(update={"concurrency": 2})) as orbits:
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(orbits.run(Parent(name=f"parent {n}")) for n in range(8)))
+        rows = await orbits.store.find(ExecutionRow)
+        assert len([row for row in rows if row.identity == "shared"]) <= 8
+        record = await orbits.store.get(RecordRow, "Deep", "shared")
+        assert record is not None
+        assert record.users == tuple(f"Parent parent {n}" for n in range(8))
+
+
+async def test_two_workers_share_one_store() -> None:
+    store = MemoryStore()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        second = Worker(orbits.engine, who="second")
+        await second.start()
+        await asyncio.gather(*(orbits.run(Deep(name=f"root {n}", levels=2)) for n in range(3)))
+        await second.stop()
+
+
+async def test_nothing_is_left_when_it_is_closed() -> None:
+    threads = set(threading.enumerate())
+    async with Orbits(SETTINGS) as orbits:
+        await orbits.run(Numbers())
+        await orbits.start(Deep(name="unfinished", levels=3))
+        with pytest.raises(ExecutionFailed):
+            await orbits.run(Failing())
+    gc.collect()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    left = set(threading.enumerate()) - threads
+    assert [
+        thread for thread in left if not thread.name.startswith("asyncio_")
+    ] == []  # those are the test's own loop's
+
+
+class Failing(Workflow):
+    """Fails while something else is under way."""
+
+    async def define(self) -> None:
+        await asyncio.gather(self.do("n", doubled(1)), self.do("slow", endless()), self.do("bad", failing()))
+
+
+@action
+async def endless() -> None:
+    """Ends only when it is cancelled."""
+    await asyncio.Event().wait()
+
+
+@action
+def failing() -> None:
+    """Fails."""
+    raise ValueError("no")
+
+
+async def test_a_paused_execution_says_why_and_can_be_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Orbits(SETTINGS) as orbits:
+        text = orbits.engine.codec.encode({"number": "no number"}, dict[str, str])
+        asked = Asked(kind="doubled", command="run", argument=text, digest="x", who="tests")
+        execution = orbits.execution(await ask_root(orbits.engine, asked))
+        await orbits.settled()
+        row = await execution.row()
+        assert row.state is State.PAUSED
+        events = await orbits.store.tail(0)
+        assert any("no longer accepts" in event.why for event in events)
+        await execution.resume()
+        await orbits.settled()
+        assert (await execution.row()).state is State.PAUSED
+        await execution.cancel()
+        assert (await execution.ended()).state is State.CANCELLED
