@@ -32,8 +32,15 @@ def _queue(aws: Aws, url: str, _recorded: Mapping[str, Any]) -> Properties | Non
         tags = sqs.list_queue_tags(QueueUrl=url).get("Tags", {})
     except NotThere:
         return None
-    properties: Properties = {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
+    properties: Properties = {name: _typed(attributes[name]) for name in _ATTRIBUTES if name in attributes}
     return {**properties, "QueueName": attributes["QueueArn"].rpartition(":")[2], "Tags": tag_list(tags)}
+
+
+def _typed(text: str) -> Any:
+    """An attribute's value as a template has it: SQS answers with text alone."""
+    if text in {"true", "false"}:
+        return text == "true"
+    return int(text) if text.isdecimal() else text
 
 
 def _queue_policy(aws: Aws, _physical_id: str, recorded: Mapping[str, Any]) -> Properties | None:
