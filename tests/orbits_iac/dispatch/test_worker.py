@@ -70,9 +70,9 @@ class Outages(MemoryStore):
         self._check()
         return await super().find(*args, **named)
 
-    async def get(self, *args: Any) -> Any:
+    async def get(self, table: type[Any], *key: str | int) -> Any:
         self._check()
-        return await super().get(*args)
+        return await super().get(table, *key)
 
     async def claim(self, *args: Any, **named: Any) -> Any:
         self._check()

@@ -1,15 +1,26 @@
-"""Crashing an engine at a chosen write, and going on with another one on the same store and world."""
+"""Crashing an engine at a chosen write or effect, and going on with another one on the same store and world."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 from pydantic import SecretStr
 
 from orbits_iac import Orbits, Settings, Step
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.rows import EntryRow, ExecutionRow, WorkerRow
+from orbits_iac.model.rows import (
+    EntryRow,
+    ExecutionRow,
+    MessageRow,
+    RecordRow,
+    SubscriberRow,
+    TaskRow,
+    WorkerRow,
+)
+from orbits_iac.model.states import State
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.memory import MemoryStore
 
@@ -20,20 +31,44 @@ SETTINGS = Settings(
 )
 
 
-class Process:
-    """A store as one process has it: lost at its n-th commit, before that is written, or after it with no answer."""
+class Died(BaseException):
+    """What a hook gets whose process dies under it."""
 
-    def __init__(self, kept: MemoryStore, *, at: int | None = None, written: bool = False) -> None:
+
+@dataclass(frozen=True)
+class Crash:
+    """The n-th commit, before it is written or after it with no answer; or the n-th moment around an effect."""
+
+    at: int
+    where: Literal["before", "after", "effect"]
+
+
+class Process:
+    """A store as one process has it, until that dies at its crash."""
+
+    def __init__(self, kept: MemoryStore, crash: Crash | None) -> None:
         self.commits = 0
+        self.effects = 0
         self.died = asyncio.Event()
         self._kept = kept
-        self._at = at
-        self._written = written
+        self._crash = crash
+        self._loop = asyncio.get_running_loop()
+        self._dead = False
         self._buried = False
 
     def as_store(self) -> Store:
         """This, for whom a store is asked of."""
         return cast("Store", self)
+
+    def effect(self) -> None:
+        """A moment before or after an effect; from any thread."""
+        if self._dead:
+            raise Died
+        self.effects += 1
+        if self._crash is not None and self._crash.where == "effect" and self._crash.at == self.effects:
+            self._dead = True
+            self._loop.call_soon_threadsafe(self.died.set)
+            raise Died
 
     def bury(self) -> None:
         """Whatever of the process still calls is told that the store is gone."""
@@ -50,9 +85,10 @@ class Process:
         rows = [*transaction.put, *transaction.delete]
         if not rows or not all(isinstance(row, WorkerRow) for row in rows):
             self.commits += 1
-        if self.commits == self._at:
-            if self._written:
+        if self._crash is not None and self._crash.where != "effect" and self.commits == self._crash.at:
+            if self._crash.where == "after":
                 await self._kept.commit(transaction)
+            self._dead = True
             self.died.set()
             await self._alive()
         await self._kept.commit(transaction)
@@ -68,63 +104,73 @@ class Process:
         """A dead process does not go on; once it is buried, what is left of it gets an error."""
         if self._buried:
             raise StoreError("the process is dead")
-        if self.died.is_set():
+        if self._dead:
             await asyncio.get_running_loop().create_future()
 
 
-async def run_with_crash(
-    make: Callable[[], Step[Any]], *, at: int | None, written: bool = False
-) -> tuple[ExecutionRow, list[str]] | None:
-    """Run a step, crash at commit `at`, and go on in a second process.
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended, what stands then, and what was done twice."""
 
-    How it ended, and the tokens of steps that were finished at the crash and done again; None if there was no such
-    commit.
+    state: State
+    result: str | None
+    failure: tuple[str, str, tuple[str, ...], State] | None
+    things: dict[str, int]
+    done: frozenset[str]  # what was done at least once
+    made: Counter[str]  # what was made, and how often
+    records: frozenset[tuple[str, str, int | None, frozenset[str], bool]]
+    left: int  # tasks, messages and subscriptions
+    repeated: tuple[str, ...]  # tokens of steps that were finished at a crash and done again
+
+
+async def run_with_crashes(make: Callable[[], Step[Any]], crashes: Sequence[Crash] = ()) -> Outcome | None:
+    """Run a step, crashing once for each of `crashes`, each in the process after the last.
+
+    None if there was no such commit or effect any more.
     """
     kept = MemoryStore()
     await kept.open()
-    process = Process(kept, at=at, written=written)
-    if not await _crashed(process, make):
-        return None
-    before = len(WORLD.tokens)
-    finished = {entry.token for entry in await _entries(kept) if entry.seq is not None and entry.token}
-    for row in await kept.find(WorkerRow):
-        await kept.release(row.id, now=0.0)
-        await kept.commit(Transaction(delete=[row]))
-    async with Orbits(SETTINGS, store=Process(kept).as_store()) as second:
-        second.registry.know(type(make()))
-        roots = [row for row in await kept.find(ExecutionRow) if row.parent is None]
-        execution = second.execution(roots[0].id) if roots else await second.start(make())
-        async with asyncio.timeout(20):
-            ended = await execution.ended()
-            await second.settled()
-        return ended, [token for token in WORLD.tokens[before:] if token in finished]
+    repeated: list[str] = []
+    for crash in crashes:
+        before, finished = len(WORLD.tokens), await _finished(kept)
+        if not await _crashed(Process(kept, crash), make):
+            return None
+        repeated += [token for token in WORLD.tokens[before:] if token in finished]
+        for row in await kept.find(WorkerRow):
+            await kept.release(row.id, now=0.0)
+            await kept.commit(Transaction(delete=[row]))
+    before, finished = len(WORLD.tokens), await _finished(kept)
+    ended = await _live(Process(kept, None), make)
+    repeated += [token for token in WORLD.tokens[before:] if token in finished]
+    return await _outcome(kept, ended, repeated)
 
 
-async def _entries(store: Store) -> list[EntryRow]:
-    """The journal entries of every execution."""
-    found: list[EntryRow] = []
-    for execution in await store.find(ExecutionRow):
-        found += await store.find(EntryRow, execution=execution.id)
+async def _finished(kept: MemoryStore) -> set[str]:
+    """The tokens of the steps whose outcome is durable."""
+    found: set[str] = set()
+    for execution in await kept.find(ExecutionRow):
+        entries = await kept.find(EntryRow, execution=execution.id)
+        found |= {entry.token for entry in entries if entry.seq is not None and entry.token}
     return found
 
 
-async def run_without_crash(make: Callable[[], Step[Any]]) -> tuple[ExecutionRow, MemoryStore]:
-    """Run a step to its end in one process."""
-    kept = MemoryStore()
-    await kept.open()
-    async with Orbits(SETTINGS, store=Process(kept).as_store()) as orbits:
-        ended = await (await orbits.start(make())).ended()
-        await orbits.settled()
-        return ended, kept
+async def _live(process: Process, make: Callable[[], Step[Any]]) -> ExecutionRow:
+    """Go on with what is there, or start it, until nothing is left to do."""
+    WORLD.crash = process.effect
+    store = process.as_store()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        orbits.registry.know(type(make()))
+        roots = [row for row in await store.find(ExecutionRow) if row.parent is None]
+        execution = orbits.execution(roots[0].id) if roots else await orbits.start(make())
+        async with asyncio.timeout(20):
+            ended = await execution.ended()
+            await orbits.settled()
+        return ended
 
 
 async def _crashed(process: Process, make: Callable[[], Step[Any]]) -> bool:
-    async def live() -> None:
-        async with Orbits(SETTINGS, store=process.as_store()) as orbits:
-            await (await orbits.start(make())).ended()
-            await orbits.settled()
-
-    life, death = asyncio.ensure_future(live()), asyncio.ensure_future(process.died.wait())
+    life = asyncio.ensure_future(_live(process, make))
+    death = asyncio.ensure_future(process.died.wait())
     await asyncio.wait([life, death], return_when=asyncio.FIRST_COMPLETED, timeout=20)
     process.bury()
     for task in (life, death):
@@ -132,3 +178,21 @@ async def _crashed(process: Process, make: Callable[[], Step[Any]]) -> bool:
         with suppress(asyncio.CancelledError, StoreError):
             await task
     return process.died.is_set()
+
+
+async def _outcome(kept: MemoryStore, ended: ExecutionRow, repeated: list[str]) -> Outcome:
+    failure, records = ended.failure, await kept.find(RecordRow)
+    left = [len(await kept.find(table)) for table in (TaskRow, MessageRow, SubscriberRow)]
+    return Outcome(
+        state=ended.state,
+        result=ended.result,
+        failure=None if failure is None else (failure.error_type, failure.message, failure.path, failure.state),
+        things=dict(WORLD.things),
+        done=frozenset(WORLD.log),
+        made=Counter(line for line in WORLD.log if line.startswith("create")),
+        records=frozenset(
+            (row.kind, row.identity, row.revision, frozenset(row.users), row.held is not None) for row in records
+        ),
+        left=sum(left) + sum(len(row.queue) for row in records),
+        repeated=tuple(repeated),
+    )

@@ -5,6 +5,7 @@ Crashing an engine leaves it as it is, as a cloud would be left.
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar
 
@@ -19,14 +20,18 @@ class World:
         self.tokens: list[str] = []
         self.things: dict[str, int] = {}
         self.failing: set[str] = set()
+        self.crash: Callable[[], object] = bool  # called before and after each effect
         self.jobs: Counter[str] = Counter()
         self.reached = threading.Event()  # a step is where a test waits for it
         self.gate = threading.Event()  # and goes on from there
 
-    def did(self, what: str, token: str = "") -> None:
-        """Something had an effect, by the step with this token."""
+    def did(self, what: str, token: str = "", change: Callable[[], object] = bool) -> None:
+        """Something has an effect, by the step with this token; a crash may come just before it, or just after."""
+        self.crash()
         self.log.append(what)
         self.tokens.append(token)
+        change()
+        self.crash()
 
     def clear(self) -> None:
         """Begin anew."""
@@ -142,14 +147,16 @@ class Thing(Managed[ThingState]):
 
     def delete(self, live: ThingState, /) -> None:
         del live
-        WORLD.did(f"delete {self._name()}", self.execution.token)
-        WORLD.things.pop(self._name(), None)
+        name = self._name()
+        WORLD.did(f"delete {name}", self.execution.token, lambda: WORLD.things.pop(name, None))
 
     def _put(self, how: str) -> ThingState:
         if self._name() in WORLD.failing or str(self.value) in WORLD.failing:
             raise Outage(f"{self._name()} refused {self.value}")
-        WORLD.did(f"{how} {self._name()} {self.value}", self.execution.token)
-        WORLD.things[self._name()] = self.value
+        name = self._name()
+        WORLD.did(
+            f"{how} {name} {self.value}", self.execution.token, lambda: WORLD.things.__setitem__(name, self.value)
+        )
         return ThingState(value=self.value)
 
 
