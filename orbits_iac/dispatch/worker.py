@@ -48,12 +48,17 @@ class Worker:
         self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
 
     async def stop(self) -> None:
-        """Claim nothing more, let go of what is under way (it goes on elsewhere or later), and deregister."""
+        """Claim nothing more, let go of what is under way (it goes on elsewhere or later), and deregister.
+
+        An Action that may not be done twice is waited for, within the grace: what came of it is kept.
+        """
         self._stopping = True
-        tasks = [task for task in (self._loop, *self._active.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._loop is not None:
+            await _cancelled([self._loop])
+        staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
+        if staying:
+            await asyncio.wait(staying, timeout=self._engine.grace)
+        await _cancelled(list(self._active.values()))
         if self._lease is not None:
             await asyncio.to_thread(self._lease.stop)
             await self._engine.store.release(self.id, now=self._engine.clock.now())
@@ -159,3 +164,9 @@ class Worker:
                 await self._let_go(task, 0)
             elif task.due is not None or await store.find(MessageRow, execution=task.id, limit=1):
                 self._engine.poke(task.id)
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -61,6 +61,13 @@ class Engine:
         await asyncio.to_thread(self.threads.shutdown, wait=True, cancel_futures=True)
         await asyncio.gather(*(task for tasks in self._tasks.values() for task in tasks), return_exceptions=True)
 
+    def leave(self) -> set[ExecutionId]:
+        """Let every run begin nothing more, and park once nothing is under way that could not be begun again.
+
+        Returns the executions that have to be waited for.
+        """
+        return {execution for execution, run in self._runs.items() if run.leave()}
+
     def on_end(self, tell: Callable[[ExecutionRow], None]) -> None:
         """Tell of every execution that ends here."""
         self._ended.append(tell)

@@ -77,6 +77,7 @@ class Run:
         self.reverting = False  # but for those that bring back
         self.cancelling = False
         self.abandoned = False
+        self.leaving = False  # the process is about to end: nothing more is begun
         self.stuck: Refused | None = None  # why it cannot go on with the code that is here
         self.settling: set[asyncio.Task[Any]] = set()  # definitions that wait for their steps to end
         self.endings: dict[StepKey, asyncio.Future[None]] = {}  # what they wait for
@@ -193,6 +194,15 @@ class Run:
         """Now, never before the last outcome."""
         return max(self.engine.clock.now(), self.loop.time())
 
+    def leave(self) -> bool:
+        """Begin nothing more: wait for what may not be done again, keep what came of it, and let go.
+
+        Returns whether there is anything to wait for.
+        """
+        self.leaving = True
+        self._woken.set()
+        return self._has_to_stay()
+
     def abandon(self) -> None:
         """Let go of everything: nothing that still happens in here reaches anybody."""
         self.abandoned = True
@@ -294,6 +304,13 @@ class Run:
                 ended = await end(self)
                 self.abandon()
                 return Ended(ended)
+            if self.leaving:
+                if not self._has_to_stay():
+                    parked = await self._park(self.now())
+                    self.abandon()
+                    return parked
+                await self._rest(None)
+                continue
             await starting.write(self)
             if self.inbox_changed:
                 await read_inbox(self)
@@ -305,8 +322,23 @@ class Run:
                 continue
             if not self.attempts and (until is None or until - self.engine.clock.now() > STAY):
                 return await self._park(until)
-            await self.engine.clock.wait(self._woken, until)
-            self._woken.clear()
+            await self._rest(until)
+
+    async def _rest(self, until: float | None) -> None:
+        """Wait until something has happened, or the time has come."""
+        await self.engine.clock.wait(self._woken, until)
+        self._woken.clear()
+
+    def _has_to_stay(self) -> bool:
+        """Whether an attempt is under way that another process could not begin again."""
+        under_way = [(self.pages.entries[key], self.asked.get(key)) for key in self.attempts]
+        return any(
+            entry.state is State.EXECUTING
+            and request is not None
+            and request.ask is None
+            and not request.options.get("idempotent")
+            for entry, request in under_way
+        )
 
     def _has_more(self) -> bool:
         """Whether there is something to do at once: what was read from the inbox may have ended the definition."""

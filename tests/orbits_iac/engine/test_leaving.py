@@ -1,0 +1,76 @@
+"""A worker that is asked to leave: what may not be done twice is waited for, and nothing more is begun."""
+
+import asyncio
+import threading
+
+from orbits_iac import Action, Options, Orbits, Settings, Workflow, action
+from orbits_iac.model.states import State
+from orbits_iac.store.memory import MemoryStore
+
+from .crash import SETTINGS, Process
+
+BEGUN, GO_ON = threading.Event(), threading.Event()
+DONE: list[str] = []
+
+
+@action
+def pay(amount: int) -> int:
+    """Something that must not be done twice, and cannot be interrupted."""
+    BEGUN.set()
+    GO_ON.wait(20)
+    DONE.append(f"paid {amount}")
+    return amount
+
+
+@action
+async def thank() -> None:
+    """What comes after it."""
+    DONE.append("thanked")
+
+
+class Purchase(Workflow[int]):
+    """Pays, and says thank you."""
+
+    async def define(self) -> int:
+        amount = await self.do("pay", pay(3))
+        await self.do("thank", thank())
+        return amount
+
+
+class Endless(Action):
+    """May be begun again, so nobody waits for it."""
+
+    options = Options(idempotent=True)
+
+    async def main(self) -> None:
+        BEGUN.set()
+        await asyncio.Event().wait()
+
+
+async def _begun() -> None:
+    assert await asyncio.to_thread(BEGUN.wait, 20)
+
+
+async def test_what_may_not_be_done_twice_is_waited_for_and_kept() -> None:
+    for event in (BEGUN, GO_ON):
+        event.clear()
+    DONE.clear()
+    kept = MemoryStore()
+    await kept.open()
+    async with Orbits(SETTINGS, store=Process(kept, None).as_store()) as first:
+        execution = await first.start(Purchase())
+        await _begun()
+        asyncio.get_running_loop().call_later(0.05, GO_ON.set)
+    assert DONE == ["paid 3"]
+    async with Orbits(SETTINGS, store=Process(kept, None).as_store()) as second:
+        ended = await second.execution(execution.id).ended()
+    assert (ended.state, ended.result) == (State.SUCCESS, "3")
+    assert DONE == ["paid 3", "thanked"]
+
+
+async def test_what_may_be_begun_again_is_not_waited_for() -> None:
+    BEGUN.clear()
+    async with asyncio.timeout(5):
+        async with Orbits(Settings(store="memory:")) as orbits:
+            await orbits.start(Endless())
+            await _begun()
