@@ -86,6 +86,8 @@ def test_each_entry_point_of_the_wheel_can_be_loaded(installed: Path, tmp_path: 
         ("orbits_iac.dispatchers", "local"),
         ("orbits_iac.providers", "aws"),
         ("orbits_iac.providers", "cdk"),
+        ("pytest11", "orbits"),
+        ("pytest11", "orbits_aws"),
     }
     load = "import sys; from importlib.metadata import EntryPoint as E; [E('', v, '').load() for v in sys.argv[1:]]"
     run(installed / "bin" / "python", "-c", load, *(point.value for point in points), cwd=tmp_path)
