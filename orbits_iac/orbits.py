@@ -14,11 +14,12 @@ from orbits_iac.codec import Codec, secret_key
 from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.naming import identity_of
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Plan
 from orbits_iac.model.rows import (
@@ -324,12 +325,9 @@ class Orbits:
             await asyncio.to_thread(step.check_inputs)
         self.registry.know(type(subject))
         self.registry.find(kind_of(type(subject)))  # once for all: not when it is under way
-        identity = subject.identity() if isinstance(subject, Resource) else None
-        if isinstance(subject, Resource) and identity is None:
-            raise UsageError(
-                f"{kind_of(type(subject))} has no identity(): on its own it belongs to no place. Give it one, or do it "
-                f"from a Resource."
-            )
+        identity = None
+        if isinstance(subject, Resource):
+            identity, _ = identity_of(subject, None, StepKey(""), kind_of(type(subject)), None)
         codec, cls = self.engine.codec, type(subject)
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
