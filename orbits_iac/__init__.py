@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from orbits_iac.model.plans import Plan
     from orbits_iac.model.retry import Retry
     from orbits_iac.model.target import Target
-    from orbits_iac.orbits import DriftReport, Execution, Orbits, Record, run
+    from orbits_iac.handles import DriftReport, Execution, Record
+    from orbits_iac.orbits import Orbits, run
     from orbits_iac.settings import Settings
     from orbits_iac.steps.action import Action, InProgress, action
     from orbits_iac.steps.managed import Managed
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 _HOME = {
     "Action": "steps.action",
     "Clock": "testing.clock",
-    "DriftReport": "orbits",
+    "DriftReport": "handles",
     "Error": "model.errors",
     "Event": "model.outputs",
     "Every": "steps.options",
-    "Execution": "orbits",
+    "Execution": "handles",
     "ExecutionFailed": "model.errors",
     "InProgress": "steps.action",
     "Managed": "steps.managed",
@@ -42,7 +43,7 @@ _HOME = {
     "Outputs": "model.outputs",
     "Permanent": "model.errors",
     "Plan": "model.plans",
-    "Record": "orbits",
+    "Record": "handles",
     "Resource": "steps.resource",
     "Retry": "model.retry",
     "Revision": "steps.resource",

@@ -23,7 +23,7 @@ async def look(subject: str, rest: Sequence[str], settings: "Settings", *, on_dr
     """Cycle a record and say what was found; the exit code."""
     from orbits_iac.cli import follow, report
     from orbits_iac.cli.running import run_to_end, subject_of
-    from orbits_iac.orbits import Record
+    from orbits_iac.handles import Record
     from orbits_iac.queries import looks
 
     named = await subject_of(subject, rest, settings)

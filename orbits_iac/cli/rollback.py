@@ -32,7 +32,7 @@ def command(
 
 async def _rollback(subject: str, rest: list[str], to: int | None, settings: "Settings", *, as_json: bool) -> int:
     from orbits_iac.cli.running import run_to_end, subject_of
-    from orbits_iac.orbits import Record
+    from orbits_iac.handles import Record
 
     found = await subject_of(subject, rest, settings)
     await _check(found, to, settings)

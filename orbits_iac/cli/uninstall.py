@@ -34,8 +34,8 @@ async def _uninstall(subject: str, rest: list[str], settings: "Settings", *, yes
     from orbits_iac import queries
     from orbits_iac.cli import session
     from orbits_iac.cli.running import run_to_end, subject_of
+    from orbits_iac.handles import Record
     from orbits_iac.model.errors import UsageError
-    from orbits_iac.orbits import Record
 
     found = await subject_of(subject, rest, settings)
     async with session.reading(settings.store) as store:
