@@ -129,10 +129,32 @@ def table(values: Mapping[str, Any]) -> Any:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in values.items():
+        if isinstance(value, Mapping) and value and all(isinstance(row, Mapping) for row in value.values()):
+            grid.add_row(f"  {name}", _rows(value))
+            continue
         text = as_text(value)
         more = f"{text[:LONGEST]}… (--json shows all of it)"
         grid.add_row(f"  {name}", Text(text if len(text) <= LONGEST + len("… (--json shows all of it)") else more))
     return grid
+
+
+def _rows(values: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Mappings below names, such as a fleet's tenants: a line each, with a column for each key that says anything."""
+    from rich.table import Table
+    from rich.text import Text
+
+    keys = dict.fromkeys(key for row in values.values() for key in row)
+    said = [key for key in keys if any(row.get(key) not in (None, "", [], {}) for row in values.values())]
+    rows = Table("", *said, box=None, pad_edge=False, header_style="dim")
+    for name, row in values.items():
+        rows.add_row(name, *(Text(_cell(row.get(key))) for key in said))
+    return rows
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(as_text(item) for item in value)
+    return "" if value is None else as_text(value)
 
 
 def as_text(value: Any) -> str:
