@@ -127,9 +127,14 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
 
 
 async def _restorable(run: "Run", to: StoredRevision) -> list[Known]:
-    made = {(e.link.kind, e.link.identity): e.link.revision for e in run.links() if e.link is not None}
+    """The children that are not as they were in `to`; of a failed update, those alone that it has changed itself."""
+    links = [entry for entry in run.links() if entry.changed]
+    made = {(entry.link.kind, entry.link.identity): entry.link.revision for entry in links if entry.link is not None}
+    failed = run.pages.execution.command == "update"
     found: list[Known] = []
     for child in to.row.children:
+        if failed and (child.kind, child.identity) not in made:
+            continue
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or child.revision is None or theirs.revision == child.revision:
             continue

@@ -192,8 +192,9 @@ async def _destination(run: "Run") -> StoredRevision | None:
     if expect is not None and expect != run.record.revision:
         return None
     to = run.options.get("to")
-    number = await _before(run, run.record.revision) if to is None else int(to)
-    if number == run.record.revision:
+    inside = run.pages.execution.id not in run.record.queue  # of a command above, which has not ended yet
+    number = int(to) if to is not None else await _before(run, run.record.revision, inside=inside)
+    if number == run.record.revision and not inside:
         return None
     found = await read_revision(run.engine, *run.record_id, number)
     if found.row.not_restorable:
@@ -201,14 +202,25 @@ async def _destination(run: "Run") -> StoredRevision | None:
     return found
 
 
-async def _before(run: "Run", current: int) -> int:
-    """The last good revision before the current one."""
+async def _before(run: "Run", current: int, *, inside: bool) -> int:
+    """The last good revision before the current one; from a definition, what stood when its execution began."""
     kind, identity = run.record_id or ("", "")
     rows = await run.engine.store.find(RevisionRow, kind=kind, identity=identity)
-    good = [row.number for row in rows if row.number < current and not row.abandoned]
-    if not good:
-        raise Refused(f"{kind} {identity} has no revision before {current} to go back to")
-    return max(good)
+    good = [row for row in rows if row.number <= current and not row.abandoned]
+    parent = run.pages.execution.parent
+    if inside:
+        return current
+    if parent is None:
+        numbers = [row.number for row in good if row.number < current]
+        when = f"before {current}"
+    else:
+        above = await run.engine.store.get(ExecutionRow, parent)
+        began = above.created_at if above is not None else 0.0
+        numbers = [row.number for row in good if row.at <= began]
+        when = f"from before execution {parent} began; say which with to="
+    if not numbers:
+        raise Refused(f"{kind} {identity} has no revision {when} to go back to")
+    return max(numbers)
 
 
 async def _rollback(run: "Run", flow: RunFlow, resource: Resource[Any], to: StoredRevision | None) -> Json:

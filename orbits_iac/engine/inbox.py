@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, End, Failed
 from orbits_iac.engine.outcomes import number
+from orbits_iac.engine.requests import leave_ring
 from orbits_iac.model.errors import ExecutionFailed, Failure
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, MessageRow
@@ -29,6 +30,9 @@ async def take(run: "Run", message: MessageRow) -> None:
     run.pages.delete(message)
     if message.what == "cancel":
         await _cancel(run)
+        return
+    if message.what == "ring":
+        await leave_ring(run, message)
         return
     entry = run.pages.entries.get(message.key or StepKey(""))
     if entry is None or entry.seq is not None or message.child is None or message.child != entry.child:

@@ -5,12 +5,13 @@ writes the record: so an ending command, which writes the record too, misses no 
 the record likewise.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.attempts import Done
-from orbits_iac.engine.rings import find_ring
+from orbits_iac.engine.rings import Ring, find_ring
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
 from orbits_iac.model.rows import (
@@ -118,20 +119,37 @@ async def ask_for(run: "Run", request: "Request") -> None:
             run.pages.restore()
             continue
         break
-    ring = await find_ring(engine, execution.id, child)
+    ring = await find_ring(engine, execution.id, request.key, child)
     if ring is not None:
-        await _leave_ring(run, request, child, ring)
+        await _break_ring(run, ring)
 
 
-async def _leave_ring(run: "Run", request: "Request", child: ExecutionId, ring: str) -> None:
-    """Whoever closes a ring fails: nobody in it would ever go on. The child goes on if others wait for it too."""
-    run.pages.delete(SubscriberRow(execution=child, subscriber=run.pages.execution.id, key=request.key))
-    run.refuse(request.key, Refused(f"{request.ref}: this would wait for itself: {ring}"))
-    row = await run.engine.store.get(ExecutionRow, child)
-    waiting = await run.engine.store.find(SubscriberRow, execution=child)
+async def _break_ring(run: "Run", ring: Ring) -> None:
+    """Nobody in a ring would ever go on: the youngest is told that what it asked for fails."""
+    youngest = ring.youngest()
+    message = MessageRow(
+        execution=youngest.execution,
+        id=f"ring {youngest.key}",
+        what="ring",
+        key=youngest.key,
+        body=json.dumps(ring.text),
+    )
+    await run.engine.commit(Transaction(put=[message]), wake=[youngest.execution])
+
+
+async def leave_ring(run: "Run", message: MessageRow) -> None:
+    """Take a step back that would wait for itself. Its child goes on if others wait for it too."""
+    entry = run.pages.entries.get(message.key or StepKey(""))
+    if entry is None or entry.seq is not None or entry.child is None:
+        return
+    text = json.loads(message.body)
+    run.pages.delete(SubscriberRow(execution=entry.child, subscriber=run.pages.execution.id, key=entry.key))
+    run.refuse(entry.key, Refused(f"{refs(entry.key)[-1]}: this would wait for itself: {text}"))
+    row = await run.engine.store.get(ExecutionRow, entry.child)
+    waiting = await run.engine.store.find(SubscriberRow, execution=entry.child)
     if row is not None and row.parent == run.pages.execution.id and len(waiting) == 1:
-        run.pages.add(MessageRow(execution=child, id="cancel", what="cancel"), child)
-        await run.engine.commit(run.pages.transaction(at=run.now()), wake=[child])
+        run.pages.add(MessageRow(execution=entry.child, id="cancel", what="cancel"), entry.child)
+        await run.engine.commit(run.pages.transaction(at=run.now()), wake=[entry.child])
 
 
 async def let_go(run: "Run", request: "Request") -> None:

@@ -5,9 +5,9 @@ record. Rings are looked for after the own edge is written, so that of two who c
 one finds it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.rows import EntryRow, ExecutionRow, RecordRow
 from orbits_iac.model.states import ENDED
 
@@ -15,33 +15,53 @@ if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
 
 
-async def find_ring(engine: "Engine", asking: ExecutionId, child: ExecutionId) -> str | None:
-    """The ring that `asking` closes by waiting for `child`, for people; None if there is none."""
+class Waits(NamedTuple):
+    """An execution of a ring, and the step in which it waits for the next; None while it waits for its turn."""
+
+    execution: ExecutionId
+    key: StepKey | None
+
+
+class Ring(NamedTuple):
+    """Executions each of which waits for the next, and the last for the first."""
+
+    members: tuple[Waits, ...]
+    text: str
+
+    def youngest(self) -> Waits:
+        """Who fails: the same one, whoever finds the ring."""
+        return max((member for member in self.members if member.key is not None), key=lambda member: member.execution)
+
+
+async def find_ring(engine: "Engine", asking: ExecutionId, key: StepKey, child: ExecutionId) -> Ring | None:
+    """The ring that `asking` closes by waiting in its step `key` for `child`; None if there is none."""
     seen: set[ExecutionId] = set()
-    paths: list[tuple[ExecutionId, ...]] = [(child,)]
+    paths: list[tuple[tuple[Waits, ...], ExecutionId]] = [((Waits(asking, key),), child)]
     while paths:
-        path = paths.pop()
-        for step in await _waits_for(engine, path[-1]):
-            if step == asking:
-                return " -> ".join([await _name(engine, each) for each in (asking, *path, asking)])
-            if step not in seen:
-                seen.add(step)
-                paths.append((*path, step))
+        path, last = paths.pop()
+        for waiting, following in await _waits_for(engine, last):
+            members = (*path, Waits(last, waiting))
+            if following == asking:
+                names = [await _name(engine, member.execution) for member in (*members, members[0])]
+                return Ring(members, " -> ".join(names))
+            if following not in seen:
+                seen.add(following)
+                paths.append((members, following))
     return None
 
 
-async def _waits_for(engine: "Engine", execution: ExecutionId) -> list[ExecutionId]:
+async def _waits_for(engine: "Engine", execution: ExecutionId) -> list[tuple[StepKey | None, ExecutionId]]:
     row = await engine.store.get(ExecutionRow, execution)
     if row is None or row.state in ENDED:
         return []
     if row.identity is not None:
         record = await engine.store.get(RecordRow, row.kind, row.identity)
         if record is not None and execution in record.queue[1:]:
-            return [record.queue[0]]
+            return [(None, record.queue[0])]
     if row.started_at is None:  # it has done nothing yet
         return []
     entries = await engine.store.find(EntryRow, execution=execution)
-    return [entry.child for entry in entries if entry.child is not None and entry.seq is None]
+    return [(entry.key, entry.child) for entry in entries if entry.child is not None and entry.seq is None]
 
 
 async def _name(engine: "Engine", execution: ExecutionId) -> str:

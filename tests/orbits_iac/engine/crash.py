@@ -46,7 +46,7 @@ class Crash:
 class Process:
     """A store as one process has it, until that dies at its crash."""
 
-    def __init__(self, kept: MemoryStore, crash: Crash | None) -> None:
+    def __init__(self, kept: MemoryStore, crash: Crash | None = None) -> None:
         self.commits = 0
         self.effects = 0
         self.died = asyncio.Event()
@@ -140,7 +140,7 @@ async def run_with_crashes(make: Callable[[], Step[Any]], crashes: Sequence[Cras
             await kept.release(row.id, now=0.0)
             await kept.commit(Transaction(delete=[row]))
     before, finished = len(WORLD.tokens), await _finished(kept)
-    ended = await _live(Process(kept, None), make)
+    ended = await _live(Process(kept), make)
     repeated += [token for token in WORLD.tokens[before:] if token in finished]
     return await _outcome(kept, ended, repeated)
 

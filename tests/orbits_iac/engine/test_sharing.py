@@ -1,0 +1,273 @@
+"""What several Resources have to do with each other: shared records, who uses what, rings, and what is left behind."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from orbits_iac import ExecutionFailed, Options, Orbits, Resource
+from orbits_iac.model.rows import ExecutionRow, RecordRow, SubscriberRow, TaskRow
+from orbits_iac.model.states import ENDED, State
+
+from .world import WORLD, App, SharedThing, Thing, add
+
+
+@pytest.fixture(autouse=True)
+def _new_world() -> None:
+    WORLD.clear()
+
+
+class User(Resource):
+    """Uses a thing that others name too."""
+
+    name: str
+    value: int = 1
+    fails: bool = False
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        await self.do("net", SharedThing(name="net", value=self.value))
+        if self.fails:
+            raise ValueError("no")
+
+
+class One(Resource):
+    """Does another, which does this one."""
+
+    name: str = "one"
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        await self.do("two", Two())
+
+
+class Two(Resource):
+    """The other of a ring."""
+
+    def identity(self) -> str:
+        return "two"
+
+    async def define_update(self) -> None:
+        await self.do("one", One())
+
+
+class Crossing(Resource):
+    """Holds its own record, and wants the other's."""
+
+    name: str
+    other: str
+    deep: bool = True
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        if self.deep:
+            await self.do("first", add(1, 1))
+            await self.do("other", Crossing(name=self.other, other=self.name, deep=False))
+
+
+class Itself(App):
+    """Goes back in its own update."""
+
+    async def define_update(self) -> Any:
+        outputs = await super().define_update()
+        if self.first == 2:
+            await self.do("back", self.rollback())
+        return outputs
+
+
+async def all_ended(orbits: Orbits) -> None:
+    """Nothing is under way, and nothing is kept for what has ended."""
+    await orbits.settled()
+    assert [row.id for row in await orbits.store.find(ExecutionRow) if row.state not in ENDED] == []
+    assert await orbits.store.find(TaskRow) == []
+    assert await orbits.store.find(SubscriberRow) == []
+    assert [row for row in await orbits.store.find(RecordRow) if row.queue] == []
+
+
+async def test_what_does_itself_again_is_refused_with_the_ring_named(orbits: Orbits) -> None:
+    with pytest.raises(ExecutionFailed, match="One one update -> Two two update -> One one update"):
+        await asyncio.wait_for(orbits.run(One()), 10)
+    await all_ended(orbits)
+
+
+async def test_two_that_wait_for_each_other_do_not_hang(orbits: Orbits) -> None:
+    for _ in range(5):
+        async with asyncio.timeout(10):
+            results = await asyncio.gather(
+                orbits.run(Crossing(name="a", other="b")),
+                orbits.run(Crossing(name="b", other="a")),
+                return_exceptions=True,
+            )
+        failed = [result for result in results if isinstance(result, ExecutionFailed)]
+        assert all("would wait for itself" in str(error) for error in failed)
+        await all_ended(orbits)
+    assert len(failed) <= 1
+
+
+async def test_an_update_may_go_back_by_itself(orbits: Orbits) -> None:
+    await orbits.run(Itself(name="i", first=1, second=1))
+    await asyncio.wait_for(orbits.run(Itself(name="i", first=2, second=1)), 10)
+    await all_ended(orbits)
+
+
+async def test_another_argument_for_what_others_use_is_refused_and_names_them(orbits: Orbits) -> None:
+    await orbits.run(User(name="a"))
+    await orbits.run(User(name="b"))
+    with pytest.raises(ExecutionFailed, match="is used by User a too, with another argument"):
+        await orbits.run(User(name="b", value=2))
+    assert WORLD.things == {"SharedThing net": 1}
+    await orbits.run(SharedThing(name="net", value=2))
+    assert WORLD.things == {"SharedThing net": 2}
+    await orbits.run(User(name="b", value=2))
+
+
+async def test_another_argument_asked_for_at_the_same_moment_is_refused_too(orbits: Orbits) -> None:
+    results = await asyncio.gather(
+        orbits.run(User(name="a", value=1)), orbits.run(User(name="b", value=2)), return_exceptions=True
+    )
+    assert sorted(type(result).__name__ for result in results) == ["ExecutionFailed", "NoneType"]
+    await all_ended(orbits)
+
+
+async def test_what_others_use_is_not_uninstalled_directly(orbits: Orbits) -> None:
+    await orbits.run(User(name="a"))
+    with pytest.raises(ExecutionFailed, match="is used by User a"):
+        await orbits.record(SharedThing, "net").uninstall()
+    assert WORLD.things == {"SharedThing net": 1}
+    await orbits.record(User, "a").uninstall()
+    assert WORLD.things == {}
+
+
+async def test_a_use_that_began_in_a_failed_update_ends_with_the_uninstall(orbits: Orbits) -> None:
+    await orbits.run(User(name="a"))
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(User(name="b", fails=True))
+    await orbits.run(App(name="x", first=1, second=2))
+    record = await orbits.record(SharedThing, "net").row()
+    assert record.users == ("User a", "User b")
+    await orbits.run(User(name="b"))
+    await orbits.record(User, "b").uninstall()
+    assert (await orbits.record(SharedThing, "net").row()).users == ("User a",)
+
+
+class Kept(Thing):
+    """Holds data."""
+
+    options = Options(stateful=True)
+
+
+class Grows(Resource):
+    """Does more each time."""
+
+    version: int
+    fails: bool = False
+
+    def identity(self) -> str:
+        return "grows"
+
+    async def define_update(self) -> None:
+        for number in range(self.version):
+            await self.do("kept", Kept(value=number), key=str(number))
+        if self.fails:
+            raise ValueError("no")
+
+
+async def test_what_a_failed_update_could_not_remove_goes_with_the_uninstall(orbits: Orbits) -> None:
+    await orbits.run(Grows(version=1))
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(Grows(version=3, fails=True))
+    assert len(WORLD.things) == 3
+    await orbits.record(Grows, "grows").uninstall()
+    assert WORLD.things == {}
+
+
+class HalfInstalled(Resource):
+    """Its install fails half-way, until it is told not to."""
+
+    good: bool
+
+    def identity(self) -> str:
+        return "half"
+
+    async def define_install(self) -> None:
+        await self.do("base", Thing(value=1))
+        await self.do("count", add(9, 9))
+        if not self.good:
+            raise ValueError("half-way")
+
+    async def define_update(self) -> None:
+        await self.do("thing", Thing(value=2))
+
+
+async def test_an_install_that_failed_half_way_runs_again_and_is_not_taken_back(orbits: Orbits) -> None:
+    with pytest.raises(ExecutionFailed, match="half-way"):
+        await orbits.run(HalfInstalled(good=False))
+    assert WORLD.log.count("add 9 9") == 1
+    await orbits.run(HalfInstalled(good=True))
+    assert WORLD.log.count("add 9 9") == 2
+    assert sorted(WORLD.things.values()) == [1, 2]
+    await orbits.record(HalfInstalled, "half").uninstall()
+    assert WORLD.things == {}
+
+
+async def test_what_was_there_before_is_not_removed_by_a_first_update_that_fails(orbits: Orbits) -> None:
+    WORLD.things["SharedThing mine"] = 5
+    WORLD.failing = {"13"}
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(SharedThing(name="mine", value=13))
+    assert WORLD.things == {"SharedThing mine": 5}
+
+
+class Regrets(Resource):
+    """Updates an app, and takes that back."""
+
+    first: int
+
+    def identity(self) -> str:
+        return "regrets"
+
+    async def define_update(self) -> None:
+        app = App(name="r", first=self.first, second=2)
+        await self.do("app", app)
+        await self.do("back", app.rollback())
+
+
+async def test_going_back_in_a_definition_goes_to_what_stood_when_it_began(orbits: Orbits) -> None:
+    for first in (1, 5):
+        await orbits.run(App(name="r", first=first, second=2))
+    await orbits.run(Regrets(first=9))
+    assert WORLD.things["Thing App r/one"] == 5
+    await orbits.run(Regrets(first=5))
+    assert WORLD.things["Thing App r/one"] == 5
+
+
+class Chooses(Resource):
+    """Fails before or after it does the thing that others change as well."""
+
+    value: int
+    early: bool = False
+
+    def identity(self) -> str:
+        return "chooses"
+
+    async def define_update(self) -> None:
+        if self.early:
+            raise ValueError("early")
+        await self.do("thing", SharedThing(name="direct", value=self.value))
+        if self.value == 7:
+            raise ValueError("late")
+
+
+async def test_going_back_leaves_alone_what_the_update_had_not_touched(orbits: Orbits) -> None:
+    await orbits.run(Chooses(value=1))
+    await orbits.run(SharedThing(name="direct", value=3))
+    with pytest.raises(ExecutionFailed) as failed:
+        await orbits.run(Chooses(value=1, early=True))
+    assert failed.value.failure.state is State.REVERTED
+    assert WORLD.things == {"SharedThing direct": 3}
