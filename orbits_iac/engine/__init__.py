@@ -3,14 +3,35 @@
 The engine's one operation for whoever hands out work is `Engine.advance`. It knows a store by its contract alone and
 never imports a dispatcher: who advances which execution, and when, is decided outside.
 
-    loop        the event loop that definitions run on
-    run         one execution in memory: its definition and its journal
-    flow        what a definition's `self.execution` is
-    attempts    running an Action: main, watch, retry, timeout
-    requests    asking for a Resource's command: create, join or queue
-    commands    what update, cycle, rollback and uninstall do around their hooks
-    rollback    bringing children back, or removing what was made
-    ending      the one transaction that ends an execution
-    preview     what an update would do
-    engine      the parts put together: advance
+The parts put together
+    engine        advance; what is in memory
+    clock         time, injected
+
+One execution
+    run           its course: from a claim until it parks or ends
+    pages         its journal in memory, and what of that is to be written
+    starting      beginning steps once their beginning is durable
+    attempts      running an Action: main, watch, timeout
+    outcomes      handing out what has arrived, numbered; and again on a re-run
+    inbox         messages: a child ended, a cancel
+    settling      the end of what is still under way, before an ending
+    ending        the one transaction that ends it
+
+Its definition
+    loop          the event loop that definitions run on
+    flow          what `self.execution` is in them
+    request       one `do`
+    naming        the key of a `do`, the identity of the Resource that it names
+    above         where a definition stands while it runs
+
+Resources
+    commands      what update, cycle, rollback and uninstall do around their hooks
+    requests      asking for a command: create, join or queue
+    rings         who waits for whom in a circle
+    children      cycling, restoring and uninstalling them without their code
+    revisions     making one, reading one
+
+Previews
+    preview       what an update would do, by reading alone
+    preview_flow  what `self.execution` is there
 """
