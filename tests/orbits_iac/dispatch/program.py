@@ -1,7 +1,7 @@
 """A program that is killed: it runs, or goes on with, a workflow whose steps write to a file outside the store.
 
-`program.py STORE LOG start N` starts N workflows; `program.py STORE LOG work` advances whatever is there. Both end when
-nothing is left to do.
+`program.py STORE LOG start N` starts N workflows, `program.py STORE LOG update` one Resource, which waits for the file
+`LOG.go`; `program.py STORE LOG work` advances whatever is there. All end when nothing is left to do.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from orbits_iac import Action, InProgress, Options, Orbits, Settings, Workflow
+from orbits_iac import Action, InProgress, Options, Orbits, Resource, Settings, Workflow
 from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.model.states import ENDED
 
@@ -57,11 +57,38 @@ class Steps(Workflow[int]):
         return total
 
 
+class Waits(Action[int, int]):
+    """Leaves a line, and is in progress until the file is there."""
+
+    options = Options(idempotent=True)
+
+    def main(self) -> InProgress[int]:
+        note(f"main waits {self.execution.token} {os.getpid()}")
+        return InProgress(0, poll=timedelta(milliseconds=1))
+
+    def watch(self, handle: int, /) -> int | InProgress[int]:
+        return 1 if LOG.with_suffix(".go").exists() else InProgress(handle, poll=timedelta(milliseconds=1))
+
+
+class Shared(Resource):
+    """One thing that several processes ask for."""
+
+    def identity(self) -> str:
+        return "one"
+
+    async def define_update(self) -> None:
+        await self.do("waits", Waits())
+
+
 async def main() -> None:
     async with Orbits(Settings(store=STORE)) as orbits:
         if sys.argv[3] == "start":
             for number in range(int(sys.argv[4])):
                 await orbits.start(Steps(workflow=number))
+        if sys.argv[3] == "update":
+            execution = await orbits.start(Shared())
+            note(f"asked {execution.id}")
+            await execution
         note(f"ready {os.getpid()}")
         while True:
             rows = await orbits.store.find(ExecutionRow)

@@ -141,6 +141,19 @@ async def test_two_processes_share_the_work_and_nothing_is_done_twice(place: Pla
     await check(place, crashes=0)
 
 
+async def test_two_processes_that_ask_for_the_same_get_one_execution(place: Place) -> None:
+    first = place.start("update")
+    await place.until("main", 1, first)
+    second = place.start("update")
+    await place.until("asked", 2, second)
+    place.log.with_suffix(".go").touch()
+    await place.ended(first)
+    await place.ended(second)
+    asked = {line for line in place.lines() if line.startswith("asked")}
+    assert len(asked) == 1
+    assert sum(line.startswith("main") for line in place.lines()) == 1
+
+
 async def test_a_process_that_was_stopped_beyond_its_lease_writes_nothing_more(place: Place) -> None:
     first = place.start("start", str(WORKFLOWS), lease="PT0.4S")
     await place.until("main", 7, first)
