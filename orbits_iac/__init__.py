@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orbits_iac.handles import DriftReport, Execution, Record
     from orbits_iac.model.errors import Error, ExecutionFailed, NothingDone, Permanent
     from orbits_iac.model.outputs import Event, Outputs
     from orbits_iac.model.plans import Plan
     from orbits_iac.model.retry import Retry
     from orbits_iac.model.target import Target
-    from orbits_iac.handles import DriftReport, Execution, Record
     from orbits_iac.orbits import Orbits, run
     from orbits_iac.settings import Settings
     from orbits_iac.steps.action import Action, InProgress, action
