@@ -28,6 +28,8 @@ _BYTES = "$bytes"
 _DICT = "$dict"  # around a dictionary of the user's that would be taken for one of these
 _MARKS = frozenset({_SEALED, _SEALED_BYTES, _BYTES, _DICT})
 
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _SHORTEST_SECRET = 4  # a shorter one would be found in every other word
 _MOST_SECRETS = 10_000
 
@@ -195,7 +197,7 @@ def _restored(value: Any, unseal: Callable[[str], str]) -> Any:
 
 def _text(plain: Any) -> str:
     """JSON text that is Unicode: what is none (half of a surrogate pair) stands in it as an escape."""
-    text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    text = _as_json(plain)
     if not text.isascii():
         try:
             text.encode()

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 1.0
 """Seconds after which a worker looks by itself, should a hint be lost."""
 
+PAUSE = 0.005
+"""Seconds between two looks for what others have made due; what was made due in this process is looked for at once."""
+
 
 class Worker:
     """Advances executions of one store in this process, up to `concurrency` at a time."""
@@ -45,6 +48,7 @@ class Worker:
         self._lease = Lease(self._engine.store, row, self._lease_length)
         self._lease.start()
         self._engine.lease = self._lease.used
+        self._engine.on_due(self._poked.set)
         self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
 
     async def stop(self) -> None:
@@ -113,6 +117,8 @@ class Worker:
         poked = asyncio.ensure_future(self._poked.wait())
         try:
             await asyncio.wait([changed, poked], return_when=asyncio.FIRST_COMPLETED)
+            if not poked.done():  # a commit, most often of a step here; another process's may have made something due
+                await asyncio.wait([poked], timeout=min(seconds, PAUSE))
         finally:
             changed.cancel()
             poked.cancel()

@@ -51,6 +51,7 @@ class Engine:
         self._runs: dict[ExecutionId, Run] = {}
         self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
+        self._due: list[Callable[[], None]] = []
 
     async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
@@ -67,6 +68,10 @@ class Engine:
         Returns the executions that have to be waited for.
         """
         return {execution for execution, run in self._runs.items() if run.leave()}
+
+    def on_due(self, tell: Callable[[], None]) -> None:
+        """Tell whenever something that was written here may have made an execution due."""
+        self._due.append(tell)
 
     def on_end(self, tell: Callable[[ExecutionRow], None]) -> None:
         """Tell of every execution that ends here."""
@@ -103,6 +108,9 @@ class Engine:
         await self.store.commit(transaction)
         for execution in wake:
             self.poke(execution)
+        if wake or transaction.park is not None or any(isinstance(row, TaskRow) for row in transaction.put):
+            for tell in self._due:
+                tell()
 
     def poke(self, execution: ExecutionId) -> None:
         """There may be a message for an execution that is being advanced here."""

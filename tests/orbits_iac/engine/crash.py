@@ -1,6 +1,8 @@
 """Crashing an engine at a chosen write or effect, and going on with another one on the same store and world."""
 
 import asyncio
+import inspect
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -159,13 +161,20 @@ async def _live(process: Process, make: Callable[[], Step[Any]]) -> ExecutionRow
     WORLD.crash = process.effect
     store = process.as_store()
     async with Orbits(SETTINGS, store=store) as orbits:
-        orbits.registry.know(type(make()))
+        _know(orbits, make)
         roots = [row for row in await store.find(ExecutionRow) if row.parent is None]
         execution = orbits.execution(roots[0].id) if roots else await orbits.start(make())
         async with asyncio.timeout(20):
             ended = await execution.ended()
             await orbits.settled()
         return ended
+
+
+def _know(orbits: Orbits, make: Callable[[], Step[Any]]) -> None:
+    """All steps of the scenario's module: other tests may have classes of the same kinds."""
+    for found in vars(sys.modules[type(make()).__module__]).values():
+        if inspect.isclass(found) and issubclass(found, Step):
+            orbits.registry.know(found)
 
 
 async def _crashed(process: Process, make: Callable[[], Step[Any]]) -> bool:

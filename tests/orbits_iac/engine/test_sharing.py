@@ -97,6 +97,7 @@ async def test_what_does_itself_again_is_refused_with_the_ring_named(orbits: Orb
 
 
 async def test_two_that_wait_for_each_other_do_not_hang(orbits: Orbits) -> None:
+    failed: list[ExecutionFailed] = []
     for _ in range(5):
         async with asyncio.timeout(10):
             results = await asyncio.gather(
