@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from orbits_iac import Action, ExecutionFailed, Options, Resource, Step, Workflow, action
+from orbits_iac.model.states import State
 from orbits_iac.steps.resource import Command
 
 from .crash import Crash, Outcome, run_with_crashes
-from .world import WORLD, App, Chain, Job, SharedThing, Sum, Thing, ThingState, add, blocking
+from .world import WORLD, App, Chain, Job, SharedThing, Sum, Thing, ThingState, add, blocking, careful
 
 MOST = 15
 """Crash points of one sort that are tried of a scenario that has more; which ones is drawn, from a fixed seed."""
@@ -233,8 +234,40 @@ class Dropped(Workflow):
         await self.do("down", Replaced(version=2).uninstall())
 
 
+@action(idempotent=True)
+async def slow() -> int:
+    """Takes longer than a timer."""
+    await asyncio.sleep(0.02)
+    return 1
+
+
+class Timed(Workflow[str]):
+    """A race that a timer wins; what is done then depends on it."""
+
+    async def define(self) -> str:
+        timer = asyncio.create_task(asyncio.sleep(0.001))
+        step = asyncio.create_task(self.do("slow", slow()))
+        await asyncio.wait([timer, step], return_when=asyncio.FIRST_COMPLETED)
+        winner = "step" if step.done() else "timer"
+        await self.do("won", blocking(winner), key=winner)
+        await asyncio.gather(timer, step)
+        await self.do("last", add(1, 1))
+        return winner
+
+
+class Careful(Workflow[str]):
+    """A step that may not be done twice, and what is done when nobody knows whether it was done."""
+
+    async def define(self) -> str:
+        try:
+            return await self.do("careful", careful("once"))
+        except ExecutionFailed as failed:
+            return failed.error_type
+
+
 SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "chain": lambda: Chain(length=4),
+    "timer": Timed,
     "races": Races,
     "watch": lambda: Job(name="watched"),
     "install": lambda: App(name="x", first=1, second=2),
@@ -306,6 +339,20 @@ async def test_a_crash_in_the_recovery_from_a_crash(name: str) -> None:
             continue
         tried += 1
         assert found == wanted, crashes
+
+
+@pytest.mark.parametrize("where", ["before", "after", "effect"])
+async def test_what_may_not_be_done_twice_is_not(where: Any) -> None:
+    found = set()
+    for at in range(1, 20):
+        WORLD.clear()
+        ended = await run_with_crashes(Careful, [Crash(at, where)])
+        if ended is None:
+            break
+        assert ended.state is State.SUCCESS
+        assert WORLD.log in (["careful once"], [] if ended.result == '"Interrupted"' else ["careful once"])
+        found.add(ended.result)
+    assert '"Interrupted"' in found
 
 
 async def test_the_sum_is_what_the_things_are() -> None:
