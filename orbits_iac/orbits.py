@@ -16,6 +16,7 @@ from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.naming import identity_of
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
+from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.handles import Execution, Record
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
@@ -127,6 +128,7 @@ class Orbits:
             options = self.engine.codec.encode(step.arguments, dict[str, Any])
         else:
             await asyncio.to_thread(step.check_inputs)
+        refuse_unbuilt(kind_of(type(subject)), subject, {})
         self.registry.know(type(subject))
         self.registry.find(kind_of(type(subject)))  # once for all: not when it is under way
         identity = None

@@ -174,14 +174,28 @@ def _key(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> str 
 
 
 def _same_set(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> bool:
+    """Whether the items can be paired so that each pair means the same.
+
+    Meaning the same is not transitive (nothing means the same as an empty list, and as an empty object), so whoever
+    comes first may not just take the first that fits: pairs are found by augmenting paths.
+    """
     if len(recorded) != len(live):
         return False
-    left = list(live)
-    for item in recorded:
-        position = next(
-            (at for at, other in enumerate(left) if next(gaps(item, other, rules, (*path, 0)), None) is None), None
-        )
-        if position is None:
-            return False
-        left.pop(position)
-    return True
+    fits = [
+        [at for at, other in enumerate(live) if next(gaps(item, other, rules, (*path, 0)), None) is None]
+        for item in recorded
+    ]
+    partner: dict[int, int] = {}
+    return all(_paired(item, fits, partner, set()) for item in range(len(recorded)))
+
+
+def _paired(item: int, fits: list[list[int]], partner: dict[int, int], tried: set[int]) -> bool:
+    """Find `item` a partner, who may have to leave another for it that has one too."""
+    for at in fits[item]:
+        if at in tried:
+            continue
+        tried.add(at)
+        if at not in partner or _paired(partner[at], fits, partner, tried):
+            partner[at] = item
+            return True
+    return False

@@ -31,6 +31,9 @@ Resources
     children      cycling, restoring and uninstalling them without their code
     revisions     making one, reading one
 
+What is not there
+    unbuilt       what the signatures admit and this version refuses by name
+
 Previews
     preview       what an update would do, by reading alone
     preview_flow  what `self.execution` is there

@@ -20,6 +20,7 @@ from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.settling import lost, settle
+from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import StepKey, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
@@ -41,8 +42,6 @@ T = TypeVar("T")
 TG = TypeVar("TG", bound=Target)
 E = TypeVar("E", bound=Event)
 O = TypeVar("O", bound=Outputs | None, default=None)
-
-_NOT_YET = ("executor", "pool", "adopt", "deadline", "grace")
 
 
 class RunFlow(Flow):
@@ -166,9 +165,8 @@ class RunFlow(Flow):
         options: StepOptions,
     ) -> T:
         await self._allowed(ref, step)
-        missing = [name for name in _NOT_YET if name in options] + ["undo"] * (undo is not None) + ["was"] * bool(was)
-        if missing:
-            raise Refused(f"{ref}: {', '.join(missing)} is not built yet in this version; leave it out")
+        here = {name: value for name, value in (("undo", undo), ("was", was)) if value is not None}
+        refuse_unbuilt(ref, subject_of(step)[0], {**options, **here})
         request = self._request(ref, step, key=key, target=target, options=options)
         if once:
             if self._run.record_id is None:

@@ -1,0 +1,66 @@
+"""What the signatures admit and is not built yet is refused by name before anything is done."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from orbits_iac import Every, ExecutionFailed, Options, Orbits, Retry, Workflow
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.rows import ExecutionRow
+from orbits_iac.steps.options import Pool
+
+from .world import WORLD, App, Chain, add
+
+
+class Asking(Workflow):
+    """Does one step with whatever it is told."""
+
+    async def define(self) -> None:
+        await self.do("step", *STEP, **GIVEN)
+
+
+STEP: list[Any] = []
+GIVEN: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize(
+    ("step", "given", "named"),
+    [
+        (add(1, 2), {"pool": Pool("db", 3)}, "pool"),
+        (add(1, 2), {"deadline": timedelta(hours=1)}, "deadline"),
+        (add(1, 2), {"grace": timedelta(hours=1)}, "grace"),
+        (add(1, 2), {"adopt": True}, "adopt"),
+        (add(1, 2), {"undo": add(3, 4)}, "undo"),
+        (add(1, 2), {"was": "before"}, "was"),
+        (Chain(length=2), {"retry": Retry(attempts=3)}, "retry of anything but an Action"),
+        (Chain(length=2), {"timeout": timedelta(hours=1)}, "timeout of anything but an Action"),
+    ],
+)
+async def test_at_a_do(orbits: Orbits, step: Any, given: dict[str, Any], named: str) -> None:
+    WORLD.clear()
+    STEP[:] = [step]
+    GIVEN.clear()
+    GIVEN.update(given)
+    with pytest.raises(ExecutionFailed, match=f"step: {named} is not built yet"):
+        await orbits.run(Asking())
+    assert WORLD.log == []
+
+
+class ByCron(App):
+    """Scheduled by a cron expression."""
+
+    options = Options(schedule=Every("0 6 * * *"))
+
+
+class Notifying(App):
+    """Would tell of drift."""
+
+    options = Options(schedule=Every(timedelta(hours=1), on_drift="notify"))
+
+
+@pytest.mark.parametrize(("kind", "named"), [(ByCron, "cron expression"), (Notifying, "on_drift='notify'")])
+async def test_at_a_class(orbits: Orbits, kind: type[App], named: str) -> None:
+    with pytest.raises(Refused, match=f"{named} is not built yet"):
+        await orbits.run(kind(name="x", first=1, second=2))
+    assert await orbits.store.find(ExecutionRow) == []
