@@ -120,7 +120,7 @@ class Orbits:
         """
         return await (await self.start(step, target=target))
 
-    async def start(self, step: Step[T], *, target: Target | None = None, retain: bool = False) -> Execution[T]:
+    async def start(self, step: Step[T], *, target: Target | None = None) -> Execution[T]:
         """Start a step durably, or join the equal one in flight, and return at once."""
         command, options, subject = "update" if isinstance(step, Resource) else "run", "{}", cast("Step[Any]", step)
         if isinstance(step, Command):
@@ -148,7 +148,6 @@ class Orbits:
             places=places,
             who=self.who,
             priority=options_of(cls).get("priority", 0),
-            retain=retain,
         )
         return Execution(self, await ask_root(self.engine, asked))
 

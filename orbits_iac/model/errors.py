@@ -12,7 +12,7 @@ Error
     └── Conflict           somebody else changed the document first
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 from orbits_iac.model.states import State
@@ -88,15 +88,6 @@ class Failure:
     def above(self, ref: str) -> Self:
         """The same failure, seen from the step above, which did it under `ref`."""
         return replace(self, path=(ref, *self.path))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Left:
-    """Something that an execution could not bring back: where it is and why."""
-
-    what: str
-    why: str
-    actions: tuple[str, ...] = field(default=())
 
 
 class ExecutionFailed(Error):
