@@ -13,7 +13,7 @@ from orbits_iac.codec import Codec, secret_key
 from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
-from orbits_iac.engine.naming import identity_of
+from orbits_iac.engine.naming import identity_of, result_of
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.unbuilt import refuse_unbuilt
@@ -29,8 +29,8 @@ from orbits_iac.model.rows import (
 from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, build_of, source_of
 from orbits_iac.settings import Settings
-from orbits_iac.steps.resource import Command, Resource, command_result_type
-from orbits_iac.steps.step import Step, kind_of, options_of, result_type
+from orbits_iac.steps.resource import Command, Resource
+from orbits_iac.steps.step import Step, kind_of, options_of
 from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
 
@@ -172,13 +172,7 @@ class Orbits:
     def returns(self, row: ExecutionRow) -> Any:
         """The type of an execution's result."""
         cls = self.registry.find(row.kind)
-        if cls is None:
-            return Any
-        if row.command in {"run", "update", "rollback"}:
-            return result_type(cls)
-        if row.command in {"cycle", "uninstall"}:
-            return type(None)
-        return command_result_type(cast("type[Resource[Any]]", cls), row.command)
+        return Any if cls is None else result_of(cls, row.command)
 
     def told(self, execution: ExecutionId) -> "asyncio.Future[ExecutionRow]":
         """A future that is done when the execution ends in this process."""

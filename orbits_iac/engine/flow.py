@@ -16,7 +16,7 @@ from orbits_iac.codec import explain
 from orbits_iac.engine import children
 from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
-from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
+from orbits_iac.engine.naming import identity_of, key_of, result_of, returns_of, subject_of
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.settling import lost, settle
@@ -213,7 +213,7 @@ class RunFlow(Flow):
             step=None,
             argument=child.argument,
             digest=codec.digest(child.kind, command, codec.decode(child.argument, Any), text),
-            returns=result_type(cls) if command == "rollback" else type(None),
+            returns=result_of(cls, command),
             options=options_of(cls),
             targets=child.targets,
             places=child.places,

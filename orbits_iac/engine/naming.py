@@ -44,9 +44,13 @@ def key_of(above: StepKey, ref: str, kind: str, command: str, key: str | None, i
 def returns_of(step: Step[Any]) -> Any:
     """The type of what a step or a command returns."""
     subject, command = subject_of(step)
-    cls = type(subject)
-    if not isinstance(subject, Resource) or command in {"update", "rollback"}:
+    return result_of(type(subject), command)
+
+
+def result_of(cls: type[Step[Any]], command: str) -> Any:
+    """The type of what a command of this class returns; of an Action or a Workflow there is only its result."""
+    if not issubclass(cls, Resource) or command in {"update", "rollback"}:
         return result_type(cls)
     if command in {"cycle", "uninstall"}:
         return type(None)
-    return command_result_type(type(subject), command)
+    return command_result_type(cls, command)
