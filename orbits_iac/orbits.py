@@ -4,7 +4,6 @@ import asyncio
 import getpass
 import socket
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Self, cast
 
 from typing_extensions import TypeVar
@@ -22,10 +21,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Plan
-from orbits_iac.model.rows import (
-    BuildRow,
-    ExecutionRow,
-)
+from orbits_iac.model.rows import BuildRow, ExecutionRow, amended
 from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, build_of, source_of
 from orbits_iac.settings import Settings
@@ -192,7 +188,7 @@ class Orbits:
         order = 1 + max((row.order for row in known.values()), default=0)
         row = known.get(self.engine.build) or BuildRow(digest=self.engine.build, order=order)
         modules = self._modules or tuple(source_of(module) for module in sorted(self.registry.modules()))
-        row = replace(row, modules=tuple(dict.fromkeys((*row.modules, *modules))))
+        row = amended(row, modules=tuple(dict.fromkeys((*row.modules, *modules))))
         if row != known.get(row.digest):
             await self.store.commit(Transaction(put=[row]))
 

@@ -6,8 +6,10 @@ holds secrets is shown. Called by the command line and the web.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId
@@ -189,7 +191,8 @@ def masked(text: Json | None) -> Any:
 
 def document(row: Row) -> dict[str, Any]:
     """A row as JSON's own types, with the values of users in it read and their secrets masked."""
-    return {name: _shown(name, value) for name, value in asdict(row).items() if name not in _LEFT_OUT}
+    named = {name: msgspec.to_builtins(getattr(row, name)) for name in row.__struct_fields__ if name not in _LEFT_OUT}
+    return {name: _shown(name, value) for name, value in named.items()}
 
 
 _LEFT_OUT = frozenset({"payload", "digest", "version"})  # for machines alone

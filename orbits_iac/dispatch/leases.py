@@ -9,14 +9,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import WorkerId
-from orbits_iac.model.rows import WorkerRow
+from orbits_iac.model.rows import WorkerRow, amended
 from orbits_iac.store.contract import Store, Transaction
 
 log = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ class Lease:
 
     def _run(self) -> None:
         while not self._stop.wait(self._length / 4):
-            row = replace(self.row, counter=self.row.counter + 1)
+            row = amended(self.row, counter=self.row.counter + 1)
             try:
                 asyncio.run(self._store.commit(Transaction(put=[row])))
             except StoreError as error:

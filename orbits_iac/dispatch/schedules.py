@@ -1,13 +1,12 @@
 """Schedules: the cycle of each record that is due, asked for once by whichever worker gets there first."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import Conflict, Refused
-from orbits_iac.model.rows import RecordRow, RevisionRow, ScheduleRow
+from orbits_iac.model.rows import RecordRow, RevisionRow, ScheduleRow, amended
 from orbits_iac.steps.options import Every
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
@@ -30,7 +29,7 @@ async def fire_due(engine: Engine) -> bool:
         after = row.due + ((now - row.due) // seconds + 1) * seconds  # what was missed is not made up for
         due = max(now, after - seconds * every.jitter * engine.chance())
         try:
-            await engine.store.commit(Transaction(put=[replace(row, version=row.version + 1, due=due)]))
+            await engine.store.commit(Transaction(put=[amended(row, version=row.version + 1, due=due)]))
         except Conflict:
             continue
         await _cycle(engine, row, every)

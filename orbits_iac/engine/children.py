@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from orbits_iac.engine.revisions import StoredRevision, last_argument, read_revision
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import StepKey
-from orbits_iac.model.rows import Child, Json, RecordRow
+from orbits_iac.model.rows import Child, Json, RecordRow, amended
 from orbits_iac.model.standing import Standing
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
@@ -197,7 +197,7 @@ async def _change_users(run: "Run", kind: str, identity: str, *, add: bool) -> t
         users = tuple(user for user in record.users if user != me) + ((me,) if add else ())
         if set(users) == set(record.users):
             return users
-        changed = replace(record, version=record.version + 1, users=users)
+        changed = amended(record, version=record.version + 1, users=users)
         try:
             await run.engine.commit(Transaction(fence=run.pages.fence, put=[changed]))
         except Conflict:

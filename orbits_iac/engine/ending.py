@@ -20,6 +20,7 @@ from orbits_iac.model.rows import (
     ScheduleRow,
     SubscriberRow,
     TaskRow,
+    amended,
 )
 from orbits_iac.model.states import State
 from orbits_iac.steps.options import Every
@@ -41,7 +42,7 @@ async def end(run: "Run") -> ExecutionRow:
             MessageRow(execution=s.subscriber, id=f"{ended.id} {s.key}", what="ended", key=s.key, child=ended.id)
             for s in subscribers
         ]
-        made = replace(
+        made = amended(
             made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, *_unread(run), task]
         )
         wake = [s.subscriber for s in subscribers]
@@ -92,7 +93,7 @@ async def _rows(
     changed, revision = False, None
     record = await _record(run)
     if record is not None:
-        after = replace(
+        after = amended(
             record,
             version=record.version + 1,
             queue=tuple(execution for execution in record.queue if execution != run.pages.execution.id),
@@ -145,7 +146,7 @@ def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, li
     children = _children(run, record)
     made = make_revision(run, record, outputs, children)
     number = made.number if made is not None else record.revision
-    after = replace(
+    after = amended(
         record,
         revision=number,
         last_number=made.number if made is not None else record.last_number,
@@ -175,15 +176,15 @@ def _schedule(run: "Run") -> ScheduleRow | None:
 async def _failed(
     run: "Run", record: RecordRow, failure: Failure | None, state: State
 ) -> tuple[RecordRow, list[Row], list[Row]]:
-    after = replace(
+    after = amended(
         record,
         install_version=run.installed or record.install_version,
         children=await _with_later(run, record.children, _children(run, record)),
     )
     if record.revision is None:
-        after = replace(after, targets=run.pages.execution.targets)
+        after = amended(after, targets=run.pages.execution.targets)
     if failure is not None and failure.no_return and state is State.QUARANTINED:
-        after = replace(after, held=Held(by=run.pages.execution.id, steps=failure.no_return, at=run.now()))
+        after = amended(after, held=Held(by=run.pages.execution.id, steps=failure.no_return, at=run.now()))
     return after, [], await _forgotten(run, {run.pages.execution.id})
 
 
@@ -194,16 +195,16 @@ async def _rolled_back(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
     revisions = await run.engine.store.find(RevisionRow, kind=record.kind, identity=record.identity)
     abandoned = [row for row in revisions if row.number > to.number and not row.abandoned]
     executions = {row.execution for row in abandoned if row.execution is not None}
-    after = replace(
+    after = amended(
         record, revision=to.number, children=_with_earlier(to.row.children, record.children), targets=to.row.targets
     )
-    given_up: list[Row] = [replace(row, abandoned=True) for row in abandoned]
-    given_up += [replace(to.row, abandoned=False)] if to.row.abandoned else []
+    given_up: list[Row] = [amended(row, abandoned=True) for row in abandoned]
+    given_up += [amended(to.row, abandoned=False)] if to.row.abandoned else []
     return after, given_up, await _forgotten(run, executions)
 
 
 async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[Row], list[Row]]:
-    after = replace(
+    after = amended(
         record,
         revision=None,
         children=(),

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 from orbits_iac.codec import Codec
@@ -12,7 +11,7 @@ from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.run import Ended, Parked, Run
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import ExecutionRow, TaskRow
+from orbits_iac.model.rows import ExecutionRow, TaskRow, amended
 from orbits_iac.registry import Registry
 from orbits_iac.store.contract import Fence, Store, Transaction
 
@@ -104,7 +103,7 @@ class Engine:
     async def commit(self, transaction: Transaction, *, wake: Sequence[ExecutionId] = ()) -> None:
         """Write, and tell the runs of this process that were woken by it."""
         if wake:
-            transaction = replace(transaction, wake=wake, wake_at=self.clock.now())
+            transaction = amended(transaction, wake=wake, wake_at=self.clock.now())
         await self.store.commit(transaction)
         for execution in wake:
             self.poke(execution)

@@ -11,7 +11,7 @@ from orbits_iac.engine.outcomes import number
 from orbits_iac.engine.requests import leave_ring
 from orbits_iac.model.errors import ExecutionFailed, Failure
 from orbits_iac.model.ids import StepKey
-from orbits_iac.model.rows import ExecutionRow, MessageRow
+from orbits_iac.model.rows import ExecutionRow, MessageRow, amended
 from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ async def take(run: "Run", message: MessageRow) -> None:
     if child is None:
         return
     link = replace(entry.link, revision=child.revision) if entry.link is not None else None
-    run.pages.put(replace(entry, changed=child.changed, link=link, passed=child.no_return), at=run.now())
+    run.pages.put(amended(entry, changed=child.changed, link=link, passed=child.no_return), at=run.now())
     run.arrived.append((entry.key, child_end(child)))
 
 

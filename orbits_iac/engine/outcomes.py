@@ -5,7 +5,6 @@ definition gets is decoded from what is journalled.
 """
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,7 +15,7 @@ from orbits_iac.engine.request import Request
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused, message_of
 from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.retry import Retry
-from orbits_iac.model.rows import EntryRow, OnceRow
+from orbits_iac.model.rows import EntryRow, OnceRow, amended
 from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
         return
     if isinstance(end, Waits):
         run.due[key] = at + end.poll
-        run.pages.put(replace(entry, state=State.IN_PROGRESS, handle=end.handle, due=at + end.poll), at=at)
+        run.pages.put(amended(entry, state=State.IN_PROGRESS, handle=end.handle, due=at + end.poll), at=at)
         return
     if isinstance(end, Failed) and request is not None and not is_final(end.error, request, entry.attempt):
         _again(run, entry, request, end.error, at)
@@ -73,12 +72,12 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
         except ValidationError as error:
             refused = Refused(f"{request.kind} does not accept its own result again: {explain(error)}")
             end = Failed(error=refused, failure=run.failure(refused, request))
-    ended = replace(entry, seq=run.pages.seq, at=at, due=None)
+    ended = amended(entry, seq=run.pages.seq, at=at, due=None)
     if isinstance(end, Done):
-        ended = replace(ended, state=State.SUCCESS, result=end.result)
+        ended = amended(ended, state=State.SUCCESS, result=end.result)
         _remember_once(run, request, ended)
     else:
-        ended = replace(ended, state=State.ERROR, failure=end.failure)
+        ended = amended(ended, state=State.ERROR, failure=end.failure)
     run.pages.put(ended, at=at, why=ended.failure.message if ended.failure else "")
     run.loop.stand_at(at)
     if request is not None:
@@ -142,7 +141,7 @@ def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, 
     message = run.engine.codec.mask(f"{type(error).__name__}: {message_of(error)}")[:1000]
     run.due[request.key] = due
     run.pages.put(
-        replace(
+        amended(
             entry,
             state=State.SLEEPING,
             attempt=entry.attempt + 1,

@@ -5,11 +5,10 @@ changes a state leaves an event in the same transaction.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from orbits_iac.model.ids import StepKey
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, amended
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Fence, Journal, Park, Transaction
 
@@ -50,7 +49,7 @@ class Pages:
     def change(self, *, at: float, why: str = "", **fields: Any) -> None:
         """Change the execution's own row; a change of state leaves an event."""
         before = self.execution.state
-        self.execution = replace(self.execution, **fields)
+        self.execution = amended(self.execution, **fields)
         self._puts[ExecutionRow, self.execution.id] = self.execution
         if self.execution.state is not before:
             self._event(at, "", self.execution.kind, before, self.execution.state, why)

@@ -26,6 +26,7 @@ from orbits_iac.model.rows import (
     Row,
     SubscriberRow,
     TaskRow,
+    amended,
 )
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Transaction
@@ -111,10 +112,10 @@ async def ask_for(run: "Run", request: "Request") -> None:
             run.arrived.append((request.key, Done(result="null")))
             return
         made, child = rows
-        run.pages.put(replace(entry, child=child), at=run.now(), why=f"is execution {child}")
+        run.pages.put(amended(entry, child=child), at=run.now(), why=f"is execution {child}")
         refused = run.pages.transaction(also=made.rows)
         try:
-            await engine.commit(replace(refused, events=[*refused.events, *made.events]), wake=made.wake)
+            await engine.commit(amended(refused, events=[*refused.events, *made.events]), wake=made.wake)
         except Conflict:
             run.pages.restore()
             continue
@@ -164,7 +165,7 @@ async def let_go(run: "Run", request: "Request") -> None:
         if row is None or row.state in ENDED or entry.seq is not None or row.identity is None:
             return
         record = await engine.store.get(RecordRow, row.kind, row.identity)
-        touched = [replace(record, version=record.version + 1)] if record is not None else []
+        touched = [amended(record, version=record.version + 1)] if record is not None else []
         waiting = await engine.store.find(SubscriberRow, execution=row.id)
         wake: list[ExecutionId] = []
         shared = row.parent != me or any(other.subscriber != me for other in waiting)
@@ -230,7 +231,7 @@ async def _rows(engine: "Engine", asked: Asked, key: StepKey | None) -> tuple[_M
     used = _used(record, asked)
     fresh = record.revision is None and not record.queue and record.made_by is None
     made_by = asked.parent.id if asked.parent is not None else execution
-    used = replace(
+    used = amended(
         used,
         queue=used.queue if inside else (*used.queue, execution),
         made_by=made_by if fresh else record.made_by,
@@ -292,7 +293,7 @@ def _used(record: RecordRow, asked: Asked) -> RecordRow:
     users = record.users
     if asked.command == "update" and asked.user not in users:
         users = (*users, asked.user)
-    return replace(
+    return amended(
         record,
         version=record.version + 1,
         users=users,

@@ -26,7 +26,7 @@ from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused
 from orbits_iac.model.ids import StepKey, refs
-from orbits_iac.model.rows import EntryRow, ExecutionRow, Json, LookRow, OnceRow, RecordRow, TaskRow
+from orbits_iac.model.rows import EntryRow, ExecutionRow, Json, LookRow, OnceRow, RecordRow, TaskRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Journal, Park
 
@@ -182,7 +182,7 @@ class Run:
         entry = self.pages.entries.get(key)
         if entry is not None and entry.seq is None and not self.abandoned:
             text = self.engine.codec.mask(message)[:1000].encode("utf-8", "backslashreplace").decode()
-            self.pages.put(replace(entry, message=text, share=share), at=self.now())
+            self.pages.put(amended(entry, message=text, share=share), at=self.now())
             self._woken.set()
 
     def break_off(self, error: Exception) -> None:

@@ -4,7 +4,6 @@ A step that its definition has given up is not begun; one that had begun is aske
 """
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, Failed, attempt
@@ -12,7 +11,7 @@ from orbits_iac.engine.outcomes import resolve, token
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.requests import ask_for, let_go
 from orbits_iac.model.errors import Interrupted
-from orbits_iac.model.rows import EntryRow, Json
+from orbits_iac.model.rows import EntryRow, Json, amended
 from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def start_due(run: "Run") -> None:
         if entry.state is State.IN_PROGRESS:
             _attempt(run, request, "watch", entry.handle)
         else:
-            run.pages.put(replace(entry, state=State.EXECUTING, started_at=now, due=None), at=now)
+            run.pages.put(amended(entry, state=State.EXECUTING, started_at=now, due=None), at=now)
             run.fresh.add(key)
             run.new.append(request)
 
@@ -95,7 +94,7 @@ def _open(run: "Run", request: Request) -> bool:
         no_return=bool(request.options.get("no_return")),
     )
     if standing is not None and standing.digest == request.digest:
-        run.pages.put(replace(entry, skipped=True, no_return=False), at=at, why="done once already")
+        run.pages.put(amended(entry, skipped=True, no_return=False), at=at, why="done once already")
         run.arrived.append((request.key, Done(result=standing.result)))
         return False
     run.pages.put(entry, at=at)

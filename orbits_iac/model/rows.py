@@ -5,8 +5,10 @@ codec, in which secrets are already encrypted: a store never sees a secret in th
 epoch. Engine and stores agree on these classes and on nothing else.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
+
+import msgspec
 
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
@@ -14,9 +16,11 @@ from orbits_iac.model.states import State
 
 Json = str  # a JSON document, as text
 
+amended = msgspec.structs.replace
+"""A row with some of its fields otherwise: `amended(entry, state=State.SUCCESS)`."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A document with a key. `KEY` names the fields that identify it, `INDEXED` those that it is found by.
 
     A `VERSIONED` row is written by compare-and-set: a write of version n is refused unless version n - 1 is stored
@@ -28,8 +32,7 @@ class Row:
     VERSIONED: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExecutionRow(Row):
+class ExecutionRow(Row, frozen=True, kw_only=True):
     """One durable run of a root step or of a Resource's command. Only its owner writes it, under its fence."""
 
     KEY = ("id",)
@@ -42,7 +45,7 @@ class ExecutionRow(Row):
     options: Json = "{}"  # what the command was asked with: {"to": 3}, {"on_drift": "remediate"}
     identity: str | None = None  # with `kind`, the record that it is a command of
     ref: str = ""  # as its first requester named it
-    targets: dict[str, Json] = field(default_factory=dict)
+    targets: dict[str, Json] = {}
     parent: ExecutionId | None = None  # its first requester
     root: ExecutionId
     tenant: str | None = None
@@ -58,6 +61,8 @@ class ExecutionRow(Row):
     changed: bool = False  # whether anything came out otherwise than it stood before
     revision: int | None = None  # the one that stands now
     no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
+    references: dict[str, str] = {}  # a path in the argument to the output that its value came from
+    paused_at: float | None = None  # somebody has paused it, then
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,8 +79,7 @@ class Child:
     retain: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EntryRow(Row):
+class EntryRow(Row, frozen=True, kw_only=True):
     """A line of an execution's journal: a step, a child command, or a timer, under its key.
 
     An entry with a `seq` has an outcome that was handed to the definition, the `seq`-th of all, at `at`.
@@ -109,12 +113,14 @@ class EntryRow(Row):
     link: Child | None = None  # a child's record, with the revision that stands now
     no_return: bool = False  # it is a step of no return itself
     passed: tuple[str, ...] = ()  # of a child: steps of no return that were passed in it
-    undo: Json | None = None  # {"kind", "command", "argument"} of the step that undoes it
+    undo: Json | None = None  # {"kind", "command", "argument", ...} of the step that undoes it
+    undone: bool = False
+    asked_at: float | None = None  # when its definition asked for it: its deadline counts from there
+    count: int = 0  # of a `repeat`: how often it was done
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MessageRow(Row):
-    """Something put into an execution's inbox: a child ended, a cancel, an answer. Deleted with what it caused."""
+class MessageRow(Row, frozen=True, kw_only=True):
+    """Something put into an execution's inbox: a child ended, a cancel, an event. Deleted with what it caused."""
 
     KEY = ("execution", "id")
 
@@ -126,8 +132,7 @@ class MessageRow(Row):
     body: Json = "null"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SubscriberRow(Row):
+class SubscriberRow(Row, frozen=True, kw_only=True):
     """An execution that waits for another to end; written with the record of the other, so that none is missed."""
 
     KEY = ("execution", "subscriber", "key")
@@ -137,8 +142,18 @@ class SubscriberRow(Row):
     key: StepKey  # of the step in the subscriber
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskRow(Row):
+class WaitRow(Row, frozen=True, kw_only=True):
+    """A step that waits for an event of this kind: who emits one to all finds them by it."""
+
+    KEY = ("event", "execution", "key")
+    INDEXED = ("execution",)
+
+    event: str  # the event's kind
+    execution: ExecutionId
+    key: StepKey
+
+
+class TaskRow(Row, frozen=True, kw_only=True):
     """What a dispatcher knows of an execution that has not ended: when it is due, who holds it, with which token."""
 
     KEY = ("id",)
@@ -163,8 +178,7 @@ class Held:
     at: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecordRow(Row):
+class RecordRow(Row, frozen=True, kw_only=True):
     """What is kept of a Resource beyond its executions."""
 
     KEY = ("kind", "identity")
@@ -174,8 +188,8 @@ class RecordRow(Row):
     kind: str
     identity: str
     version: int = 1
-    places: dict[str, str] = field(default_factory=dict)  # a target's type to its place: never changes
-    targets: dict[str, Json] = field(default_factory=dict)
+    places: dict[str, str] = {}  # a target's type to its place: never changes
+    targets: dict[str, Json] = {}
     tenant: str | None = None
     revision: int | None = None  # the number of the current one; None: nothing stands
     last_number: int = 0  # the highest ever given
@@ -187,10 +201,10 @@ class RecordRow(Row):
     made_by: ExecutionId | None = None  # the execution that first asked for it
     retain: bool = False
     protect: bool = False
+    adopted: bool = False  # what stands was there before: protected until one update has succeeded
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RevisionRow(Row):
+class RevisionRow(Row, frozen=True, kw_only=True):
     """One successful update: enough to bring it back without the code that made it."""
 
     KEY = ("kind", "identity", "number")
@@ -202,8 +216,8 @@ class RevisionRow(Row):
     payload: Json = "{}"  # what the hooks kept, by the name of its model
     outputs: Json = "null"
     children: tuple[Child, ...] = ()
-    references: dict[str, str] = field(default_factory=dict)  # a path in the argument to the output that it came from
-    targets: dict[str, Json] = field(default_factory=dict)
+    references: dict[str, str] = {}  # a path in the argument to the output that it came from
+    targets: dict[str, Json] = {}
     build: str = ""
     who: str = ""
     at: float = 0.0
@@ -213,8 +227,7 @@ class RevisionRow(Row):
     not_restorable: str | None = None  # the reason, where it cannot be brought back
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OnceRow(Row):
+class OnceRow(Row, frozen=True, kw_only=True):
     """The last success of a step done with `once=True`, at its place."""
 
     KEY = ("kind", "identity", "place")
@@ -240,8 +253,7 @@ class Difference:
     remediated: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LookRow(Row):
+class LookRow(Row, frozen=True, kw_only=True):
     """The last comparison of a record with what is live."""
 
     KEY = ("kind", "identity")
@@ -256,8 +268,7 @@ class LookRow(Row):
     execution: ExecutionId | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EventRow(Row):
+class EventRow(Row, frozen=True, kw_only=True):
     """A change of state, written in the same commit as the change. `seq` is given by the store and only goes up."""
 
     KEY = ("seq",)
@@ -275,8 +286,7 @@ class EventRow(Row):
     why: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerRow(Row):
+class WorkerRow(Row, frozen=True, kw_only=True):
     """A process that advances executions, with the counter that its own thread keeps raising."""
 
     KEY = ("id",)
@@ -290,8 +300,7 @@ class WorkerRow(Row):
     counter: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildRow(Row):
+class BuildRow(Row, frozen=True, kw_only=True):
     """A build that was seen, with its place in the order in which builds came."""
 
     KEY = ("digest",)
@@ -301,8 +310,7 @@ class BuildRow(Row):
     modules: tuple[str, ...] = ()  # what has to be imported to have its kinds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleRow(Row):
+class ScheduleRow(Row, frozen=True, kw_only=True):
     """When a record's next cycle is due."""
 
     KEY = ("kind", "identity")
@@ -321,6 +329,7 @@ TABLES: dict[type[Row], str] = {
     EntryRow: "entry",
     MessageRow: "message",
     SubscriberRow: "subscriber",
+    WaitRow: "wait",
     TaskRow: "task",
     RecordRow: "record",
     RevisionRow: "revision",

@@ -5,26 +5,25 @@ Called by the engine and the dispatcher; implemented once for each technology. O
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Self, TypeVar
+
+import msgspec
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
 
 R = TypeVar("R", bound=Row)
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fence:
+class Fence(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever writes this holds the execution with this token; otherwise the write is refused as `Fenced`."""
 
     execution: ExecutionId
     token: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Park:
+class Park(msgspec.Struct, frozen=True, kw_only=True):
     """The fence's holder lets go of its execution until `due` (None: until a message comes).
 
     If the inbox, as this transaction leaves it, holds a message whose id is not among `seen`, the execution is due at
@@ -36,8 +35,7 @@ class Park:
     seen: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Transaction:
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """Writes that happen together or not at all.
 
     First everything is checked: the fence, then that no row of `absent` exists, then every versioned row of `put`
@@ -59,8 +57,7 @@ class Transaction:
     park: Park | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Journal:
+class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """All of one execution, read in one snapshot."""
 
     execution: ExecutionRow

@@ -8,12 +8,11 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow, amended
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
@@ -52,7 +51,7 @@ class MemoryStore(Store):
             rules.settle(self, transaction)
             for event in transaction.events:
                 self._seq += 1
-                self._put(replace(event, seq=self._seq))
+                self._put(amended(event, seq=self._seq))
         self._hints.tell()
         await asyncio.sleep(0)  # as with every other store, others run while a commit is under way
 

@@ -5,12 +5,11 @@ The order is that of `Transaction`: everything is checked before anything is wri
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from orbits_iac.model.errors import Conflict, Fenced
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import TABLES, EventRow, MessageRow, Row, TaskRow
+from orbits_iac.model.rows import TABLES, EventRow, MessageRow, Row, TaskRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 Holder = tuple[str | None, int]  # an execution's owner, and its token
@@ -77,12 +76,12 @@ def settle(view: View, transaction: Transaction) -> None:
 
 def claimed(task: TaskRow, worker: WorkerId) -> TaskRow:
     """The task once `worker` has claimed it."""
-    return replace(task, owner=worker, token=task.token + 1, due=None)
+    return amended(task, owner=worker, token=task.token + 1, due=None)
 
 
 def released(task: TaskRow, now: float) -> TaskRow:
     """The task once it was taken from a worker that is dead or leaving."""
-    return replace(task, owner=None, token=task.token + 1, due=now)
+    return amended(task, owner=None, token=task.token + 1, due=now)
 
 
 def _check_fence(view: View, fence: Fence) -> None:
@@ -109,7 +108,7 @@ def _wake(view: View, execution: ExecutionId, at: float, *, told: bool) -> None:
     if task is None or (told and task.owner is not None):
         return
     if task.due is None or at < task.due:
-        view.keep(replace(task, due=at))
+        view.keep(amended(task, due=at))
 
 
 def _park(view: View, execution: ExecutionId, park: Park) -> None:
@@ -121,7 +120,7 @@ def _park(view: View, execution: ExecutionId, park: Park) -> None:
         due = task.due
     if not park.seen.issuperset(view.inbox(execution)):
         due = AT_ONCE
-    view.keep(replace(task, owner=None, due=due))
+    view.keep(amended(task, owner=None, due=due))
 
 
 def _named(row: Row) -> str:

@@ -1,4 +1,4 @@
--- The tables of a store, version 1. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
+-- The tables of a store, version 2. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
 -- found by are columns, and the whole row is JSON in "body".
 --
 -- Rows with a body of any length stand in the order in which they came, with their key as an index beside them: what a
@@ -27,6 +27,12 @@ CREATE TABLE subscriber (
     execution TEXT NOT NULL, subscriber TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (execution, subscriber, "key")
 ) WITHOUT ROWID;
+
+CREATE TABLE wait (
+    event TEXT NOT NULL, execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (event, execution, "key")
+) WITHOUT ROWID;
+CREATE INDEX wait_execution ON wait (execution);
 
 -- Tasks are claimed, woken and parked in place, so each of their fields is a column.
 CREATE TABLE task (

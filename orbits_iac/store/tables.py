@@ -5,7 +5,6 @@ changed in place, have a column for each field instead. Fields that a later vers
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import fields, replace
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
@@ -13,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow
+from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow, amended
 
 R = TypeVar("R", bound=Row)
 Key = tuple[Any, ...]
@@ -116,7 +115,7 @@ def is_short(row_type: type[Row], names: Collection[str]) -> bool:
 
 def _columns(row_type: type[Row]) -> tuple[str, ...]:
     if row_type is TaskRow:
-        return tuple(field.name for field in fields(TaskRow))
+        return TaskRow.__struct_fields__
     version = ("version",) if row_type.VERSIONED else ()
     names = (*row_type.KEY, *row_type.INDEXED, *version, *_ALSO_COLUMNS.get(row_type, ()))
     return (*dict.fromkeys(names), "body")
@@ -147,7 +146,7 @@ def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], 
             raise StoreError(f"{TABLES[row_type]} {key} cannot be read back: {error}") from error
 
     if row_type is EventRow:
-        return lambda values: cast("R", replace(cast("EventRow", row(values)), seq=values[0]))
+        return lambda values: cast("R", amended(cast("EventRow", row(values)), seq=values[0]))
     return row
 
 

@@ -1,11 +1,10 @@
 """Rows of executions as the engine writes them, for the tests of what is drawn from them."""
 
-from dataclasses import replace
 from typing import Any
 
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import ExecutionId, StepKey
-from orbits_iac.model.rows import Child, EntryRow, ExecutionRow
+from orbits_iac.model.rows import Child, EntryRow, ExecutionRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.queries import Picture
 
@@ -30,7 +29,7 @@ def execution(id: str, kind: str, state: State = State.SUCCESS, **fields: Any) -
         identity="acme",
         changed=True,
     )
-    return replace(row, **fields)
+    return amended(row, **fields)
 
 
 def entry(execution: str, key: str, state: State = State.SUCCESS, **fields: Any) -> EntryRow:
@@ -46,14 +45,14 @@ def entry(execution: str, key: str, state: State = State.SUCCESS, **fields: Any)
         seq=1 if ended else None,
         at=began + took if ended else None,
     )
-    return replace(row, **fields)
+    return amended(row, **fields)
 
 
 def child(execution: str, key: str, of: str, *, owned: bool = False, **fields: Any) -> EntryRow:
     """A row of a step that is the execution `of`."""
     made = entry(execution, key, **fields)
     link = Child(ref="", kind=made.kind, identity="acme", owned=owned, revision=1)
-    return replace(made, child=ExecutionId(of), command="update", link=link)
+    return amended(made, child=ExecutionId(of), command="update", link=link)
 
 
 def picture(*rows: ExecutionRow | EntryRow) -> Picture:

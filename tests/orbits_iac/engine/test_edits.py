@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -10,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from orbits_iac import Action, ExecutionFailed, InProgress, Options, Orbits, Retry, Settings, Workflow, action
-from orbits_iac.model.rows import EntryRow, ExecutionRow
+from orbits_iac.model.rows import EntryRow, ExecutionRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.memory import MemoryStore
@@ -197,7 +196,7 @@ async def change_result(store: MemoryStore, result: str) -> None:
     await store.open()
     for execution in await store.find(ExecutionRow):
         entries = await store.find(EntryRow, execution=execution.id)
-        changed = [replace(entry, result=result) for entry in entries if entry.kind == "answering"]
+        changed = [amended(entry, result=result) for entry in entries if entry.kind == "answering"]
         await store.commit(Transaction(put=changed))
 
 
