@@ -272,7 +272,7 @@ class EventRow(Row, frozen=True, kw_only=True):
     """A change of state, written in the same commit as the change. `seq` is given by the store and only goes up."""
 
     KEY = ("seq",)
-    INDEXED = ("execution", "root")
+    INDEXED = ("root",)
 
     seq: int = 0
     at: float

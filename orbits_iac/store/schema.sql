@@ -1,5 +1,6 @@
 -- The tables of a store, version 2. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
--- found by are columns, and the whole row is JSON in "body".
+-- found by are columns, and the whole row is JSON in "body". What is changed here is brought to files of earlier versions
+-- by a file in migrations/; a test compares both.
 --
 -- Rows with a body of any length stand in the order in which they came, with their key as an index beside them: what a
 -- group writes for 32 executions then lies on 31 pages instead of 51. The small ones stand in the order of their keys.
@@ -64,11 +65,11 @@ CREATE TABLE look (
     PRIMARY KEY (kind, identity)
 );
 
--- AUTOINCREMENT: a number is never given twice, though the newest events be pruned.
+-- Not AUTOINCREMENT, which writes one more page with every group: the newest event is never deleted, so that no number
+-- is given twice.
 CREATE TABLE event (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, execution TEXT NOT NULL, root TEXT NOT NULL, body BLOB NOT NULL
+    seq INTEGER PRIMARY KEY, root TEXT NOT NULL, body BLOB NOT NULL
 );
-CREATE INDEX event_execution ON event (execution);
 CREATE INDEX event_root ON event (root);
 
 CREATE TABLE worker (

@@ -13,6 +13,7 @@ from orbits_iac.store.hints import Hints
 from orbits_iac.store.lane import Job, Lane
 from orbits_iac.store.sqlite_file import PATIENCE, connect, identity, store_error, translated
 from orbits_iac.store.sqlite_group import Group, Work
+from orbits_iac.store.sqlite_migrations import check_version
 from orbits_iac.store.sqlite_reads import data_version
 from orbits_iac.store.turnstile import Turnstile
 
@@ -34,6 +35,7 @@ class Connections:
             self._near = opened.enter_context(closing(connect(path, read_only=True)))
             self._file = identity(path)
             self._version = data_version(self._writing)
+            check_version(path, self._writing)
             self._opened = opened.pop_all()
         self._near_lock, self._writing_lock = threading.Lock(), threading.Lock()
         self.writer: Lane[Work] = Lane("orbits-store-writer", self._write, closed=self.closed)
@@ -71,6 +73,7 @@ class Connections:
     def _look(self) -> None:
         version = data_version(self._writing)
         if version != self._version:
+            check_version(self._path, self._writing)
             self._version = version
             self.hints.tell()
 
@@ -89,7 +92,6 @@ class Connections:
             with self._writing_lock, self._turnstile:
                 self._check_file()
                 self._writing.execute("BEGIN IMMEDIATE")
-                self._look()
                 failed = self._write_group(jobs)
         except (sqlite3.Error, OSError, StoreError) as error:  # it is nobody's own: the file cannot be written at all
             self._fail(jobs, error)
@@ -106,9 +108,11 @@ class Connections:
     def _write_group(self, jobs: Sequence[Job[Work]]) -> Exception | None:
         """Commit what the jobs write, or nothing and return why."""
         try:
+            self._look()
             group = Group(self._writing)
             group.expect([job.work for job in jobs])
             for job in jobs:
+                job.error = None  # of a group that could not be written
                 try:
                     job.result = group.do(job.work)
                 except (Fenced, Conflict, ValueError) as refused:

@@ -4,14 +4,13 @@ import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 from orbits_iac.model.errors import StoreError
+from orbits_iac.store import sqlite_migrations
 from orbits_iac.store.contract import SCHEMA_VERSION
 from orbits_iac.store.turnstile import Turnstile
 
-APPLICATION_ID = 0x4F524249  # "ORBI": marks the file as a store
 PATIENCE = 30.0  # seconds that a writer waits for another process
 
 _HEADER = b"SQLite format 3\x00"
@@ -25,7 +24,7 @@ _PRAGMAS = (
 
 
 def prepare(path: Path) -> None:
-    """Make the file, or check that it is a store of this version; a `StoreError` says what it is instead."""
+    """Make the file, or bring it to this version; a `StoreError` says what it is if it is no store, or a newer one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -90,31 +89,19 @@ def _check_header(path: Path, header: bytes) -> None:
     if not header.startswith(_HEADER):
         raise StoreError(f"{path} is not a database: name another file as the store, or move this one away")
     version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")
-    _check(path, application, version)
-
-
-def _check(path: Path, application: int, version: int) -> None:
-    if application != APPLICATION_ID:
-        raise StoreError(f"{path} is the database of another program: name another file as the store")
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} was written by a later version of Orbits IaC (schema {version}, this one knows up to "
-            f"{SCHEMA_VERSION}): upgrade orbits-iac, or name another file as the store"
-        )
+    sqlite_migrations.check(path, application, version)
 
 
 def _make(path: Path, connection: sqlite3.Connection) -> None:
-    """Write the schema into an empty file: all of it in one transaction, in the file itself, before the log is on."""
+    """What a store needs, whatever stands there: its schema, in this version, and the log."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     if not pages:
-        schema = (files("orbits_iac.store") / "schema.sql").read_text(encoding="utf-8")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {schema}; PRAGMA application_id = {APPLICATION_ID}; "
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+        sqlite_migrations.make(connection)
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    _check(path, application, version)
+    sqlite_migrations.check(path, application, version)
+    if version < SCHEMA_VERSION:
+        sqlite_migrations.upgrade(path, connection, version)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreError(f"the store sqlite:{path} is on a file system without shared memory: put it on a local disk")
@@ -126,4 +113,5 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
     for pragma in _PRAGMAS:
         connection.execute(pragma)
+    sqlite_migrations.know(connection)
     return connection

@@ -44,6 +44,8 @@ class Table(Generic[R]):
         key = " AND ".join(f"{name} = ?" for name in _quoted(row_type.KEY))
         self.get = f"SELECT {self.selected} FROM {self.name} WHERE {key}"  # noqa: S608 - names come from the model
         self.delete = f"DELETE FROM {self.name} WHERE {key}"  # noqa: S608
+        if row_type is EventRow:
+            self.delete += " AND seq < (SELECT max(seq) FROM event)"  # the newest says which number comes next
         self.exists = f"SELECT 1 FROM {self.name} WHERE {key}"  # noqa: S608
         self.version = f"SELECT version FROM {self.name} WHERE {key}"  # noqa: S608
         self._puts = [(count, self._put(count)) for count in _AT_ONCE]

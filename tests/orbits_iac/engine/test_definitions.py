@@ -243,7 +243,7 @@ async def test_a_definition_that_never_waits_is_paused_and_says_so(
     execution = await orbits.start(Wrong(how="for ever"))
     await orbits.settled()
     assert (await execution.row()).state is State.PAUSED
-    (event,) = [e for e in await orbits.store.find(EventRow, execution=execution.id) if e.after is State.PAUSED]
+    (event,) = [e for e in await orbits.store.find(EventRow, root=execution.id) if e.after is State.PAUSED]
     assert "without waiting" in event.why
     await execution.cancel()
     assert (await execution.ended()).state is State.CANCELLED

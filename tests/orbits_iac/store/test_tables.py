@@ -56,7 +56,7 @@ def test_row_is_the_same_once_written_and_read(database: sqlite3.Connection, row
     database.execute("DELETE FROM " + table.name)
     table.write(database.execute, [table.values(row)])
     if isinstance(row, EventRow):
-        [found] = database.execute(table.find(("execution",), newest=False), (row.execution, -1)).fetchall()
+        [found] = database.execute(table.find(("root",), newest=False), (row.root, -1)).fetchall()
         row = amended(row, seq=found[0])
     else:
         found = database.execute(table.get, [getattr(row, name) for name in row.KEY]).fetchone()

@@ -1,0 +1,25 @@
+-- From version 1 to 2: waits for events, and events that are found by their root alone.
+
+CREATE TABLE wait (
+    event TEXT NOT NULL, execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (event, execution, "key")
+) WITHOUT ROWID;
+CREATE INDEX wait_execution ON wait (execution);
+
+CREATE TABLE event_2 (
+    seq INTEGER PRIMARY KEY, root TEXT NOT NULL, body BLOB NOT NULL
+);
+INSERT INTO event_2 (seq, root, body) SELECT seq, root, body FROM event ORDER BY seq;
+DROP TABLE event;
+ALTER TABLE event_2 RENAME TO event;
+CREATE INDEX event_root ON event (root);
+
+-- A process of version 1 that has the file open would go on writing, and would drop the fields that it does not know. It
+-- does not look at the version again; so what it needs of a record or a task asks for a function that only later
+-- versions have, under a name that says so. It is looked for, and never called.
+CREATE TRIGGER record_of_version_1 BEFORE INSERT ON record BEGIN
+    SELECT CASE WHEN 0 THEN "this store was upgraded, start this process again with the later version of Orbits IaC"() END;
+END;
+CREATE TRIGGER task_of_version_1 BEFORE INSERT ON task BEGIN
+    SELECT CASE WHEN 0 THEN "this store was upgraded, start this process again with the later version of Orbits IaC"() END;
+END;

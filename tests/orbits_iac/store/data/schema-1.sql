@@ -1,0 +1,81 @@
+-- The tables of a store, version 1. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
+-- found by are columns, and the whole row is JSON in "body".
+--
+-- Rows with a body of any length stand in the order in which they came, with their key as an index beside them: what a
+-- group writes for 32 executions then lies on 31 pages instead of 51. The small ones stand in the order of their keys.
+
+CREATE TABLE execution (
+    id TEXT PRIMARY KEY, root TEXT NOT NULL, parent TEXT, kind TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX execution_root ON execution (root, id);
+CREATE INDEX execution_parent ON execution (parent, id);
+CREATE INDEX execution_record ON execution (kind, identity, id);
+CREATE INDEX execution_state ON execution (state, id);
+
+CREATE TABLE entry (
+    execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution, "key")
+);
+
+CREATE TABLE message (
+    execution TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution, id)
+);
+
+CREATE TABLE subscriber (
+    execution TEXT NOT NULL, subscriber TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (execution, subscriber, "key")
+) WITHOUT ROWID;
+
+-- Tasks are claimed, woken and parked in place, so each of their fields is a column.
+CREATE TABLE task (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, build TEXT NOT NULL, tenant TEXT, priority INTEGER NOT NULL, due REAL,
+    owner TEXT, token INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX task_owner ON task (owner, id);
+-- Who is due next, without looking at those that are held or that only a message makes due.
+CREATE INDEX task_due ON task (priority, due, id) WHERE owner IS NULL AND due IS NOT NULL;
+
+CREATE TABLE record (
+    kind TEXT NOT NULL, identity TEXT NOT NULL, tenant TEXT, version INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, identity)
+);
+CREATE INDEX record_tenant ON record (tenant, kind, identity);
+
+CREATE TABLE revision (
+    kind TEXT NOT NULL, identity TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, identity, number)
+);
+
+CREATE TABLE once (
+    kind TEXT NOT NULL, identity TEXT NOT NULL, place TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, identity, place)
+);
+
+CREATE TABLE look (
+    kind TEXT NOT NULL, identity TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, identity)
+);
+
+-- AUTOINCREMENT: a number is never given twice, though the newest events be pruned.
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, execution TEXT NOT NULL, root TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX event_execution ON event (execution);
+CREATE INDEX event_root ON event (root);
+
+CREATE TABLE worker (
+    id TEXT PRIMARY KEY, body BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE build (
+    digest TEXT PRIMARY KEY, body BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE schedule (
+    kind TEXT NOT NULL, identity TEXT NOT NULL, due REAL NOT NULL, version INTEGER NOT NULL, paused INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (kind, identity)
+) WITHOUT ROWID;
+CREATE INDEX schedule_due ON schedule (paused, due);
