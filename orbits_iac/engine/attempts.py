@@ -10,12 +10,13 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from typing_extensions import TypeVar
 
+from orbits_iac.engine.limits import attempt_ends_at
 from orbits_iac.model.errors import Failure, Interrupted, Permanent, Refused, StoreError
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Json
@@ -73,7 +74,8 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
         bind(step, AttemptExecution(run, request))
         arguments = () if hook != "watch" or handle is None else (codec.decode(handle, handle_type(type(step))),)
         entry = run.pages.entries[request.key]
-        seconds = _left(request.timeout, entry.started_at, run.engine.clock.now())
+        ends = attempt_ends_at(request, entry)
+        seconds = None if ends is None else ends - run.engine.clock.now()
         value = await _call(run, getattr(step, hook), arguments, seconds)
         if isinstance(value, InProgress):
             text = codec.encode(value.handle, handle_type(type(step)))
@@ -95,12 +97,6 @@ def is_final(error: BaseException, request: "Request", attempts_made: int) -> bo
     if retry is None or isinstance(error, (Permanent, Refused, Interrupted)):
         return True
     return attempts_made >= retry.attempts or not isinstance(error, retry.on)
-
-
-def _left(timeout: timedelta | None, started_at: float | None, now: float) -> float | None:
-    if timeout is None:
-        return None
-    return timeout.total_seconds() - (now - (started_at or now))
 
 
 async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None) -> Any:

@@ -128,7 +128,7 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
 
 async def _restorable(run: "Run", to: StoredRevision) -> list[Known]:
     """The children that are not as they were in `to`; of a failed update, those alone that it has changed itself."""
-    links = [entry for entry in run.links() if entry.changed]
+    links = [entry for entry in run.links() if entry.changed and not entry.undone]
     made = {(entry.link.kind, entry.link.identity): entry.link.revision for entry in links if entry.link is not None}
     failed = run.pages.execution.command == "update"
     found: list[Known] = []
@@ -154,7 +154,7 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
     found: list[Known] = []
     for entry in reversed(run.links()):
         child = entry.link
-        if child is None or child.installed or (child.kind, child.identity) in keep:
+        if child is None or child.installed or entry.undone or (child.kind, child.identity) in keep:
             continue
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or theirs.revision is None or theirs.made_by != run.pages.execution.id:

@@ -4,7 +4,7 @@ Each runs as the main task of a definition loop: whatever it decides is decided 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from orbits_iac.codec import explain
 from orbits_iac.engine import children
+from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, enter, run_root
 from orbits_iac.engine.revisions import StoredRevision, read_revision
-from orbits_iac.engine.settling import lost, settle
+from orbits_iac.engine.settling import lost, settled
+from orbits_iac.engine.undo import undo
 from orbits_iac.model.errors import ExecutionFailed, Refused
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, Json, RevisionRow
@@ -45,36 +47,37 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
             f"back, or give a new one a default, and resume execution {execution.id}."
         ) from error
     if not isinstance(step, Resource):
-        return _whole(run, _root(run, step))
+        return _whole(run, _root(run, step), cls)
     flow = RunFlow(run, execution.targets, StepKey(execution.command))
     bind(step, flow)
     match execution.command:
         case "update":
             return _update(run, flow, step)
         case "cycle":
-            return _whole(run, _plain(run, flow, step.define_cycle, type(None)))
+            return _whole(run, _plain(run, flow, step.define_cycle, type(None)), cls)
         case "uninstall":
-            return _whole(run, await _uninstall(run, flow, step))
+            return _whole(run, await _uninstall(run, flow, step), cls)
         case "rollback":
-            return _whole(run, await _prepared_rollback(run, flow, step))
+            return _whole(run, await _prepared_rollback(run, flow, step), cls)
         case name:
-            return _whole(run, _own(run, flow, step, name))
+            return _whole(run, _own(run, flow, step, name), cls)
 
 
-async def _whole(run: "Run", definition: Coroutine[Any, Any, Json]) -> Json:
+async def _whole(run: "Run", definition: Coroutine[Any, Any, Json], cls: type[Step[Any]]) -> Json:
     """A definition with whatever it began. One that was cancelled has not succeeded, even if it swallowed that."""
     try:
-        result = await definition
+        async with within_own_limits(run, cls):
+            result = await definition
         _check(run)
     except BaseException as error:
         if _is_cut_off(run):
             raise
-        left = await _settled(run)
+        first = run.failure(error)
+        left = (*first.left, *await settled(run), *await undo(run))
         if left:
-            failure = replace(run.failure(error), state=State.QUARANTINED, left=left)
-            raise ExecutionFailed(failure) from error
+            raise ExecutionFailed(replace(first, state=State.QUARANTINED, left=_once(left))) from error
         raise
-    await _settled(run)
+    await settled(run)
     return result
 
 
@@ -92,12 +95,9 @@ def _check(run: "Run") -> None:
         raise error
 
 
-async def _settled(run: "Run") -> tuple[str, ...]:
-    """Wait for what was begun; what is under way all the same, for people."""
-    here = asyncio.current_task()
-    while here is not None and here.uncancel() > 0:  # what is done from here on is not cancelled any more
-        pass
-    return tuple(f"{step}: still under way after {run.engine.grace:g} s" for step in await settle(run))
+def _once(left: Iterable[str]) -> tuple[str, ...]:
+    """What is left, each once: a level may name again what the one below has named."""
+    return tuple(dict.fromkeys(left))
 
 
 async def _root(run: "Run", step: Any) -> Json:
@@ -108,13 +108,8 @@ async def _root(run: "Run", step: Any) -> Json:
 
 async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
     try:
-        wanted = options_of(type(resource)).get("install_version", 1)
-        if run.record is None or wanted > run.record.install_version:
-            enter("install", flow)
-            await resource.define_install()
-            run.installed = wanted
-        enter("update", flow)
-        outputs = await resource.define_update()
+        async with within_own_limits(run, type(resource)):
+            outputs = await _installed_and_updated(run, flow, resource)
         _check(run)
         result = run.engine.codec.encode(outputs, result_type(type(resource)))
     except BaseException as error:
@@ -122,8 +117,18 @@ async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
             raise
         await _go_back(run, flow, resource, error)
         raise AssertionError("unreachable: going back always raises") from error
-    await _settled(run)
+    await settled(run)
     return result
+
+
+async def _installed_and_updated(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Any:
+    wanted = options_of(type(resource)).get("install_version", 1)
+    if run.record is None or wanted > run.record.install_version:
+        enter("install", flow)
+        await resource.define_install()
+        run.installed = wanted
+    enter("update", flow)
+    return await resource.define_update()
 
 
 async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: BaseException) -> None:
@@ -131,12 +136,13 @@ async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: Ba
     first = run.failure(error)
     if run.cancelling and isinstance(error, asyncio.CancelledError):
         first = replace(first, error_type="Cancelled", message="it was cancelled")
-    left = [*first.left, *await _settled(run)]
+    left = [*first.left, *await settled(run)]
     held = run.record.held.steps if run.record is not None and run.record.held is not None else ()
     passed = run.passed() or held
     if passed:
-        raise ExecutionFailed(replace(first, state=State.QUARANTINED, no_return=passed, left=tuple(left))) from error
+        raise ExecutionFailed(replace(first, state=State.QUARANTINED, no_return=passed, left=_once(left))) from error
     run.revert()
+    left.extend(await undo(run))
     enter("rollback", flow)
     try:
         if run.standing is not None:
@@ -149,9 +155,9 @@ async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: Ba
         why = run.failure(second).message
         left.append(f"{run.pages.execution.kind} {run.pages.execution.identity}: {why}")
     left.extend(run.left)
-    left.extend(await _settled(run))
+    left.extend(await settled(run))
     state = State.QUARANTINED if left else State.CANCELLED if run.cancelling else State.REVERTED
-    raise ExecutionFailed(replace(first, state=state, left=tuple(left))) from error
+    raise ExecutionFailed(replace(first, state=state, left=_once(left))) from error
 
 
 async def _remove(run: "Run", flow: RunFlow, resource: Resource[Any]) -> None:

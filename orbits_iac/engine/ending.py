@@ -79,7 +79,9 @@ def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
         return None, failure, failure.state
     if failure.left or run.destination is not None:
         return None, replace(failure, state=State.QUARANTINED), State.QUARANTINED
-    state = State.QUARANTINED if run.passed() and run.pages.execution.identity is None else State.ERROR
+    state = State.REVERTED if run.undone else State.ERROR
+    if run.passed() and run.pages.execution.identity is None:
+        state = State.QUARANTINED
     return None, replace(failure, state=state), state
 
 

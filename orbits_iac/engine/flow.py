@@ -1,9 +1,10 @@
 """What `self.execution` is in a definition: `do`, time, chance, and what composites do with their children."""
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+import sys
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
@@ -15,14 +16,17 @@ from typing_extensions import TypeVar
 from orbits_iac.codec import explain
 from orbits_iac.engine import children
 from orbits_iac.engine.above import ABOVE, RUNNING
+from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
+from orbits_iac.engine.calls import Call
 from orbits_iac.engine.naming import identity_of, key_of, result_of, returns_of, subject_of
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
-from orbits_iac.engine.settling import lost, settle
+from orbits_iac.engine.settling import lost, settle, settled
 from orbits_iac.engine.unbuilt import refuse_unbuilt
+from orbits_iac.engine.undo import undo, undoing
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
-from orbits_iac.model.ids import StepKey, refs, step_key
+from orbits_iac.model.ids import UNDO, StepKey, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, LookRow
 from orbits_iac.model.standing import Standing
@@ -42,6 +46,20 @@ T = TypeVar("T")
 TG = TypeVar("TG", bound=Target)
 E = TypeVar("E", bound=Event)
 O = TypeVar("O", bound=Outputs | None, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a `do` was called with."""
+
+    call: Call
+    step: Step[Any]
+    key: str | None = field(kw_only=True)
+    once: bool = field(kw_only=True)
+    undo: Step[Any] | Callable[[Any], Step[Any]] | None = field(kw_only=True)
+    target: Target | None = field(kw_only=True)
+    was: str | None = field(kw_only=True)
+    options: StepOptions = field(kw_only=True)
 
 
 class RunFlow(Flow):
@@ -152,7 +170,7 @@ class RunFlow(Flow):
         finally:
             ABOVE.reset(mark)
 
-    async def do(
+    def do(
         self,
         ref: str,
         step: Step[T],
@@ -163,19 +181,26 @@ class RunFlow(Flow):
         target: Target | None,
         was: str | None,
         options: StepOptions,
-    ) -> T:
-        await self._allowed(ref, step)
-        here = {name: value for name, value in (("undo", undo), ("was", was)) if value is not None}
-        refuse_unbuilt(ref, subject_of(step)[0], {**options, **here})
-        request = self._request(ref, step, key=key, target=target, options=options)
-        if once:
-            if self._run.record_id is None:
-                raise UsageError(f"{ref}: once=True needs a Resource above, whose record remembers it")
-            request.once = "/".join(refs(request.key))
-        if isinstance(request.step, Workflow):
-            request.begin = lambda: self._nested(request)
-        self._run.ask(request)
-        return cast("T", await request.future)
+    ) -> Coroutine[Any, Any, T]:
+        call = Call.at(sys._getframe(2), ref, ABOVE.get(StepKey("")))  # noqa: SLF001 - who called `self.do`
+        wanted = Wanted(call, step, key=key, once=once, undo=undo, target=target, was=was, options=options)
+        coroutine = self._do(wanted)
+        self._run.calls.add(call, coroutine)
+        return coroutine
+
+    async def _do(self, wanted: "Wanted") -> Any:
+        run, call = self._run, wanted.call
+        run.calls.begun(call)
+        await self._allowed(call, wanted.step)
+        here = {} if wanted.was is None else {"was": wanted.was}
+        refuse_unbuilt(call.ref, subject_of(wanted.step)[0], {**wanted.options, **here})
+        if wanted.once and run.record_id is None:
+            raise UsageError(f"{call.ref}: once=True needs a Resource above, whose record remembers it")
+        if isinstance(wanted.step, Action):
+            request = self._request(wanted)
+            run.ask(request)
+            return await request.future
+        return await attempts(run, lambda attempt: self._request(wanted, attempt))
 
     async def ask(self, ref: str, what: Callable[[], Any], returns: Any, *, key: str = "") -> Any:
         """A question of the engine's own to the store, journalled like a step."""
@@ -227,12 +252,13 @@ class RunFlow(Flow):
 
     # How a `do` becomes a request.
 
-    async def _allowed(self, ref: str, step: object) -> None:
+    async def _allowed(self, call: Call, step: object) -> None:
+        ref = call.ref
         if self._run.abandoned:
             await self._run.loop.create_future()
         if not isinstance(step, Step):
             raise UsageError(
-                f"do({ref!r}, ...) takes a step, and got {type(step).__name__}: call it, as in "
+                f"do({ref!r}, ...) takes a step, and got {type(step).__name__} ({call.where()}): call it, as in "
                 f"do({ref!r}, {getattr(step, '__name__', 'Step')}(...))"
             )
         try:
@@ -240,22 +266,24 @@ class RunFlow(Flow):
         except RuntimeError:
             running = None
         if running is not self._run.loop:
-            raise Refused(f"{ref}: `do` is there only in a definition, not in main() or a thread: do it one level up")
+            raise Refused(
+                f"{ref}: `do` is there only in a definition, not in main() or a thread ({call.where()}): do it one "
+                f"level up"
+            )
         if RUNNING.get(None) is not self:
             raise UsageError(
-                f"{ref}: `do` was called on another definition's self; only the one that is running does steps of its "
-                f"own: hand over what it needs, and do it there"
+                f"{ref}: `do` was called on another definition's self ({call.where()}); only the one that is running "
+                f"does steps of its own: hand over what it needs, and do it there"
             )
-        if self._run.closed and not self._run.reverting:
+        if self._run.closed and not self._run.reverting and not ABOVE.get().startswith(f"{UNDO}/"):
             await asyncio.sleep(0)
             raise asyncio.CancelledError(f"{ref}: no more steps are started")
         if not _is_unicode(ref):
-            raise UsageError(f"{ref!r}: a ref has to be Unicode text")
+            raise UsageError(f"{ref!r}: a ref has to be Unicode text ({call.where()})")
 
-    def _request(
-        self, ref: str, step: Step[Any], *, key: str | None, target: Target | None, options: StepOptions
-    ) -> Request:
-        run, codec = self._run, self._run.engine.codec
+    def _request(self, wanted: "Wanted", attempt: int = 1) -> Request:
+        run, codec, call = self._run, self._run.engine.codec, wanted.call
+        ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
         subject, command = subject_of(step)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         cls = type(subject)
@@ -264,11 +292,13 @@ class RunFlow(Flow):
         if isinstance(subject, Resource):
             run.engine.registry.know(cls)
             identity, owned = identity_of(subject, run.record_id, above, ref, key)
-        request_key = key_of(above, ref, kind_of(cls), command, key, None if owned else identity)
+        again = command if attempt == 1 else f"{command}~{attempt}"
+        request_key = key_of(above, ref, kind_of(cls), again, key, None if owned else identity)
         if request_key in run.asked:
             raise UsageError(
-                f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run; "
-                f"give each its own key=, as in do({ref!r}, ..., key=...)"
+                f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run "
+                f"({call.where()}, after {run.asked[request_key].line()}); give each its own key=, as in "
+                f"do({ref!r}, ..., key=...)"
             )
         argument, fresh = self._fresh(ref, subject)
         targets = {
@@ -278,7 +308,7 @@ class RunFlow(Flow):
         places = dict(run.places)
         if target is not None:
             places[type(target).__name__] = target.place()
-        return Request(
+        request = Request(
             key=request_key,
             ref=ref,
             kind=kind_of(cls),
@@ -287,7 +317,7 @@ class RunFlow(Flow):
             argument=argument,
             digest=codec.digest(kind_of(cls), command, fresh, extra),
             returns=returns_of(step),
-            options=cast("Options", {**options_of(cls), **options}),
+            options=cast("Options", {**options_of(cls), **wanted.options}),
             targets=targets,
             places=places,
             future=run.loop.create_future(),
@@ -295,8 +325,17 @@ class RunFlow(Flow):
             owned=owned,
             extra=extra,
             hidden=is_hook(cls),
-            tenant=(options.get("labels") or {}).get("tenant"),
+            tenant=(wanted.options.get("labels") or {}).get("tenant"),
+            call=call,
         )
+        if wanted.once:
+            request.once = "/".join(refs(request.key))
+        if wanted.undo is not None:
+            request.undo = undoing(run, request, wanted.undo, above)
+        if isinstance(fresh, Workflow):
+            nested = RunFlow(run, request.targets, request.key)
+            request.begin = lambda: begin_nested(run, nested, request)
+        return request
 
     def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:
         """The argument as it is recorded, and an instance of its own made from that."""
@@ -307,21 +346,19 @@ class RunFlow(Flow):
         except ValidationError as error:
             raise UsageError(f"{ref}: {kind_of(cls)} does not accept its own fields again: {explain(error)}") from error
 
-    def _nested(self, request: Request) -> "asyncio.Task[None]":
-        """Start the definition of a Workflow that is a step."""
-        run = self._run
-        workflow = cast("Workflow[Any]", request.step)
-        flow = RunFlow(run, request.targets, request.key)
-        bind(workflow, flow)
 
-        async def define() -> None:
-            ABOVE.set(request.key)
-            RUNNING.set(flow)
-            end = await outcome_of(run, request)
-            run.settling.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
-            run.finish(request.key, end)
+def begin_nested(run: "Run", flow: RunFlow, request: Request) -> "asyncio.Task[None]":
+    """Start the definition of a Workflow that is a step."""
+    bind(cast("Workflow[Any]", request.step), flow)
 
-        return run.loop.create_task(define())
+    async def define() -> None:
+        ABOVE.set(request.key)
+        RUNNING.set(flow)
+        end = await outcome_of(run, request)
+        run.settling.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
+        run.finish(request.key, end)
+
+    return run.loop.create_task(define())
 
 
 async def outcome_of(run: "Run", request: Request) -> End:
@@ -332,8 +369,12 @@ async def outcome_of(run: "Run", request: Request) -> End:
         if (error := lost(run, request.key)) is not None:
             raise error
         end: End = Done(result=run.engine.codec.encode(value, request.returns))
-    except BaseException as error:  # noqa: BLE001 - whatever a user's definition raises is its outcome
-        end = Failed(error=error, failure=run.failure(error, request))
+    except BaseException as error:
+        if run.abandoned:
+            raise
+        failure = run.failure(error, request)
+        left = (*failure.left, *await settled(run, request.key), *await undo(run, request.key))
+        return Failed(error=error, failure=replace(failure, left=left))
     await settle(run, request.key)
     return end
 

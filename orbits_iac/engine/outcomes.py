@@ -5,13 +5,15 @@ definition gets is decoded from what is journalled.
 """
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from orbits_iac.codec import explain
 from orbits_iac.engine.attempts import Done, End, Failed, Waits, is_final
-from orbits_iac.engine.request import Request
+from orbits_iac.engine.limits import attempt_ends_at, may_begin_at
+from orbits_iac.engine.request import Request, Undoing
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused, message_of
 from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.retry import Retry
@@ -58,12 +60,16 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
     if entry.seq is not None:
         return
     if isinstance(end, Waits):
-        run.due[key] = at + end.poll
-        run.pages.put(amended(entry, state=State.IN_PROGRESS, handle=end.handle, due=at + end.poll), at=at)
+        ends = None if request is None else attempt_ends_at(request, entry)
+        due = at + end.poll if ends is None else min(at + end.poll, ends)
+        run.due[key] = due
+        run.pages.put(amended(entry, state=State.IN_PROGRESS, handle=end.handle, due=due), at=at)
         return
     if isinstance(end, Failed) and request is not None and not is_final(end.error, request, entry.attempt):
-        _again(run, entry, request, end.error, at)
-        return
+        due = at + (request.retry or Retry()).wait(entry.attempt, run.engine.chance())
+        if may_begin_at(request, entry, due):
+            _again(run, entry, request, end.error, at, due)
+            return
     run.pages.seq += 1
     value = None
     if isinstance(end, Done) and request is not None:
@@ -73,6 +79,8 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
             refused = Refused(f"{request.kind} does not accept its own result again: {explain(error)}")
             end = Failed(error=refused, failure=run.failure(refused, request))
     ended = amended(entry, seq=run.pages.seq, at=at, due=None)
+    if isinstance(end, Done) and request is not None and request.undo is not None and entry.undo is None:
+        ended, end = _with_undo(run, request.undo, ended, end, value)
     if isinstance(end, Done):
         ended = amended(ended, state=State.SUCCESS, result=end.result)
         _remember_once(run, request, ended)
@@ -114,9 +122,9 @@ def resolve(run: "Run", request: Request, entry: EntryRow) -> None:
     _give(run, request, entry, value)
 
 
-def token(run: "Run", key: StepKey, attempt: int) -> str:
-    """What tells a service that two attempts are one; `attempt` is the first that has it."""
-    text = f"{run.pages.execution.id}\0{key}\0{1}\0{attempt}"
+def token(run: "Run", key: StepKey, generation: int, attempt: int) -> str:
+    """What tells a service that two attempts are one; `attempt` is the first of the generation that has it."""
+    text = f"{run.pages.execution.id}\0{key}\0{generation}\0{attempt}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -135,9 +143,18 @@ def _give(run: "Run", request: Request, entry: EntryRow, value: Any) -> None:
     future.set_exception(ExecutionFailed(failure if request.hidden else failure.above(request.ref)))
 
 
-def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, at: float) -> None:
-    retry = request.retry or Retry()
-    due = at + retry.wait(entry.attempt, run.engine.chance())
+def _with_undo(run: "Run", undo: Undoing, ended: EntryRow, end: Done, value: Any) -> tuple[EntryRow, Done | Failed]:
+    """The outcome of a step with what undoes it; a failure that says what is left if that cannot be made."""
+    try:
+        return amended(ended, undo=undo.of(value)), end
+    except Exception as error:  # noqa: BLE001 - whatever a user's function raises
+        failure = run.failure(error, run.asked[ended.key])
+        path = ".".join(refs(ended.key))
+        left = f"{path}: it was done, and what undoes it could not be made: {failure.error_type}: {failure.message}"
+        return ended, Failed(error=error, failure=replace(failure, left=(left,)))
+
+
+def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, at: float, due: float) -> None:
     message = run.engine.codec.mask(f"{type(error).__name__}: {message_of(error)}")[:1000]
     run.due[request.key] = due
     run.pages.put(
@@ -146,7 +163,9 @@ def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, 
             state=State.SLEEPING,
             attempt=entry.attempt + 1,
             due=due,
-            token=token(run, request.key, entry.attempt + 1) if isinstance(error, NothingDone) else entry.token,
+            token=token(run, request.key, entry.generation, entry.attempt + 1)
+            if isinstance(error, NothingDone)
+            else entry.token,
             handle=None,
             message=message,
         ),

@@ -6,11 +6,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from orbits_iac.engine.calls import Call
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.rows import Json
 from orbits_iac.steps.options import Options
 from orbits_iac.steps.step import Step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Undoing:
+    """What undoes a step, as it is journalled: known at once, or made from the result (decoded)."""
+
+    at_once: Json | None
+    of: Callable[[Any], Json]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -42,6 +51,8 @@ class Request:
     task: "asyncio.Task[None] | None" = None  # that definition
     tenant: str | None = None
     places: dict[str, str] = field(default_factory=dict)
+    undo: Undoing | None = None
+    call: Call | None = None  # where it stands in the user's code; None for what the engine itself asks
 
     @property
     def retry(self) -> Retry | None:
@@ -52,6 +63,10 @@ class Request:
     def timeout(self) -> timedelta | None:
         """How long an attempt may take."""
         return self.options.get("timeout")
+
+    def line(self) -> str:
+        """The file and line of the `do`, for people."""
+        return "asked for by Orbits itself" if self.call is None else self.call.where()
 
     @property
     def given_up(self) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import starting
 from orbits_iac.engine.attempts import End, Failed
+from orbits_iac.engine.calls import Calls
 from orbits_iac.engine.inbox import read_inbox, take
 from orbits_iac.engine.loop import definition_loop
 from orbits_iac.engine.outcomes import hand_out, replay
@@ -25,7 +26,7 @@ from orbits_iac.engine.pages import Pages
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused
-from orbits_iac.model.ids import StepKey, refs
+from orbits_iac.model.ids import UNDO, StepKey, refs
 from orbits_iac.model.rows import EntryRow, ExecutionRow, Json, LookRow, OnceRow, RecordRow, TaskRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Journal, Park
@@ -63,6 +64,7 @@ class Run:
         self.main: asyncio.Task[Any] | None = None
         self.position: float = 0  # the number of the outcome that is being replayed; LIVE after the last
         # The steps.
+        self.calls = Calls()  # of `do`, that nobody has awaited yet
         self.asked: dict[StepKey, Request] = {}
         self.open: dict[StepKey, Request] = {}  # of them, those that have no outcome yet
         self.new: list[Request] = []  # asked for since the last write
@@ -90,6 +92,7 @@ class Run:
         self.payload: dict[str, Json] = {}
         self.look: LookRow | None = None
         self.left: list[str] = []  # what could not be brought back
+        self.undone = False  # something was
         self.destination: StoredRevision | None = None  # of a rollback
         self.installed: int | None = None  # the install_version that this execution has done
         # What the outside has to say.
@@ -124,6 +127,7 @@ class Run:
             for entry in self.pages.handed_out()
             if entry.link is not None
             and entry.command == "update"
+            and not entry.key.startswith(f"{UNDO}/")
             and (entry.state is State.SUCCESS or entry.link.revision is not None or _is_left(entry))
         ]
 
@@ -137,11 +141,19 @@ class Run:
             found.update(dict.fromkeys(f"{path}.{step}" for step in entry.passed))
         return tuple(found)
 
+    def grace_of(self, request: Request) -> float:
+        """Seconds that a step may take to end when it is asked to."""
+        grace = request.options.get("grace")
+        return self.engine.grace if grace is None else float(grace.total_seconds())
+
+    def note(self, *, key: StepKey, why: str) -> None:
+        """Leave an event that changes no state; once, however often the definition is run."""
+        if self.position == LIVE:
+            self.pages.note(at=self.now(), key=key, why=self.engine.codec.mask(why))
+
     def note_progress(self, key: StepKey, message: str, share: float | None) -> None:
         """A definition says how far it is: an event of its execution."""
-        if self.position == LIVE:
-            text = message if share is None else f"{message} ({share:.0%})"
-            self.pages.note(at=self.now(), key=key, why=self.engine.codec.mask(text))
+        self.note(key=key, why=message if share is None else f"{message} ({share:.0%})")
 
     def is_open(self, entry: EntryRow) -> bool:
         """Whether an entry's outcome has not been handed out, at this point of the run or of its replay."""
@@ -208,6 +220,7 @@ class Run:
         self.abandoned = True
         for task in self.attempts.values():
             task.cancel()
+        self.calls.drop()
         asyncio.get_running_loop().call_soon(self.loop.abandon)
 
     async def drain(self) -> None:

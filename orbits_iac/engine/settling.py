@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.request import Request
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import StepKey, refs
 
@@ -19,8 +20,16 @@ if TYPE_CHECKING:
 Task = asyncio.Task[Any]
 
 
+async def settled(run: "Run", home: StepKey | None = None) -> tuple[str, ...]:
+    """`settle` on the way out of a definition that has failed; what is under way all the same, for people."""
+    here = asyncio.current_task()
+    while here is not None and here.uncancel() > 0:  # what is done from here on is not cancelled any more
+        pass
+    return await settle(run, home)
+
+
 async def settle(run: "Run", home: StepKey | None = None) -> tuple[str, ...]:
-    """On the definition's loop: cancel what else it does and wait for its steps; what is still under way after `grace`.
+    """On the definition's loop: cancel what else it does and wait for its steps; what is under way after their grace.
 
     `home`: only what was begun by the Workflow with this key; otherwise everything, and no more steps are started.
     """
@@ -29,8 +38,9 @@ async def settle(run: "Run", home: StepKey | None = None) -> tuple[str, ...]:
     here = asyncio.current_task()
     if here is not None:
         run.settling.add(here)
-    until = run.loop.time() + run.engine.grace
+    began = run.loop.time()
     told: set[Task] = set()
+    left: list[str] = []
     while True:
         tasks = [task for task in _tasks(run, home) if task is not here and task not in run.settling]
         for task in tasks:
@@ -40,21 +50,36 @@ async def settle(run: "Run", home: StepKey | None = None) -> tuple[str, ...]:
         keys = [key for key in _open(run, home) if key in run.pages.entries and key not in run.overdue]
         endings = [run.endings.setdefault(key, run.loop.create_future()) for key in keys]
         if not tasks and not endings:
-            return ()
-        waited = max(0.0, until - run.loop.time())
-        done, _ = await asyncio.wait([*tasks, *endings], timeout=waited)
+            return tuple(left)
+        ends = {key: began + run.grace_of(run.open[key]) for key in keys}
+        until = min(ends.values(), default=began + run.engine.grace)
+        done, _ = await asyncio.wait([*tasks, *endings], timeout=max(0.0, until - run.loop.time()))
         if not done and run.loop.time() >= until:
-            run.overdue.update(keys)
-            return tuple(".".join(refs(key)) for key in keys)
+            over = [key for key, end in ends.items() if end <= run.loop.time()]
+            left += [overdue(run, run.open[key]) for key in over]
+            if not over:  # tasks of its own that will not end
+                return tuple(left)
+
+
+def overdue(run: "Run", request: Request) -> str:
+    """A step would not end within its grace, and is not waited for any more: for people."""
+    run.overdue.add(request.key)
+    return f"{'.'.join(refs(request.key))}: still under way after {run.grace_of(request):g} s"
 
 
 def lost(run: "Run", home: StepKey | None = None) -> BaseException | None:
     """What a definition that ended well has lost: a step that it did not await, or an error that it did not look at."""
     here = asyncio.current_task()
+    if forgotten := run.calls.forgotten(home):
+        calls = ", ".join(f"{call.ref} ({call.where()})" for call in forgotten)
+        return UsageError(
+            f"{calls}: `do` was called, and not awaited when the definition ended: nothing was done; write "
+            f"`await self.do(...)`"
+        )
     keys = [key for key in _open(run, home) if not run.open[key].given_up]
     running = [task for task in _tasks(run, home) if task is not here and not task.cancelling()]
     if keys or (running := [task for task in running if task not in run.settling]):
-        steps = [".".join(refs(key)) for key in keys] or [_name(task) for task in running]
+        steps = [f"{'.'.join(refs(key))} ({run.open[key].line()})" for key in keys] or [_name(t) for t in running]
         return UsageError(
             f"{', '.join(steps)}: begun, and neither awaited nor cancelled when the definition ended; await it, for "
             f"example with asyncio.gather"

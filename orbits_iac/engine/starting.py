@@ -89,10 +89,14 @@ def _open(run: "Run", request: Request) -> bool:
         key=request.key,
         kind=request.kind,
         digest=request.digest,
-        token=token(run, request.key, 1),
+        token=token(run, request.key, 1, 1),
         started_at=at,
         no_return=bool(request.options.get("no_return")),
     )
+    if request.options.get("deadline") is not None:
+        entry = amended(entry, asked_at=at)
+    if request.undo is not None:
+        entry = amended(entry, undo=request.undo.at_once, argument=request.argument)
     if standing is not None and standing.digest == request.digest:
         run.pages.put(amended(entry, skipped=True, no_return=False), at=at, why="done once already")
         run.arrived.append((request.key, Done(result=standing.result)))

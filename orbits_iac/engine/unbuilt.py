@@ -8,20 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from orbits_iac.model.errors import Refused
-from orbits_iac.steps.action import Action
 from orbits_iac.steps.options import Every
 from orbits_iac.steps.step import Step, options_of
 
-_OPTIONS = ("executor", "pool", "adopt", "deadline", "grace", "undo", "was")
-_OF_ACTIONS = ("retry", "timeout")
+_OPTIONS = ("executor", "pool", "adopt", "was")
 
 
 def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
     """Raise `Refused` where `step`, by its class's options or those `given` at the `do`, asks for what is not built."""
     options: dict[str, Any] = {**options_of(type(step)), **given}
     missing = [name for name in _OPTIONS if name in options]
-    if not isinstance(step, Action):
-        missing += [f"{name} of anything but an Action" for name in _OF_ACTIONS if name in options]
     schedule: Every | None = options.get("schedule")
     if schedule is not None and not isinstance(schedule.every, timedelta):
         missing.append("a schedule by a cron expression")

@@ -9,6 +9,10 @@ StepKey = NewType("StepKey", str)
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter is mistaken for another
 _ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "/": "%2F"})
+_NAMED = frozenset({"main", "define"})  # commands of steps that only `key=` tells apart
+
+UNDO = "undo"
+"""What the keys of steps that undo others begin with; the key of the one that is undone follows."""
 
 
 def new_id(at: float) -> ExecutionId:
@@ -39,12 +43,12 @@ def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKe
 def refs(key: str) -> tuple[str, ...]:
     """The refs along a step's key, without the hook it starts with: what a person calls its path."""
     parts = key.split("/")
-    return tuple(_label(part) for part in parts[1:])
+    return tuple(_label(part) for part in parts[2 if parts[0] == UNDO else 1 :])
 
 
 def _label(part: str) -> str:
     ref, _, rest = part.partition(":")
     fields = rest.split(":")
-    name = fields[2] if len(fields) > 2 and fields[1] == "main" else ""
+    name = fields[2] if len(fields) > 2 and fields[1].partition("~")[0] in _NAMED else ""
     text = f"{ref}[{name}]" if name else ref
     return text.replace("%2F", "/").replace("%3A", ":").replace("%25", "%")

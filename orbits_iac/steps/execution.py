@@ -4,7 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from random import Random
@@ -98,7 +98,7 @@ class Flow(Current):
     # What follows is for providers and for the base classes of this package.
 
     @abstractmethod
-    async def do(
+    def do(
         self,
         ref: str,
         step: "Step[T]",
@@ -109,8 +109,8 @@ class Flow(Current):
         target: Target | None,
         was: str | None,
         options: StepOptions,
-    ) -> T:
-        """What `self.do` calls."""
+    ) -> Coroutine[Any, Any, T]:
+        """What `self.do` calls, and nothing else: the line of the user's code is two frames up."""
 
     @property
     @abstractmethod

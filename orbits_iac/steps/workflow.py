@@ -1,6 +1,6 @@
 """Workflow: a step whose definition chains others; and `do`, which Workflows and Resources share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ class Composite(Step[R]):
         """The execution that this belongs to; there only while the engine runs one of its hooks."""
         return cast("Flow", super().execution)
 
-    async def do(
+    def do(
         self,
         ref: str,
         step: Step[T],
@@ -38,7 +38,7 @@ class Composite(Step[R]):
         target: Target | None = None,
         was: str | None = None,
         **options: Unpack[StepOptions],
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Do `step` durably and return its result: after a crash, a step that ended is not done again.
 
         Args:
@@ -57,9 +57,7 @@ class Composite(Step[R]):
 
         """
         step = self.transform(ref, step)
-        return await self.execution.do(
-            ref, step, key=key, once=once, undo=undo, target=target, was=was, options=options
-        )
+        return self.execution.do(ref, step, key=key, once=once, undo=undo, target=target, was=was, options=options)
 
     async def repeat(
         self, ref: str, step: Step[T], *, every: timedelta, until: Callable[[T], bool], **options: Unpack[StepOptions]

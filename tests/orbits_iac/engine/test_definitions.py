@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from orbits_iac import Action, ExecutionFailed, Orbits, Outputs, Resource, Workf
 from orbits_iac.model.errors import LONGEST_MESSAGE
 from orbits_iac.model.rows import EntryRow, EventRow
 from orbits_iac.model.states import State
+from orbits_iac.steps.options import Pool
 
 from .world import WORLD, App, Chain, Outage, Thing, add, blocking
 
@@ -199,7 +199,10 @@ class Wrong(Workflow):
             case "ref":
                 await self.do("half \udc80", add(1, 1))
             case "options":
-                await self.do("a", add(1, 1), deadline=timedelta(seconds=1))
+                await self.do("a", add(1, 1), pool=Pool("db", 3))
+            case "never awaited":
+                self.do("a", add(1, 1))  # type: ignore[unused-coroutine]
+                await self.do("b", add(1, 1))
             case _:
                 raise ValueError(self.how)
         return None
@@ -224,11 +227,13 @@ class Lends(Workflow):
         ("class", r"do\('a', \.\.\.\) takes a step"),
         ("result", "cannot be kept"),
         ("another's self", "another definition's self"),
-        ("not awaited", "c|define"),
+        ("not awaited", r"c \(.*test_definitions.py, line \d+\): `do` was called, and not awaited"),
         ("not looked at", "7 at here"),
         ("io", "put it in an Action|Put it in an Action"),
         ("ref", "has to be Unicode"),
-        ("options", "deadline"),
+        ("options", "pool"),
+        ("never awaited", r"a \(.*test_definitions.py, line \d+\): `do` was called, and not awaited"),
+        ("key twice", r"test_definitions.py, line \d+, after .*test_definitions.py, line \d+"),
     ],
 )
 async def test_what_is_wrong_is_said_at_once(orbits: Orbits, how: str, message: str) -> None:

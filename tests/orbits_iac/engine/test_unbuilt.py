@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import Every, ExecutionFailed, Options, Orbits, Retry, Workflow
+from orbits_iac import Every, ExecutionFailed, Options, Orbits, Workflow
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.steps.options import Pool
 
-from .world import WORLD, App, Chain, add
+from .world import WORLD, App, add
 
 
 class Asking(Workflow):
@@ -28,13 +28,8 @@ GIVEN: dict[str, Any] = {}
     ("step", "given", "named"),
     [
         (add(1, 2), {"pool": Pool("db", 3)}, "pool"),
-        (add(1, 2), {"deadline": timedelta(hours=1)}, "deadline"),
-        (add(1, 2), {"grace": timedelta(hours=1)}, "grace"),
         (add(1, 2), {"adopt": True}, "adopt"),
-        (add(1, 2), {"undo": add(3, 4)}, "undo"),
         (add(1, 2), {"was": "before"}, "was"),
-        (Chain(length=2), {"retry": Retry(attempts=3)}, "retry of anything but an Action"),
-        (Chain(length=2), {"timeout": timedelta(hours=1)}, "timeout of anything but an Action"),
     ],
 )
 async def test_at_a_do(orbits: Orbits, step: Any, given: dict[str, Any], named: str) -> None:
