@@ -56,6 +56,7 @@ async def _nothing_left(orbits: "Orbits") -> None:
         tasks = [task for task in await store.find(TaskRow) if task.kind in registry.kinds()]
         soon = orbits.engine.clock.now() + SOON
         if not any(task.owner is not None or (task.due is not None and task.due < soon) for task in tasks):
+            await orbits.settled()  # what has just ended here is told of before this returns
             return
         await store.changed(0.2)
 
