@@ -133,13 +133,14 @@ class Orbits:
         codec, cls = self.engine.codec, type(subject)
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
+        argument = codec.encode(subject, cls)
         asked = Asked(
             kind=kind_of(cls),
             command=command,
-            argument=codec.encode(subject, cls),
+            argument=argument,
             identity=identity,
             options=options,
-            digest=codec.digest(kind_of(cls), command, subject, options),
+            digest=codec.digest(kind_of(cls), command, codec.decode(argument, cls), options),
             targets=targets,
             places=places,
             who=self.who,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, cast
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from orbits_iac.model.errors import Refused
@@ -36,20 +36,21 @@ class Step(BaseModel, Generic[R]):
     A field that hides a name of the base classes is a TypeError when the class is made.
     """
 
+    __slots__ = ("_execution",)  # a private attribute of pydantic's would double what an instance costs to make
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     options: ClassVar[Options] = Options()
-
-    _execution: Current | None = PrivateAttr(default=None)
 
     @property
     def execution(self) -> Current:
         """The execution that this belongs to; there only while the engine runs one of its hooks."""
-        if self._execution is None:
+        current: Current | None = getattr(self, "_execution", None)
+        if current is None:
             raise Refused(
                 f"{kind_of(type(self))} is not being run: self.execution is there only in its hooks. "
                 f"Give it to `do` or `run` first."
             )
-        return self._execution
+        return current
 
     def check_inputs(self) -> None:
         """Look at what the step is made from beside its fields (a file, a list), and raise UsageError if it is wrong.
@@ -65,7 +66,7 @@ class Step(BaseModel, Generic[R]):
 
 def bind(step: Step[Any], execution: Current) -> None:
     """Give `step` its execution: for the engine alone."""
-    step._execution = execution  # noqa: SLF001 - the attribute is this module's
+    object.__setattr__(step, "_execution", execution)  # past pydantic, to which a step is frozen
 
 
 @lru_cache(maxsize=4096)

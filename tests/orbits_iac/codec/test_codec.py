@@ -1,15 +1,16 @@
 """Values as JSON text and back: what comes back is what went in, or it is refused where it went in."""
 
 import math
+from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from orbits_iac.codec import Codec
 from orbits_iac.model.errors import Refused, StoreError
@@ -76,6 +77,15 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("what looks like a mark of ours", {"$secret": "x"}, Any),
     ("what looks like bytes of ours", {"a": {"$bytes": "x"}}, dict[str, Any]),
     ("what looks like a mark around a mark", {"$dict": {"$secret": {"$dict": 1}}}, Any),
+    ("a secret date", Secret[date](date(2026, 1, 1)), Secret[date]),
+    ("a secret model", Secret[Inner](INNER), Secret[Inner]),
+    ("a secret dictionary of unknown type", [Secret({"a": "hunter22", "$secret": 1})], list[Any]),
+    ("secrets in a set", {SecretStr("hunter22")}, set[SecretStr]),
+    ("secrets in a queue", deque([SecretStr("hunter22")]), deque[SecretStr]),
+    ("a secret that is no Unicode", SecretStr("a\udc80"), SecretStr),
+    ("key that is no Unicode", {"a\udc80": 1}, dict[str, int]),
+    ("the longest number", 10**4299, int),
+    ("infinity among numbers that may be none", [math.inf, None, 1.0], list[float | None]),
     ("ten megabytes", "é" * 5_000_000, str),
 ]
 
@@ -102,12 +112,42 @@ CIRCLE.append(CIRCLE)
 
 @pytest.mark.parametrize(
     ("value", "declared"),
-    [(object(), Any), (lambda: 1, int), ("x", int), (CIRCLE, Any), ({1: "a", "1": "b"}, Any), (10**5000, int)],
-    ids=["object", "function", "wrong type", "circle", "keys that are the same as text", "number beyond all measure"],
+    [
+        (object(), Any),
+        (lambda: 1, int),
+        ("x", int),
+        (CIRCLE, Any),
+        ({1: "a", "1": "b"}, Any),
+        (10**5000, int),
+        ({SecretStr("hunter22"): 1}, dict[SecretStr, int]),
+    ],
+    ids=[
+        "object",
+        "function",
+        "wrong type",
+        "circle",
+        "keys that are the same as text",
+        "number beyond all measure",
+        "secret for a key",
+    ],
 )
 def test_what_cannot_be_kept_is_refused(value: Any, declared: Any) -> None:
     with pytest.raises(Refused, match="cannot be kept"):
         CODEC.encode(value, declared)
+
+
+@pytest.mark.parametrize("token", ["hunter22", b"hunter22", 5.5], ids=repr)
+def test_what_should_be_secret_and_is_not_is_refused_and_not_shown(token: Any) -> None:
+    value = Outer(one=INNER, named={"a": Inner.model_construct(token=token)})
+    with pytest.raises(Refused, match="declared to be secret holds plain") as refused:
+        CODEC.encode(value, Outer)
+    assert "hunter22" not in str(refused.value)
+
+
+def test_a_refusal_does_not_show_what_was_refused() -> None:
+    with pytest.raises(Refused, match="input_type=str") as refused:
+        CODEC.encode(Point("hunter22", 1.0), Point)  # type: ignore[arg-type]
+    assert "hunter22" not in str(refused.value)
 
 
 def test_digests_depend_on_secrets_and_show_nothing_of_them() -> None:

@@ -1,0 +1,180 @@
+"""Encoding, decoding and digests, by declared types.
+
+What always holds: `decode(encode(value))` is what everyone gets, on the first run as on every later one; a secret
+anywhere in a value is encrypted in the text; a digest of a value depends on its secrets, keyed; a secret that went
+through here is masked in whatever text goes through `mask`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from orbits_iac.codec.direct import CONCEALER, has_floats, has_secrets, is_direct
+from orbits_iac.codec.masks import Masks
+from orbits_iac.codec.plain import MAY_BE_MARKED, plain, restored, text_of, words
+from orbits_iac.model.errors import Refused, StoreError
+from orbits_iac.model.rows import Json
+
+_in_order = msgspec.json.Encoder(order="deterministic").encode
+_REPLACED = "\ufffd"  # what half of a surrogate pair becomes in a key
+_MOST_DIGITS = 4300  # of a number, which Python reads back
+_too_many_digits = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}").search
+_CERTAIN = (bool, float, int, str, type(None))  # a value of exactly this type is one of the declared type
+_input = re.compile(r", input_value=.*?(?=, input_type=)", re.DOTALL)  # in pydantic's messages
+
+
+class Codec:
+    """Encodes, decodes and digests values with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key`: 32 bytes in url-safe base 64, as Fernet makes them."""
+        self._fernet = Fernet(key)
+        self._mac = hashlib.blake2b(key, digest_size=32).digest()
+        self._masks = Masks()
+
+    def encode(self, value: Any, declared: Any) -> Json:
+        """`value` as JSON text, by the type it was declared to have; `Refused` if that cannot be."""
+        way = _way(declared)
+        text = way.text(value)
+        if text is not None:
+            return text
+        try:
+            way.check_secrets(value)
+            return text_of(plain(way.dump(value, warnings="error"), self._encrypt))
+        except (PydanticSerializationError, TypeError, ValueError, RecursionError) as error:
+            raise Refused(
+                f"{type(value).__name__} cannot be kept as {_type_name(declared)}: {_input.sub('', str(error))}. "
+                f"Arguments and results are recorded: use models, dataclasses, numbers, text, lists and dictionaries "
+                f"of them."
+            ) from error
+
+    def decode(self, text: Json, declared: Any) -> Any:
+        """The value that was encoded; ValidationError if the declared type no longer admits it."""
+        way = _way(declared)
+        if MAY_BE_MARKED in text:
+            return way.validate(restored(json.loads(text), self._decrypt))
+        if way.direct:
+            try:
+                return way.read(text)
+            except ValidationError:  # it may be text that only Python reads; else this says so again
+                pass
+        return way.validate(json.loads(text))
+
+    def digest(self, *values: Any) -> str:
+        """The same for equal values only; says nothing about them to whoever lacks the key."""
+        parts = [value if isinstance(value, str) else self._blinded(value) for value in values]
+        try:
+            text = _in_order(parts)
+        except UnicodeEncodeError:
+            text = json.dumps(parts, sort_keys=True).encode()
+        return self._keyed(text)
+
+    def mask(self, text: str) -> str:
+        """`text` with stars for every secret that was encoded or decoded here."""
+        return self._masks.masked(text)
+
+    def _blinded(self, value: Any) -> Any:
+        """A value in JSON's own types, with digests for the secrets in it."""
+        declared: Any = type(value)
+        way = _way(declared)
+        text = way.text(value, warnings=False)
+        return plain(way.dump(value, warnings=False), self._blind) if text is None else msgspec.json.decode(text)
+
+    def _keyed(self, text: bytes) -> str:
+        return hashlib.blake2b(text, key=self._mac, digest_size=16).hexdigest()
+
+    def _know(self, mark: str, text: str) -> None:
+        for word in words(mark, text):
+            self._masks.know(word)
+
+    def _encrypt(self, mark: str, text: str) -> str:
+        self._know(mark, text)
+        return self._fernet.encrypt(text.encode("utf-8", "surrogatepass")).decode()
+
+    def _blind(self, mark: str, text: str) -> str:
+        self._know(mark, text)
+        return self._keyed(text.encode("utf-8", "surrogatepass"))
+
+    def _decrypt(self, mark: str, text: str) -> str:
+        try:
+            found = self._fernet.decrypt(text.encode()).decode("utf-8", "surrogatepass")
+        except InvalidToken as error:
+            raise StoreError(
+                "a secret in the store was encrypted with another key: set ORBITS_SECRET_KEY, or put back the file "
+                "secret.key beside the store, to what it was when the secret was written"
+            ) from error
+        self._know(mark, found)
+        return found
+
+
+class _Way:
+    """How values of one declared type become text and come back."""
+
+    __slots__ = ("_certain", "_floats", "_secrets", "_write", "direct", "dump", "read", "validate")
+
+    def __init__(self, declared: Any, adapter: TypeAdapter[Any]) -> None:
+        schema = adapter.core_schema
+        self.direct = is_direct(schema)  # pydantic's core does it by itself
+        self._floats = has_floats(schema)
+        self._secrets = has_secrets(schema)
+        self._certain = declared if declared in _CERTAIN else None
+        self._write = adapter.serializer.to_json
+        self.read: Callable[[str], Any] = adapter.validator.validate_json
+        self.dump = adapter.serializer.to_python
+        self.validate: Callable[[Any], Any] = adapter.validator.validate_python
+
+    def text(self, value: Any, warnings: Literal["error", False] = "error") -> Json | None:
+        """The JSON text of a value; None if it takes more than pydantic's core to say what it is, or what is wrong."""
+        if not self.direct:
+            return None
+        try:
+            if type(value) is self._certain:  # "error" costs four times the rest, so it is left out where it can be
+                warnings = False
+            text = self._write(value, warnings=warnings).decode()
+        except (PydanticSerializationError, TypeError, ValueError, RecursionError):
+            return None
+        if MAY_BE_MARKED in text or _REPLACED in text or (self._floats and "null" in text):
+            return None
+        return None if len(text) > _MOST_DIGITS and _too_many_digits(text) else text
+
+    def check_secrets(self, value: Any) -> None:
+        """Raise ValueError where a field that is declared to be secret holds what is none: it would not be sealed."""
+        if not self._secrets:
+            return
+        try:
+            self._write(value, warnings=False)  # which alone tells: what is written here is masked
+        except PydanticSerializationError as error:
+            if CONCEALER in str(error):
+                raise ValueError("a field that is declared to be secret holds plain text or bytes") from None
+
+
+@lru_cache(maxsize=4096)
+def _way(declared: Any) -> _Way:
+    try:
+        return _Way(declared, TypeAdapter(declared))
+    except PydanticUserError as error:
+        raise Refused(
+            f"{_type_name(declared)} cannot be recorded: pydantic has no schema for it ({error.message}). Use a model "
+            f"or a dataclass."
+        ) from error
+
+
+def _type_name(declared: Any) -> str:
+    return declared.__name__ if isinstance(declared, type) else str(declared)
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error for people: each field with what is wrong, on one line."""
+    parts = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        parts.append(f"{where}: {problem['msg']}" if where else str(problem["msg"]))
+    return "; ".join(parts)

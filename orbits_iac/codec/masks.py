@@ -1,0 +1,82 @@
+"""Secrets that went through the codec, found again in texts: in errors, progress and events.
+
+A secret is known by what it looks like where people and libraries put it: as it is, escaped for JSON, Python, a URL or
+HTML, and in base 64 or hexadecimal, alone or amid other text. What was derived from it in another way is not found.
+"""
+
+import base64
+import html
+import json
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+STARS = "**********"
+_SHORTEST = 4  # characters: a shorter secret would be found in every other word
+_SHORTEST_CODED = 8  # of a form in which letters stand for others: a shorter one is found by chance
+_SHORTEST_LINE = 16  # of a secret with several, as keys are
+_MOST = 10_000  # secrets; the one that was known first is forgotten
+
+
+class Masks:
+    """The secrets that are known, and a text without them."""
+
+    def __init__(self) -> None:
+        self._forms: dict[str | bytes, tuple[str, ...]] = {}
+        self._longest_first: list[str] | None = None
+
+    def know(self, secret: str | bytes) -> None:
+        """Mask this from now on."""
+        if secret in self._forms or len(secret) < _SHORTEST:
+            return
+        if len(self._forms) >= _MOST:
+            del self._forms[next(iter(self._forms))]
+        self._forms[secret] = tuple(dict.fromkeys(_forms(secret)))
+        self._longest_first = None
+
+    def masked(self, text: str) -> str:
+        """`text` with stars for every secret in it."""
+        if not self._forms:
+            return text
+        if self._longest_first is None:  # so that no end of a longer one is left
+            found = {form for forms in self._forms.values() for form in forms}
+            self._longest_first = sorted(found, key=len, reverse=True)
+        for form in self._longest_first:
+            if form in text:
+                text = text.replace(form, STARS)
+        return text
+
+
+def _forms(secret: str | bytes) -> Iterator[str]:
+    """How a secret may stand in a text."""
+    text, raw = _both(secret)
+    if text is not None:
+        yield text
+        yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1])
+        yield html.escape(text)
+        lines = text.splitlines()
+        yield from (line for line in lines if len(lines) > 1 and len(line) >= _SHORTEST_LINE)
+    yield repr(raw)[2:-1]
+    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+    yield from (coded for coded in (*_base64(raw), raw.hex()) if len(coded) >= _SHORTEST_CODED)
+
+
+def _both(secret: str | bytes) -> tuple[str | None, bytes]:
+    if isinstance(secret, str):
+        return secret, secret.encode("utf-8", "surrogatepass")
+    try:
+        return secret.decode(), secret
+    except UnicodeDecodeError:
+        return None, secret
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """The letters that stand for `raw` whatever is before it and after it, for each place it may have in a group."""
+    for before in range(3):
+        padded = b"\0" * before + raw
+        first, last = -(-before * 8 // 6), len(padded) * 8 // 6
+        letters = base64.b64encode(padded).decode()[first:last]
+        yield letters
+        yield letters.translate(_URL_SAFE)
+
+
+_URL_SAFE = str.maketrans("+/", "-_")

@@ -1,0 +1,82 @@
+"""Secrets are found again in texts, in whatever form libraries put them there."""
+
+import base64
+import html
+import json
+from typing import Any
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import Secret, SecretBytes, SecretStr
+
+from orbits_iac.codec import Codec
+from orbits_iac.codec.masks import STARS, Masks
+
+SECRET = 'p@ss "wörd"/\\&\n+1'
+KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----\n"
+
+TEXTS = {
+    "itself": f"it is {SECRET}!",
+    "JSON": json.dumps({"password": SECRET}),
+    "JSON with letters": json.dumps([SECRET], ensure_ascii=False),
+    "Python": repr({"password": SECRET}),
+    "bytes of Python": repr(SECRET.encode()),
+    "part of a URL": f"https://me:{quote(SECRET, safe='')}@host/{quote(SECRET)}",
+    "query of a URL": f"https://host/?{urlencode({'p': SECRET})}&{quote_plus(SECRET)}",
+    "HTML": html.escape(SECRET),
+    "base 64": base64.b64encode(SECRET.encode()).decode(),
+    "base 64 for URLs": base64.urlsafe_b64encode(b"\xff\xfe" + SECRET.encode()).decode(),
+    "basic authentication": "Basic " + base64.b64encode(f"me:{SECRET}".encode()).decode(),
+    "amid more in base 64": base64.b64encode(f"user:{SECRET} and more".encode()).decode(),
+    "hexadecimal": SECRET.encode().hex(),
+}
+
+
+@pytest.mark.parametrize("form", TEXTS)
+def test_every_form_is_masked(form: str) -> None:
+    masks = Masks()
+    masks.know(SECRET)
+    masked = masks.masked(TEXTS[form])
+    assert STARS in masked
+    raw = SECRET.encode()
+    for start in range(len(raw) - 7):
+        assert raw[start : start + 8].decode("utf-8", "ignore") not in masked
+        assert raw[start : start + 8].hex() not in masked
+
+
+def test_a_line_of_a_key_is_masked() -> None:
+    masks = Masks()
+    masks.know(KEY)
+    assert masks.masked("line 2 is wrong: 9w0BAQEFAASCBKcwggSj") == f"line 2 is wrong: {STARS}"
+
+
+def test_the_longer_of_two_secrets_leaves_no_end() -> None:
+    masks = Masks()
+    for secret in ("hunter2", "hunter22"):
+        masks.know(secret)
+    assert masks.masked("hunter22 hunter2") == f"{STARS} {STARS}"
+
+
+def test_a_secret_too_short_to_be_told_from_other_words_is_left() -> None:
+    masks = Masks()
+    masks.know("abc")
+    assert masks.masked("abc") == "abc"
+
+
+def test_the_oldest_of_very_many_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orbits_iac.codec.masks._MOST", 2)
+    masks = Masks()
+    for secret in ("one secret", "two secrets", "three secrets"):
+        masks.know(secret)
+    assert masks.masked("one secret, two secrets") == f"one secret, {STARS}"
+
+
+def test_every_type_of_secret_becomes_known() -> None:
+    codec = Codec(Fernet.generate_key())
+    codec.encode(SecretStr("hunter22"), SecretStr)
+    raw = b"\xffbytes"
+    codec.encode(SecretBytes(raw), SecretBytes)
+    codec.encode(Secret({"port": 54321, "names": ["alpha one"], "on": True, "none": None}), Any)
+    text = codec.mask(f"hunter22 {raw!r} 54321 alpha one True None")
+    assert text == f"{STARS} b'{STARS}' {STARS} {STARS} True None"
