@@ -1,51 +1,155 @@
-"""Schedules: the cycle of each record that is due, asked for once by whichever worker gets there first."""
+"""Schedules: the cycle of each record that is due, asked for once by whichever worker gets there first.
 
+What always holds:
+- a cycle and its schedule's move to the next slot are one transaction, by compare-and-set: a slot is used once over all
+  workers, crashed ones included;
+- nothing piles up: a record that is busy skips its slot, and after a downtime there is one cycle, not those missed.
+
+The wall clock may be set. *Ahead*: what is due then comes at once, and the slots that were jumped over are not made up
+for. *Back*: a cron schedule's slots are names of times, so none comes again, unless the clock was wrong by more than
+three hours (`LONGEST_REPEAT`); an interval is a time that passes, so a worker that lived through it asks when that has
+passed by its monotonic clock, and one that comes later waits for the interval at most. A schedule that was changed or
+removed in the code is brought in line by the next update, or when a worker of that code starts.
+"""
+
+import asyncio
+import heapq
 import json
+import logging
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
+from orbits_iac.engine import schedules
+from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.requests import Asked, ask_root
-from orbits_iac.model.errors import Conflict, Refused
-from orbits_iac.model.rows import RecordRow, RevisionRow, ScheduleRow, amended
-from orbits_iac.steps.options import Every
-from orbits_iac.steps.step import options_of
+from orbits_iac.model.errors import Conflict, Refused, UsageError
+from orbits_iac.model.rows import RecordRow, RevisionRow, Row, ScheduleRow
+from orbits_iac.steps.step import Step
 from orbits_iac.store.contract import Transaction
 
+log = logging.getLogger(__name__)
 
-async def fire_due(engine: Engine) -> bool:
-    """Ask for the cycles that are due; whether there were any. One that is busy is skipped, none piles up."""
-    fired = False
-    now = engine.clock.now()
-    for row in await engine.store.find(ScheduleRow):
-        if row.paused or row.due > now:
-            continue
-        cls = engine.registry.find(row.kind)
-        if cls is None:  # for a worker that has its code
-            continue
-        every: Every | None = options_of(cls).get("schedule")
-        if every is None or not isinstance(every.every, timedelta):
-            continue
-        seconds = every.every.total_seconds()
-        after = row.due + ((now - row.due) // seconds + 1) * seconds  # what was missed is not made up for
-        due = max(now, after - seconds * every.jitter * engine.chance())
-        try:
-            await engine.store.commit(Transaction(put=[amended(row, version=row.version + 1, due=due)]))
-        except Conflict:
-            continue
-        await _cycle(engine, row, every)
-        fired = True
-    return fired
+AT_ONCE = 100
+"""Cycles that are asked for at a time."""
+
+TOLERANCE = 1.0
+"""Seconds that a clock may be behind the time that has passed, and not be taken to have been set back."""
 
 
-async def _cycle(engine: Engine, row: ScheduleRow, every: Every) -> None:
+class Schedules:
+    """The schedules of a store, as one worker looks after them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._wall = WallClock(engine.clock)
+        self._in_line = False
+        self._passing: list[tuple[float, str, str, int]] = []  # a heap: when, by the monotonic clock; which version
+
+    async def fire_due(self) -> bool:
+        """Ask for the cycles that are due; whether there were any."""
+        engine, by = self._engine, self._wall.set_back()
+        if by:
+            log.warning("the clock was set back by %.0f s", by)
+        if by or not self._in_line:
+            await self._bring_in_line(engine.clock.now() + by if by else None)
+            self._in_line = True
+        now = engine.clock.now()
+        due = await engine.store.due(ScheduleRow, now=now, limit=1)
+        if due:
+            due = await engine.store.due(ScheduleRow, now=now, limit=AT_ONCE, kinds=engine.registry.kinds())
+        asked = [_fire(engine, row, from_now=False) for row in due if row.timing is not None]
+        asked += [_fire(engine, row, from_now=True) for row in await self._passed()]
+        await asyncio.gather(*asked)
+        return bool(asked)
+
+    async def _bring_in_line(self, before: float | None) -> None:
+        """Read them all, and bring each in line with the code and the clock, which stood at `before` until just now.
+
+        What is to come of an interval then is remembered until the time for it has passed.
+        """
+        engine, now, passed = self._engine, self._engine.clock.now(), self._engine.clock.monotonic()
+        for row in await engine.store.find(ScheduleRow):
+            cls = _class_of(engine, row.kind)
+            if cls is None:
+                continue
+            every = schedules.schedule_of(cls)
+            if every is None:
+                await _write(engine, delete=[row])
+                continue
+            wanted = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance())
+            if wanted is None and before is not None and isinstance(every.every, timedelta):
+                heapq.heappush(self._passing, (passed + row.due - before, row.kind, row.identity, row.version))
+                continue
+            wanted = wanted or schedules.after_set_back(row, now=now)
+            if wanted is not None:
+                await _write(engine, put=[wanted])
+
+    async def _passed(self) -> list[ScheduleRow]:
+        """The remembered ones for which the time has passed, unless they were moved meanwhile."""
+        found: list[ScheduleRow] = []
+        while self._passing and self._passing[0][0] <= self._engine.clock.monotonic():
+            _, kind, identity, version = heapq.heappop(self._passing)
+            row = await self._engine.store.get(ScheduleRow, kind, identity)
+            if row is not None and row.version == version and not row.paused:
+                found.append(row)
+        return found
+
+
+class WallClock:
+    """The clock on the wall, watched for being set back."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lead = clock.now() - clock.monotonic()
+
+    def set_back(self) -> float:
+        """By how many seconds it was set back since the last call."""
+        before, self._lead = self._lead, self._clock.now() - self._clock.monotonic()
+        return before - self._lead if before - self._lead > TOLERANCE else 0.0
+
+
+def _class_of(engine: Engine, kind: str) -> type[Step[Any]] | None:
+    try:
+        return engine.registry.find(kind)
+    except UsageError as error:
+        log.warning("schedules of %s wait: %s", kind, error)
+        return None
+
+
+async def _fire(engine: Engine, row: ScheduleRow, *, from_now: bool) -> None:
+    """Ask for the cycle and move the schedule on, unless somebody else has just done so."""
+    after = schedules.following(row, now=engine.clock.now(), chance=engine.chance(), from_now=from_now)
+    try:
+        asked = await _asked(engine, row)
+        if asked is not None:
+            await ask_root(engine, asked, with_it=[after])
+            return
+    except Conflict:
+        return
+    except Refused as error:
+        log.info("a cycle of %s %s is skipped: %s", row.kind, row.identity, error)
+    await _write(engine, put=[after])
+
+
+async def _write(engine: Engine, *, put: Sequence[Row] = (), delete: Sequence[Row] = ()) -> None:
+    try:
+        await engine.store.commit(Transaction(put=put, delete=delete))
+    except Conflict:
+        return  # somebody else has moved it
+
+
+async def _asked(engine: Engine, row: ScheduleRow) -> Asked | None:
+    """The request for a record's cycle; None if nothing of it stands."""
     record = await engine.store.get(RecordRow, row.kind, row.identity)
     if record is None or record.revision is None:
-        return
+        return None
     revision = await engine.store.get(RevisionRow, row.kind, row.identity, record.revision)
     if revision is None:
-        return
-    options = json.dumps({"on_drift": every.on_drift})
-    asked = Asked(
+        return None
+    options = json.dumps({"on_drift": row.on_drift})
+    return Asked(
         kind=row.kind,
         command="cycle",
         argument=revision.argument,
@@ -57,7 +161,3 @@ async def _cycle(engine: Engine, row: ScheduleRow, every: Every) -> None:
         tenant=record.tenant,
         who="schedule",
     )
-    try:
-        await ask_root(engine, asked)
-    except Refused:
-        return

@@ -5,7 +5,7 @@ import logging
 from datetime import timedelta
 
 from orbits_iac.dispatch.leases import Lease, Watch, this_process
-from orbits_iac.dispatch.schedules import fire_due
+from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
@@ -32,6 +32,7 @@ class Worker:
         self._concurrency = concurrency
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
+        self._schedules = Schedules(engine)
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
         self._poked = asyncio.Event()
@@ -82,7 +83,8 @@ class Worker:
         while not self._stopping:
             try:
                 await self._sweep()
-                if not await self._claim():
+                claimed, fired = await self._claim(), await self._schedules.fire_due()
+                if not (claimed or fired):
                     self._quiet.set()
                     await self._wait()
             except StoreError as error:
@@ -101,8 +103,7 @@ class Worker:
         claimed = await engine.store.claim(self.id, now=engine.clock.now(), limit=room, kinds=engine.registry.kinds())
         for task in claimed:
             self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
-        fired = await fire_due(engine)
-        return bool(claimed) or fired
+        return bool(claimed)
 
     async def _wait(self) -> None:
         """Until something may be due, or there is room again."""

@@ -30,6 +30,7 @@ Resources
     rings         who waits for whom in a circle
     children      cycling, restoring and uninstalling them without their code
     revisions     making one, reading one
+    schedules     a record's, from slot to slot
 
 What is not there
     unbuilt       what the signatures admit and this version refuses by name

@@ -11,6 +11,10 @@ class Clock:
         """Seconds since the epoch."""
         return time.time()
 
+    def monotonic(self) -> float:
+        """Seconds that have passed since some moment, whatever the clock was set to meanwhile."""
+        return time.monotonic()
+
     async def wait(self, event: asyncio.Event, until: float | None) -> None:
         """Return when `event` is set or the time is `until`."""
         if until is None:

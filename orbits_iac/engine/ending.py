@@ -1,9 +1,9 @@
 """The one transaction that ends an execution: its state, the record and its revision, and everyone who waits for it."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from orbits_iac.engine import schedules
 from orbits_iac.engine.revisions import make_revision
 from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
 from orbits_iac.model.ids import ExecutionId
@@ -23,8 +23,6 @@ from orbits_iac.model.rows import (
     amended,
 )
 from orbits_iac.model.states import State
-from orbits_iac.steps.options import Every
-from orbits_iac.steps.step import options_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
@@ -131,7 +129,7 @@ async def _record_after(
     """The record as the command leaves it, with what else it writes and deletes."""
     match run.pages.execution.command, state:
         case "update", State.SUCCESS:
-            return _updated(run, record, result or "null")
+            return await _updated(run, record, result or "null")
         case "update", _:
             return await _failed(run, record, failure, state)
         case "rollback", State.SUCCESS:
@@ -144,7 +142,7 @@ async def _record_after(
             return record, [], []
 
 
-def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, list[Row], list[Row]]:
+async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, list[Row], list[Row]]:
     children = _children(run, record)
     made = make_revision(run, record, outputs, children)
     number = made.number if made is not None else record.revision
@@ -158,21 +156,22 @@ def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, li
         children=_with_earlier(children, record.children),
     )
     rows: list[Row] = [made] if made is not None else []
-    schedule = _schedule(run)
-    return after, rows + ([schedule] if schedule is not None else []), []
+    schedule, unscheduled = await _schedule(run, record)
+    return after, rows + schedule, unscheduled
 
 
-def _schedule(run: "Run") -> ScheduleRow | None:
-    """When the record's first cycle is due, if its class has a schedule and none is set."""
-    cls = run.engine.registry.resource(run.pages.execution.kind)
-    every: Every | None = options_of(cls).get("schedule")
-    if every is None or run.record_id is None or not isinstance(every.every, timedelta):
-        return None
-    if run.record is not None and run.record.revision is not None:
-        return None
-    kind, identity = run.record_id
-    seconds = every.every.total_seconds()
-    return ScheduleRow(kind=kind, identity=identity, due=run.now() + seconds * (1 - every.jitter * run.engine.chance()))
+async def _schedule(run: "Run", record: RecordRow) -> tuple[list[Row], list[Row]]:
+    """The record's schedule as its class has it now: the row to write or to delete, if it is not so already."""
+    engine, now = run.engine, run.now()
+    every = schedules.schedule_of(engine.registry.resource(record.kind))
+    row = await engine.store.get(ScheduleRow, record.kind, record.identity)
+    if every is None:
+        return [], [row] if row is not None else []
+    if row is None:
+        made = schedules.first(record.kind, record.identity, every, build=engine.build, now=now, chance=engine.chance())
+        return [made], []
+    changed = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance())
+    return [changed] if changed is not None else [], []
 
 
 async def _failed(

@@ -6,7 +6,7 @@ the record likewise.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -184,16 +184,22 @@ async def let_go(run: "Run", request: "Request") -> None:
         return
 
 
-async def ask_root(engine: "Engine", asked: Asked) -> ExecutionId:
-    """Create the execution that somebody asks for from outside, or join the equal one in flight; its id."""
+async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = ()) -> ExecutionId:
+    """Create the execution that somebody asks for from outside, or join the equal one in flight; its id.
+
+    `with_it` is written in the same transaction; if somebody has changed one of its rows, or the record, first, this
+    raises Conflict.
+    """
     while True:
         rows = await _rows(engine, asked, None)
         if rows is None:
             raise Refused(f"{asked.kind} {asked.identity} is busy: its {asked.command} was skipped")
         made, execution = rows
         try:
-            await engine.commit(Transaction(put=made.rows, events=made.events), wake=made.wake)
+            await engine.commit(Transaction(put=[*made.rows, *with_it], events=made.events), wake=made.wake)
         except Conflict:
+            if with_it:
+                raise
             continue
         return execution
 

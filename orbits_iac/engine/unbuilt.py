@@ -4,7 +4,6 @@ See docs/decisions/0007. Each line goes when the part that it names is built.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from orbits_iac.model.errors import Refused
@@ -19,8 +18,6 @@ def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
     options: dict[str, Any] = {**options_of(type(step)), **given}
     missing = [name for name in _OPTIONS if name in options]
     schedule: Every | None = options.get("schedule")
-    if schedule is not None and not isinstance(schedule.every, timedelta):
-        missing.append("a schedule by a cron expression")
     if schedule is not None and schedule.on_drift == "notify":
         missing.append("on_drift='notify'")
     if missing:

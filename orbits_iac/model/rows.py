@@ -12,6 +12,7 @@ import msgspec
 
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
+from orbits_iac.model.schedule import Timing
 from orbits_iac.model.states import State
 
 Json = str  # a JSON document, as text
@@ -311,7 +312,7 @@ class BuildRow(Row, frozen=True, kw_only=True):
 
 
 class ScheduleRow(Row, frozen=True, kw_only=True):
-    """When a record's next cycle is due."""
+    """When a record's next cycle is due, and the schedule that it follows: enough to ask for it without the code."""
 
     KEY = ("kind", "identity")
     INDEXED = ("due",)
@@ -322,6 +323,11 @@ class ScheduleRow(Row, frozen=True, kw_only=True):
     version: int = 1
     due: float
     paused: bool = False
+    slot: float = 0.0  # the time that the schedule names, at or after `due`
+    since: float = 0.0  # when that was chosen: at the cycle before, or when the schedule was set
+    timing: Timing | None = None
+    on_drift: str = "report"
+    build: str = ""  # the one that the schedule came with
 
 
 TABLES: dict[type[Row], str] = {

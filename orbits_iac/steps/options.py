@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from typing_extensions import TypedDict
 
 from orbits_iac.model.retry import Retry
+from orbits_iac.model.schedule import Timing
 
 OnDrift = Literal["report", "notify", "remediate"]
 
@@ -27,7 +28,9 @@ class Executor:
 class Every:
     """A schedule: an interval, or a cron expression in a time zone, and what a cycle does about drift.
 
-    `jitter` is the share of the interval by which a cycle may come earlier, so that many do not come at once.
+    The time zone is a name such as `Europe/Berlin`, for cron expressions alone. `jitter` is the share, from 0 to 1, of
+    the time since the slot before by which a cycle may come earlier, so that many do not come at once. A class whose
+    schedule is wrong in any of this is a TypeError when it is made.
     """
 
     def __init__(
@@ -42,6 +45,21 @@ class Every:
         self.jitter = jitter
         self.timezone = timezone
         self.on_drift: OnDrift = on_drift
+
+    @property
+    def timing(self) -> Timing:
+        """When its cycles come; a ValueError says what of the schedule is wrong."""
+        if isinstance(self.every, timedelta):
+            every: float | str = self.every.total_seconds()
+        elif isinstance(self.every, str):
+            every = self.every
+        else:
+            raise ValueError(f"every is {self.every!r}, and has to be a timedelta or a cron expression")  # noqa: TRY004 - the caller makes it a TypeError, with the class
+        made = Timing(every=every, timezone=self.timezone, jitter=self.jitter)
+        made.check()
+        if self.on_drift not in get_args(OnDrift):
+            raise ValueError(f"on_drift is {self.on_drift!r}, and has to be one of {', '.join(get_args(OnDrift))}")
+        return made
 
 
 class StepOptions(TypedDict, total=False):

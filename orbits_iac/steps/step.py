@@ -29,6 +29,17 @@ def _refuse_shadows(cls: type) -> None:
                 )
 
 
+def _check_schedule(cls: type) -> None:
+    """Raise TypeError where the class's own schedule could never be kept."""
+    schedule = (cls.__dict__.get("options") or {}).get("schedule")
+    if schedule is None:
+        return
+    try:
+        schedule.timing  # noqa: B018 - it is made only to be checked
+    except (ValueError, AttributeError) as error:
+        raise TypeError(f"{cls.__qualname__}: the schedule of its options is wrong: {error}") from error
+
+
 class Step(BaseModel, Generic[R]):
     """What `do` and `run` take: an argument, as pydantic fields, and hooks. Not subclassed by users directly.
 
@@ -61,6 +72,7 @@ class Step(BaseModel, Generic[R]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         _refuse_shadows(cls)
+        _check_schedule(cls)
         super().__init_subclass__(**kwargs)
 
 

@@ -10,9 +10,10 @@ from typing import Self, TypeVar
 import msgspec
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
 
 R = TypeVar("R", bound=Row)
+D = TypeVar("D", TaskRow, ScheduleRow)
 SCHEMA_VERSION = 2
 
 
@@ -139,6 +140,13 @@ class Store(ABC):
         """Take from `worker`, which is dead or leaving, whatever it holds, and make it due at `now`.
 
         Their tokens go up, so that whatever the worker still writes is refused.
+        """
+
+    @abstractmethod
+    async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:
+        """Up to `limit` executions that nobody holds, or schedules that are not paused, that are due by `now`.
+
+        The earliest due first, whatever their priority. `kinds` narrows the choice.
         """
 
     @abstractmethod

@@ -8,13 +8,14 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow, amended
 from orbits_iac.store import rules
-from orbits_iac.store.contract import Journal, Store, Transaction
+from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.tables import check_where, encoded
 
@@ -117,11 +118,21 @@ class MemoryStore(Store):
             self._hints.tell()
         return sorted(task.id for task in held)
 
+    async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:
+        with self._held():
+            found = [
+                (due, rules.key_of(row), row)
+                for row in self._rows(table, None)
+                if (due := rules.free_from(row)) is not None and due <= now and (kinds is None or row.kind in kinds)
+            ]
+        found.sort(key=itemgetter(0, 1))
+        return [row for _, _, row in found[:limit]]
+
     async def next_due(self) -> float | None:
         with self._held():
-            tasks = [task.due for task in self._rows(TaskRow, None) if task.owner is None and task.due is not None]
-            cycles = [schedule.due for schedule in self._rows(ScheduleRow, None) if not schedule.paused]
-        return min(tasks + cycles, default=None)
+            free = [rules.free_from(row) for row in self._rows(TaskRow, None)]
+            free += [rules.free_from(row) for row in self._rows(ScheduleRow, None)]
+        return min((due for due in free if due is not None), default=None)
 
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
         found: list[EventRow] = []

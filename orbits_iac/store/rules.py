@@ -9,7 +9,7 @@ from typing import Protocol
 
 from orbits_iac.model.errors import Conflict, Fenced
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import TABLES, EventRow, MessageRow, Row, TaskRow, amended
+from orbits_iac.model.rows import TABLES, EventRow, MessageRow, Row, ScheduleRow, TaskRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 Holder = tuple[str | None, int]  # an execution's owner, and its token
@@ -77,6 +77,13 @@ def settle(view: View, transaction: Transaction) -> None:
 def claimed(task: TaskRow, worker: WorkerId) -> TaskRow:
     """The task once `worker` has claimed it."""
     return amended(task, owner=worker, token=task.token + 1, due=None)
+
+
+def free_from(row: TaskRow | ScheduleRow) -> float | None:
+    """When it may be taken; None if it is held or paused, or only a message makes it due."""
+    if isinstance(row, TaskRow):
+        return row.due if row.owner is None else None
+    return None if row.paused else row.due
 
 
 def released(task: TaskRow, now: float) -> TaskRow:

@@ -19,7 +19,7 @@ from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, Row, TaskRow
 from orbits_iac.store import sqlite_reads
-from orbits_iac.store.contract import Journal, Store, Transaction
+from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.lane import run_once
 from orbits_iac.store.sqlite_connections import Connections
 from orbits_iac.store.sqlite_file import prepare
@@ -91,6 +91,11 @@ class SqliteStore(Store):
     async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
         released: list[ExecutionId] = await self._open.writer.do(Leaving(worker, now))
         return released
+
+    async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:
+        rows, names = table_of(table), _names(kinds)
+        read = partial(sqlite_reads.due, rows=rows, now=now, kinds=names, limit=limit)
+        return await self._read(read, partial(read, most=_FEW))
 
     async def next_due(self) -> float | None:
         return self._open.at_once(sqlite_reads.next_due)

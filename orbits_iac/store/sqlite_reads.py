@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
-from orbits_iac.store.contract import Journal
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
+from orbits_iac.store.contract import D, Journal
 from orbits_iac.store.tables import Table, table_of
 
 R = TypeVar("R", bound=Row)
@@ -33,6 +33,17 @@ _NEXT_DUE = """
         UNION ALL SELECT min(due) FROM schedule WHERE paused = 0
     )
 """
+_OF_KINDS = "(?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))"
+_DUE: dict[type[Row], str] = {
+    TaskRow: f"""
+        SELECT {{selected}} FROM task
+        WHERE owner IS NULL AND due IS NOT NULL AND due <= ?2 AND {_OF_KINDS} ORDER BY due, id LIMIT ?3
+    """,  # noqa: S608 - names come from the model
+    ScheduleRow: f"""
+        SELECT {{selected}} FROM schedule
+        WHERE paused = 0 AND due <= ?2 AND {_OF_KINDS} ORDER BY due, kind, identity LIMIT ?3
+    """,  # noqa: S608
+}
 
 
 class TooMuchError(Exception):
@@ -78,6 +89,20 @@ def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | 
         entries=[_ENTRY.row(values) for values in entries],
         messages=[_MESSAGE.row(values) for values in messages],
     )
+
+
+def due(
+    connection: sqlite3.Connection,
+    rows: Table[D],
+    *,
+    now: float,
+    kinds: str | None,
+    limit: int,
+    most: int | None = None,
+) -> list[D]:
+    """What is due by `now` and free, the earliest first; `kinds` as a JSON list."""
+    sql = _DUE[rows.row_type].format(selected=rows.selected)
+    return [rows.row(values) for values in _some(connection, sql, [kinds, now], limit, most)]
 
 
 def next_due(connection: sqlite3.Connection) -> float | None:

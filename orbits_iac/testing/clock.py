@@ -11,10 +11,14 @@ class Clock(clock.Clock):
 
     def __init__(self) -> None:
         self._ahead = 0.0
+        self._passed = 0.0
         self._settled: list[Callable[[], Awaitable[None]]] = []
 
     def now(self) -> float:
         return super().now() + self._ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._passed
 
     def tell(self, settled: Callable[[], Awaitable[None]]) -> None:
         """Wait for `settled` whenever the clock was moved."""
@@ -22,6 +26,11 @@ class Clock(clock.Clock):
 
     async def advance(self, by: timedelta) -> None:
         """Move the clock ahead, and return when everything that became due has been done."""
+        self._passed += by.total_seconds()
+        await self.set(by)
+
+    async def set(self, by: timedelta) -> None:
+        """Set the clock ahead or back, as a person does: no time passes. Returns as `advance` does."""
         self._ahead += by.total_seconds()
         for settled in self._settled:
             await settled()

@@ -162,6 +162,26 @@ async def test_parking_writes_with_it(store: Store, make: Any) -> None:
     assert (await task_of(store, "a")).owner is None
 
 
+async def test_due_is_what_could_be_taken_now(store: Store, make: Any) -> None:
+    tasks = [
+        make.task("late", due=3.0),
+        make.task("early", due=1.0, priority=-5),
+        make.task("other", due=2.0, kind="Other"),
+        make.task("future", due=4.5, priority=9),
+        make.task("held", due=1.0, owner="one"),
+        make.task("waits", due=None),
+    ]
+    await store.commit(Transaction(put=tasks))
+    assert [task.id for task in await store.due(TaskRow, now=4.0, limit=9)] == ["early", "other", "late"]
+    assert [task.id for task in await store.due(TaskRow, now=4.0, limit=1)] == ["early"]
+    assert await store.due(TaskRow, now=4.0, limit=9, kinds=frozenset({"Other"})) == [tasks[2]]
+    rows = [ScheduleRow(kind=kind, identity=name, due=due) for kind, name, due in (("K", "b", 2.0), ("L", "a", 1.0))]
+    never = [ScheduleRow(kind="K", identity="p", due=0.0, paused=True), ScheduleRow(kind="K", identity="c", due=8.0)]
+    await store.commit(Transaction(put=[*rows, *never]))
+    assert await store.due(ScheduleRow, now=4.0, limit=9) == [rows[1], rows[0]]
+    assert await store.due(ScheduleRow, now=4.0, limit=9, kinds=frozenset({"K"})) == [rows[0]]
+
+
 async def test_next_due_is_the_earliest_of_what_nobody_holds(store: Store, make: Any) -> None:
     assert await store.next_due() is None
     await store.commit(Transaction(put=[make.task("a", due=None), make.task("held", due=1.0, owner="one")]))
