@@ -151,7 +151,7 @@ class Orbits:
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""
         await asyncio.to_thread(step.check_inputs)
-        return await preview(self.engine, step, target)
+        return await preview(self.engine, step, target, who=self.who)
 
     async def settled(self) -> None:
         """Wait until nothing is due any more and nothing is being advanced in this process."""

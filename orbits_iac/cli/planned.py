@@ -1,6 +1,7 @@
 """How a plan looks: the tree of what would be done, each thing with the properties that would change."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ GLYPHS: dict[Verb, tuple[str, str]] = {
     Verb.UPDATE: ("~", "yellow"),
     Verb.REPLACE: ("±", "bold red"),
     Verb.REMOVE: ("-", "red"),
+    Verb.RELEASE: ("◦", "yellow"),
     Verb.RUN: ("▸", "cyan"),
     Verb.SKIP: ("=", "dim"),
     Verb.UNKNOWN: ("?", "magenta"),
@@ -25,8 +27,8 @@ _WORDS = {Verb.RUN: "runs", Verb.SKIP: "done once already", Verb.UNKNOWN: "not k
 _SHOWN = 6  # properties of one thing; the rest is counted
 
 
-def print_plan(plan: Plan, out: "Console") -> None:
-    """The tree of a plan, and what it comes to."""
+def print_plan(plan: Plan, out: "Console", *, everything: bool = False) -> None:
+    """The tree of a plan, and what it comes to; where nothing would happen, what is below only if `everything` is."""
     from rich.table import Table
     from rich.text import Text
 
@@ -34,18 +36,20 @@ def print_plan(plan: Plan, out: "Console") -> None:
     for _ in range(3):
         grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for guides, change in _lines(plan.root, "", ""):
+    for guides, change in _lines(plan.root, "", "", everything=everything):
         grid.add_row(*_cells(guides, change))
     out.print(grid)
     out.print()
     out.print(Text(_sum(plan), style="bold" if plan else "green"))
 
 
-def _lines(change: Change, guides: str, inner: str) -> Iterator[tuple[str, Change]]:
+def _lines(change: Change, guides: str, inner: str, *, everything: bool) -> Iterator[tuple[str, Change]]:
     yield guides, change
-    for at, below in enumerate(change.below):
-        last = at == len(change.below) - 1
-        yield from _lines(below, f"{inner}{'└─ ' if last else '├─ '}", f"{inner}{'   ' if last else '│  '}")
+    shown = change.below if change or everything else ()
+    for at, below in enumerate(shown):
+        last = at == len(shown) - 1
+        here, further = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        yield from _lines(below, f"{inner}{here}", f"{inner}{further}", everything=everything)
 
 
 def _cells(guides: str, change: Change) -> "list[Text]":
@@ -70,11 +74,21 @@ def _detail(change: Change) -> "Text":
     from rich.text import Text
 
     parts = [(change.detail, "dim" if not change else "")] if change.detail and change.verb is not Verb.SKIP else []
-    parts += [("no return", "magenta")] if change.no_return else []
-    parts += [("loses data", "bold red")] if change.stateful_loss else []
+    parts += _marks(change)
     if change.properties and not parts:
         return _property(change, 0)
     return Text("  ").join(Text(text, style=colour) for text, colour in parts)
+
+
+def _marks(change: Change) -> list[tuple[str, str]]:
+    """What has to be seen before a plan is approved."""
+    gone = change.verb in {Verb.REMOVE, Verb.REPLACE}
+    marks = [("no return", "magenta")] if change.no_return else []
+    marks += [("loses data", "bold red")] if change.stateful_loss else []
+    marks += [("protected", "bold red")] if change.protected and gone else []
+    if change.users and change.verb is not Verb.RELEASE:
+        marks += [(f"{', '.join(change.users)} use{'s' if len(change.users) == 1 else ''} it too", "yellow")]
+    return marks
 
 
 def _properties(change: Change) -> "list[Text]":
@@ -88,7 +102,7 @@ def _properties(change: Change) -> "list[Text]":
 
 def _is_bare(change: Change) -> bool:
     """Whether nothing is said of it but its properties, so that the first stands on its own line."""
-    return not (change.detail or change.no_return or change.stateful_loss)
+    return not (change.detail or _marks(change))
 
 
 def _property(change: Change, at: int) -> "Text":
@@ -109,19 +123,18 @@ def _value(text: Json | None) -> str:
 def _sum(plan: Plan) -> str:
     if not plan:
         return "Nothing to do."
-    counts: dict[Verb, int] = {}
-    changes = list(_lines(plan.root, "", ""))
-    for _, change in changes:
-        if not change.below and change:
-            counts[change.verb] = counts.get(change.verb, 0) + 1
+    leaves = [change for change in plan.root.walk() if change and not change.below]
+    things = {(one.kind, one.identity) if one.identity else id(one): one.verb for one in leaves}
+    counts = Counter(things.values())
     words = {
         Verb.CREATE: "to create",
         Verb.UPDATE: "to update",
         Verb.REPLACE: "to replace",
         Verb.REMOVE: "to remove",
+        Verb.RELEASE: "to let go of",
         Verb.RUN: "to run",
         Verb.UNKNOWN: "not known yet",
     }
     said = ", ".join(f"{count} {words[verb]}" for verb, count in counts.items())
-    more = ", and what depends on them" if any(change.detail.startswith("then") for _, change in changes) else ""
+    more = ", and what depends on them" if plan.deferred else ""
     return f"To do: {said or 'the argument changes, and nothing else'}{more}."

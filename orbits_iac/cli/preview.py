@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac.cli.options import Arguments, AsJson, Debug, Stack, Store
+from orbits_iac.cli.options import All, Arguments, AsJson, Debug, Stack, Store
 
 if TYPE_CHECKING:
     from orbits_iac.cli.stacks import Named
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 def command(
-    stack: Stack, arguments: Arguments = None, store: Store = None, as_json: AsJson = False, debug: Debug = False
+    stack: Stack,
+    arguments: Arguments = None,
+    everything: All = False,
+    store: Store = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Show what `up` would do, and do nothing; exits with 3 if there is something to do."""
     from orbits_iac.cli import session, stacks
@@ -21,10 +26,10 @@ def command(
     named = stacks.find_stack(stack, settings)
     step = stacks.build(named, arguments or ())
     stacks.check(step, named)
-    finish(_preview(step, named, settings, as_json=as_json))
+    finish(_preview(step, named, settings, everything=everything, as_json=as_json))
 
 
-async def _preview(step: "Step[Any]", named: "Named", settings: "Settings", *, as_json: bool) -> int:
+async def _preview(step: "Step[Any]", named: "Named", settings: "Settings", *, everything: bool, as_json: bool) -> int:
     from dataclasses import asdict
 
     from orbits_iac.cli import exits, follow, planned, report, session
@@ -37,5 +42,5 @@ async def _preview(step: "Step[Any]", named: "Named", settings: "Settings", *, a
     if as_json:
         report.print_json({"changes": asdict(plan.root), "pending": bool(plan), "exit_code": code})
     else:
-        planned.print_plan(plan, follow.console())
+        planned.print_plan(plan, follow.console(), everything=everything)
     return code

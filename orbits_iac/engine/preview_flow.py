@@ -6,18 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from orbits_iac.engine.above import ABOVE
-from orbits_iac.engine.engine import Engine
-from orbits_iac.engine.loop import DefinitionLoop
-from orbits_iac.engine.naming import identity_of, key_of, subject_of
-from orbits_iac.engine.revisions import StoredRevision
-from orbits_iac.model.errors import Refused
+from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
+from orbits_iac.engine.revisions import read_revision
+from orbits_iac.engine.unbuilt import refuse_unbuilt
+from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.ids import StepKey, new_id
 from orbits_iac.model.outputs import Event
 from orbits_iac.model.plans import Change
@@ -26,41 +25,35 @@ from orbits_iac.model.standing import Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.execution import Flow
 from orbits_iac.steps.options import OnDrift, StepOptions
-from orbits_iac.steps.resource import Resource, Revision
-from orbits_iac.steps.step import Step, bind, kind_of, options_of
+from orbits_iac.steps.resource import Command, Resource, Revision
+from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.preview_definition import Looking
 
 T = TypeVar("T")
 TG = TypeVar("TG", bound=Target)
 E = TypeVar("E", bound=Event)
 
 
-@dataclass(eq=False)
+@dataclass(kw_only=True, eq=False)
 class Asked:
     """A `do` of a previewed definition, and what came of it."""
 
     ref: str
     step: Step[Any]
+    subject: Step[Any]  # a fresh instance; of a command, the Resource
+    command: str
     key: StepKey
+    digest: str
     identity: str | None
     once: bool
     targets: dict[str, Json]
     options: StepOptions
+    tenant: str | None
     future: "asyncio.Future[Any]"
     change: Change | None = None
-
-
-class Looking(Protocol):
-    """The preview of one definition, as its flows need it."""
-
-    engine: Engine
-    record: tuple[str, str] | None
-    tenant: str | None
-    standing: StoredRevision | None
-    loop: DefinitionLoop
-
-    def ask(self, asked: Asked) -> None:
-        """Take up a `do` of the definition."""
 
 
 class PreviewFlow(Flow):
@@ -68,7 +61,7 @@ class PreviewFlow(Flow):
 
     previewing = True
 
-    def __init__(self, looking: Looking, targets: dict[str, Json]) -> None:
+    def __init__(self, looking: "Looking", targets: dict[str, Json]) -> None:
         self._looking = looking
         self._targets = targets
         self._chance = Random(0)  # noqa: S311 - nothing is kept of a preview
@@ -100,11 +93,24 @@ class PreviewFlow(Flow):
     async def wait_for(
         self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
     ) -> E:
-        del ref, event, where, timeout
-        return cast("E", await asyncio.get_running_loop().create_future())
+        del event, where, timeout
+        return cast("E", await self._looking.wait_outside(ref))
 
     async def outputs(self, kind: type[Resource[Any]], identity: str) -> Any:
-        raise Refused(f"{kind_of(kind)} {identity}: reading another's outputs is not previewed yet in this version")
+        looking, name = self._looking, kind_of(kind)
+
+        async def read() -> Json | None:
+            record = await looking.engine.store.get(RecordRow, name, identity)
+            if record is None or record.revision is None:
+                return None
+            return (await read_revision(looking.engine, name, identity, record.revision)).row.outputs
+
+        text = await looking.question(read)
+        if text is not None:
+            return looking.engine.codec.decode(text, result_type(kind))
+        if (name, identity) in looking.preview.updated:
+            return await looking.wait_outside(f"{name} {identity}")
+        raise Refused(f"{name} {identity} has no outputs: it was not installed, or was uninstalled")
 
     async def keep(self, payload: BaseModel) -> None:
         """Nothing is kept."""
@@ -120,7 +126,8 @@ class PreviewFlow(Flow):
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
         kind = kind_of(type(resource))
         identity, _ = identity_of(resource, self._looking.record, ABOVE.get(), ref, key)
-        record = await self._looking.engine.store.get(RecordRow, kind, identity)
+        store = self._looking.engine.store
+        record = await self._looking.question(lambda: store.get(RecordRow, kind, identity))
         return Standing(revision=None if record is None else record.revision, changed=False, places=())
 
     async def cycle_children(self) -> None:
@@ -157,38 +164,58 @@ class PreviewFlow(Flow):
         was: str | None,
         options: StepOptions,
     ) -> T:
-        del undo, was
+        if not isinstance(step, Step):
+            raise UsageError(f"do({ref!r}, ...) takes a step, and got {type(step).__name__}")
+        here = {name: value for name, value in (("undo", undo), ("was", was)) if value is not None}
+        refuse_unbuilt(ref, subject_of(step)[0], {**options, **here})
+        asked = self._taken_up(ref, step, key=key, once=once, target=target, options=options)
+        self._looking.ask(asked)
+        if isinstance(asked.subject, Workflow):
+            return cast("T", await self._nested(asked.subject, asked))
+        return cast("T", await asked.future)
+
+    def _taken_up(
+        self, ref: str, step: Step[Any], *, key: str | None, once: bool, target: Target | None, options: StepOptions
+    ) -> Asked:
+        """What a run would make of a `do`: its key, the Resource that it names, the argument as it is recorded."""
         looking, above = self._looking, ABOVE.get()
         codec = looking.engine.codec
         subject, command = subject_of(step)
+        cls = type(subject)
+        extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         identity, owned = None, False
         if isinstance(subject, Resource):
             identity, owned = identity_of(subject, looking.record, above, ref, key)
         targets = dict(self._targets)
         if target is not None:
             targets[type(target).__name__] = codec.encode(target, type(target))
-        fresh = codec.decode(codec.encode(subject, type(subject)), type(subject))
-        asked = Asked(
+        fresh: Step[Any] = codec.decode(codec.encode(subject, cls), cls)
+        return Asked(
             ref=ref,
-            step=step if subject is not step else fresh,
-            key=key_of(above, ref, kind_of(type(subject)), command, key, None if owned else identity),
+            step=step,
+            subject=fresh,
+            command=command,
+            key=key_of(above, ref, kind_of(cls), command, key, None if owned else identity),
+            digest=codec.digest(kind_of(cls), command, fresh, extra),
             identity=identity,
             once=once,
             targets=targets,
-            options=cast("StepOptions", {**options_of(type(subject)), **options}),
+            options=cast("StepOptions", {**options_of(cls), **options}),
+            tenant=(options.get("labels") or {}).get("tenant"),
             future=looking.loop.create_future(),
         )
-        looking.ask(asked)
-        if isinstance(fresh, Workflow):
-            return cast("T", await self._nested(fresh, asked))
-        return cast("T", await asked.future)
 
     async def _nested(self, workflow: Workflow[Any], asked: Asked) -> Any:
+        codec = self._looking.engine.codec
         bind(workflow, PreviewFlow(self._looking, asked.targets))
         mark = ABOVE.set(asked.key)
         try:
             result = await workflow.define()
+        except Exception as error:
+            asked.future.set_result(None)  # nobody waits for it: what it raises goes up from here
+            raise self._looking.failed_at(asked, error) from error
         finally:
             ABOVE.reset(mark)
-        asked.future.set_result(result)
-        return result
+        asked.future.set_result(None)
+        returns = returns_of(asked.step)
+        return codec.decode(codec.encode(result, returns), returns)

@@ -16,7 +16,7 @@ OUTPUTS = """\
 def test_preview_shows_what_is_known_before_anything_is_there(shared: Project) -> None:
     assert plain(shared.run("preview", "shop", "client=acme", "release=8", code=3)) == plain("""\
 Shop acme                       + create  then what depends on backend
-└─ backend        Backend acme  + create  then what depends on queue
+└─ backend        Backend acme  + create  then what depends on repository, queue
    ├─ repository  Box           + create
    └─ queue       Box           + create
 
@@ -77,6 +77,10 @@ TIME  = Shop acme                                           unchanged
 
 def test_preview_of_what_stands_has_nothing_to_do(shared: Project) -> None:
     assert plain(shared.run("preview", "shop", "client=acme", "release=8", "token=s3cret")) == plain("""\
+Shop acme  = unchanged
+
+Nothing to do.""")
+    assert plain(shared.run("preview", "shop", "client=acme", "release=8", "token=s3cret", "--all")) == plain("""\
 Shop acme                    = unchanged
 ├─ backend     Backend acme  = unchanged
 │  ├─ queue    Box           = unchanged

@@ -1,0 +1,44 @@
+"""What would be lost with a record: what holds data (`stateful`), and what is protected.
+
+Losing either has to be accepted by name. A change of mind about everything else is no such acceptance.
+"""
+
+from typing import TYPE_CHECKING
+
+from orbits_iac.model.rows import RecordRow
+from orbits_iac.steps.step import options_of
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.engine import Engine
+    from orbits_iac.model.approvals import Approval
+
+
+def holds_data(engine: "Engine", kind: str) -> bool:
+    """Whether removing or replacing a thing of this kind loses data, as far as its class is known here."""
+    cls = engine.registry.find(kind)
+    return cls is not None and bool(options_of(cls).get("stateful"))
+
+
+async def losses(engine: "Engine", kind: str, identity: str, approval: "Approval") -> list[str]:
+    """What uninstalling a record, and with it what belongs to it, would lose and nobody has accepted."""
+    found: list[str] = []
+    waiting = [(kind, identity, False)]
+    seen = {(kind, identity)}
+    for one, name, protected in waiting:
+        record = await engine.store.get(RecordRow, one, name)
+        if record is None or (record.revision is None and not record.children):
+            continue
+        if approval.accepts(one, name):
+            pass
+        elif protected or record.protect:
+            found.append(f"{one} {name} is protected")
+        elif record.revision is not None and holds_data(engine, one):
+            found.append(f"{one} {name} holds data")
+        for child in record.children:
+            theirs = await engine.store.get(RecordRow, child.kind, child.identity)
+            if theirs is None or (child.kind, child.identity) in seen or child.retain or theirs.retain:
+                continue
+            if child.owned or not set(theirs.users) - {f"{one} {name}"}:
+                seen.add((child.kind, child.identity))
+                waiting.append((child.kind, child.identity, child.protect))
+    return found

@@ -1,0 +1,238 @@
+"""The preview of one definition, with the Workflows in it: run as far as records carry it.
+
+The definition stands on a loop of its own, as in a run. A branch that needs what is not known stays where it is, and
+the others go on. Time passes only where nothing is waited for: which of a timer and a step comes first is not known.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.loop import definition_loop
+from orbits_iac.engine.naming import returns_of
+from orbits_iac.engine.preview_flow import Asked, PreviewFlow
+from orbits_iac.engine.preview_records import command_change, command_outputs
+from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
+from orbits_iac.model.ids import StepKey, refs
+from orbits_iac.model.plans import Change, Verb
+from orbits_iac.model.rows import Json, OnceRow
+from orbits_iac.steps.resource import Resource
+from orbits_iac.steps.step import Step, bind, kind_of
+from orbits_iac.steps.workflow import Workflow
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.preview import Preview
+
+NOTHING = object()
+"""The outputs of what has none yet."""
+
+_OUTSIDE = "something outside"
+_TOP = StepKey("")
+
+
+class Looking:
+    """The preview of one definition."""
+
+    def __init__(
+        self,
+        preview: "Preview",
+        record: tuple[str, str] | None,
+        targets: dict[str, Json],
+        *,
+        once: dict[str, OnceRow] | None = None,
+        standing: StoredRevision | None = None,
+        tenant: str | None = None,
+        above: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.preview = preview
+        self.engine = preview.engine
+        self.record = record
+        self.tenant = tenant
+        self.standing = standing
+        self.loop = definition_loop(self.engine.clock.now())
+        self.flow = PreviewFlow(self, targets)
+        self.done: set[tuple[str, str]] = set()  # the Resources that it does
+        self._above = above
+        self._once = once or {}
+        self._asked: dict[StepKey, Asked] = {}
+        self._new: list[Asked] = []
+        self._outside: list[tuple[str, asyncio.Future[Any]]] = []
+        self._questions: list[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = []
+
+    async def follow(
+        self, step: Step[Any], definition: Callable[[], Any], scope: str
+    ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+        """What a definition would do, and the steps on whose outcome depends what else it does.
+
+        Raises `ExecutionFailed` with the path of what failed; a `Refused` of the definition itself as it is.
+        """
+        self._asked, self._outside, self.done = {}, [], set()
+        bind(step, self.flow)
+
+        async def main() -> Any:
+            ABOVE.set(StepKey(scope))
+            return await definition()
+
+        task = self.loop.create_task(main())
+        try:
+            while not task.done():
+                await self.loop.run_dry()
+                if not (await self._answer_all() or task.done() or self._pass_time()):
+                    break
+            waits = () if task.done() else self._waits() or (_OUTSIDE,)
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error if isinstance(error, (Refused, ExecutionFailed)) else self._failed(error)
+            self.done = {
+                (kind_of(type(step)), asked.identity)
+                for asked in self._asked.values()
+                if isinstance(step := asked.subject, Resource) and asked.command == "update" and asked.identity
+            }
+            return self._tree(), waits
+        finally:
+            self._asked = {}  # what its `finally` clauses do on their way out is not part of it
+            self.loop.abandon()
+
+    def ask(self, asked: Asked) -> None:
+        """Take up a `do` of the definition."""
+        if asked.key in self._asked:
+            raise UsageError(
+                f"{'.'.join(refs(asked.key))}: {kind_of(type(asked.subject))} is done twice under the ref "
+                f"{asked.ref!r} in one run; give each its own key=, as in do({asked.ref!r}, ..., key=...)"
+            )
+        self._asked[asked.key] = asked
+        if not isinstance(asked.subject, Workflow):
+            self._new.append(asked)
+
+    async def wait_outside(self, name: str) -> Any:
+        """Wait for what nobody knows yet, for ever."""
+        future = self.loop.create_future()
+        self._outside.append((name, future))
+        return await future
+
+    async def question(self, what: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask the store, from the definition."""
+        future = self.loop.create_future()
+        self._questions.append((what, future))
+        return await future
+
+    def failed_at(self, asked: Asked, error: BaseException) -> ExecutionFailed:
+        """What the definition gets from a step that would fail; the change says so."""
+        failed = error if isinstance(error, ExecutionFailed) else self._failed(error)
+        asked.change = Change(verb=Verb.UNKNOWN, detail=f"fails: {failed.error_type}: {failed.message}")
+        return ExecutionFailed(failed.failure.above(asked.ref))
+
+    def _failed(self, error: BaseException) -> ExecutionFailed:
+        failure = Failure.of(error)
+        return ExecutionFailed(replace(failure, message=self.engine.codec.mask(failure.message)))
+
+    async def _answer_all(self) -> bool:
+        """Answer what was asked since the last time; whether there was anything."""
+        new, self._new = self._new, []
+        questions, self._questions = self._questions, []
+        for what, future in questions:
+            try:
+                future.set_result(await what())
+            except Refused as error:
+                future.set_exception(error)
+        for asked in new:
+            try:
+                await self._answer(asked)
+            except Exception as error:  # noqa: BLE001 - whatever a user's definition or hook raises is the step's end
+                asked.future.set_exception(self.failed_at(asked, error))
+        return bool(new or questions)
+
+    def _pass_time(self) -> bool:
+        """Let the next timer fire, unless something that is waited for may come before it."""
+        timer = self.loop.next_timer()
+        if timer is None or self._waits():
+            return False
+        self.loop.stand_at(timer)
+        self.loop.fire()
+        return True
+
+    def _waits(self, below: str = "") -> tuple[str, ...]:
+        """What is waited for; of the steps only those below this key."""
+        steps = [asked for asked in self._asked.values() if not isinstance(asked.subject, Workflow)]
+        steps = [asked for asked in steps if asked.key.startswith(below)]
+        names = [".".join(refs(asked.key)) for asked in steps if not asked.future.done()]
+        outside = [name for name, future in self._outside if not future.done()]
+        return tuple(dict.fromkeys((*names, *outside)))
+
+    async def _answer(self, asked: Asked) -> None:
+        subject = asked.subject
+        if not isinstance(subject, Resource):
+            self._action(asked)
+        elif asked.command == "update":
+            change, outputs = await self.preview.resource(
+                subject, asked.identity or "", asked.targets, tenant=asked.tenant or self.tenant, above=self._above
+            )
+            asked.change = change
+            if outputs is NOTHING and returns_of(asked.step) is type(None):
+                outputs = None
+            if outputs is not NOTHING:
+                asked.future.set_result(outputs)
+        else:
+            asked.change = await command_change(self.engine, asked.step, asked.identity or "", inside=True)
+            outputs = await command_outputs(self.engine, asked.step, asked.identity or "")
+            if outputs is not NOTHING:
+                asked.future.set_result(outputs)
+
+    def _action(self, asked: Asked) -> None:
+        standing = self._once.get("/".join(refs(asked.key))) if asked.once else None
+        if standing is not None and standing.digest == asked.digest:
+            asked.change = Change(verb=Verb.SKIP, detail="done once already")
+            asked.future.set_result(self.engine.codec.decode(standing.result, returns_of(asked.step)))
+            return
+        asked.change = Change(verb=Verb.RUN, no_return=bool(asked.options.get("no_return")), whole=True)
+        if returns_of(asked.step) is type(None):
+            asked.future.set_result(None)
+
+    def _tree(self) -> tuple[Change, ...]:
+        """The changes of the steps, in their order, those of a Workflow below it."""
+        below: dict[StepKey, list[Asked]] = {}
+        for asked in self._asked.values():
+            below.setdefault(self._workflow_of(asked), []).append(asked)
+
+        def changes(key: StepKey) -> tuple[Change, ...]:
+            return tuple(change(asked) for asked in below.get(key, ()))
+
+        def change(asked: Asked) -> Change:
+            found = asked.change if asked.change is not None else self._of_workflow(asked)
+            parts = changes(asked.key) or found.below
+            if found.verb is Verb.UNCHANGED and any(parts):
+                found = replace(found, verb=Verb.RUN)
+            return replace(
+                found,
+                ref=refs(asked.key)[-1],
+                kind=kind_of(type(asked.subject)),
+                key=asked.key,
+                digest=asked.digest,
+                below=parts,
+            )
+
+        return changes(_TOP)
+
+    def _of_workflow(self, asked: Asked) -> Change:
+        """A Workflow that has not failed: what it does itself is what its steps do."""
+        if asked.future.done():
+            return Change(verb=Verb.UNCHANGED)
+        waits = self._waits(f"{asked.key}/")
+        return Change(verb=Verb.RUN, waits=waits, detail=then(waits))
+
+    def _workflow_of(self, asked: Asked) -> StepKey:
+        """The key of the innermost Workflow that does this step."""
+        above = asked.key.rpartition("/")[0]
+        while above:
+            other = self._asked.get(StepKey(above))
+            if other is not None and isinstance(other.subject, Workflow):
+                return other.key
+            above = above.rpartition("/")[0]
+        return _TOP
+
+
+def then(waits: tuple[str, ...]) -> str:
+    """What of a change is not known yet, for people."""
+    return f"then what depends on {', '.join(waits)}" if waits else ""

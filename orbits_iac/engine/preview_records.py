@@ -1,0 +1,148 @@
+"""What removing, rolling back or cycling a record would do, from records alone: no code of the user runs for it.
+
+The same rules as in `children`, `pruning` and `commands`, which do it.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.losses import holds_data
+from orbits_iac.engine.naming import subject_of
+from orbits_iac.engine.revisions import StoredRevision, read_revision
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.plans import Change, Verb
+from orbits_iac.model.rows import Child, RecordRow, RevisionRow
+from orbits_iac.steps.resource import Command
+from orbits_iac.steps.step import Step, kind_of
+
+
+async def command_change(engine: Engine, step: Step[Any], identity: str, *, inside: bool = False) -> Change:
+    """What a command of a record would do; `inside` a definition, going back goes to what stands as it begins."""
+    resource, command = subject_of(step)
+    kind = kind_of(type(resource))
+    digest = engine.codec.digest(kind, command, resource, "{}")
+    if isinstance(step, Command):
+        digest = engine.codec.digest(kind, command, resource, engine.codec.encode(step.arguments, dict[str, Any]))
+    record = await engine.store.get(RecordRow, kind, identity)
+    if record is None or (record.revision is None and not record.children):
+        detail = f"{command}: nothing of it stands"
+        return Change(verb=Verb.RUN, kind=kind, identity=identity, detail=detail, digest=digest, whole=True)
+    change = Change(verb=Verb.RUN, kind=kind, identity=identity, detail=command, digest=digest, whole=True)
+    match command:
+        case "uninstall":
+            found = await _removed(engine, record, owned=True, retained=False, user=None)
+        case "cycle":
+            found = await _looked_at(engine, record)
+        case "rollback" if isinstance(step, Command):
+            found = await _gone_back(engine, record, await _destination(engine, record, step, inside=inside))
+        case _:
+            found = change
+    return replace(found, digest=digest, revision=record.revision)
+
+
+async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any:
+    """What a command would return, as far as that is recorded; `preview_definition.NOTHING` where it is not."""
+    from orbits_iac.engine.preview_definition import NOTHING
+
+    resource, command = subject_of(step)
+    if command in {"cycle", "uninstall"}:
+        return None
+    record = await engine.store.get(RecordRow, kind_of(type(resource)), identity)
+    if command != "rollback" or record is None or not isinstance(step, Command):
+        return NOTHING
+    return (await _destination(engine, record, step, inside=True)).outputs
+
+
+async def removal(engine: Engine, child: Child, user: tuple[str, str] | None) -> Change | None:
+    """What removing a child of `user` would do; None if nothing of it stands."""
+    record = await engine.store.get(RecordRow, child.kind, child.identity)
+    if record is None or (record.revision is None and not record.children):
+        return None
+    retained = child.retain or record.retain
+    change = await _removed(engine, record, owned=child.owned, retained=retained, user=user)
+    return replace(change, ref=child.ref.replace("/", "."), protected=child.protect or change.protected)
+
+
+async def _removed(
+    engine: Engine, record: RecordRow, *, owned: bool, retained: bool, user: tuple[str, str] | None
+) -> Change:
+    others = [other for other in record.users if user is None or other != " ".join(user)]
+    change = Change(
+        verb=Verb.RELEASE,
+        kind=record.kind,
+        identity=record.identity,
+        revision=record.revision,
+        protected=record.protect,
+        whole=True,
+    )
+    if user is not None and not owned and others:
+        return replace(change, detail=_stays(others), users=tuple(others))
+    if retained:
+        return replace(change, detail="it stays: it is retained")
+    below: list[Change] = []
+    for child in reversed(record.children):
+        found = await removal(engine, child, (record.kind, record.identity))
+        below += [found] if found is not None else []
+    detail = "gone with its last user" if user is not None and not owned else ""
+    return replace(
+        change,
+        verb=Verb.REMOVE,
+        detail=detail,
+        below=tuple(below),
+        stateful_loss=holds_data(engine, record.kind),
+        whole=False,
+    )
+
+
+async def _destination(engine: Engine, record: RecordRow, step: Command[Any], *, inside: bool) -> StoredRevision:
+    name = f"{record.kind} {record.identity}"
+    if record.revision is None:
+        raise Refused(f"{name} has no revision to go back from")
+    rows = await engine.store.find(RevisionRow, kind=record.kind, identity=record.identity)
+    good = [row.number for row in rows if not row.abandoned and row.number < record.revision]
+    number = step.arguments.get("to")
+    if number is None and inside:
+        number = record.revision
+    if number is None and not good:
+        raise Refused(f"{name} is at revision {record.revision}, and there is none before it to go back to")
+    found = await read_revision(engine, record.kind, record.identity, max(good) if number is None else int(number))
+    if found.row.not_restorable:
+        raise Refused(f"revision {found.number} of {name} cannot be brought back: {found.row.not_restorable}")
+    return found
+
+
+async def _gone_back(engine: Engine, record: RecordRow, to: StoredRevision) -> Change:
+    below: list[Change] = []
+    for child in to.row.children:
+        theirs = await engine.store.get(RecordRow, child.kind, child.identity)
+        if theirs is None or child.revision is None or theirs.revision == child.revision:
+            continue
+        if theirs.revision is None:
+            detail = f"it was uninstalled since revision {to.number}, and is not made again"
+            found = Change(verb=Verb.UNKNOWN, kind=child.kind, identity=child.identity, detail=detail)
+        elif others := [user for user in theirs.users if user != f"{record.kind} {record.identity}"]:
+            found = Change(verb=Verb.UNCHANGED, kind=child.kind, identity=child.identity, detail=_stays(others))
+        else:
+            its = await read_revision(engine, child.kind, child.identity, child.revision)
+            found = await _gone_back(engine, theirs, its)
+        below.append(replace(found, ref=child.ref.replace("/", ".")))
+    same = to.number == record.revision and not any(below)
+    detail = "" if same else f"revision {record.revision} → {to.number}"
+    verb = Verb.UNCHANGED if same else Verb.UPDATE
+    return Change(verb=verb, kind=record.kind, identity=record.identity, detail=detail, below=tuple(below), whole=True)
+
+
+async def _looked_at(engine: Engine, record: RecordRow) -> Change:
+    below: list[Change] = []
+    for child in record.children:
+        theirs = await engine.store.get(RecordRow, child.kind, child.identity)
+        if theirs is not None and theirs.revision is not None:
+            below.append(replace(await _looked_at(engine, theirs), ref=child.ref.replace("/", ".")))
+    return Change(
+        verb=Verb.RUN, kind=record.kind, identity=record.identity, detail="cycle", below=tuple(below), whole=True
+    )
+
+
+def _stays(users: list[str]) -> str:
+    return f"it stays: {', '.join(users)} use{'s' if len(users) == 1 else ''} it too"
