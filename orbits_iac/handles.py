@@ -12,7 +12,7 @@ from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.outputs import Outputs
+from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, MessageRow, RecordRow, RevisionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Found
@@ -93,6 +93,10 @@ class Execution(Generic[R]):
         await self._orbits.engine.commit(Transaction(put=[message]), wake=[self.id])
         if (await self.row()).state in ENDED:  # meanwhile; nobody reads it any more
             await self._orbits.store.commit(Transaction(delete=[message]))
+
+    async def answer(self, event: Event) -> None:
+        """Send it an event; returns when that is durable. `Refused` if it has ended."""
+        await self._orbits.emit(event, to=self.id)
 
     async def resume(self) -> None:
         """Make it due now: one that is paused, or that waits for a worker, goes on."""

@@ -12,6 +12,7 @@ from orbits_iac.codec import Codec, secret_key
 from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.events import emit
 from orbits_iac.engine.naming import identity_of, result_of
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
@@ -19,7 +20,7 @@ from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.handles import Execution, Record
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
-from orbits_iac.model.outputs import Outputs
+from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.plans import Plan
 from orbits_iac.model.rows import BuildRow, ExecutionRow, amended
 from orbits_iac.model.target import Target
@@ -152,6 +153,19 @@ class Orbits:
         """What running the step would do, found out by reading alone."""
         await asyncio.to_thread(step.check_inputs)
         return await preview(self.engine, step, target, who=self.who)
+
+    async def emit(self, event: Event, *, to: str | None = None) -> None:
+        """Send an event to execution `to`, or to every execution that waits for one of its class now.
+
+        Returns when that is durable. One that was sent to an execution waits there until it is waited for; one that was
+        sent to all, and fits no wait, is dropped.
+
+        Raises:
+            Refused: `to` has ended.
+            UsageError: there is no execution `to`.
+
+        """
+        await emit(self.engine, event, to=None if to is None else ExecutionId(to), who=self.who)
 
     async def settled(self) -> None:
         """Wait until nothing is due any more and nothing is being advanced in this process."""

@@ -13,7 +13,9 @@ One execution
     starting      beginning steps once their beginning is durable
     attempts      running an Action: main, watch, timeout
     outcomes      handing out what has arrived, numbered; and again on a re-run
-    inbox         messages: a child ended, a cancel
+    inbox         messages: a child ended, a cancel, an event
+    events        sending events into inboxes
+    waiting       which event ends which wait
     settling      the end of what is still under way, before an ending
     ending        the one transaction that ends it
 

@@ -1,7 +1,7 @@
-"""Calls of `do`: where in the user's code each stands, and which of them nobody has awaited.
+"""Calls of `do` and `wait_for`: where in the user's code each stands, and which of them nobody has awaited.
 
-A `do` does nothing before it is awaited, as any coroutine of Python. One that its definition has forgotten is an error
-when the definition ends, with the line that it stands in.
+Neither does anything before it is awaited, as any coroutine of Python. One that its definition has forgotten is an
+error when the definition ends, with the line that it stands in.
 """
 
 from collections.abc import Coroutine
@@ -15,19 +15,20 @@ from orbits_iac.model.ids import StepKey
 
 @dataclass(eq=False, slots=True)
 class Call:
-    """A `do` as it stands in the user's code."""
+    """A `do` or a `wait_for` as it stands in the user's code."""
 
+    what: str  # "do", "wait_for"
     ref: str
     above: StepKey  # the key of the definition that called it
     file: str
     line: int
 
     @classmethod
-    def at(cls, frame: FrameType | None, ref: str, above: StepKey) -> "Call":
+    def at(cls, frame: FrameType | None, what: str, ref: str, above: StepKey) -> "Call":
         """The call that `frame` is executing."""
         if frame is None:
-            return cls(ref, above, "", 0)
-        return cls(ref, above, frame.f_code.co_filename, frame.f_lineno)
+            return cls(what, ref, above, "", 0)
+        return cls(what, ref, above, frame.f_code.co_filename, frame.f_lineno)
 
     def where(self) -> str:
         """`shop.py, line 12`: the file as it is seen from the working directory."""
@@ -43,7 +44,7 @@ class Calls:
         self._waiting: dict[Call, Coroutine[Any, Any, Any]] = {}
 
     def add(self, call: Call, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """A `do` was called."""
+        """There was a call."""
         self._waiting[call] = coroutine
 
     def begun(self, call: Call) -> None:

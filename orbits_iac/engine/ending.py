@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine import schedules
+from orbits_iac.engine.events import WAITS
 from orbits_iac.engine.revisions import make_revision
 from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
 from orbits_iac.model.ids import ExecutionId
@@ -20,6 +21,7 @@ from orbits_iac.model.rows import (
     ScheduleRow,
     SubscriberRow,
     TaskRow,
+    WaitRow,
     amended,
 )
 from orbits_iac.model.states import State
@@ -40,9 +42,8 @@ async def end(run: "Run") -> ExecutionRow:
             MessageRow(execution=s.subscriber, id=f"{ended.id} {s.key}", what="ended", key=s.key, child=ended.id)
             for s in subscribers
         ]
-        made = amended(
-            made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, *_unread(run), task]
-        )
+        unread = [*_unread(run), *await run.engine.store.find(MessageRow, execution=ended.id)]
+        made = amended(made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, *unread, task])
         wake = [s.subscriber for s in subscribers]
         try:
             await run.engine.commit(made, wake=[*wake, *_next_in_turn(rows, ended)])
@@ -53,10 +54,12 @@ async def end(run: "Run") -> ExecutionRow:
 
 
 def _unread(run: "Run") -> list[Row]:
-    """What nobody reads once it has ended: a cancel that came too late, and what a child would still tell it."""
+    """What nobody reads once it has ended: a late cancel, what a child would still tell it, what it waited for."""
     me = run.pages.execution.id
     rows: list[Row] = [MessageRow(execution=me, id="cancel", what="cancel")]
     for entry in run.pages.entries.values():
+        if entry.command == WAITS and entry.seq is None:
+            rows.append(WaitRow(event=entry.kind, execution=me, key=entry.key, root=run.pages.execution.root))
         if entry.child is not None and entry.seq is None:
             rows.append(SubscriberRow(execution=entry.child, subscriber=me, key=entry.key))
             rows.append(MessageRow(execution=me, id=f"{entry.child} {entry.key}", what="ended"))

@@ -25,6 +25,7 @@ from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.settling import lost, settle, settled
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
+from orbits_iac.engine.waiting import waiting
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, StepKey, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
@@ -94,11 +95,13 @@ class RunFlow(Flow):
     def random(self) -> Random:
         return self._chance
 
-    async def wait_for(
+    def wait_for(
         self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
-    ) -> E:
-        del where, timeout
-        raise Refused(f"{ref}: waiting for {event.__name__} is not built yet in this version")
+    ) -> Coroutine[Any, Any, E]:
+        call = Call.at(sys._getframe(1), "wait_for", ref, ABOVE.get(StepKey("")))  # noqa: SLF001 - who called it
+        coroutine = self._wait_for(call, event, where, timeout)
+        self._run.calls.add(call, coroutine)
+        return coroutine
 
     async def outputs(self, kind: type[Resource[O]], identity: str) -> O:
         async def read() -> Json:
@@ -182,7 +185,7 @@ class RunFlow(Flow):
         was: str | None,
         options: StepOptions,
     ) -> Coroutine[Any, Any, T]:
-        call = Call.at(sys._getframe(2), ref, ABOVE.get(StepKey("")))  # noqa: SLF001 - who called `self.do`
+        call = Call.at(sys._getframe(2), "do", ref, ABOVE.get(StepKey("")))  # noqa: SLF001 - who called `self.do`
         wanted = Wanted(call, step, key=key, once=once, undo=undo, target=target, was=was, options=options)
         coroutine = self._do(wanted)
         self._run.calls.add(call, coroutine)
@@ -191,7 +194,12 @@ class RunFlow(Flow):
     async def _do(self, wanted: "Wanted") -> Any:
         run, call = self._run, wanted.call
         run.calls.begun(call)
-        await self._allowed(call, wanted.step)
+        await self._allowed(call)
+        if not isinstance(wanted.step, Step):
+            raise UsageError(
+                f"do({call.ref!r}, ...) takes a step, and got {type(wanted.step).__name__} ({call.where()}): call it, "
+                f"as in do({call.ref!r}, {getattr(wanted.step, '__name__', 'Step')}(...))"
+            )
         here = {} if wanted.was is None else {"was": wanted.was}
         refuse_unbuilt(call.ref, subject_of(wanted.step)[0], {**wanted.options, **here})
         if wanted.once and run.record_id is None:
@@ -201,6 +209,20 @@ class RunFlow(Flow):
             run.ask(request)
             return await request.future
         return await attempts(run, lambda attempt: self._request(wanted, attempt))
+
+    async def _wait_for(
+        self, call: Call, event: type[E], where: Callable[[E], bool] | None, timeout: timedelta | None
+    ) -> E:
+        run = self._run
+        run.calls.begun(call)
+        await self._allowed(call)
+        request = waiting(run, call, event, where)
+        run.ask(request)
+        try:
+            async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
+                return cast("E", await request.future)
+        except TimeoutError:
+            raise TimeoutError(f"{call.ref}: no {request.kind} that fits has come within {timeout}") from None
 
     async def ask(self, ref: str, what: Callable[[], Any], returns: Any, *, key: str = "") -> Any:
         """A question of the engine's own to the store, journalled like a step."""
@@ -252,28 +274,23 @@ class RunFlow(Flow):
 
     # How a `do` becomes a request.
 
-    async def _allowed(self, call: Call, step: object) -> None:
+    async def _allowed(self, call: Call) -> None:
         ref = call.ref
         if self._run.abandoned:
             await self._run.loop.create_future()
-        if not isinstance(step, Step):
-            raise UsageError(
-                f"do({ref!r}, ...) takes a step, and got {type(step).__name__} ({call.where()}): call it, as in "
-                f"do({ref!r}, {getattr(step, '__name__', 'Step')}(...))"
-            )
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
             running = None
         if running is not self._run.loop:
             raise Refused(
-                f"{ref}: `do` is there only in a definition, not in main() or a thread ({call.where()}): do it one "
-                f"level up"
+                f"{ref}: `{call.what}` is there only in a definition, not in main() or a thread ({call.where()}): do "
+                f"it one level up"
             )
         if RUNNING.get(None) is not self:
             raise UsageError(
-                f"{ref}: `do` was called on another definition's self ({call.where()}); only the one that is running "
-                f"does steps of its own: hand over what it needs, and do it there"
+                f"{ref}: `{call.what}` was called on another definition's self ({call.where()}); only the one that is "
+                f"running does steps of its own: hand over what it needs, and do it there"
             )
         if self._run.closed and not self._run.reverting and not ABOVE.get().startswith(f"{UNDO}/"):
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What others put into an execution's inbox: a child ended, a cancel.
+"""What others put into an execution's inbox: a child ended, a cancel, an event.
 
 A message is turned into an outcome, and deleted in the transaction that journals that.
 """
@@ -27,6 +27,9 @@ async def read_inbox(run: "Run") -> None:
 
 async def take(run: "Run", message: MessageRow) -> None:
     """Turn one message into an outcome; one that is about nothing any more is dropped."""
+    if message.what == "event":
+        run.waits.arrive(message)
+        return
     run.pages.delete(message)
     if message.what == "cancel":
         await _cancel(run)

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 
 async def hand_out(run: "Run") -> None:
-    """Give the definition, one by one, what has arrived; then the timers that are due, in order."""
+    """Give the definition, one by one, what has arrived, events last; then the timers that are due, in order."""
     while True:
         if run.arrived:
             outcome(run, *run.arrived.popleft())
+        elif (found := run.waits.match()) is not None:
+            outcome(run, *found)
         elif (timer := run.loop.next_timer()) is not None and timer <= run.engine.clock.now():
             number(run, "timer", due=timer)
             run.loop.fire()

@@ -33,7 +33,7 @@ class Request:
     key: StepKey
     ref: str
     kind: str
-    command: str  # "main" of an Action, "define" of a Workflow, else a Resource's
+    command: str  # "main" of an Action, "define" of a Workflow, "event" of a wait for one, else a Resource's
     step: Step[Any] | None  # fresh and bound; None for what the engine itself asks
     argument: Json
     digest: str
@@ -47,6 +47,7 @@ class Request:
     once: str | None = None  # the place, if it is done once
     hidden: bool = False  # a provider's hook: no part of the path that people see
     ask: Callable[[], Awaitable[Any]] | None = None  # a question of the engine's own
+    fits: Callable[[Any], bool] | None = None  # of a wait: which events it is for
     begin: "Callable[[], asyncio.Task[None]] | None" = None  # starts the definition of a Workflow
     task: "asyncio.Task[None] | None" = None  # that definition
     tenant: str | None = None

@@ -25,6 +25,7 @@ from orbits_iac.engine.outcomes import hand_out, replay
 from orbits_iac.engine.pages import Pages
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision, read_revision
+from orbits_iac.engine.waiting import Waits
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, StepKey, refs
 from orbits_iac.model.rows import EntryRow, ExecutionRow, Json, LookRow, OnceRow, RecordRow, TaskRow, amended
@@ -73,6 +74,7 @@ class Run:
         self.attempts: dict[StepKey, asyncio.Task[None]] = {}
         self.due: dict[StepKey, float] = {}
         self.arrived: deque[tuple[StepKey, End]] = deque()
+        self.waits = Waits(self)
         self.once: dict[str, OnceRow] = {}
         # The way to its end.
         self.closed = False  # no more steps are started: it is being settled
@@ -237,7 +239,7 @@ class Run:
         self.pages.token = task.token
         try:
             if self.main is not None:
-                self.inbox_changed = True
+                await read_inbox(self)  # what has come is handed out before the timers that are due
             elif (parked := await self._begin()) is not None:
                 return parked
             return await self._go_on()
@@ -283,13 +285,13 @@ class Run:
         return None
 
     async def _park(self, until: float | None) -> Parked:
-        seen = frozenset(message.id for message in self.pages.inbox) if self.main is None else frozenset[str]()
+        seen = frozenset(message.id for message in self.pages.inbox) if self.main is None else self.waits.seen
         await self.engine.commit(self.pages.transaction(park=Park(due=until, seen=seen), at=self.now()))
         return Parked(until)
 
     async def _pause(self, error: Refused) -> Parked:
         """Leave it as the journal has it, paused with the reason, until it is resumed."""
-        seen = frozenset(message.id for message in self.pages.inbox)
+        seen = frozenset(message.id for message in self.pages.inbox) | self.waits.seen
         self.pages.change(at=self.now(), state=State.PAUSED, why=self.engine.codec.mask(str(error)))
         await self.engine.commit(self.pages.transaction(park=Park(due=None, seen=seen), at=self.now()))
         self.abandon()
@@ -356,7 +358,7 @@ class Run:
     def _has_more(self) -> bool:
         """Whether there is something to do at once: what was read from the inbox may have ended the definition."""
         ended = self.main is not None and self.main.done()
-        return bool(self.arrived or self.new or self.given_up or self.stuck or ended)
+        return bool(self.arrived or self.waits.untried or self.new or self.given_up or self.stuck or ended)
 
     def _until(self) -> float | None:
         """When something is due by itself."""

@@ -71,10 +71,9 @@ def lost(run: "Run", home: StepKey | None = None) -> BaseException | None:
     """What a definition that ended well has lost: a step that it did not await, or an error that it did not look at."""
     here = asyncio.current_task()
     if forgotten := run.calls.forgotten(home):
-        calls = ", ".join(f"{call.ref} ({call.where()})" for call in forgotten)
+        calls = ", ".join(f"{call.what} {call.ref} ({call.where()})" for call in forgotten)
         return UsageError(
-            f"{calls}: `do` was called, and not awaited when the definition ended: nothing was done; write "
-            f"`await self.do(...)`"
+            f"{calls}: called, and not awaited when the definition ended: nothing was done; write `await` before it"
         )
     keys = [key for key in _open(run, home) if not run.open[key].given_up]
     running = [task for task in _tasks(run, home) if task is not here and not task.cancelling()]

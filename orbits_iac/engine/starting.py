@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, Failed, attempt
+from orbits_iac.engine.events import WAITS
 from orbits_iac.engine.outcomes import resolve, token
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.requests import ask_for, let_go
@@ -32,6 +33,8 @@ def ask(run: "Run", request: Request) -> None:
     request.future.add_done_callback(lambda future: _given_up(run, request) if future.cancelled() else None)
     if entry is not None and entry.seq is not None:
         return
+    if request.command == WAITS:
+        run.waits.open(request)
     if request.begin is None:
         run.new.append(request)
     elif _open(run, request):
@@ -109,7 +112,7 @@ def _open(run: "Run", request: Request) -> bool:
 def _start(run: "Run", request: Request) -> None:
     """Start a step, or take it up where its process left it."""
     entry = run.pages.entries[request.key]
-    if entry.seq is not None or request.key in run.attempts:
+    if entry.seq is not None or request.key in run.attempts or request.command == WAITS:
         return
     if entry.state in {State.IN_PROGRESS, State.SLEEPING}:
         run.due[request.key] = entry.due or 0.0
@@ -141,7 +144,7 @@ def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None
 def _given_up(run: "Run", request: Request) -> None:
     """The definition has cancelled its `do`: ask the step to cancel; its outcome is journalled all the same."""
     entry = run.pages.entries.get(request.key)
-    if run.abandoned or (entry is not None and entry.seq is not None):
+    if run.abandoned or (entry is not None and entry.seq is not None) or run.waits.give_up(request):
         return
     task = run.attempts.get(request.key)
     if task is not None:

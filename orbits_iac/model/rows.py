@@ -152,6 +152,7 @@ class WaitRow(Row, frozen=True, kw_only=True):
     event: str  # the event's kind
     execution: ExecutionId
     key: StepKey
+    root: ExecutionId  # of the execution
 
 
 class TaskRow(Row, frozen=True, kw_only=True):

@@ -85,7 +85,22 @@ class Flow(Current):
     async def wait_for(
         self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
     ) -> E:
-        """Wait for an event from outside."""
+        """Wait for an event of this class from outside, and return it; it is sent with `emit` or `orbits answer`.
+
+        An event that was sent to this execution before it waited is found. Events are taken in the order in which they
+        came, by the first wait that they fit.
+
+        Args:
+            ref: what the wait is called here; each wait of a definition has a ref of its own.
+            event: the class.
+            where: which events are meant, from the event alone; others are left for other waits.
+            timeout: how long to wait; durable, as every time limit here.
+
+        Raises:
+            TimeoutError: none that fits has come in time.
+            ExecutionFailed: `where` raised.
+
+        """
 
     @abstractmethod
     async def outputs(self, kind: "type[Resource[O]]", identity: str) -> O:

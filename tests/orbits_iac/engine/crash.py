@@ -161,6 +161,7 @@ async def _live(process: Process, make: Callable[[], Step[Any]]) -> ExecutionRow
     WORLD.crash = process.effect
     store = process.as_store()
     async with Orbits(SETTINGS, store=store) as orbits:
+        WORLD.emit = orbits.emit
         _know(orbits, make)
         roots = [row for row in await store.find(ExecutionRow) if row.parent is None]
         execution = orbits.execution(roots[0].id) if roots else await orbits.start(make())

@@ -4,11 +4,12 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from orbits_iac import Action, ExecutionFailed, Options, Resource, Step, Workflow, action
+from orbits_iac import Action, Event, ExecutionFailed, Options, Resource, Step, Workflow, action
 from orbits_iac.model.states import State
 from orbits_iac.steps.resource import Command
 
@@ -265,6 +266,55 @@ class Careful(Workflow[str]):
             return failed.error_type
 
 
+class Ready(Event):
+    """Something is."""
+
+    name: str
+
+
+class Sends(Action):
+    """Sends an event to its own execution, or to all."""
+
+    options = Options(idempotent=True)
+    name: str
+    all: bool = False
+
+    async def main(self) -> None:
+        WORLD.did(f"send {self.name}", self.execution.token)
+        assert WORLD.emit is not None
+        await WORLD.emit(Ready(name=self.name), to=None if self.all else self.execution.id)
+
+
+class Waits(Workflow[str]):
+    """Waits for one event, for a while."""
+
+    name: str
+    seconds: float = 60
+
+    async def define(self) -> str:
+        limit = timedelta(seconds=self.seconds)
+        return (await self.execution.wait_for("ready", Ready, where=lambda e: e.name == self.name, timeout=limit)).name
+
+
+class Signals(Workflow[list[str]]):
+    """Events that come before they are waited for, while they are, to all, and never."""
+
+    async def define(self) -> list[str]:
+        await self.do("early", Sends(name="early"))
+        both = asyncio.gather(self.do("b", Waits(name="b")), self.do("a", Waits(name="a")))
+        await self.do("a", Sends(name="a"))
+        await self.do("b", Sends(name="b", all=True))
+        found = list(await both)
+        try:
+            await self.do("never", Waits(name="never", seconds=0.001))
+        except ExecutionFailed as failed:
+            found.append(failed.error_type)
+        waits = [asyncio.ensure_future(self.do("race", Waits(name=name), key=name)) for name in ("early", "late")]
+        done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        waits[1].cancel()
+        return [*found, *(task.result() for task in done), await self.do("last", blocking("last"))]
+
+
 SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "chain": lambda: Chain(length=4),
     "timer": Timed,
@@ -284,6 +334,7 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "failed branch": Parallel,
     "busy": Busy,
     "children dropped": Dropped,
+    "events": Signals,
 }
 RACING = {"failed branch"}
 """Scenarios in which what had been done when something failed depends on who was faster."""

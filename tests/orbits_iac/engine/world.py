@@ -5,7 +5,7 @@ Crashing an engine leaves it as it is, as a cloud would be left.
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ class World:
         self.things: dict[str, int] = {}
         self.failing: set[str] = set()
         self.crash: Callable[[], object] = bool  # called before and after each effect
+        self.emit: Callable[..., Awaitable[None]] | None = None  # what this process sends events with
         self.jobs: Counter[str] = Counter()
         self.reached = threading.Event()  # a step is where a test waits for it
         self.gate = threading.Event()  # and goes on from there
