@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     """How long a worker's silence lasts before its executions are taken over."""
     grace: timedelta = timedelta(minutes=5)
     """How long a step may take to end when it is asked to."""
+    keep_executions: timedelta = Field(default=timedelta(days=90), ge=timedelta(0))
+    """How long `orbits state prune` leaves executions that have ended."""
+    keep_revisions: int = Field(default=20, ge=2)
+    """How many revisions of each record it leaves, beside those that are needed."""
 
     @classmethod
     def settings_customise_sources(

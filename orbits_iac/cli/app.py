@@ -16,6 +16,7 @@ from orbits_iac.cli import (
     preview,
     resume,
     rollback,
+    state,
     uninstall,
     up,
     watch,
@@ -29,7 +30,7 @@ from orbits_iac.cli.options import DEBUG, Debug
 SECTIONS = {
     "Bring about": ("preview", "up", "rollback", "uninstall", "cycle"),
     "Look": ("drift", "get", "history", "watch"),
-    "Operate": ("resume", "cancel", "worker"),
+    "Operate": ("resume", "cancel", "worker", "state"),
 }
 
 
@@ -81,6 +82,7 @@ app = typer.Typer(
 
 for module in (preview, up, rollback, uninstall, cycle, drift, get, history, watch, resume, cancel, worker):
     app.command(module.__name__.rpartition(".")[2], cls=Lean)(module.command)
+app.add_typer(state.app, name="state")
 
 
 def _version(wanted: bool) -> None:

@@ -64,6 +64,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
     references: dict[str, str] = {}  # a path in the argument to the output that its value came from
     paused_at: float | None = None  # somebody has paused it, then
+    pruned: bool = False  # its journal was deleted: the row stays to say who made what
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -106,10 +106,17 @@ class Store(ABC):
 
     @abstractmethod
     async def find(
-        self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
+        self,
+        table: type[R],
+        *,
+        limit: int | None = None,
+        newest: bool = False,
+        after: Sequence[str | int] = (),
+        **where: str | int | None,
     ) -> list[R]:
         """Rows whose fields equal all of `where`, in the order of their keys (`newest`: the reverse).
 
+        `after` is the key of a row, there or not: those that come after it in that order. So one reads page by page.
         `where` may name leading fields of `KEY`, and `INDEXED` fields; None matches a field that is None. Anything else
         is a programming error, and a ValueError.
         """
@@ -152,6 +159,13 @@ class Store(ABC):
     @abstractmethod
     async def next_due(self) -> float | None:
         """When the earliest execution that nobody holds, or schedule that is not paused, is due; None for never."""
+
+    @abstractmethod
+    async def compact(self) -> int:
+        """Give back to the system the room of what was deleted; the bytes, 0 if it does so by itself.
+
+        Writers may have to wait meanwhile, and those of other processes may be told that they waited too long.
+        """
 
     @abstractmethod
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:

@@ -7,8 +7,8 @@ are shared with the callers. Its contents belong to the object: closed and opene
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
+from operator import gt, itemgetter, lt
 from typing import Any, TypeVar, cast
 
 from orbits_iac.model.errors import StoreError
@@ -61,12 +61,21 @@ class MemoryStore(Store):
             return cast("R | None", self._bucket(table, key).get(key))
 
     async def find(
-        self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
+        self,
+        table: type[R],
+        *,
+        limit: int | None = None,
+        newest: bool = False,
+        after: Sequence[str | int] = (),
+        **where: str | int | None,
     ) -> list[R]:
-        check_where(table, where)
+        check_where(table, where, after)
         with self._held():
             rows = self._rows(table, where.get(table.KEY[0]))
             found = [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
+        if after:
+            past = lt if newest else gt
+            found = [row for row in found if past(rules.key_of(row), tuple(after))]
         found.sort(key=rules.key_of, reverse=newest)
         return found[:limit]
 
@@ -133,6 +142,9 @@ class MemoryStore(Store):
             free = [rules.free_from(row) for row in self._rows(TaskRow, None)]
             free += [rules.free_from(row) for row in self._rows(ScheduleRow, None)]
         return min((due for due in free if due is not None), default=None)
+
+    async def compact(self) -> int:
+        return 0
 
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
         found: list[EventRow] = []

@@ -8,7 +8,7 @@ than they do (measured beside a busy writer: 8 against 700 microseconds), longer
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,7 @@ from orbits_iac.store import sqlite_reads
 from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.lane import run_once
 from orbits_iac.store.sqlite_connections import Connections
-from orbits_iac.store.sqlite_file import prepare
+from orbits_iac.store.sqlite_file import compact, prepare
 from orbits_iac.store.sqlite_group import Leaving, Wanted, prepared
 from orbits_iac.store.tables import check_where, is_short, table_of
 
@@ -64,10 +64,16 @@ class SqliteStore(Store):
         return self._open.at_once(lambda connection: sqlite_reads.get(connection, rows, key))
 
     async def find(
-        self, table: type[R], *, limit: int | None = None, newest: bool = False, **where: str | int | None
+        self,
+        table: type[R],
+        *,
+        limit: int | None = None,
+        newest: bool = False,
+        after: Sequence[str | int] = (),
+        **where: str | int | None,
     ) -> list[R]:
-        check_where(table, where)
-        read = partial(sqlite_reads.find, rows=table_of(table), where=where, newest=newest, limit=limit)
+        check_where(table, where, after)
+        read = partial(sqlite_reads.find, rows=table_of(table), where=where, newest=newest, after=after, limit=limit)
         return await self._read(read, partial(read, most=_FEW) if is_short(table, where) else None)
 
     async def load(self, execution: ExecutionId) -> Journal | None:
@@ -99,6 +105,9 @@ class SqliteStore(Store):
 
     async def next_due(self) -> float | None:
         return self._open.at_once(sqlite_reads.next_due)
+
+    async def compact(self) -> int:
+        return await run_once("orbits-store-compacter", partial(compact, self._open.path))
 
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
         read = partial(sqlite_reads.tail, after=after, root=root, limit=limit)

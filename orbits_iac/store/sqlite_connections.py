@@ -25,7 +25,7 @@ class Connections:
     """One connection writes, in its thread; one reads in another; one is for reads too small for a thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self.hints = Hints()
         self.groups = 0  # how many were written
         with translated(path), ExitStack() as opened:
@@ -49,11 +49,11 @@ class Connections:
 
     def closed(self) -> StoreError:
         """What is raised for work that comes after closing."""
-        return StoreError(f"the store sqlite:{self._path} was closed")
+        return StoreError(f"the store sqlite:{self.path} was closed")
 
     def at_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A read of a few rows: less work than handing it to a thread."""
-        with self._near_lock, translated(self._path):
+        with self._near_lock, translated(self.path):
             return read(self._near)
 
     async def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -65,7 +65,7 @@ class Connections:
         """See whether another process has committed since the last look. While a group is written, that looks."""
         if self._writing_lock.acquire(blocking=False):
             try:
-                with translated(self._path):
+                with translated(self.path):
                     self._look()
             finally:
                 self._writing_lock.release()
@@ -73,14 +73,14 @@ class Connections:
     def _look(self) -> None:
         version = data_version(self._writing)
         if version != self._version:
-            check_version(self._path, self._writing)
+            check_version(self.path, self._writing)
             self._version = version
             self.hints.tell()
 
     def _read(self, jobs: Sequence[Job[Read]]) -> None:
         for job in jobs:
             try:
-                with translated(self._path):
+                with translated(self.path):
                     job.result = job.work(self._reading)
             except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
                 job.error = error
@@ -128,14 +128,14 @@ class Connections:
     def _fail(self, jobs: Sequence[Job[Work]], error: Exception) -> None:
         for job in jobs:
             if isinstance(error, sqlite3.Error | OSError):
-                job.error = store_error(self._path, error)
+                job.error = store_error(self.path, error)
                 job.error.__cause__ = error
             else:
                 job.error = error
 
     def _check_file(self) -> None:
-        if identity(self._path) != self._file:
+        if identity(self.path) != self._file:
             raise StoreError(
-                f"the store sqlite:{self._path} was removed or replaced while it was in use; nothing more is written. "
+                f"the store sqlite:{self.path} was removed or replaced while it was in use; nothing more is written. "
                 f"Stop every process that uses it, put the file back, and start again"
             )

@@ -63,12 +63,14 @@ def find(
     *,
     newest: bool,
     limit: int | None,
+    after: Sequence[str | int] = (),
     most: int | None = None,
 ) -> list[R]:
-    """The rows where all is as in `where`, in the order of their keys."""
+    """The rows where all is as in `where`, in the order of their keys, from `after` on."""
     names = tuple(sorted(where))
-    sql = rows.find(names, newest=newest)
-    return [rows.row(values) for values in _some(connection, sql, [where[name] for name in names], limit, most)]
+    sql = rows.find(names, newest=newest, after=bool(after))
+    values = [*(where[name] for name in names), *after]
+    return [rows.row(found) for found in _some(connection, sql, values, limit, most)]
 
 
 def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | None = None) -> Journal | None:

@@ -49,7 +49,7 @@ class Table(Generic[R]):
         self.exists = f"SELECT 1 FROM {self.name} WHERE {key}"  # noqa: S608
         self.version = f"SELECT version FROM {self.name} WHERE {key}"  # noqa: S608
         self._puts = [(count, self._put(count)) for count in _AT_ONCE]
-        self._finds: dict[tuple[tuple[str, ...], bool], str] = {}
+        self._finds: dict[tuple[tuple[str, ...], bool, bool], str] = {}
 
     def write(self, execute: Callable[[str, Sequence[Any]], object], rows: Sequence[Values]) -> None:
         """Insert or replace rows with different keys. Many with one statement: it lets go of the interpreter once."""
@@ -59,14 +59,21 @@ class Table(Generic[R]):
                 execute(put, tuple(chain.from_iterable(rows[start : start + count])))
                 start += count
 
-    def find(self, names: tuple[str, ...], *, newest: bool) -> str:
-        """The rows where columns `names` are as given; the last value says how many at most (-1: all)."""
-        sql = self._finds.get((names, newest))
+    def find(self, names: tuple[str, ...], *, newest: bool, after: bool = False) -> str:
+        """The rows where columns `names` are as given, and (`after`) whose key comes after the one that follows them.
+
+        The last value says how many at most (-1: all).
+        """
+        sql = self._finds.get((names, newest, after))
         if sql is None:
-            where = " AND ".join(f"{name} IS ?" for name in _quoted(names)) or "1"
+            conditions = [f"{name} IS ?" for name in _quoted(names)]
+            if after:
+                key = ", ".join(_quoted(self.row_type.KEY))
+                conditions.append(f"({key}) {'<' if newest else '>'} ({', '.join('?' * self.width)})")
+            where = " AND ".join(conditions) or "1"
             order = ", ".join(f"{name} {'DESC' if newest else 'ASC'}" for name in _quoted(self.row_type.KEY))
             sql = f"SELECT {self.selected} FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-            self._finds[names, newest] = sql
+            self._finds[names, newest, after] = sql
         return sql
 
     def version_of(self, values: Values | None) -> int:
@@ -94,8 +101,13 @@ def table_of(row_type: type[R]) -> Table[R]:
     return found
 
 
-def check_where(row_type: type[Row], names: Iterable[str]) -> None:
-    """Raise a ValueError unless rows can be found by these fields: leading ones of the key, and indexed ones."""
+def check_where(row_type: type[Row], names: Iterable[str], after: Sequence[str | int] = ()) -> None:
+    """Raise a ValueError unless rows can be found by these fields, leading ones of the key and indexed ones.
+
+    `after` is nothing or a whole key.
+    """
+    if after and len(after) != len(row_type.KEY):
+        raise ValueError(f"{row_type.__name__} comes after a whole key: give {', '.join(row_type.KEY)}")
     left = set(names) - set(row_type.INDEXED)
     for name in row_type.KEY:
         if name not in left:

@@ -143,6 +143,36 @@ async def test_find_by_the_leading_fields_of_a_key(store: Store) -> None:
     assert len(await store.find(RevisionRow, kind="L", identity="i", number=2)) == 1
 
 
+@pytest.mark.parametrize("newest", [False, True])
+async def test_row_that_a_reader_of_pages_misses_or_gets_twice(store: Store, *, newest: bool) -> None:
+    """Rows that are deleted and added between two pages shift none of the others."""
+    rows = [
+        RevisionRow(kind="K", identity=identity, number=number, argument="{}")
+        for identity in "ij"
+        for number in range(5)
+    ]
+    await store.commit(Transaction(put=rows))
+    seen, after = list[RevisionRow](), tuple[str | int, ...]()
+    while page := await store.find(RevisionRow, kind="K", limit=3, newest=newest, after=after):
+        seen += page
+        after = (page[-1].kind, page[-1].identity, page[-1].number)
+        await store.commit(Transaction(delete=page))
+        await store.commit(Transaction(put=[RevisionRow(kind="L", identity="i", number=len(seen), argument="{}")]))
+    assert seen == (rows[::-1] if newest else rows)
+
+
+async def test_page_after_a_part_of_a_key_is_a_mistake_of_the_caller(store: Store) -> None:
+    with pytest.raises(ValueError, match="after a whole key: give kind, identity, number"):
+        await store.find(RevisionRow, after=("K", "i"))
+
+
+async def test_room_is_given_back_and_nothing_else(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.entry("a", str(number)) for number in range(500)]))
+    await store.commit(Transaction(delete=[make.entry("a", str(number)) for number in range(1, 500)]))
+    assert await store.compact() >= 0
+    assert await store.find(EntryRow) == [make.entry("a", "0")]
+
+
 @pytest.mark.parametrize(
     ("table", "where"),
     [(ExecutionRow, {"build": "b"}), (RevisionRow, {"identity": "i"}), (EntryRow, {"key": "k"}), (WorkerRow, {"x": 1})],

@@ -51,6 +51,7 @@ Operate:
              CANCELLED.
   worker     Advance executions and schedules until SIGTERM or Ctrl-C; what is
              under way goes on elsewhere or later.
+  state      Look after the store itself.
 
 From other packages:
   offline    From orbits_aws; `orbits offline --help` says more.

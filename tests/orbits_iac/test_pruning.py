@@ -1,0 +1,332 @@
+"""What goes and what stays when old executions and revisions are pruned."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from orbits_iac import Orbits, Outputs, Resource, Settings, pruning
+from orbits_iac.model.errors import ExecutionFailed, StoreError
+from orbits_iac.model.ids import ExecutionId, StepKey
+from orbits_iac.model.rows import (
+    TABLES,
+    Child,
+    EntryRow,
+    EventRow,
+    ExecutionRow,
+    MessageRow,
+    RecordRow,
+    RevisionRow,
+    Row,
+    TaskRow,
+    amended,
+)
+from orbits_iac.model.states import State
+from orbits_iac.store import open_store
+from orbits_iac.store.contract import Store, Transaction
+from orbits_iac.testing.clock import Clock
+
+YEAR = 366 * 86_400.0
+
+
+class Size(Outputs):
+    size: int
+
+
+class Part(Resource[Size]):
+    name: str
+    size: int
+    fails: bool = False
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> Size:
+        if self.fails:
+            raise ValueError("no")
+        return Size(size=self.size)
+
+
+class Whole(Resource[Size]):
+    size: int
+    part: int
+    fails: bool = False
+
+    def identity(self) -> str:
+        return "whole"
+
+    async def define_update(self) -> Size:
+        await self.do("part", Part(name="part", size=self.part))
+        if self.fails:
+            raise ValueError("no")
+        return Size(size=self.size)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = {"memory": "memory:", "sqlite": f"sqlite:{tmp_path / 'store.db'}"}[request.param]
+    async with open_store(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def orbits(store: Store) -> AsyncIterator[Orbits]:
+    async with Orbits(Settings(store="memory:"), store=store, clock=Clock()) as made:
+        yield made
+
+
+async def prune(store: Store, *, keep: int = 2, ahead: float = YEAR, dry: bool = False) -> tuple[list[str], list[str]]:
+    """Prune a year from now; the revisions, and the roots with how many executions of each, that went."""
+    known = await pruning.survey(store)
+    before = max((row.ended_at or 0.0 for row in await store.find(ExecutionRow)), default=0.0) + ahead
+    revisions = [
+        f"{name.record} {name.number}" async for name, _ in pruning.prune_revisions(store, known, keep=keep, dry=dry)
+    ]
+    executions = list[str]()
+    async for tree in pruning.old_executions(store, known, before=before):
+        if dry or await pruning.prune_execution(store, tree):
+            executions.append(f"{tree.root.id} {len(tree.goes)}")
+    return revisions, executions
+
+
+async def everything(store: Store) -> dict[str, list[Row]]:
+    return {name: list(await store.find(table)) for table, name in TABLES.items()}
+
+
+async def numbers(store: Store, kind: str) -> list[int]:
+    return [row.number for row in await store.find(RevisionRow, kind=kind)]
+
+
+def ended(name: str, **fields: Any) -> ExecutionRow:
+    given: dict[str, Any] = {"root": name, "kind": "Kind", "command": "update", "build": "b", "argument": "{}"}
+    given |= {"who": "me", "digest": "d", "created_at": 1.0, "ended_at": 2.0, "state": State.SUCCESS, **fields}
+    return ExecutionRow(id=ExecutionId(name), **given)
+
+
+def entry(name: str, key: str, **fields: Any) -> EntryRow:
+    return EntryRow(execution=ExecutionId(name), key=StepKey(key), kind="Step", **fields)
+
+
+def event(root: str) -> EventRow:
+    return EventRow(at=1.0, execution=ExecutionId(root), root=ExecutionId(root))
+
+
+async def put(store: Store, *rows: Row) -> None:
+    await store.commit(Transaction(put=rows, events=[event(row.root) for row in rows if isinstance(row, ExecutionRow)]))
+
+
+async def test_execution_that_ended_long_ago_goes_with_all_below_it(store: Store) -> None:
+    below = ended("b", root="a", parent="a")
+    message = MessageRow(execution=ExecutionId("b"), id="m", what="event")
+    await put(store, ended("a"), below, entry("a", "k", child="b"), entry("b", "k"), message)
+    later = ended("late", ended_at=2.0 + YEAR)
+    await put(store, later)
+    _, gone = await prune(store, ahead=-YEAR / 2)
+    assert gone == ["a 2"]
+    left = await everything(store)
+    assert {name for name, rows in left.items() if rows} == {"execution", "event"}
+    assert left["execution"] == [later]
+    assert {row.root for row in await store.tail(0)} == {"late"}
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        {"ended_at": None, "state": State.EXECUTING},
+        {"ended_at": None, "state": State.PAUSED},
+        {"state": State.QUARANTINED},
+        {"ended_at": 10 * YEAR},
+    ],
+    ids=["under way", "paused", "waits for a decision", "ended lately"],
+)
+async def test_execution_stays_whole_while_anything_below_it_is_needed(store: Store, below: dict[str, Any]) -> None:
+    await put(store, ended("a"), ended("b", root="a", parent="a", **below), entry("a", "k"), entry("b", "k"))
+    before = await everything(store)
+    assert await prune(store, ahead=-YEAR) == ([], [])
+    assert await everything(store) == before
+
+
+async def test_what_an_execution_under_way_waits_for_stays(store: Store) -> None:
+    """It has joined a child of somebody else's, and was paused before it read how that had ended."""
+    await put(store, ended("a"), ended("b", root="a", parent="a"))
+    waiting = ended("w", ended_at=None, state=State.PAUSED)
+    task = TaskRow(id=waiting.id, kind="Kind", build="b")
+    await put(store, waiting, task, entry("w", "k", child="b"))
+    assert await prune(store) == ([], [])
+    await put(store, entry("w", "k", child="b", seq=1))
+    assert (await prune(store))[1] == ["a 2"]
+
+
+async def test_row_that_says_who_made_what_stands_stays_without_its_journal(store: Store, orbits: Orbits) -> None:
+    for part in (1, 2):
+        await orbits.run(Whole(size=1, part=part))
+    record = await store.get(RecordRow, "Whole", "whole")
+    assert record is not None
+    await prune(store, keep=2)
+    rows = await store.find(ExecutionRow)
+    assert {row.id for row in rows} >= {record.made_by}
+    assert all(row.pruned and row.argument and row.who for row in rows)
+    assert await store.find(EntryRow) == []
+    assert await prune(store, keep=2) == ([], [])
+
+
+def part(revision: int) -> Child:
+    return Child(ref="part", kind="Part", identity="part", owned=True, revision=revision)
+
+
+async def test_revision_that_another_is_made_of_stays_until_that_one_has_gone(store: Store) -> None:
+    """The whole is made of revision 1 of its part in its first, and of the last in those after it."""
+    parts = [RevisionRow(kind="Part", identity="part", number=number, argument="{}") for number in range(1, 6)]
+    made_of = [part(1), part(5)]
+    for number, child in enumerate(made_of, 1):
+        row = RevisionRow(kind="Whole", identity="whole", number=number, argument="{}", children=(child,))
+        await put(store, row)
+    record = RecordRow(kind="Whole", identity="whole", revision=2, last_number=2, children=(part(5),))
+    await put(store, *parts, record, RecordRow(kind="Part", identity="part", revision=5, last_number=5))
+    assert (await prune(store))[0] == ["Part part 2", "Part part 3"]
+    third = RevisionRow(kind="Whole", identity="whole", number=3, argument="{}", children=(part(5),))
+    await put(store, third, amended(record, version=2, revision=3, last_number=3))
+    assert (await prune(store))[0] == ["Whole whole 1", "Part part 1"]
+    assert await prune(store) == ([], [])
+
+
+async def test_whole_goes_back_after_its_history_was_pruned(store: Store, orbits: Orbits) -> None:
+    for size in range(1, 6):
+        await orbits.run(Whole(size=size, part=size * 10))
+    await prune(store)
+    assert await numbers(store, "Whole") == await numbers(store, "Part") == [4, 5]
+    assert await orbits.record(Whole, "whole").rollback() == Size(size=4)
+    assert await orbits.record(Part, "part").outputs() == Size(size=40)
+    with pytest.raises(ExecutionFailed, match="has no revision 2"):
+        await orbits.record(Whole, "whole").rollback(to=2)
+
+
+async def test_revision_that_stands_and_the_last_good_ones_stay_below_many_abandoned_ones(store: Store) -> None:
+    revisions = [
+        RevisionRow(kind="K", identity="i", number=number, argument="{}", abandoned=number > 3)
+        for number in range(1, 9)
+    ]
+    await put(store, *revisions, RecordRow(kind="K", identity="i", revision=3, last_number=8))
+    gone, _ = await prune(store, keep=2)
+    assert sorted(gone) == ["K i 1", "K i 4", "K i 5", "K i 6"]
+    assert await numbers(store, "K") == [2, 3, 7, 8]
+
+
+async def test_record_that_is_busy_or_becomes_so_keeps_all_of_its_revisions(store: Store) -> None:
+    revisions = [RevisionRow(kind="K", identity="i", number=number, argument="{}") for number in range(1, 6)]
+    record = RecordRow(kind="K", identity="i", revision=5, last_number=5)
+    await put(store, *revisions, record)
+    known = await pruning.survey(store)
+    await put(store, amended(record, version=2, queue=(ExecutionId("rollback"),)))
+    assert [name async for name, _ in pruning.prune_revisions(store, known, keep=2)] == []
+    assert await prune(store) == ([], [])
+    assert await numbers(store, "K") == [1, 2, 3, 4, 5]
+
+
+async def test_thing_that_never_came_to_a_revision_can_still_be_uninstalled(store: Store, orbits: Orbits) -> None:
+    """Its commands take their argument from the last update that was asked for."""
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(Part(name="p", size=1, fails=True))
+    await prune(store)
+    (row,) = await store.find(ExecutionRow, kind="Part", identity="p")
+    assert '"size":1' in row.argument.replace(" ", "")
+    await orbits.record(Part, "p").uninstall()
+
+
+async def test_execution_that_is_taken_up_again_meanwhile_loses_nothing(store: Store) -> None:
+    await put(store, ended("a"), entry("a", "k"))
+    known = await pruning.survey(store)
+    (tree,) = [tree async for tree in pruning.old_executions(store, known, before=YEAR)]
+    await put(store, TaskRow(id=ExecutionId("a"), kind="Kind", build="b"))
+    before = await everything(store)
+    assert not await pruning.prune_execution(store, tree)
+    assert await everything(store) == before
+
+
+async def test_trial_deletes_nothing_and_says_what_would_go(store: Store, orbits: Orbits) -> None:
+    for size in range(1, 6):
+        await orbits.run(Whole(size=size, part=size))
+    before = await everything(store)
+    would = await prune(store, dry=True)
+    assert await everything(store) == before
+    assert all(would)
+    assert await prune(store) == would
+
+
+class Failing:
+    """A store whose n-th commit is not written; how large the transactions were."""
+
+    def __init__(self, store: Store, at: int) -> None:
+        self._store = store
+        self._left = at
+        self.largest = 0
+
+    async def commit(self, transaction: Transaction) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise StoreError("the process is dead")
+        self.largest = max(self.largest, len(transaction.put) + len(transaction.delete))
+        await self._store.commit(transaction)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def made() -> Store:
+    store = open_store("memory:")
+    await store.open()
+    clock = Clock()
+    async with Orbits(Settings(store="memory:"), store=store, clock=clock) as orbits:
+        for size in range(1, 5):
+            await orbits.run(Whole(size=size, part=size))
+    await store.open()
+    for number in range(3):
+        await put(store, ended(f"a{number}"), ended(f"b{number}", root=f"a{number}", parent=f"a{number}"))
+        await put(store, entry(f"a{number}", "k"), entry(f"b{number}", "k"))
+    return store
+
+
+def shape(left: dict[str, list[Row]]) -> Any:
+    """What is left, without ids and times, which differ from run to run; and the numbers of retries."""
+    return {name: len(rows) for name, rows in left.items()}
+
+
+async def test_pruning_that_was_cut_off_at_any_write_is_finished_by_the_next() -> None:
+    whole = await made()
+    await prune(whole)
+    expected, at = shape(await everything(whole)), 0
+    while True:
+        at += 1
+        cut = await made()
+        try:
+            await prune(cast("Store", Failing(cut, at)))
+        except StoreError:
+            await prune(cut)
+            assert shape(await everything(cut)) == expected
+        else:
+            break
+    assert at > 15
+
+
+async def test_transactions_are_small_however_much_goes(store: Store) -> None:
+    rows = [ended(f"b{number:04}", root="a", parent="a") for number in range(1200)]
+    await put(store, ended("a"), *rows, *(entry("a", f"k{number:04}") for number in range(1200)))
+    counted = Failing(store, 0)
+    assert (await prune(cast("Store", counted)))[1] == ["a 1201"]
+    assert counted.largest <= 500
+    assert await store.find(ExecutionRow) == []
+    assert len(await store.tail(0)) <= 1
+
+
+async def test_room_is_given_back(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with open_store(f"sqlite:{path}") as store:
+        await put(store, ended("a"), *(entry("a", f"k{n}", result=f'"{"x" * 1000}"') for n in range(2000)))
+        await prune(store)
+        others = asyncio.gather(*(put(store, ended(f"later{n}")) for n in range(50)))
+        freed = await store.compact()
+        await others
+        assert freed > 2_000_000
+        assert len(await store.find(ExecutionRow)) == 50
