@@ -33,7 +33,7 @@ class Nothing(Resource[Name]):
         return Name(name=self.name)
 
 
-class Many(Resource[int]):
+class Many(Resource):
     """So many of them, all at once."""
 
     number: int
@@ -41,9 +41,8 @@ class Many(Resource[int]):
     def identity(self) -> str:
         return "many"
 
-    async def define_update(self) -> int:
-        done = await asyncio.gather(*(self.do("thing", Nothing(name=f"thing {n}")) for n in range(self.number)))
-        return len(done)
+    async def define_update(self) -> None:
+        await asyncio.gather(*(self.do("thing", Nothing(name=f"thing {n}")) for n in range(self.number)))
 
 
 async def main() -> None:
