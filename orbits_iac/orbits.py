@@ -134,7 +134,7 @@ class Orbits:
         codec, cls = self.engine.codec, type(subject)
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
-        argument = codec.encode(subject, cls)
+        argument, settings = codec.encode(subject, cls), options_of(cls)
         asked = Asked(
             kind=kind_of(cls),
             command=command,
@@ -145,7 +145,10 @@ class Orbits:
             targets=targets,
             places=places,
             who=self.who,
-            priority=options_of(cls).get("priority", 0),
+            priority=settings.get("priority", 0),
+            fail_on_conflict=settings.get("on_conflict") == "fail",
+            retain=settings.get("retain", False),
+            protect=settings.get("protect", False),
         )
         return Execution(self, await ask_root(self.engine, asked))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from orbits_iac.engine.revisions import StoredRevision, last_argument, read_revision
+from orbits_iac.engine.sharing import released
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Child, Json, RecordRow, amended
@@ -119,7 +120,8 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
             continue
-        if to_remove and (child.protect or theirs.protect):
+        alone = not set(theirs.users) - {_me(run)}  # otherwise it is released, which takes nothing away
+        if to_remove and alone and (child.protect or theirs.protect):
             raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
         kept = "it is retained" if child.retain or theirs.retain else ""
         found.append(await _as_known(run, child, theirs, kept=kept))
@@ -194,15 +196,16 @@ async def _change_users(run: "Run", kind: str, identity: str, *, add: bool) -> t
         record = await run.engine.store.get(RecordRow, kind, identity)
         if record is None:
             return ()
-        users = tuple(user for user in record.users if user != me) + ((me,) if add else ())
-        if set(users) == set(record.users):
-            return users
-        changed = amended(record, version=record.version + 1, users=users)
+        if (me in record.users) is add:
+            return record.users
+        changed = (
+            amended(record, version=record.version + 1, users=(*record.users, me)) if add else released(record, me)
+        )
         try:
             await run.engine.commit(Transaction(fence=run.pages.fence, put=[changed]))
         except Conflict:
             continue
-        return users
+        return changed.users
 
 
 def _me(run: "Run") -> str:

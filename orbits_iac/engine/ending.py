@@ -155,6 +155,8 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         last_number=made.number if made is not None else record.last_number,
         install_version=run.installed or record.install_version,
         held=None,
+        build=run.pages.execution.build,
+        adopted=False,
         targets=run.pages.execution.targets,
         children=_with_earlier(children, record.children),
     )
@@ -218,8 +220,9 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         install_version=0,
         held=None,
         made_by=None,
-        retain=False,
-        protect=False,
+        retained_by=(),
+        protected_by=(),
+        adopted=False,
     )
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)

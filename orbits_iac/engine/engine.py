@@ -1,6 +1,7 @@
 """The parts put together: what a dispatcher asks of the engine, and what the engine has in memory."""
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.run import Ended, Parked, Run
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import ExecutionRow, TaskRow, amended
+from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
 from orbits_iac.registry import Registry
 from orbits_iac.store.contract import Fence, Store, Transaction
 
@@ -51,6 +52,7 @@ class Engine:
         self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
+        self._orders: dict[str, int] = {}
 
     async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
@@ -110,6 +112,15 @@ class Engine:
         if wake or transaction.park is not None or any(isinstance(row, TaskRow) for row in transaction.put):
             for tell in self._due:
                 tell()
+
+    async def order_of(self, build: str) -> float:
+        """The place of a build in the order in which builds came; of one that no worker had yet, after all others."""
+        if build not in self._orders:
+            row = await self.store.get(BuildRow, build)
+            if row is None:
+                return math.inf
+            self._orders[build] = row.order
+        return self._orders[build]
 
     def poke(self, execution: ExecutionId) -> None:
         """There may be a message for an execution that is being advanced here."""

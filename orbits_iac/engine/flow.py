@@ -27,7 +27,7 @@ from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
 from orbits_iac.engine.waiting import waiting
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
-from orbits_iac.model.ids import UNDO, StepKey, refs, step_key
+from orbits_iac.model.ids import UNDO, StepKey, place_of, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, LookRow
 from orbits_iac.model.standing import Standing
@@ -346,7 +346,7 @@ class RunFlow(Flow):
             call=call,
         )
         if wanted.once:
-            request.once = "/".join(refs(request.key))
+            request.once = place_of(request.key)
         if wanted.undo is not None:
             request.undo = undoing(run, request, wanted.undo, above)
         if isinstance(fresh, Workflow):

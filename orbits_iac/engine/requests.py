@@ -8,10 +8,11 @@ the record likewise.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.rings import Ring, find_ring
+from orbits_iac.engine.sharing import instead, used
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
 from orbits_iac.model.rows import (
@@ -22,7 +23,6 @@ from orbits_iac.model.rows import (
     Json,
     MessageRow,
     RecordRow,
-    RevisionRow,
     Row,
     SubscriberRow,
     TaskRow,
@@ -82,45 +82,45 @@ async def ask_for(run: "Run", request: "Request") -> None:
         protect=request.options.get("protect", False),
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
+    link = Child(
+        ref="/".join(refs(request.key)),
+        kind=request.kind,
+        identity=request.identity or "",
+        owned=request.owned,
+        revision=None,
+        installed=request.key.startswith("install/"),
+        retain=asked.retain,
+        protect=asked.protect,
+    )
     entry = EntryRow(
-        execution=execution.id,
+        execution=run.pages.execution.id,
         key=request.key,
         kind=request.kind,
         command=request.command,
         digest=request.digest,
         started_at=run.now(),
-        link=Child(
-            ref="/".join(refs(request.key)),
-            kind=request.kind,
-            identity=request.identity or "",
-            owned=request.owned,
-            revision=None,
-            installed=request.key.startswith("install/"),
-            retain=asked.retain,
-            protect=asked.protect,
-        ),
+        link=link,
     )
     while True:
         try:
-            rows = await _rows(engine, asked, request.key)
+            made = await _made(engine, asked, request.key)
         except Refused as error:
             run.pages.put(entry, at=run.now())
             run.refuse(request.key, error)
             return
-        if rows is None:
-            run.pages.put(entry, at=run.now(), why="busy: skipped")
-            run.arrived.append((request.key, Done(result="null")))
-            return
-        made, child = rows
-        run.pages.put(amended(entry, child=child), at=run.now(), why=f"is execution {child}")
-        refused = run.pages.transaction(also=made.rows)
+        entry = amended(entry, child=made.child, link=replace(link, revision=made.revision))
+        run.pages.put(entry, at=run.now(), why=made.why or f"is execution {made.child}")
+        written = run.pages.transaction(also=made.rows)
         try:
-            await engine.commit(amended(refused, events=[*refused.events, *made.events]), wake=made.wake)
+            await engine.commit(amended(written, events=[*written.events, *made.events]))
         except Conflict:
             run.pages.restore()
             continue
         break
-    ring = await find_ring(engine, execution.id, request.key, child)
+    if made.child is None:
+        run.arrived.append((request.key, Done(result=made.outputs)))
+        return
+    ring = await find_ring(engine, execution.id, request.key, made.child)
     if ring is not None:
         await _break_ring(run, ring)
 
@@ -191,66 +191,69 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
     raises Conflict.
     """
     while True:
-        rows = await _rows(engine, asked, None)
-        if rows is None:
+        made = await _made(engine, asked, None)
+        if made.child is None:
             raise Refused(f"{asked.kind} {asked.identity} is busy: its {asked.command} was skipped")
-        made, execution = rows
         try:
-            await engine.commit(Transaction(put=[*made.rows, *with_it], events=made.events), wake=made.wake)
+            await engine.commit(Transaction(put=[*made.rows, *with_it], events=made.events))
         except Conflict:
             if with_it:
                 raise
             continue
-        return execution
+        return made.child
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Made:
+    """The rows that create or join an execution; or, with no `child`, what the request gets without one."""
+
     rows: list[Row]
-    events: list[EventRow]
-    wake: list[ExecutionId]
+    events: list[EventRow] = field(default_factory=list)
+    child: ExecutionId | None = None
+    outputs: Json = "null"
+    revision: int | None = None
+    why: str = ""
 
 
-async def _rows(engine: "Engine", asked: Asked, key: StepKey | None) -> tuple[_Made, ExecutionId] | None:
-    """The rows that create or join it, and the execution's id; None if a cycle is skipped because it is busy."""
+async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
+    """What a request makes; raises `Refused` if it is not allowed."""
     if asked.identity is None:
-        return _create(engine, asked, key, queued=False)
+        return _create(engine, asked, key, new_id(engine.clock.now()), queued=False)
     record = await engine.store.get(RecordRow, asked.kind, asked.identity)
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
     _check_place(record, asked)
     asked = replace(asked, tenant=asked.tenant or record.tenant)
     inside = await _held_above(engine, asked)
-    await _refuse_other_argument(engine, record, asked)
+    given = await instead(engine, record, asked)
+    if given is not None and given.join is None:
+        why = f"a later build than {engine.build} has brought it to revision {given.revision}, which stands"
+        return _Made(rows=[used(record, asked)], outputs=given.outputs, revision=given.revision, why=why)
     if not inside:
         if asked.command == "cycle" and record.queue:
-            return None
-        joined = await _equal(engine, record, asked)
+            return _Made(rows=[], why="busy: skipped")
+        joined = given.join if given is not None else await _equal(engine, record, asked)
         if joined is not None:
-            subscriber = _subscribe(asked, key, joined)
-            return _Made([_used(record, asked), *subscriber], [], []), joined
+            return _Made(rows=[used(record, asked), *_subscribe(asked, key, joined)], child=joined)
         if record.queue and asked.fail_on_conflict:
             raise Refused(
                 f"{asked.kind} {asked.identity} is busy with execution {record.queue[0]}, and on_conflict='fail'"
             )
-    made, execution = _create(engine, asked, key, queued=bool(record.queue) and not inside)
-    used = _used(record, asked)
+    execution = new_id(engine.clock.now())
+    made = _create(engine, asked, key, execution, queued=bool(record.queue) and not inside)
     fresh = record.revision is None and not record.queue and record.made_by is None
-    made_by = asked.parent.id if asked.parent is not None else execution
-    used = amended(
-        used,
-        queue=used.queue if inside else (*used.queue, execution),
-        made_by=made_by if fresh else record.made_by,
+    taken = used(record, asked)
+    taken = amended(
+        taken,
+        queue=taken.queue if inside else (*taken.queue, execution),
+        made_by=(asked.parent.id if asked.parent is not None else execution) if fresh else record.made_by,
         tenant=record.tenant or asked.tenant,
-        retain=record.retain or asked.retain,
-        protect=record.protect or asked.protect,
     )
-    return _Made([used, *made.rows], made.events, made.wake), execution
+    return replace(made, rows=[taken, *made.rows])
 
 
-def _create(engine: "Engine", asked: Asked, key: StepKey | None, *, queued: bool) -> tuple[_Made, ExecutionId]:
+def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: ExecutionId, *, queued: bool) -> _Made:
     now = engine.clock.now()
-    execution = new_id(now)
     root = asked.parent.root if asked.parent is not None else execution
     row = ExecutionRow(
         id=execution,
@@ -286,25 +289,13 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, *, queued: bool
         who=asked.who,
         why="waits its turn" if queued else "",
     )
-    return _Made([row, task, *_subscribe(asked, key, execution)], [event], []), execution
+    return _Made(rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution)
 
 
 def _subscribe(asked: Asked, key: StepKey | None, execution: ExecutionId) -> list[Row]:
     if asked.parent is None or key is None:
         return []
     return [SubscriberRow(execution=execution, subscriber=asked.parent.id, key=key)]
-
-
-def _used(record: RecordRow, asked: Asked) -> RecordRow:
-    users = record.users
-    if asked.command == "update" and asked.user not in users:
-        users = (*users, asked.user)
-    return amended(
-        record,
-        version=record.version + 1,
-        users=users,
-        places={**record.places, **asked.places},
-    )
 
 
 def _check_place(record: RecordRow, asked: Asked) -> None:
@@ -331,38 +322,6 @@ async def _held_above(engine: "Engine", asked: Asked) -> bool:
             return True
         above = await engine.store.get(ExecutionRow, above.parent) if above.parent is not None else None
     return False
-
-
-async def _refuse_other_argument(engine: "Engine", record: RecordRow, asked: Asked) -> None:
-    """Raise `Refused` if others use the record with another argument, in this same build.
-
-    Whoever asked for it first leads, and so does a request on the record itself; a later build brings it forward.
-    """
-    others = [user for user in record.users if user not in {"direct", asked.user}]
-    if asked.command != "update" or asked.user == "direct" or not others or record.users[0] == asked.user:
-        return
-    stands = await _standing_argument(engine, record)
-    if stands is None:
-        return
-    argument, build = stands
-    codec = engine.codec
-    if build == engine.build and codec.decode(argument, Any) != codec.decode(asked.argument, Any):
-        raise Refused(
-            f"{asked.kind} {asked.identity} is used by {', '.join(others)} too, with another argument: give it the "
-            f"same one everywhere, or update {asked.kind} {asked.identity} itself"
-        )
-
-
-async def _standing_argument(engine: "Engine", record: RecordRow) -> tuple[Json, str] | None:
-    """The argument that the record has, or will have after what is in flight, and the build that asked for it."""
-    for execution in reversed(record.queue):
-        row = await engine.store.get(ExecutionRow, execution)
-        if row is not None and row.command == "update":
-            return row.argument, row.build
-    if record.revision is None:
-        return None
-    revision = await engine.store.get(RevisionRow, record.kind, record.identity, record.revision)
-    return (revision.argument, revision.build) if revision is not None else None
 
 
 async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> ExecutionId | None:

@@ -46,9 +46,15 @@ def refs(key: str) -> tuple[str, ...]:
     return tuple(_label(part) for part in parts[2 if parts[0] == UNDO else 1 :])
 
 
-def _label(part: str) -> str:
+def place_of(key: str) -> str:
+    """The refs and names along a step's key, joined by "/": what is remembered of a step beyond one execution."""
+    return "/".join(_label(part, named=True) for part in key.split("/")[1:])
+
+
+def _label(part: str, *, named: bool = False) -> str:
+    """A step's ref, with its `key=` behind it; `named`: with the identity too, if it is a Resource that has one."""
     ref, _, rest = part.partition(":")
     fields = rest.split(":")
-    name = fields[2] if len(fields) > 2 and fields[1].partition("~")[0] in _NAMED else ""
+    name = fields[2] if len(fields) > 2 and (named or fields[1].partition("~")[0] in _NAMED) else ""
     text = f"{ref}[{name}]" if name else ref
     return text.replace("%2F", "/").replace("%3A", ":").replace("%25", "%")

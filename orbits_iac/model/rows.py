@@ -202,9 +202,20 @@ class RecordRow(Row, frozen=True, kw_only=True):
     queue: tuple[ExecutionId, ...] = ()  # the first holds it, the others wait their turn
     held: Held | None = None  # forward only
     made_by: ExecutionId | None = None  # the execution that first asked for it
-    retain: bool = False
-    protect: bool = False
+    build: str = ""  # of its last successful update, even if that changed nothing
+    retained_by: tuple[str, ...] = ()  # the users that want it to stay
+    protected_by: tuple[str, ...] = ()  # the users that do not let it be removed
     adopted: bool = False  # what stands was there before: protected until one update has succeeded
+
+    @property
+    def retain(self) -> bool:
+        """Whether it stays when what did it is uninstalled."""
+        return bool(self.retained_by)
+
+    @property
+    def protect(self) -> bool:
+        """Whether it is never removed without being named."""
+        return bool(self.protected_by)
 
 
 class RevisionRow(Row, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Resource
+from orbits_iac import ExecutionFailed, Options, Orbits, Resource, Workflow
 from orbits_iac.model.rows import ExecutionRow, RecordRow, SubscriberRow, TaskRow
 from orbits_iac.model.states import ENDED, State
 
@@ -272,3 +272,79 @@ async def test_going_back_leaves_alone_what_the_update_had_not_touched(orbits: O
         await orbits.run(Chooses(value=1, early=True))
     assert failed.value.failure.state is State.REVERTED
     assert WORLD.things == {"SharedThing direct": 3}
+
+
+class Guarding(Resource):
+    """Protects or retains what it uses, while it is told to."""
+
+    name: str
+    protects: bool = False
+    retains: bool = False
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        thing = SharedThing(name="guarded", value=1)
+        await self.do("thing", thing, protect=self.protects, retain=self.retains)
+
+
+async def test_what_was_protected_may_be_removed_once_nobody_protects_it_any_more(orbits: Orbits) -> None:
+    await orbits.run(Guarding(name="a", protects=True))
+    await orbits.run(Guarding(name="b", protects=True))
+    await orbits.run(Guarding(name="a"))
+    await orbits.record(Guarding, "a").uninstall()
+    with pytest.raises(ExecutionFailed, match="is protected: take protect=True away first"):
+        await orbits.record(Guarding, "b").uninstall()
+    await orbits.run(Guarding(name="b"))
+    await orbits.record(Guarding, "b").uninstall()
+    assert WORLD.things == {}
+
+
+async def test_what_was_retained_goes_once_nobody_retains_it_any_more(orbits: Orbits) -> None:
+    await orbits.run(Guarding(name="a", retains=True))
+    await orbits.run(Guarding(name="a"))
+    await orbits.record(Guarding, "a").uninstall()
+    assert WORLD.things == {}
+
+
+class Protected(SharedThing):
+    """Protected by its class."""
+
+    options = Options(protect=True)
+
+
+async def test_what_its_class_protects_is_protected_when_it_is_run_by_itself(orbits: Orbits) -> None:
+    await orbits.run(Protected(name="p", value=1))
+    with pytest.raises(ExecutionFailed, match="is protected"):
+        await orbits.record(Protected, "p").uninstall()
+
+
+class Pair(Workflow):
+    """Owns a thing, and does a step once."""
+
+    value: int
+
+    async def define(self) -> None:
+        await self.do("thing", Thing(value=self.value))
+        await self.do("seed", add(self.value, 0), once=True)
+
+
+class Pairs(Resource):
+    """Several Workflows of one ref, each with its key."""
+
+    values: dict[str, int]
+
+    def identity(self) -> str:
+        return "pairs"
+
+    async def define_update(self) -> None:
+        for name, value in self.values.items():
+            await self.do("pair", Pair(value=value), key=name)
+
+
+async def test_what_workflows_of_one_ref_own_is_told_apart_by_their_keys(orbits: Orbits) -> None:
+    await orbits.run(Pairs(values={"a": 1, "b": 2}))
+    assert WORLD.things == {"Thing Pairs pairs/pair[a]/thing": 1, "Thing Pairs pairs/pair[b]/thing": 2}
+    await orbits.run(Pairs(values={"b": 2, "a": 1}))
+    assert sorted(line for line in WORLD.log if line.startswith("add")) == ["add 1 0", "add 2 0"]

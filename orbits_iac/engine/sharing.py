@@ -1,0 +1,121 @@
+"""What several users of one record may ask of it: it goes forward only, and never to and fro between them.
+
+A request on the record itself, or of its only user, updates it. Of one among several users: a later build brings it
+forward; the same build may not ask for another argument than the one who asked first; what an earlier build asks for
+changes nothing, and it is given what stands. Called by `requests`, before anything is written.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import ExecutionRow, Json, RecordRow, RevisionRow, amended
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.engine import Engine
+    from orbits_iac.engine.requests import Asked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instead:
+    """What a request of an earlier build gets: what stands, or the update of the later build that is under way."""
+
+    outputs: Json = "null"
+    revision: int | None = None
+    join: ExecutionId | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Led:
+    """The last update of a record, ended or under way: with what, by which build, when."""
+
+    argument: Json
+    build: str
+    at: float
+    execution: ExecutionId | None = None  # under way
+
+
+async def instead(engine: "Engine", record: RecordRow, asked: "Asked") -> Instead | None:
+    """What this request gets without an update; None if it is to be made.
+
+    Raises `Refused` if others use the record with another argument, in this same build.
+    """
+    others = [user for user in record.users if user not in {"direct", asked.user}]
+    if asked.command != "update" or asked.user == "direct" or not others:
+        return None
+    last = await _last(engine, record)
+    if last is None:
+        return None
+    leads = record.users[0] == asked.user
+    if await engine.order_of(engine.build) < await engine.order_of(last.build):
+        if leads and await _began_after(engine, asked, last):
+            return None
+        return await _standing(engine, record, last)
+    codec = engine.codec
+    same = codec.decode(last.argument, Any) == codec.decode(asked.argument, Any)
+    if last.build == engine.build and not leads and not same:
+        raise Refused(
+            f"{asked.kind} {asked.identity} is used by {', '.join(others)} too, with another argument: give it the "
+            f"same one everywhere, or update {asked.kind} {asked.identity} itself"
+        )
+    return None
+
+
+def used(record: RecordRow, asked: "Asked") -> RecordRow:
+    """The record with this request's user and place, and what that user wants of it: to stay, to be protected."""
+    if asked.command != "update":
+        return amended(record, version=record.version + 1, places={**record.places, **asked.places})
+    return amended(
+        record,
+        version=record.version + 1,
+        places={**record.places, **asked.places},
+        users=_with(record.users, asked.user, wanted=True),
+        retained_by=_with(record.retained_by, asked.user, wanted=asked.retain),
+        protected_by=_with(record.protected_by, asked.user, wanted=asked.protect),
+    )
+
+
+def released(record: RecordRow, user: str) -> RecordRow:
+    """The record without this user, and without what it wanted."""
+    return amended(
+        record,
+        version=record.version + 1,
+        users=_with(record.users, user, wanted=False),
+        retained_by=_with(record.retained_by, user, wanted=False),
+        protected_by=_with(record.protected_by, user, wanted=False),
+    )
+
+
+def _with(users: tuple[str, ...], user: str, *, wanted: bool) -> tuple[str, ...]:
+    """`users` with `user` or without; whoever was there keeps its place, since the first leads."""
+    if wanted:
+        return users if user in users else (*users, user)
+    return tuple(other for other in users if other != user)
+
+
+async def _last(engine: "Engine", record: RecordRow) -> _Led | None:
+    for execution in reversed(record.queue):
+        row = await engine.store.get(ExecutionRow, execution)
+        if row is not None and row.command == "update":
+            return _Led(argument=row.argument, build=row.build, at=row.created_at, execution=row.id)
+    if record.revision is None:
+        return None
+    revision = await engine.store.get(RevisionRow, record.kind, record.identity, record.revision)
+    if revision is None:
+        return None
+    return _Led(argument=revision.argument, build=record.build or revision.build, at=revision.at)
+
+
+async def _began_after(engine: "Engine", asked: "Asked", last: _Led) -> bool:
+    """Whether somebody has chosen the earlier build since: then it was gone back to, and is no straggler."""
+    root = await engine.store.get(ExecutionRow, asked.parent.root) if asked.parent is not None else None
+    return root is not None and root.created_at > last.at
+
+
+async def _standing(engine: "Engine", record: RecordRow, last: _Led) -> Instead:
+    """What stands; where nothing does yet, what the later build is about to make of it."""
+    if record.revision is None:
+        return Instead(join=last.execution)
+    revision = await engine.store.get(RevisionRow, record.kind, record.identity, record.revision)
+    return Instead(outputs=revision.outputs if revision is not None else "null", revision=record.revision)
