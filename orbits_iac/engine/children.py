@@ -1,22 +1,22 @@
-"""What a composite does with its children when it is cycled, brought back or uninstalled, without user code.
+"""What a composite does with its children when it is cycled or uninstalled, without user code.
 
-Every question to the store is journalled like a step (`flow.ask`), so that a re-run decides the same.
+How it brings them back is in `restoring`. Every question to the store is journalled like a step (`flow.ask`), so that a
+re-run decides the same.
 """
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic.dataclasses import dataclass
 
-from orbits_iac.engine.revisions import StoredRevision, last_argument, read_revision
+from orbits_iac.engine.references import sources_first
+from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.engine.sharing import released
 from orbits_iac.model.errors import Conflict, Refused
-from orbits_iac.model.ids import StepKey
+from orbits_iac.model.ids import RecordId, StepKey
 from orbits_iac.model.rows import Child, Json, RecordRow, amended
 from orbits_iac.model.standing import Standing
-from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
@@ -81,23 +81,6 @@ async def cycle(run: "Run", flow: "RunFlow") -> None:
             raise result
 
 
-async def restore(run: "Run", flow: "RunFlow", to: StoredRevision) -> None:
-    """Bring back, in the order in which they were done, the children whose revision is not the one in `to`."""
-    known = await flow.ask("restore", lambda: _restorable(run, to), list[Known])
-    for child in known:
-        if child.kept:
-            run.left.append(f"{child.kind} {child.identity}: {child.kept}")
-        else:
-            await flow.command(child, "rollback", {"to": child.to, "expect": child.expect})
-    await remove_made(run, flow, keep={(child.kind, child.identity) for child in to.row.children})
-
-
-async def remove_made(run: "Run", flow: "RunFlow", *, keep: set[tuple[str, str]]) -> None:
-    """Uninstall what this execution made in its update, the last first; never what is stateful, shared or protected."""
-    for child in await flow.ask("made", lambda: _made(run, keep), list[Known]):
-        await flow.command(child, "uninstall", {})
-
-
 async def uninstall(run: "Run", flow: "RunFlow") -> None:
     """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay."""
     known = await flow.ask("children", lambda: _known(run, to_remove=True), list[Known])
@@ -110,66 +93,28 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
 
 
 async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
-    """The children of the record that stand, as the store knows them.
+    """The children of the record that stand, as the store knows them; what gives outputs before what needs them.
 
     `to_remove`: those too of which a first update has left something; one that is protected is refused.
     """
     record = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
     found: list[Known] = []
+    stands: list[tuple[RecordId, int | None]] = []
     for child in record.children if record is not None else ():
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
             continue
-        alone = not set(theirs.users) - {_me(run)}  # otherwise it is released, which takes nothing away
+        alone = not set(theirs.users) - {me(run)}  # otherwise it is released, which takes nothing away
         if to_remove and alone and (child.protect or theirs.protect):
             raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
         kept = "it is retained" if child.retain or theirs.retain else ""
-        found.append(await _as_known(run, child, theirs, kept=kept))
-    return found
+        found.append(await as_known(run, child, theirs, kept=kept))
+        stands.append((RecordId(child.kind, child.identity), theirs.revision))
+    return [found[position] for position in await sources_first(run.engine, stands)]
 
 
-async def _restorable(run: "Run", to: StoredRevision) -> list[Known]:
-    """The children that are not as they were in `to`; of a failed update, those alone that it has changed itself."""
-    links = [entry for entry in run.links() if entry.changed and not entry.undone]
-    made = {(entry.link.kind, entry.link.identity): entry.link.revision for entry in links if entry.link is not None}
-    failed = run.pages.execution.command == "update"
-    found: list[Known] = []
-    for child in to.row.children:
-        if failed and (child.kind, child.identity) not in made:
-            continue
-        theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
-        if theirs is None or child.revision is None or theirs.revision == child.revision:
-            continue
-        kept = ""
-        if theirs.revision is None:
-            kept = f"it was uninstalled since revision {to.number} of {run.pages.execution.kind}"
-        elif (child.kind, child.identity) in made and theirs.revision != made[child.kind, child.identity]:
-            kept = f"somebody else brought it to revision {theirs.revision} meanwhile"
-        elif len(theirs.users) > 1:
-            kept = f"others use it too: {', '.join(user for user in theirs.users if user != _me(run))}"
-        known = await _as_known(run, child, theirs, kept=kept)
-        found.append(replace(known, to=child.revision, expect=theirs.revision))
-    return found
-
-
-async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
-    found: list[Known] = []
-    for entry in reversed(run.links()):
-        child = entry.link
-        if child is None or child.installed or entry.undone or (child.kind, child.identity) in keep:
-            continue
-        theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
-        if theirs is None or theirs.revision is None or theirs.made_by != run.pages.execution.id:
-            continue
-        if child.retain or child.protect or theirs.retain or theirs.protect or set(theirs.users) - {_me(run)}:
-            continue
-        if options_of(run.engine.registry.resource(child.kind)).get("stateful"):
-            continue
-        found.append(await _as_known(run, child, theirs))
-    return found
-
-
-async def _as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = "") -> Known:
+async def as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = "") -> Known:
+    """A child of a revision with what its record says; `kept`: why it is left alone."""
     argument = await last_argument(run.engine, record)
     return Known(
         ref=child.ref,
@@ -191,16 +136,16 @@ async def _release(run: "Run", child: Known) -> bool:
 
 async def _change_users(run: "Run", kind: str, identity: str, *, add: bool) -> tuple[str, ...]:
     """Add this record to another's users, or take it away; safe to be done twice."""
-    me = _me(run)
+    user = me(run)
     while True:
         record = await run.engine.store.get(RecordRow, kind, identity)
         if record is None:
             return ()
-        if (me in record.users) is add:
+        if (user in record.users) is add:
             return record.users
-        changed = (
-            amended(record, version=record.version + 1, users=(*record.users, me)) if add else released(record, me)
-        )
+        changed = released(record, user)
+        if add:
+            changed = amended(record, version=record.version + 1, users=(*record.users, user))
         try:
             await run.engine.commit(Transaction(fence=run.pages.fence, put=[changed]))
         except Conflict:
@@ -208,5 +153,6 @@ async def _change_users(run: "Run", kind: str, identity: str, *, add: bool) -> t
         return changed.users
 
 
-def _me(run: "Run") -> str:
+def me(run: "Run") -> str:
+    """This execution's record as a user of others."""
     return " ".join(run.record_id) if run.record_id is not None else "direct"

@@ -6,14 +6,16 @@ Each runs as the main task of a definition loop: whatever it decides is decided 
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from orbits_iac.codec import explain
-from orbits_iac.engine import children
+from orbits_iac.engine import restoring
 from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, enter, run_root
+from orbits_iac.engine.references import is_stale, resolved
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
 from orbits_iac.engine.undo import undo
@@ -146,7 +148,8 @@ async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: Ba
     enter("rollback", flow)
     try:
         if run.standing is not None:
-            await resource.define_rollback(run.standing)
+            to = run.standing = await _as_it_is_now(run, flow, run.standing)
+            run.outputs = run.engine.codec.encode(await resource.define_rollback(to), result_type(type(resource)))
         else:
             await _remove(run, flow, resource)
     except BaseException as second:
@@ -164,7 +167,7 @@ async def _remove(run: "Run", flow: RunFlow, resource: Resource[Any]) -> None:
     """A first update failed: remove what it made, never what holds data or belongs to others too."""
     cls = type(resource)
     if cls.define_uninstall is Resource.define_uninstall:
-        await children.remove_made(run, flow, keep=set())
+        await restoring.remove_made(run, flow, keep=set())
         return
     protected = run.record is not None and (run.record.protect or run.record.retain)
     if isinstance(resource, Managed) and not _created(run):
@@ -200,8 +203,6 @@ async def _destination(run: "Run") -> StoredRevision | None:
     to = run.options.get("to")
     inside = run.pages.execution.id not in run.record.queue  # of a command above, which has not ended yet
     number = int(to) if to is not None else await _before(run, run.record.revision, inside=inside)
-    if number == run.record.revision and not inside:
-        return None
     found = await read_revision(run.engine, *run.record_id, number)
     if found.row.not_restorable:
         raise Refused(f"revision {number} cannot be brought back: {found.row.not_restorable}")
@@ -232,14 +233,31 @@ async def _before(run: "Run", current: int, *, inside: bool) -> int:
 async def _rollback(run: "Run", flow: RunFlow, resource: Resource[Any], to: StoredRevision | None) -> Json:
     enter("rollback", flow)
     declared = result_type(type(resource))
-    if to is None:
+    if to is None or not await _is_otherwise(run, flow, to):
         outputs = run.standing.outputs if run.standing is not None else None
         return run.engine.codec.encode(outputs, declared)
-    run.destination = to
+    to = run.destination = await _as_it_is_now(run, flow, to)
     outputs = await resource.define_rollback(to)
     if run.left:
         raise Refused("; ".join(run.left))
     return run.engine.codec.encode(outputs, declared)
+
+
+async def _is_otherwise(run: "Run", flow: RunFlow, to: StoredRevision) -> bool:
+    """Whether there is anything to bring back; a command above may have done what has no revision yet."""
+    kind, identity = run.record_id or ("", "")
+    inside = run.record is not None and run.pages.execution.id not in run.record.queue
+    if inside or run.record is None or to.number != run.record.revision:
+        return True
+    return bool(await flow.ask("stale", lambda: is_stale(run.engine, kind, identity, None), bool))
+
+
+async def _as_it_is_now(run: "Run", flow: RunFlow, to: StoredRevision) -> StoredRevision:
+    """A revision whose argument has the outputs that it came from as they stand now."""
+    if not to.row.references:
+        return to
+    question = partial(resolved, run.engine, to.row.argument, to.row.references)
+    return to.asked_for(await flow.ask("argument", question, str))
 
 
 async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coroutine[Any, Any, Json]:

@@ -136,11 +136,11 @@ async def _record_after(
         case "update", _:
             return await _failed(run, record, failure, state)
         case "rollback", State.SUCCESS:
-            return await _rolled_back(run, record)
+            return await _rolled_back(run, record, result or "null")
         case "uninstall", State.SUCCESS:
             return await _uninstalled(run, record)
         case "cycle", _:
-            return record, [run.look] if run.look is not None else [], []
+            return record, [*([run.look] if run.look is not None else []), *_made_anew(run)], []
         case _:
             return record, [], []
 
@@ -191,10 +191,20 @@ async def _failed(
         after = amended(after, targets=run.pages.execution.targets)
     if failure is not None and failure.no_return and state is State.QUARANTINED:
         after = amended(after, held=Held(by=run.pages.execution.id, steps=failure.no_return, at=run.now()))
-    return after, [], await _forgotten(run, {run.pages.execution.id})
+    again = _made_anew(run)
+    if run.standing is not None and again:
+        after = amended(after, revision=run.standing.number)
+    return after, again, await _forgotten(run, {run.pages.execution.id})
 
 
-async def _rolled_back(run: "Run", record: RecordRow) -> tuple[RecordRow, list[Row], list[Row]]:
+def _made_anew(run: "Run") -> list[Row]:
+    """The standing revision with the outputs that it has now, if it was brought back or remediated."""
+    if run.standing is None or run.outputs is None:
+        return []
+    return [amended(run.standing.row, outputs=run.outputs)]
+
+
+async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, list[Row], list[Row]]:
     to = run.destination
     if to is None:
         return record, [], []
@@ -205,7 +215,7 @@ async def _rolled_back(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         record, revision=to.number, children=_with_earlier(to.row.children, record.children), targets=to.row.targets
     )
     given_up: list[Row] = [amended(row, abandoned=True) for row in abandoned]
-    given_up += [amended(to.row, abandoned=False)] if to.row.abandoned else []
+    given_up.append(amended(to.row, outputs=outputs, abandoned=False))
     return after, given_up, await _forgotten(run, executions)
 
 
@@ -220,6 +230,8 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         install_version=0,
         held=None,
         made_by=None,
+        retain=False,
+        protect=False,
         retained_by=(),
         protected_by=(),
         adopted=False,

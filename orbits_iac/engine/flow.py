@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
 from orbits_iac.codec import explain
-from orbits_iac.engine import children
+from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
@@ -27,7 +27,7 @@ from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
 from orbits_iac.engine.waiting import waiting
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
-from orbits_iac.model.ids import UNDO, StepKey, place_of, refs, step_key
+from orbits_iac.model.ids import UNDO, RecordId, StepKey, place_of, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, LookRow
 from orbits_iac.model.standing import Standing
@@ -108,6 +108,7 @@ class RunFlow(Flow):
             return await children.standing_outputs(self._run, kind_of(kind), identity)
 
         text = await self.ask("outputs", read, str, key=f"{kind_of(kind)} {identity}")
+        self._run.given.take(kind_of(kind), identity, text)
         return cast("O", self._run.engine.codec.decode(text, result_type(kind)))
 
     async def keep(self, payload: BaseModel) -> None:
@@ -141,18 +142,26 @@ class RunFlow(Flow):
         await children.cycle(self._run, self)
 
     async def restore_children(self, to: Revision[Any]) -> None:
-        await children.restore(self._run, self, cast("StoredRevision", to))
+        await restoring.restore(self._run, self, cast("StoredRevision", to))
 
     async def uninstall_children(self) -> None:
         await children.uninstall(self._run, self)
 
     async def looked(
-        self, *, differences: Sequence[Difference], unchecked: Sequence[str], checked: int, error: str | None = None
+        self,
+        *,
+        differences: Sequence[Difference],
+        unchecked: Sequence[str],
+        checked: int,
+        error: str | None = None,
+        outputs: BaseModel | None = None,
     ) -> None:
         run = self._run
         if run.record_id is None:
             raise Refused("only a Resource's cycle records what it found")
         kind, identity = run.record_id
+        if outputs is not None:
+            run.outputs = run.engine.codec.encode(outputs, type(outputs))
         run.look = LookRow(
             kind=kind,
             identity=identity,
@@ -343,6 +352,9 @@ class RunFlow(Flow):
             extra=extra,
             hidden=is_hook(cls),
             tenant=(wanted.options.get("labels") or {}).get("tenant"),
+            references=(
+                {} if identity is None else run.given.references(argument, of=RecordId(kind_of(cls), identity))
+            ),
             call=call,
         )
         if wanted.once:

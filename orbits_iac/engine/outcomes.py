@@ -139,6 +139,9 @@ def _give(run: "Run", request: Request, entry: EntryRow, value: Any) -> None:
     if future.done():
         return
     if entry.state is State.SUCCESS:
+        if entry.link is not None and request.command in {"update", "rollback"}:
+            outputs = entry.result or "null"
+            run.given.take(entry.link.kind, entry.link.identity, outputs, argument=request.argument)
         future.set_result(value)
         return
     failure = entry.failure or Failure(error_type="Error", message="failed without a reason")

@@ -140,7 +140,13 @@ class PreviewFlow(Flow):
         """Nothing is uninstalled."""
 
     async def looked(
-        self, *, differences: Sequence[Difference], unchecked: Sequence[str], checked: int, error: str | None = None
+        self,
+        *,
+        differences: Sequence[Difference],
+        unchecked: Sequence[str],
+        checked: int,
+        error: str | None = None,
+        outputs: BaseModel | None = None,
     ) -> None:
         """Nothing is recorded."""
 

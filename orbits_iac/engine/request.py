@@ -9,7 +9,7 @@ from typing import Any
 from orbits_iac.engine.calls import Call
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.retry import Retry
-from orbits_iac.model.rows import Json
+from orbits_iac.model.rows import Json, Reference
 from orbits_iac.steps.options import Options
 from orbits_iac.steps.step import Step
 
@@ -52,6 +52,7 @@ class Request:
     task: "asyncio.Task[None] | None" = None  # that definition
     tenant: str | None = None
     places: dict[str, str] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)  # from the argument to outputs
     undo: Undoing | None = None
     call: Call | None = None  # where it stands in the user's code; None for what the engine itself asks
 

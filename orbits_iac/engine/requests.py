@@ -23,6 +23,7 @@ from orbits_iac.model.rows import (
     Json,
     MessageRow,
     RecordRow,
+    Reference,
     Row,
     SubscriberRow,
     TaskRow,
@@ -51,6 +52,7 @@ class Asked:
     targets: Mapping[str, Json] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     tenant: str | None = None
+    references: Mapping[str, Reference] = field(default_factory=dict)
     priority: int = 0
     fail_on_conflict: bool = False
     retain: bool = False
@@ -76,6 +78,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         tenant=request.tenant or execution.tenant,
         who=execution.who,
         parent=execution,
+        references=request.references,
         priority=request.options.get("priority", 0),
         fail_on_conflict=request.options.get("on_conflict") == "fail",
         retain=request.options.get("retain", False),
@@ -264,6 +267,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         identity=asked.identity,
         ref=asked.ref,
         targets=dict(asked.targets),
+        references=dict(asked.references),
         parent=asked.parent.id if asked.parent is not None else None,
         root=root,
         tenant=asked.tenant,

@@ -10,8 +10,9 @@ from typing_extensions import TypeVar
 
 from orbits_iac.codec import Codec
 from orbits_iac.model.errors import Refused
+from orbits_iac.model.ids import RecordId
 from orbits_iac.model.outputs import Outputs
-from orbits_iac.model.rows import Child, ExecutionRow, Json, RecordRow, RevisionRow
+from orbits_iac.model.rows import Child, ExecutionRow, Json, RecordRow, RevisionRow, amended
 from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import result_type
 
@@ -34,6 +35,10 @@ class StoredRevision(Revision[Any]):
         self.argument = cast("Mapping[str, JsonValue]", codec.decode(row.argument, dict[str, Any]))
         self._codec = codec
         self._cls = cls
+
+    def asked_for(self, argument: Json) -> "StoredRevision":
+        """The same revision, asked for with another argument."""
+        return StoredRevision(amended(self.row, argument=argument), self._codec, self._cls)
 
     @property
     def outputs(self) -> Any:
@@ -78,6 +83,8 @@ def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[
         payload=json.dumps(run.payload, sort_keys=True),
         outputs=outputs,
         children=children,
+        references=execution.references,
+        origins=run.given.references(outputs, of=RecordId(record.kind, record.identity)),
         targets=execution.targets,
         build=execution.build,
         who=execution.who,

@@ -23,6 +23,7 @@ from orbits_iac.engine.inbox import read_inbox, take
 from orbits_iac.engine.loop import definition_loop
 from orbits_iac.engine.outcomes import hand_out, replay
 from orbits_iac.engine.pages import Pages
+from orbits_iac.engine.references import Given
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.waiting import Waits
@@ -91,7 +92,9 @@ class Run:
         self.options: dict[str, Any] = json.loads(execution.options)
         self.record: RecordRow | None = None  # as it stood when the run began
         self.standing: StoredRevision | None = None  # its current revision, then
+        self.given = Given(engine.codec, execution.argument, execution.references)
         self.payload: dict[str, Json] = {}
+        self.outputs: Json | None = None  # of the standing revision, where it was made anew
         self.look: LookRow | None = None
         self.left: list[str] = []  # what could not be brought back
         self.undone = False  # something was
@@ -269,7 +272,8 @@ class Run:
                 definition = _ended(self.failure(error) if self.pages.entries else None)
         if self.pages.execution.started_at is None:
             self.loop.stand_at(self.now())
-            self.pages.change(at=self.now(), started_at=self.now())
+            stands = self.record.revision if self.record is not None else None
+            self.pages.change(at=self.now(), started_at=self.now(), revision=stands)
         if self.pages.execution.state in {State.SLEEPING, State.PAUSED}:
             self.pages.change(at=self.now(), state=State.EXECUTING)
         self.main = self.loop.create_task(definition)
@@ -303,8 +307,10 @@ class Run:
         self.once = {row.place: row for row in await store.find(OnceRow, kind=kind, identity=identity)}
         self.record = await store.get(RecordRow, kind, identity)
         self.places = dict(self.record.places) if self.record is not None else {}
-        if self.record is not None and self.record.revision is not None:
-            self.standing = await read_revision(self.engine, kind, identity, self.record.revision)
+        began = self.pages.execution.started_at is not None
+        number = self.pages.execution.revision if began or self.record is None else self.record.revision
+        if number is not None:
+            self.standing = await read_revision(self.engine, kind, identity, number)
 
     async def _go_on(self) -> Parked | Ended:
         from orbits_iac.engine.ending import end

@@ -64,27 +64,25 @@ async def instead(engine: "Engine", record: RecordRow, asked: "Asked") -> Instea
 
 def used(record: RecordRow, asked: "Asked") -> RecordRow:
     """The record with this request's user and place, and what that user wants of it: to stay, to be protected."""
+    placed = amended(record, version=record.version + 1, places={**record.places, **asked.places})
     if asked.command != "update":
-        return amended(record, version=record.version + 1, places={**record.places, **asked.places})
-    return amended(
-        record,
-        version=record.version + 1,
-        places={**record.places, **asked.places},
-        users=_with(record.users, asked.user, wanted=True),
-        retained_by=_with(record.retained_by, asked.user, wanted=asked.retain),
-        protected_by=_with(record.protected_by, asked.user, wanted=asked.protect),
-    )
+        return placed
+    users = _with(record.users, asked.user, wanted=True)
+    return _wanted(amended(placed, users=users), asked.user, retain=asked.retain, protect=asked.protect)
 
 
 def released(record: RecordRow, user: str) -> RecordRow:
     """The record without this user, and without what it wanted."""
-    return amended(
-        record,
-        version=record.version + 1,
-        users=_with(record.users, user, wanted=False),
-        retained_by=_with(record.retained_by, user, wanted=False),
-        protected_by=_with(record.protected_by, user, wanted=False),
-    )
+    left = amended(record, version=record.version + 1, users=_with(record.users, user, wanted=False))
+    return _wanted(left, user, retain=False, protect=False)
+
+
+def _wanted(record: RecordRow, user: str, *, retain: bool, protect: bool) -> RecordRow:
+    """The record with what `user` wants of it now; whoever set a flag in an earlier version is not known: all have."""
+    retained = record.retained_by or (record.users if record.retain else ())
+    protected = record.protected_by or (record.users if record.protect else ())
+    retained, protected = _with(retained, user, wanted=retain), _with(protected, user, wanted=protect)
+    return amended(record, retained_by=retained, retain=bool(retained), protected_by=protected, protect=bool(protected))
 
 
 def _with(users: tuple[str, ...], user: str, *, wanted: bool) -> tuple[str, ...]:

@@ -33,6 +33,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     VERSIONED: ClassVar[bool] = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """An output that a value came from: of which record, and where in its outputs, as a JSON pointer (RFC 6901)."""
+
+    kind: str
+    identity: str
+    path: str
+
+
 class ExecutionRow(Row, frozen=True, kw_only=True):
     """One durable run of a root step or of a Resource's command. Only its owner writes it, under its fence."""
 
@@ -60,9 +69,9 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     result: Json | None = None
     failure: Failure | None = None
     changed: bool = False  # whether anything came out otherwise than it stood before
-    revision: int | None = None  # the one that stands now
+    revision: int | None = None  # the record's, when it began; once it has ended, the one that stands
     no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
-    references: dict[str, str] = {}  # a path in the argument to the output that its value came from
+    references: dict[str, Reference] = {}  # JSON pointers in the argument to the outputs that values came from
     paused_at: float | None = None  # somebody has paused it, then
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
 
@@ -203,19 +212,11 @@ class RecordRow(Row, frozen=True, kw_only=True):
     held: Held | None = None  # forward only
     made_by: ExecutionId | None = None  # the execution that first asked for it
     build: str = ""  # of its last successful update, even if that changed nothing
+    retain: bool = False
+    protect: bool = False
     retained_by: tuple[str, ...] = ()  # the users that want it to stay
     protected_by: tuple[str, ...] = ()  # the users that do not let it be removed
     adopted: bool = False  # what stands was there before: protected until one update has succeeded
-
-    @property
-    def retain(self) -> bool:
-        """Whether it stays when what did it is uninstalled."""
-        return bool(self.retained_by)
-
-    @property
-    def protect(self) -> bool:
-        """Whether it is never removed without being named."""
-        return bool(self.protected_by)
 
 
 class RevisionRow(Row, frozen=True, kw_only=True):
@@ -230,7 +231,8 @@ class RevisionRow(Row, frozen=True, kw_only=True):
     payload: Json = "{}"  # what the hooks kept, by the name of its model
     outputs: Json = "null"
     children: tuple[Child, ...] = ()
-    references: dict[str, str] = {}  # a path in the argument to the output that it came from
+    references: dict[str, Reference] = {}  # JSON pointers in the argument to the outputs that values came from
+    origins: dict[str, Reference] = {}  # the same of its outputs, to those of others
     targets: dict[str, Json] = {}
     build: str = ""
     who: str = ""

@@ -155,9 +155,18 @@ class Flow(Current):
 
     @abstractmethod
     async def looked(
-        self, *, differences: Sequence[Difference], unchecked: Sequence[str], checked: int, error: str | None = None
+        self,
+        *,
+        differences: Sequence[Difference],
+        unchecked: Sequence[str],
+        checked: int,
+        error: str | None = None,
+        outputs: BaseModel | None = None,
     ) -> None:
-        """Record what a comparison with the live thing found."""
+        """Record what a comparison with the live thing found.
+
+        `outputs`: what it publishes now, where remediating has made it anew.
+        """
 
     @abstractmethod
     def scope(self, name: str) -> AbstractContextManager[None]:

@@ -64,8 +64,7 @@ class Managed(Resource[S]):
         """Read, compare with the recorded argument, and bring it back if that is asked for."""
         found = await self._look("look")
         if found and self.execution.on_drift == "remediate":
-            await self._apply()
-            await self._look("look again", before=found)
+            await self._look("look again", before=found, made=await self._apply())
 
     async def define_uninstall(self) -> None:
         """Delete it, if it is there."""
@@ -122,16 +121,19 @@ class Managed(Resource[S]):
         live = await _called(self.read, None)
         return cast("S", live if live is not None else await _called(self.create))
 
-    async def _read(self, ref: str) -> S | None:
+    async def _read(self, ref: str, made: S | None = None) -> S | None:
+        """What is live, by what was `made` just now, else by what is recorded."""
         revision = self.execution.revision
-        recorded = revision.outputs if revision else None
+        recorded = made if made is not None or revision is None else revision.outputs
         return cast(
             "S | None",
             await self.do(ref, hook(self.read, recorded, returns=result_type(type(self)) | None, idempotent=True)),
         )
 
-    async def _look(self, ref: str, *, before: Sequence[Difference] = ()) -> Sequence[Difference]:
-        live = await self._read(ref)
+    async def _look(
+        self, ref: str, *, before: Sequence[Difference] = (), made: S | None = None
+    ) -> Sequence[Difference]:
+        live = await self._read(ref, made)
         if live is None:
             differences: tuple[Difference, ...] = (
                 Difference(path="", recorded=json_text(to_jsonable_python(self.desired())), live="null"),
@@ -145,7 +147,7 @@ class Managed(Resource[S]):
             if d.path not in {still.path for still in found.differences}
         )
         await self.execution.looked(
-            differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked
+            differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked, outputs=made
         )
         return found.differences
 

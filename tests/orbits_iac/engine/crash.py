@@ -117,7 +117,7 @@ class Outcome:
     state: State
     result: str | None
     failure: tuple[str, str, tuple[str, ...], State] | None
-    things: dict[str, int]
+    things: dict[str, int | str]
     done: frozenset[str]  # what was done at least once
     made: Counter[str]  # what was made, and how often
     records: frozenset[tuple[str, str, int | None, frozenset[str], bool]]
@@ -197,7 +197,7 @@ async def _outcome(kept: MemoryStore, ended: ExecutionRow, repeated: list[str]) 
         state=ended.state,
         result=ended.result,
         failure=None if failure is None else (failure.error_type, failure.message, failure.path, failure.state),
-        things=dict(WORLD.things),
+        things={**WORLD.things, **WORLD.buckets, **WORLD.mounts},
         done=frozenset(WORLD.log),
         made=Counter(line for line in WORLD.log if line.startswith("create")),
         records=frozenset(

@@ -14,7 +14,7 @@ from orbits_iac.model.states import State
 from orbits_iac.steps.resource import Command
 
 from .crash import Crash, Outcome, run_with_crashes
-from .world import WORLD, App, Chain, Job, SharedThing, Sum, Thing, ThingState, add, blocking, careful
+from .world import WORLD, App, Bucket, Chain, Job, Mount, SharedThing, Sum, Thing, ThingState, add, blocking, careful
 
 MOST = 15
 """Crash points of one sort that are tried of a scenario that has more; which ones is drawn, from a fixed seed."""
@@ -315,6 +315,33 @@ class Signals(Workflow[list[str]]):
         return [*found, *(task.result() for task in done), await self.do("last", blocking("last"))]
 
 
+class Mounted(Resource):
+    """A bucket, what is mounted from it, and a mount that fails with weight 13."""
+
+    purpose: str
+    last: int = 0
+
+    def identity(self) -> str:
+        return "mounted"
+
+    async def define_update(self) -> None:
+        bucket = await self.do("bucket", Bucket(purpose=self.purpose))
+        await self.do("mount", Mount(bucket=bucket.name, password=bucket.password))
+        await self.do("last", Mount(bucket=bucket.name, weight=self.last))
+
+
+class Anew(Workflow[list[str]]):
+    """A bucket that is replaced, and made anew when that fails: what is mounted from it follows."""
+
+    async def define(self) -> list[str]:
+        await self.do("up", Mounted(purpose="web"))
+        try:
+            await self.do("up", Mounted(purpose="api", last=13), key="again")
+        except ExecutionFailed as failed:
+            return list(failed.failure.left)
+        return ["it did not fail"]
+
+
 SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "chain": lambda: Chain(length=4),
     "timer": Timed,
@@ -335,6 +362,7 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "busy": Busy,
     "children dropped": Dropped,
     "events": Signals,
+    "made anew": Anew,
 }
 RACING = {"failed branch"}
 """Scenarios in which what had been done when something failed depends on who was faster."""

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import ClassVar
 
+from pydantic import SecretStr
+
 from orbits_iac import Action, InProgress, Managed, Options, Outputs, Permanent, Resource, Retry, Workflow, action
 
 
@@ -19,6 +21,9 @@ class World:
         self.log: list[str] = []
         self.tokens: list[str] = []
         self.things: dict[str, int] = {}
+        self.buckets: dict[str, str] = {}  # by their names, what they are for
+        self.names: dict[str, str] = {}  # of buckets, by the tokens that they were made with
+        self.mounts: dict[str, str] = {}  # where, and what: a bucket and a weight
         self.failing: set[str] = set()
         self.crash: Callable[[], object] = bool  # called before and after each effect
         self.emit: Callable[..., Awaitable[None]] | None = None  # what this process sends events with
@@ -168,6 +173,88 @@ class SharedThing(Thing):
 
     def identity(self) -> str:
         return self.name
+
+
+class BucketState(Outputs):
+    """A bucket, under the name that it was given when it was made."""
+
+    name: str
+    purpose: str
+    password: SecretStr
+
+
+class Bucket(Managed[BucketState]):
+    """Has a new name whenever it is made; another purpose means another bucket."""
+
+    purpose: str
+
+    def replaces(self, live: BucketState, /) -> list[str]:
+        return ["purpose"] if live.purpose != self.purpose else []
+
+    def read(self, recorded: BucketState | None, /) -> BucketState | None:
+        name = recorded.name if recorded is not None else ""
+        return self._state(name) if name in WORLD.buckets else None
+
+    def create(self) -> BucketState:
+        known = WORLD.names.get(self.execution.token)
+        name = known or f"bucket-{len(WORLD.names) + 1:04}"
+        if known is None:
+            WORLD.did(f"create {name}", self.execution.token, lambda: self._make(name))
+        return self._state(name)
+
+    def delete(self, live: BucketState, /) -> None:
+        WORLD.did(f"remove {live.name}", self.execution.token, lambda: WORLD.buckets.pop(live.name, None))
+
+    def _make(self, name: str) -> None:
+        WORLD.names[self.execution.token] = name
+        WORLD.buckets[name] = self.purpose
+
+    def _state(self, name: str) -> BucketState:
+        return BucketState(name=name, purpose=WORLD.buckets[name], password=SecretStr(f"password of {name}"))
+
+
+class MountState(Outputs):
+    """What is mounted."""
+
+    bucket: str
+    weight: int
+
+
+class Mount(Managed[MountState]):
+    """Mounts a bucket that there has to be."""
+
+    bucket: str
+    weight: int = 0
+    password: SecretStr = SecretStr("")
+
+    def read(self, recorded: MountState | None, /) -> MountState | None:
+        del recorded
+        found = WORLD.mounts.get(self._name())
+        return None if found is None else MountState(bucket=found.split()[0], weight=int(found.split()[1]))
+
+    def create(self) -> MountState:
+        return self._put()
+
+    def change(self, live: MountState, /) -> MountState:
+        del live
+        return self._put()
+
+    def delete(self, live: MountState, /) -> None:
+        del live
+        name = self._name()
+        WORLD.did(f"unmount {name}", self.execution.token, lambda: WORLD.mounts.pop(name, None))
+
+    def _name(self) -> str:
+        return (self.execution.record or ("", ""))[1]
+
+    def _put(self) -> MountState:
+        if self.weight == 13 or self.bucket not in WORLD.buckets:
+            raise Outage(f"{self._name()}: cannot mount {self.bucket} with {self.weight}")
+        if self.password.get_secret_value() not in {"", f"password of {self.bucket}"}:
+            raise Outage(f"{self._name()}: wrong password")
+        name, what = self._name(), f"{self.bucket} {self.weight}"
+        WORLD.did(f"mount {what}", self.execution.token, lambda: WORLD.mounts.__setitem__(name, what))
+        return MountState(bucket=self.bucket, weight=self.weight)
 
 
 class Sum(Outputs):

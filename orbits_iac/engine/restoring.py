@@ -1,0 +1,109 @@
+"""Bringing a composite's children back to what they were in a revision, and removing what a failed update made.
+
+What always holds:
+- a child is brought back by compare-and-set on the revision that this execution made, and only if nobody else uses it;
+  otherwise it is kept, and said;
+- what gives outputs is brought back before what was made with them, and removed after it;
+- what was made with an output that is otherwise now (a thing that was made anew has another name) is brought back too,
+  though its own revision stands: a failed update looks at the outputs of what it has brought back, a rollback at all.
+
+Every question to the store is journalled like a step (`flow.ask`), so that a re-run decides the same.
+"""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orbits_iac.engine.children import Known, as_known, me
+from orbits_iac.engine.references import is_stale, resolved, sources_first
+from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.model.ids import RecordId
+from orbits_iac.model.rows import Child, RecordRow, amended
+from orbits_iac.steps.step import options_of
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.flow import RunFlow
+    from orbits_iac.engine.run import Run
+
+
+async def restore(run: "Run", flow: "RunFlow", to: StoredRevision) -> None:
+    """Bring back the children that are not as they were in `to`, and give `to` the outputs that it has by that."""
+    restored: frozenset[RecordId] | None = None
+    for count in range(len(to.row.children) + 1):
+        question = partial(_restorable, run, to, restored)
+        known = await flow.ask("restore", question, list[Known], key=str(count) if count else "")
+        with flow.scope(f"again {count}") if count else nullcontext():
+            for child in known:
+                if child.kept:
+                    run.left.append(f"{child.kind} {child.identity}: {child.kept}")
+                else:
+                    await flow.command(child, "rollback", {"to": child.to, "expect": child.expect})
+        restored = frozenset(RecordId(child.kind, child.identity) for child in known if not child.kept)
+        if not restored:
+            break
+    await remove_made(run, flow, keep={(child.kind, child.identity) for child in to.row.children})
+    if to.row.origins:
+        outputs = await flow.ask("outputs", partial(resolved, run.engine, to.row.outputs, to.row.origins), str)
+        to.row = amended(to.row, outputs=outputs)
+
+
+async def remove_made(run: "Run", flow: "RunFlow", *, keep: set[tuple[str, str]]) -> None:
+    """Uninstall what this execution made in its update, the last first; never what is stateful, shared or protected."""
+    for child in await flow.ask("made", lambda: _made(run, keep), list[Known]):
+        await flow.command(child, "uninstall", {})
+
+
+async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[RecordId] | None) -> list[Known]:
+    """The children that are not as they were in `to`; of a failed update, those alone that it has changed itself.
+
+    `restored`: what was brought back last; then those alone that were made with its outputs.
+    """
+    links = [entry for entry in run.links() if entry.changed]
+    made = {(entry.link.kind, entry.link.identity): entry.link.revision for entry in links if entry.link is not None}
+    failed = run.pages.execution.command == "update"
+    found: list[Known] = []
+    for child in to.row.children:
+        theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
+        if theirs is None or child.revision is None:
+            continue
+        kept = ""
+        if theirs.revision == child.revision:
+            if restored is None and failed:
+                continue
+            if not await is_stale(run.engine, child.kind, child.identity, restored):
+                continue
+        elif restored is not None or (failed and (child.kind, child.identity) not in made):
+            continue
+        elif theirs.revision is None:
+            kept = f"it was uninstalled since revision {to.number} of {run.pages.execution.kind}"
+        elif (child.kind, child.identity) in made and theirs.revision != made[child.kind, child.identity]:
+            kept = f"somebody else brought it to revision {theirs.revision} meanwhile"
+        if not kept and len(theirs.users) > 1:
+            kept = f"others use it too: {', '.join(user for user in theirs.users if user != me(run))}"
+        known = await as_known(run, child, theirs, kept=kept)
+        found.append(replace(known, to=child.revision, expect=theirs.revision))
+    order = await sources_first(run.engine, [(RecordId(child.kind, child.identity), child.to) for child in found])
+    return [found[position] for position in order]
+
+
+async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
+    found: list[Known] = []
+    for entry in reversed(run.links()):
+        child = entry.link
+        if child is None or child.installed or (child.kind, child.identity) in keep:
+            continue
+        theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
+        if theirs is None or theirs.revision is None or theirs.made_by != run.pages.execution.id:
+            continue
+        if _stays(run, child, theirs):
+            continue
+        found.append(await as_known(run, child, theirs))
+    return found
+
+
+def _stays(run: "Run", child: Child, theirs: RecordRow) -> bool:
+    """Whether something that this execution has asked for first is not removed when it fails."""
+    wanted = child.retain or child.protect or theirs.retain or theirs.protect
+    stateful = bool(options_of(run.engine.registry.resource(child.kind)).get("stateful"))
+    return wanted or theirs.adopted or stateful or bool(set(theirs.users) - {me(run)})
