@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 
 from typing_extensions import TypeVar
 
-from orbits_iac.codec import Codec, secret_key
+from orbits_iac.codec import open_codec
 from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
@@ -74,7 +74,7 @@ class Orbits:
     async def __aenter__(self) -> Self:
         await self.store.open()
         try:
-            codec = Codec(secret_key(self.settings.secret_key, self.settings.folder()))
+            codec = await open_codec(self.store, self.settings.secret_key)
             self._engine = Engine(
                 self.store,
                 codec,

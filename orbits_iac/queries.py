@@ -13,6 +13,7 @@ import msgspec
 
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.marks import SEALS, Mark
 from orbits_iac.model.rows import (
     BuildRow,
     EntryRow,
@@ -195,6 +196,7 @@ def document(row: Row) -> dict[str, Any]:
     return {name: _shown(name, value) for name, value in named.items()}
 
 
+_SHOWN_BARE = frozenset({Mark.BYTES.value, Mark.NUMBER.value, Mark.DICT.value})
 _LEFT_OUT = frozenset({"payload", "digest", "version"})  # for machines alone
 _TEXTS = frozenset({"argument", "options", "result", "handle", "outputs", "undo", "recorded", "live"})
 
@@ -213,7 +215,13 @@ def _shown(name: str, value: Any) -> Any:
 
 def _masked(value: Any) -> Any:
     if isinstance(value, dict):
-        return MASK if set(value) == {"$secret"} else {key: _masked(item) for key, item in value.items()}
+        if len(value) == 1:
+            ((mark, inner),) = value.items()
+            if mark in SEALS:
+                return MASK
+            if mark in _SHOWN_BARE:
+                return _masked(inner) if mark != Mark.DICT else {key: _masked(item) for key, item in inner.items()}
+        return {key: _masked(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_masked(item) for item in value]
     return value

@@ -1,4 +1,4 @@
-"""`orbits state`: what concerns the store itself. `prune` lets go of what is old."""
+"""`orbits state`: what concerns the store itself. `prune` lets go of what is old; for `rotate-key` see its own file."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orbits_iac.cli import rotate_key
 from orbits_iac.cli.lean import Lean
 from orbits_iac.cli.options import AsJson, Debug, Store
 
@@ -72,6 +73,9 @@ def prune(
     keep = settings.keep_revisions if keep_revisions is None else keep_revisions
     before = time.time() - seconds
     finish(_prune(settings.store, before=before, keep=keep, yes=yes, compact=compact, as_json=as_json))
+
+
+app.command("rotate-key", cls=Lean)(rotate_key.command)
 
 
 @dataclass(kw_only=True)

@@ -1,14 +1,19 @@
 """Values of users as JSON text and back: by their declared types, with secrets encrypted.
 
-    codec    encoding, decoding, digests
-    direct   which types need nothing of ours on the way
-    plain    values as JSON's own types, secrets sealed, for all others
-    masks    secrets that became known, and how they look in texts
+    codec     encoding, decoding, digests
+    direct    which types need nothing of ours on the way
+    plain     values as JSON's own types, secrets sealed, for all others
+    masks     secrets that became known, and how they look in texts
 
-Stores never see what is here: they are handed the texts. Nothing here knows steps, records or executions.
+    keys      the data key that secrets are encrypted with, and the secret key that opens it
+    key_file  the secret key of a local store
+    rotation  changing it
+
+Stores never see what is here: they are handed the texts, and keep the data key encrypted. Nothing here knows steps or
+executions.
 """
 
 from orbits_iac.codec.codec import Codec, explain
-from orbits_iac.codec.keys import secret_key
+from orbits_iac.codec.keys import open_codec
 
-__all__ = ["Codec", "explain", "secret_key"]
+__all__ = ["Codec", "explain", "open_codec"]

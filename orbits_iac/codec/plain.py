@@ -9,26 +9,14 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
-
-class Mark(StrEnum):
-    """What a dictionary's only key says of what stands under it."""
-
-    SEALED = "$secret"
-    SEALED_BYTES = "$secret-bytes"
-    SEALED_VALUE = "$secret-value"  # a `Secret[T]`: the JSON text of what it holds
-    BYTES = "$bytes"
-    NUMBER = "$number"  # infinite, or none
-    DICT = "$dict"  # a dictionary of the user's that would be taken for one of these
-
+from orbits_iac.model.marks import SEALS, Mark
 
 _MARKS = frozenset(mark.value for mark in Mark)
-_SEALS = frozenset({Mark.SEALED, Mark.SEALED_BYTES, Mark.SEALED_VALUE})
 
 MAY_BE_MARKED = '"$'
 """A text without this has no mark in it."""
@@ -92,7 +80,7 @@ def words(mark: str, text: str) -> Iterator[str | bytes]:
 def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, item in value.items():
-            if key not in _SEALS:  # a secret inside of a secret is known by itself
+            if key not in SEALS:  # a secret inside of a secret is known by itself
                 yield from _leaves(item)
     elif isinstance(value, list):
         for item in value:

@@ -345,6 +345,17 @@ class ScheduleRow(Row, frozen=True, kw_only=True):
     build: str = ""  # the one that the schedule came with
 
 
+class DataKeyRow(Row, frozen=True, kw_only=True):
+    """What the store's secrets are encrypted with, itself encrypted with each secret key that opens the store."""
+
+    KEY = ("name",)
+    VERSIONED = True
+
+    name: str = "data"
+    version: int = 1
+    wrapped: tuple[str, ...]
+
+
 TABLES: dict[type[Row], str] = {
     ExecutionRow: "execution",
     EntryRow: "entry",
@@ -360,4 +371,5 @@ TABLES: dict[type[Row], str] = {
     WorkerRow: "worker",
     BuildRow: "build",
     ScheduleRow: "schedule",
+    DataKeyRow: "data_key",
 }

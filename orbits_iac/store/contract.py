@@ -84,6 +84,11 @@ class Store(ABC):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """What it is named by: `sqlite:PATH`, `memory:`."""
+
     @abstractmethod
     async def open(self) -> None:
         """Make or check the schema. A newer one, or a file that is no store, is a `StoreError`; nothing is written."""

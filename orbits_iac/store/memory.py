@@ -34,6 +34,10 @@ class MemoryStore(Store):
         self._hints = Hints()
         self._is_open = False
 
+    @property
+    def url(self) -> str:
+        return "memory:"
+
     async def open(self) -> None:
         self._is_open = True
 

@@ -86,3 +86,7 @@ CREATE TABLE schedule (
     PRIMARY KEY (kind, identity)
 ) WITHOUT ROWID;
 CREATE INDEX schedule_due ON schedule (paused, due);
+
+CREATE TABLE data_key (
+    name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;

@@ -40,6 +40,10 @@ class SqliteStore(Store):
         self._path = Path(path).absolute()
         self._connections: Connections | None = None
 
+    @property
+    def url(self) -> str:
+        return f"sqlite:{self._path}"
+
     async def open(self) -> None:
         made: list[Connections] = []
         try:

@@ -1,10 +1,15 @@
--- From version 1 to 2: waits for events, and events that are found by their root alone.
+-- From version 1 to 2: waits for events, events that are found by their root alone, and the data key, which was the
+-- secret key itself.
 
 CREATE TABLE wait (
     event TEXT NOT NULL, execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (event, execution, "key")
 ) WITHOUT ROWID;
 CREATE INDEX wait_execution ON wait (execution);
+
+CREATE TABLE data_key (
+    name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE event_2 (
     seq INTEGER PRIMARY KEY, root TEXT NOT NULL, body BLOB NOT NULL
