@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.codec import open_codec
 from orbits_iac.dispatch.worker import Worker
+from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.events import emit
@@ -126,6 +127,8 @@ class Orbits:
         else:
             await asyncio.to_thread(step.check_inputs)
         refuse_unbuilt(kind_of(type(subject)), subject, {})
+        if command == "update":
+            check_adopts(kind_of(type(subject)), subject, {})
         self.registry.know(type(subject))
         self.registry.find(kind_of(type(subject)))  # once for all: not when it is under way
         identity = None
@@ -145,6 +148,7 @@ class Orbits:
             targets=targets,
             places=places,
             who=self.who,
+            adopt=command == "update" and settings.get("adopt", False),
             priority=settings.get("priority", 0),
             fail_on_conflict=settings.get("on_conflict") == "fail",
             retain=settings.get("retain", False),

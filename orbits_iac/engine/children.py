@@ -108,6 +108,8 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
         if to_remove and alone and (child.protect or theirs.protect):
             raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
         kept = "it is retained" if child.retain or theirs.retain else ""
+        if theirs.adopted:
+            kept = "it was there before, and no update of it has succeeded"
         found.append(await as_known(run, child, theirs, kept=kept))
         stands.append((RecordId(child.kind, child.identity), theirs.revision))
     return [found[position] for position in await sources_first(run.engine, stands)]

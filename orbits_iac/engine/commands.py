@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from orbits_iac.codec import explain
 from orbits_iac.engine import restoring
+from orbits_iac.engine.adopting import adopt
 from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, enter, run_root
 from orbits_iac.engine.references import is_stale, resolved
@@ -124,6 +125,9 @@ async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
 
 
 async def _installed_and_updated(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Any:
+    if run.standing is None and run.options.get("adopt"):
+        enter("adopt", flow)
+        await adopt(run, flow, resource)
     wanted = options_of(type(resource)).get("install_version", 1)
     if run.record is None or wanted > run.record.install_version:
         enter("install", flow)
@@ -166,6 +170,8 @@ async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: Ba
 async def _remove(run: "Run", flow: RunFlow, resource: Resource[Any]) -> None:
     """A first update failed: remove what it made, never what holds data or belongs to others too."""
     cls = type(resource)
+    if run.adopting:  # what was found could not be read: it is not this update's
+        return
     if cls.define_uninstall is Resource.define_uninstall:
         await restoring.remove_made(run, flow, keep=set())
         return
@@ -264,6 +270,13 @@ async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coro
     record = run.record
     if record is not None and record.protect:
         return _refused(Refused(f"{record.kind} {record.identity} is protected: take protect=True away first"))
+    if record is not None and record.adopted:
+        return _refused(
+            Refused(
+                f"{record.kind} {record.identity} was there before, and no update of it has succeeded: it is left as "
+                f"it was found; update it first"
+            )
+        )
     others = await _others(run)
     if record is not None and others:
         return _refused(

@@ -212,7 +212,11 @@ async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[Rec
     abandoned = [row for row in revisions if row.number > to.number and not row.abandoned]
     executions = {row.execution for row in abandoned if row.execution is not None}
     after = amended(
-        record, revision=to.number, children=_with_earlier(to.row.children, record.children), targets=to.row.targets
+        record,
+        revision=to.number,
+        adopted=to.number == 0,
+        children=_with_earlier(to.row.children, record.children),
+        targets=to.row.targets,
     )
     given_up: list[Row] = [amended(row, abandoned=True) for row in abandoned]
     given_up.append(amended(to.row, outputs=outputs, abandoned=False))

@@ -16,6 +16,7 @@ from typing_extensions import TypeVar
 from orbits_iac.codec import explain
 from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING
+from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
@@ -210,7 +211,10 @@ class RunFlow(Flow):
                 f"as in do({call.ref!r}, {getattr(wanted.step, '__name__', 'Step')}(...))"
             )
         here = {} if wanted.was is None else {"was": wanted.was}
-        refuse_unbuilt(call.ref, subject_of(wanted.step)[0], {**wanted.options, **here})
+        subject, command = subject_of(wanted.step)
+        refuse_unbuilt(call.ref, subject, {**wanted.options, **here})
+        if command == "update" or not isinstance(subject, Resource):
+            check_adopts(call.ref, subject, wanted.options)
         if wanted.once and run.record_id is None:
             raise UsageError(f"{call.ref}: once=True needs a Resource above, whose record remembers it")
         if isinstance(wanted.step, Action):

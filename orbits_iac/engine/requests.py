@@ -53,6 +53,7 @@ class Asked:
     places: Mapping[str, str] = field(default_factory=dict)
     tenant: str | None = None
     references: Mapping[str, Reference] = field(default_factory=dict)
+    adopt: bool = False
     priority: int = 0
     fail_on_conflict: bool = False
     retain: bool = False
@@ -79,6 +80,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         who=execution.who,
         parent=execution,
         references=request.references,
+        adopt=request.command == "update" and request.options.get("adopt", False),
         priority=request.options.get("priority", 0),
         fail_on_conflict=request.options.get("on_conflict") == "fail",
         retain=request.options.get("retain", False),
@@ -263,7 +265,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         kind=asked.kind,
         command=asked.command,
         argument=asked.argument,
-        options=asked.options,
+        options=_options(asked),
         identity=asked.identity,
         ref=asked.ref,
         targets=dict(asked.targets),
@@ -294,6 +296,11 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         why="waits its turn" if queued else "",
     )
     return _Made(rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution)
+
+
+def _options(asked: Asked) -> Json:
+    """What the command is asked with; adopting is left to the record, so that requests differ by no more than that."""
+    return json.dumps({**json.loads(asked.options), "adopt": True}) if asked.adopt else asked.options
 
 
 def _subscribe(asked: Asked, key: StepKey | None, execution: ExecutionId) -> list[Row]:

@@ -19,7 +19,7 @@ from orbits_iac.engine.children import Known, as_known, me
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.ids import RecordId
-from orbits_iac.model.rows import Child, RecordRow, amended
+from orbits_iac.model.rows import Child, RecordRow, RevisionRow, amended
 from orbits_iac.steps.step import options_of
 
 if TYPE_CHECKING:
@@ -49,9 +49,15 @@ async def restore(run: "Run", flow: "RunFlow", to: StoredRevision) -> None:
 
 
 async def remove_made(run: "Run", flow: "RunFlow", *, keep: set[tuple[str, str]]) -> None:
-    """Uninstall what this execution made in its update, the last first; never what is stateful, shared or protected."""
+    """Uninstall what this execution made in its update, the last first; never what is stateful, shared or protected.
+
+    What it has adopted is brought back to what was found instead.
+    """
     for child in await flow.ask("made", lambda: _made(run, keep), list[Known]):
-        await flow.command(child, "uninstall", {})
+        if child.to is None:
+            await flow.command(child, "uninstall", {})
+        else:
+            await flow.command(child, "rollback", {"to": child.to, "expect": child.expect})
 
 
 async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[RecordId] | None) -> list[Known]:
@@ -98,7 +104,10 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
             continue
         if _stays(run, child, theirs):
             continue
-        found.append(await as_known(run, child, theirs))
+        known = await as_known(run, child, theirs)
+        if await run.engine.store.get(RevisionRow, child.kind, child.identity, 0) is not None:
+            known = replace(known, to=0, expect=theirs.revision)
+        found.append(known)
     return found
 
 

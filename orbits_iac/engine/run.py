@@ -94,6 +94,7 @@ class Run:
         self.standing: StoredRevision | None = None  # its current revision, then
         self.given = Given(engine.codec, execution.argument, execution.references)
         self.payload: dict[str, Json] = {}
+        self.adopting = False  # it is looking at what was there before
         self.outputs: Json | None = None  # of the standing revision, where it was made anew
         self.look: LookRow | None = None
         self.left: list[str] = []  # what could not be brought back

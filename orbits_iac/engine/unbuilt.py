@@ -10,7 +10,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.steps.options import Every
 from orbits_iac.steps.step import Step, options_of
 
-_OPTIONS = ("executor", "pool", "adopt", "was")
+_OPTIONS = ("executor", "pool", "was")
 
 
 def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:

@@ -52,6 +52,10 @@ class Managed(Resource[S]):
         """Remove the live thing; no error if it is gone."""
         raise NotImplementedError(f"{type(self).__name__} has no delete()")
 
+    async def define_adopt(self) -> S | None:
+        """What `read` finds."""
+        return await self._read("read")
+
     async def define_update(self) -> S:
         """Read; then create, change, replace, or leave it."""
         return await self._apply()

@@ -59,6 +59,14 @@ class Resource(Composite[O], Generic[O]):
     async def define_install(self) -> None:
         """What is done before the first update, and again when `Options(install_version=)` goes up."""
 
+    async def define_adopt(self) -> O | None:
+        """What is live of it before it has a record, by reading alone; None if there is nothing.
+
+        Called first where it is done with `adopt=True`. The fields of the same names as in what it returns, and what it
+        keeps with `execution.keep`, are revision 0: what a rollback goes back to.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no define_adopt()")
+
     async def define_update(self) -> O:
         """Bring it to what the fields say, and return its outputs."""
         raise NotImplementedError(f"{type(self).__name__} has no define_update()")

@@ -342,6 +342,45 @@ class Anew(Workflow[list[str]]):
         return ["it did not fail"]
 
 
+class There(Action):
+    """Something was made by hand."""
+
+    options = Options(idempotent=True)
+    name: str
+    value: int
+
+    def main(self) -> None:
+        WORLD.did(f"by hand {self.name}", self.execution.token, lambda: WORLD.things.__setitem__(self.name, self.value))
+
+
+class Adopter(Resource):
+    """Adopts a thing that was made by hand."""
+
+    value: int
+    then: int = 1
+
+    def identity(self) -> str:
+        return "adopter"
+
+    async def define_update(self) -> None:
+        await self.do("thing", SharedThing(name="there", value=self.value), adopt=True)
+        await self.do("then", Thing(value=self.then))
+
+
+class Adopted(Workflow[list[str]]):
+    """A thing is adopted by one that fails in it, by one that fails after it, and by one that succeeds."""
+
+    async def define(self) -> list[str]:
+        found: list[str] = []
+        await self.do("there", There(name="SharedThing there", value=5))
+        for number, adopter in enumerate((Adopter(value=13), Adopter(value=6, then=13), Adopter(value=7))):
+            try:
+                await self.do("adopt", adopter, key=str(number))
+            except ExecutionFailed as failed:
+                found += [failed.failure.state.value, *failed.failure.left]
+        return found
+
+
 SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "chain": lambda: Chain(length=4),
     "timer": Timed,
@@ -363,6 +402,7 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "children dropped": Dropped,
     "events": Signals,
     "made anew": Anew,
+    "adopted": Adopted,
 }
 RACING = {"failed branch"}
 """Scenarios in which what had been done when something failed depends on who was faster."""
