@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from typing_extensions import TypeVar
 
 from orbits_iac import queries
+from orbits_iac.engine import operations, replaying
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
-from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, MessageRow, RecordRow, RevisionRow
+from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Found
 from orbits_iac.steps.resource import Revision
-from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
     from orbits_iac.orbits import Orbits
@@ -87,20 +87,51 @@ class Execution(Generic[R]):
 
     async def cancel(self) -> None:
         """Ask it to cancel; it settles, goes back, and ends as CANCELLED. One that has ended stays as it is."""
-        if (await self.row()).state in ENDED:
-            return
-        message = MessageRow(execution=self.id, id="cancel", what="cancel")
-        await self._orbits.engine.commit(Transaction(put=[message]), wake=[self.id])
-        if (await self.row()).state in ENDED:  # meanwhile; nobody reads it any more
-            await self._orbits.store.commit(Transaction(delete=[message]))
+        await operations.cancel(self._orbits.engine, self.id, self._orbits.who)
+
+    async def pause(self) -> None:
+        """Let it begin no more steps, with what it alone waits for; what is under way comes to its outcome first.
+
+        Raises UsageError if it has ended.
+        """
+        await operations.pause(self._orbits.engine, self.id, self._orbits.who)
 
     async def answer(self, event: Event) -> None:
         """Send it an event; returns when that is durable. `Refused` if it has ended."""
         await self._orbits.emit(event, to=self.id)
 
     async def resume(self) -> None:
-        """Make it due now: one that is paused, or that waits for a worker, goes on."""
-        await self._orbits.engine.commit(Transaction(), wake=[self.id])
+        """Let it go on: one that is paused, or that waits for a worker. UsageError if it has ended."""
+        await operations.resume(self._orbits.engine, self.id, self._orbits.who)
+
+    async def end(self, state: State, *, path: str = "", result: Any = None, why: str = "") -> None:
+        """End it, or its step at `path`, as SUCCESS (with its result), ERROR or CANCELLED, whatever its code would do.
+
+        What is under way is stopped first, and nothing is brought back. UsageError if it has ended, or cannot end so.
+        """
+        await operations.end(
+            self._orbits.engine, self.id, state, path=path, result=result, why=why, who=self._orbits.who
+        )
+
+    async def set_handle(self, path: str, handle: Any) -> None:
+        """Give the step at `path` another handle; `watch` is called with it next. UsageError if it has ended."""
+        await operations.set_handle(self._orbits.engine, self.id, path, handle, self._orbits.who)
+
+    async def replay(self, path: str = "") -> None:
+        """Let it go on again after its end: from the step at `path` (`deploy.migrate`, or a name), or from the start.
+
+        That step and all whose outcome came after it are done again, each with a new token; the others stay finished.
+        `Refused` if it is under way, or its record has moved on.
+        """
+        await replaying.replay(self._orbits.engine, self.id, path, self._orbits.who)
+
+    async def accept(self, why: str = "") -> None:
+        """Decide that what a QUARANTINED execution has left may stand; it ends as ERROR. `Refused` if it is not one."""
+        await replaying.accept(self._orbits.engine, self.id, self._orbits.who, why)
+
+    async def bring_back_again(self) -> None:
+        """Let a QUARANTINED execution try once more to bring back what was left. `Refused` if that cannot be."""
+        await replaying.bring_back_again(self._orbits.engine, self.id, self._orbits.who)
 
     async def _result(self) -> R:
         row = await self.ended()

@@ -24,6 +24,7 @@ from orbits_iac.model.rows import (
     RecordRow,
     RevisionRow,
     Row,
+    TaskRow,
 )
 from orbits_iac.model.states import ENDED
 from orbits_iac.store.contract import Store
@@ -121,6 +122,12 @@ async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the 
     if row is None:
         raise UsageError(f"there is no execution {id!r}: `orbits get` lists the recent ones")
     return row
+
+
+async def rests(store: Store, row: ExecutionRow) -> bool:
+    """Whether nobody goes on with an execution, and nothing makes it due: it has ended, or somebody has to say so."""
+    task = await store.get(TaskRow, row.id)
+    return task is None or (task.owner is None and task.due is None)
 
 
 async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:

@@ -11,11 +11,15 @@ from orbits_iac.cli import (
     cancel,
     cycle,
     drift,
+    end,
     get,
     history,
+    pause,
     preview,
+    replay,
     resume,
     rollback,
+    set_handle,
     state,
     uninstall,
     up,
@@ -30,7 +34,7 @@ from orbits_iac.cli.options import DEBUG, Debug
 SECTIONS = {
     "Bring about": ("preview", "up", "rollback", "uninstall", "cycle"),
     "Look": ("drift", "get", "history", "watch"),
-    "Operate": ("resume", "cancel", "worker", "state"),
+    "Operate": ("pause", "resume", "cancel", "replay", "end", "set-handle", "worker", "state"),
 }
 
 
@@ -80,8 +84,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (preview, up, rollback, uninstall, cycle, drift, get, history, watch, resume, cancel, worker):
-    app.command(module.__name__.rpartition(".")[2], cls=Lean)(module.command)
+for module in (
+    *(preview, up, rollback, uninstall, cycle),
+    *(drift, get, history, watch),
+    *(pause, resume, cancel, replay, end, set_handle, worker),
+):
+    app.command(module.__name__.rpartition(".")[2].replace("_", "-"), cls=Lean)(module.command)
 app.add_typer(state.app, name="state")
 
 

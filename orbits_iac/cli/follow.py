@@ -68,7 +68,7 @@ async def follow(
     `quiet`: on a terminal alone, and nothing of it stays. One that is paused is not waited for: nothing happens to it
     by itself.
     """
-    from orbits_iac.queries import Follower
+    from orbits_iac.queries import Follower, rests
 
     follower = Follower(store, ExecutionId(execution))
     show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
@@ -78,7 +78,7 @@ async def follow(
             events = await follower.refresh()
             draw(follower.picture, events)
             row = follower.picture.execution
-            if row.state in ENDED or row.state is State.PAUSED:
+            if row.state in ENDED or (row.state is State.PAUSED and await rests(store, row)):
                 return row
             if await _changed(store, interrupt, rest=_SHARE * (time.monotonic() - began)):
                 return None

@@ -34,6 +34,9 @@ Rest = Annotated[
         metavar="NAME=VALUE|IDENTITY", help="The fields that give a stack its identity; or a record's identity."
     ),
 ]
+Path = Annotated[
+    str, typer.Option("--path", "-p", metavar="PATH", help="A step of it: deploy.migrate, or a name that is unique.")
+]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An execution's id.")]
 Store = Annotated[
     str | None,

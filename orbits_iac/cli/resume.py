@@ -19,25 +19,18 @@ def command(execution: Id, store: Store = None, as_json: AsJson = False, debug: 
 
 
 async def _resume(id: str, settings: "Settings", *, as_json: bool) -> int:  # noqa: A002 - the name in every table
-    from orbits_iac import queries
-    from orbits_iac.cli import session
-    from orbits_iac.cli.running import run_to_end
+    from orbits_iac.cli.running import go_on_with
     from orbits_iac.model.errors import UsageError
-    from orbits_iac.model.ids import ExecutionId
     from orbits_iac.model.states import ENDED
 
-    async with session.reading(settings.store) as store:
-        row = await queries.execution(store, id)
-        needed = await queries.modules(store, [row.build])
-    if row.state in ENDED:
-        raise UsageError(
-            f"execution {id} has ended ({row.state.value}): there is nothing to resume. See: orbits get {id}"
-        )
-    modules = tuple(dict.fromkeys((*needed, *settings.modules)))
-    session.import_all(modules, strict=True)
-
     async def start(orbits: "Orbits") -> "ExecutionId":
-        await orbits.execution(id).resume()
-        return ExecutionId(id)
+        execution = orbits.execution(id)
+        state = (await execution.row()).state
+        if state in ENDED:
+            raise UsageError(
+                f"execution {id} has ended ({state.value}): there is nothing to resume. See: orbits get {id}"
+            )
+        await execution.resume()
+        return execution.id
 
-    return await run_to_end(settings, modules, start, as_json=as_json)
+    return await go_on_with(id, settings, start, as_json=as_json)

@@ -54,6 +54,25 @@ async def subject_of(name: str, rest: Sequence[str], settings: "Settings") -> Su
     return Subject(kind=kind, identity=identity, modules=modules)
 
 
+async def go_on_with(
+    id: str,  # noqa: A002 - the name in every table
+    settings: "Settings",
+    start: "Callable[[Orbits], Awaitable[ExecutionId]]",
+    *,
+    as_json: bool,
+) -> int:
+    """Let an execution that is there go on here, with the code that it was started with, and show it until its end."""
+    from orbits_iac import queries
+    from orbits_iac.cli import session
+
+    async with session.reading(settings.store) as store:
+        row = await queries.execution(store, id)
+        needed = await queries.modules(store, [row.build])
+    modules = tuple(dict.fromkeys((*needed, *settings.modules)))
+    session.import_all(modules, strict=True)
+    return await run_to_end(settings, modules, start, as_json=as_json)
+
+
 async def run_to_end(
     settings: "Settings",
     modules: Sequence[str],

@@ -8,20 +8,32 @@ The parts put together
     clock         time, injected
 
 One execution
-    run           its course: from a claim until it parks or ends
+    run           what of it is in memory
+    course        how it goes on: from a claim until it parks or ends
     pages         its journal in memory, and what of that is to be written
     starting      beginning steps once their beginning is durable
-    attempts      running an Action: main, watch, timeout
+    attempts      running an Action: main, watch, on_interrupted
+    limits        until when an attempt, and all attempts, may take
+    attempting    attempts at what is a definition of its own
     outcomes      handing out what has arrived, numbered; and again on a re-run
-    inbox         messages: a child ended, a cancel, an event
+    inbox         messages: a child ended, an event, what people want
     events        sending events into inboxes
     waiting       which event ends which wait
+    pausing       beginning nothing more until somebody says so
     settling      the end of what is still under way, before an ending
+    undo          taking back what was done, from the journal
     ending        the one transaction that ends it
+
+What people do to one
+    operations    pause, resume, cancel, end, set a handle
+    replaying     let it go on again after its end
+    steps_of      finding a step by its path or name
 
 Its definition
     loop          the event loop that definitions run on
+    outside       what may not be done on it: I/O, and waiting by blocking
     flow          what `self.execution` is in them
+    calls         where in the user's code a `do` stands
     request       one `do`
     naming        the key of a `do`, the identity of the Resource that it names
     above         where a definition stands while it runs

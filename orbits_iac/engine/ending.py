@@ -56,7 +56,7 @@ async def end(run: "Run") -> ExecutionRow:
 def _unread(run: "Run") -> list[Row]:
     """What nobody reads once it has ended: a late cancel, what a child would still tell it, what it waited for."""
     me = run.pages.execution.id
-    rows: list[Row] = [MessageRow(execution=me, id="cancel", what="cancel")]
+    rows: list[Row] = [MessageRow(execution=me, id=name, what=name) for name in ("cancel", "pause", "resume", "end")]
     for entry in run.pages.entries.values():
         if entry.command == WAITS and entry.seq is None:
             rows.append(WaitRow(event=entry.kind, execution=me, key=entry.key, root=run.pages.execution.root))
@@ -69,6 +69,9 @@ def _unread(run: "Run") -> list[Row]:
 def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
     main = run.main
     assert main is not None  # noqa: S101 - only a run that was begun gets here
+    if run.forced is not None:
+        failure = run.forced.failure
+        return None if failure is not None else run.forced.result, failure, run.forced.state
     if main.cancelled():
         state = State.QUARANTINED if run.destination is not None else State.CANCELLED
         return None, Failure(error_type="Cancelled", message="it was cancelled", state=state), state
@@ -115,6 +118,7 @@ async def _rows(
         changed=changed,
         revision=revision,
         no_return=run.passed(),
+        token=run.pages.token,
         why=failure.message if failure is not None else "",
     )
     return rows, deletes, run.pages.execution

@@ -9,7 +9,8 @@ from typing import Any
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.clock import Clock
-from orbits_iac.engine.run import Ended, Parked, Run
+from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
+from orbits_iac.engine.run import Run
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
@@ -90,7 +91,11 @@ class Engine:
                 run.abandon()
             run = await self._load(task)
         try:
-            outcome = await run.advance(task)
+            try:
+                outcome = await advance(run, task)
+            except ReloadError:
+                run = await self._load(task)
+                outcome = await advance(run, task)
         except BaseException:
             if self._runs.get(task.id) is run:
                 del self._runs[task.id]

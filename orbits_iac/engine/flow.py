@@ -20,7 +20,7 @@ from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
-from orbits_iac.engine.naming import identity_of, key_of, result_of, returns_of, subject_of
+from orbits_iac.engine.naming import identity_of, key_of, once_at, result_of, returns_of, subject_of
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.settling import lost, settle, settled
@@ -28,7 +28,7 @@ from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
 from orbits_iac.engine.waiting import waiting
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
-from orbits_iac.model.ids import UNDO, RecordId, StepKey, place_of, refs, step_key
+from orbits_iac.model.ids import UNDO, RecordId, StepKey, refs, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, LookRow
 from orbits_iac.model.standing import Standing
@@ -362,7 +362,7 @@ class RunFlow(Flow):
             call=call,
         )
         if wanted.once:
-            request.once = place_of(request.key)
+            request.once = once_at(request.key, request.kind)
         if wanted.undo is not None:
             request.undo = undoing(run, request, wanted.undo, above)
         if isinstance(fresh, Workflow):

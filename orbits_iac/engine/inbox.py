@@ -1,12 +1,14 @@
-"""What others put into an execution's inbox: a child ended, a cancel, an event.
+"""What others put into an execution's inbox: a child ended, an event, and what people want of it.
 
 A message is turned into an outcome, and deleted in the transaction that journals that.
 """
 
+import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from orbits_iac.engine.attempts import Done, End, Failed
+from orbits_iac.engine import pausing
+from orbits_iac.engine.attempts import Done, End, Failed, Waits
 from orbits_iac.engine.outcomes import number
 from orbits_iac.engine.requests import leave_ring
 from orbits_iac.model.errors import ExecutionFailed, Failure
@@ -30,13 +32,26 @@ async def take(run: "Run", message: MessageRow) -> None:
     if message.what == "event":
         run.waits.arrive(message)
         return
+    if message.what == "end" and message.key is None and run.forced is None:
+        run.reload = True  # the definition that is here is of no use any more
+        return
     run.pages.delete(message)
-    if message.what == "cancel":
-        await _cancel(run)
-        return
-    if message.what == "ring":
-        await leave_ring(run, message)
-        return
+    match message.what:
+        case "cancel":
+            await _cancel(run, message)
+        case "pause":
+            pausing.pause(run, _said_by(message))
+        case "resume":
+            pausing.go_on(run, _said_by(message))
+        case "end" | "handle":
+            _instead(run, message)
+        case "ring":
+            await leave_ring(run, message)
+        case _:
+            await _child_ended(run, message)
+
+
+async def _child_ended(run: "Run", message: MessageRow) -> None:
     entry = run.pages.entries.get(message.key or StepKey(""))
     if entry is None or entry.seq is not None or message.child is None or message.child != entry.child:
         return
@@ -57,13 +72,53 @@ def child_end(child: ExecutionRow) -> End:
     return Failed(error=ExecutionFailed(failure), failure=failure)
 
 
-async def _cancel(run: "Run") -> None:
+async def _cancel(run: "Run", message: MessageRow) -> None:
+    who = _said_by(message)
     if run.main is None or run.main.done() or run.closed:
-        run.pages.note(at=run.now(), key="", why="asked to cancel, while it was ending already")
+        run.pages.note(at=run.now(), key="", why="asked to cancel, while it was ending already", who=who)
         return
+    pausing.go_on(run, who)
     if run.record_id is not None:
-        run.pages.change(at=run.now(), state=State.REVERTING, why="asked to cancel")
+        run.pages.change(at=run.now(), state=State.REVERTING, why="asked to cancel", who=who)
     run.stuck = None
     number(run, "cancel")
     run.cancel_main()
     await run.drain()
+
+
+def _instead(run: "Run", message: MessageRow) -> None:
+    """A person gives a step its outcome, or another handle, in place of what it would come to by itself."""
+    body = json.loads(message.body)
+    entry = run.pages.entries.get(message.key or StepKey(""))
+    if entry is None or entry.seq is not None or entry.child is not None:
+        run.pages.note(at=run.now(), key=message.key or "", why=f"{message.what} came too late", who=body["who"])
+        return
+    if message.what == "handle":
+        end: End = Waits(handle=body["handle"], poll=0.0)
+        run.pages.note(at=run.now(), key=entry.key, why="its handle was set", who=body["who"])
+    else:
+        end = given(body)
+        run.pages.note(at=run.now(), key=entry.key, why=f"ended as {body['state']}", who=body["who"])
+    task = run.attempts.get(entry.key)
+    run.due.pop(entry.key, None)
+    if task is None:
+        run.finish(entry.key, end)
+    else:
+        run.instead[entry.key] = end
+        task.cancel()
+
+
+def given(body: dict[str, Any]) -> Done | Failed:
+    """The outcome that a person has given."""
+    state = State(body["state"])
+    if state is State.SUCCESS:
+        return Done(result=body["result"])
+    said = body["why"] or f"ended as {state} by {body['who']}"
+    failure = Failure(error_type="Ended" if state is State.ERROR else "Cancelled", message=said, state=state)
+    return Failed(error=ExecutionFailed(failure), failure=failure)
+
+
+def _said_by(message: MessageRow) -> str:
+    """Who has sent it, where that is known."""
+    body = json.loads(message.body)
+    return str(body["who"]) if isinstance(body, dict) and "who" in body else ""

@@ -16,6 +16,7 @@ from contextvars import Context, copy_context
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
+from orbits_iac.engine.outside import in_definition
 from orbits_iac.model.errors import Refused
 
 LONGEST_DRAIN = 1_000_000
@@ -107,21 +108,25 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
         outer = events._get_running_loop()  # noqa: SLF001 - the only way to nest loops
         events._set_running_loop(None)  # noqa: SLF001
         events._set_running_loop(self)  # noqa: SLF001
-        ran = 0
         try:
-            while self._ready:
-                handle = self._ready.popleft()
-                if not handle.cancelled():
-                    with suppress(SystemExit, KeyboardInterrupt):  # its task has it, as any other error
-                        handle._run()  # noqa: SLF001 - what a loop does with its handles
-                ran += 1
-                if ran > LONGEST_DRAIN:
-                    raise Refused(
-                        "the definition goes on and on without waiting for anything: await a step, or asyncio.sleep() "
-                        "with a time, in its loop"
-                    )
+            with in_definition():
+                self._run_ready()
         finally:
             events._set_running_loop(outer)  # noqa: SLF001
+
+    def _run_ready(self) -> None:
+        ran = 0
+        while self._ready:
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                with suppress(SystemExit, KeyboardInterrupt):  # its task has it, as any other error
+                    handle._run()  # noqa: SLF001 - what a loop does with its handles
+            ran += 1
+            if ran > LONGEST_DRAIN:
+                raise Refused(
+                    "the definition goes on and on without waiting for anything: await a step, or asyncio.sleep() "
+                    "with a time, in its loop"
+                )
 
     async def run_dry(self) -> None:
         """`drain`, from a task of the outer loop: one task at a time can be the current one of a thread."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from orbits_iac.model.errors import UsageError
-from orbits_iac.model.ids import StepKey, refs, step_key
+from orbits_iac.model.ids import StepKey, place_of, refs, step_key
 from orbits_iac.steps.resource import Command, Resource, command_result_type
 from orbits_iac.steps.step import Step, kind_of, result_type
 from orbits_iac.steps.workflow import Workflow
@@ -39,6 +39,11 @@ def identity_of(
 def key_of(above: StepKey, ref: str, kind: str, command: str, key: str | None, identity: str | None) -> StepKey:
     """The key of a `do`: `key=` if it was given, else the identity that the step names."""
     return step_key(above, ref, kind, command, key if key is not None else identity or "")
+
+
+def once_at(key: StepKey, kind: str) -> str:
+    """Where the success of a step that is done once is remembered: its place, and its kind."""
+    return f"{place_of(key)}:{kind}"
 
 
 def returns_of(step: Step[Any]) -> Any:

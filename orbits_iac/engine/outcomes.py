@@ -15,7 +15,7 @@ from orbits_iac.engine.attempts import Done, End, Failed, Waits, is_final
 from orbits_iac.engine.limits import attempt_ends_at, may_begin_at
 from orbits_iac.engine.request import Request, Undoing
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused, message_of
-from orbits_iac.model.ids import StepKey, refs
+from orbits_iac.model.ids import ExecutionId, StepKey, refs
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.rows import EntryRow, OnceRow, amended
 from orbits_iac.model.states import State
@@ -31,9 +31,14 @@ async def hand_out(run: "Run") -> None:
             outcome(run, *run.arrived.popleft())
         elif (found := run.waits.match()) is not None:
             outcome(run, *found)
+        elif run.pausing:
+            return
         elif (timer := run.loop.next_timer()) is not None and timer <= run.engine.clock.now():
             number(run, "timer", due=timer)
             run.loop.fire()
+        elif run.has_outlived_its_cancel():
+            number(run, "cancel")
+            run.cancel_main()
         else:
             return
         await run.drain()
@@ -61,6 +66,7 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
     entry, request, at = run.pages.entries[key], run.asked.get(key), run.now()
     if entry.seq is not None:
         return
+    end = run.instead.pop(key, end)
     if isinstance(end, Waits):
         ends = None if request is None else attempt_ends_at(request, entry)
         due = at + end.poll if ends is None else min(at + end.poll, ends)
@@ -124,9 +130,9 @@ def resolve(run: "Run", request: Request, entry: EntryRow) -> None:
     _give(run, request, entry, value)
 
 
-def token(run: "Run", key: StepKey, generation: int, attempt: int) -> str:
+def token(execution: ExecutionId, key: StepKey, generation: int, attempt: int) -> str:
     """What tells a service that two attempts are one; `attempt` is the first of the generation that has it."""
-    text = f"{run.pages.execution.id}\0{key}\0{generation}\0{attempt}"
+    text = f"{execution}\0{key}\0{generation}\0{attempt}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -168,7 +174,7 @@ def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, 
             state=State.SLEEPING,
             attempt=entry.attempt + 1,
             due=due,
-            token=token(run, request.key, entry.generation, entry.attempt + 1)
+            token=token(run.pages.execution.id, request.key, entry.generation, entry.attempt + 1)
             if isinstance(error, NothingDone)
             else entry.token,
             handle=None,

@@ -46,13 +46,13 @@ class Pages:
         if before is None or before.state is not entry.state or before.attempt != entry.attempt:
             self._event(at, entry.key, entry.kind, before.state if before else None, entry.state, why)
 
-    def change(self, *, at: float, why: str = "", **fields: Any) -> None:
+    def change(self, *, at: float, why: str = "", who: str = "", **fields: Any) -> None:
         """Change the execution's own row; a change of state leaves an event."""
         before = self.execution.state
         self.execution = amended(self.execution, **fields)
         self._puts[ExecutionRow, self.execution.id] = self.execution
         if self.execution.state is not before:
-            self._event(at, "", self.execution.kind, before, self.execution.state, why)
+            self._event(at, "", self.execution.kind, before, self.execution.state, why, who)
 
     def add(self, row: Row, name: str) -> None:
         """Write another row with the next transaction; `name` tells it from others of its table."""
@@ -62,9 +62,9 @@ class Pages:
         """Delete a row with the next transaction."""
         self._deletes.append(row)
 
-    def note(self, *, at: float, key: str, why: str) -> None:
+    def note(self, *, at: float, key: str, why: str, who: str = "") -> None:
         """Leave an event that changes no state."""
-        self._event(at, key, "", None, None, why)
+        self._event(at, key, "", None, None, why, who)
 
     def pending(self) -> bool:
         """Whether there is anything to write."""
@@ -91,7 +91,9 @@ class Pages:
         self._deletes = [*deletes, *self._deletes]
         self._events = [*events, *self._events]
 
-    def _event(self, at: float, key: str, kind: str, before: State | None, after: State | None, why: str) -> None:
+    def _event(
+        self, at: float, key: str, kind: str, before: State | None, after: State | None, why: str, who: str = ""
+    ) -> None:
         self._events.append(
             EventRow(
                 at=at,
@@ -101,7 +103,12 @@ class Pages:
                 kind=kind,
                 before=before,
                 after=after,
-                who=self._who,
+                who=who or self._who,
                 why=why,
             )
         )
+
+
+def is_closed(entry: EntryRow) -> bool:
+    """Whether an entry's generation was closed, so that its step is begun as if it were new."""
+    return entry.state is State.SLEEPING and entry.started_at is None

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.loop import definition_loop
-from orbits_iac.engine.naming import returns_of
+from orbits_iac.engine.naming import once_at, returns_of
 from orbits_iac.engine.preview_flow import Asked, PreviewFlow
 from orbits_iac.engine.preview_records import command_change, command_outputs
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
-from orbits_iac.model.ids import StepKey, place_of, refs
+from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Json, OnceRow
 from orbits_iac.steps.resource import Resource
@@ -181,7 +181,7 @@ class Looking:
                 asked.future.set_result(outputs)
 
     def _action(self, asked: Asked) -> None:
-        standing = self._once.get(place_of(asked.key)) if asked.once else None
+        standing = self._once.get(once_at(asked.key, kind_of(type(asked.step)))) if asked.once else None
         if standing is not None and standing.digest == asked.digest:
             asked.change = Change(verb=Verb.SKIP, detail="done once already")
             asked.future.set_result(self.engine.codec.decode(standing.result, returns_of(asked.step)))

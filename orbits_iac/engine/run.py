@@ -6,8 +6,8 @@ What always holds:
   before it is;
 - without its claim the run is abandoned: whatever its definition still does is discarded.
 
-This is the state and the course of a run. What is done in it: `starting` begins steps, `outcomes` hands out what came
-of them, `inbox` takes what others send, `settling` waits for what is under way, `ending` writes the end.
+This is the state of a run; `course` is how it goes on. What is done in it: `starting` begins steps, `outcomes` hands
+out what came of them, `inbox` takes what others send, `settling` waits for what is under way, `ending` writes the end.
 """
 
 import asyncio
@@ -19,40 +19,38 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orbits_iac.engine import starting
 from orbits_iac.engine.attempts import End, Failed
 from orbits_iac.engine.calls import Calls
-from orbits_iac.engine.inbox import read_inbox, take
 from orbits_iac.engine.loop import definition_loop
-from orbits_iac.engine.outcomes import hand_out, replay
 from orbits_iac.engine.pages import Pages
 from orbits_iac.engine.references import Given
 from orbits_iac.engine.request import Request
-from orbits_iac.engine.revisions import StoredRevision, read_revision
+from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.waiting import Waits
-from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused
+from orbits_iac.model.errors import Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, StepKey, refs
-from orbits_iac.model.rows import EntryRow, ExecutionRow, Json, LookRow, OnceRow, RecordRow, TaskRow, amended
+from orbits_iac.model.rows import (
+    EntryRow,
+    Json,
+    LookRow,
+    OnceRow,
+    RecordRow,
+    amended,
+)
 from orbits_iac.model.states import State
-from orbits_iac.store.contract import Journal, Park
+from orbits_iac.store.contract import Journal
 
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
-
-STAY = 1.0
-"""Seconds: who waits for longer lets go of its claim meanwhile."""
 
 LIVE = float("inf")
 """The position of a run that is past its journal."""
 
 
-class Parked(NamedTuple):
-    """The execution waits: until this time, or (None) for a message."""
+class Forced(NamedTuple):
+    """How a person has ended it."""
 
-    until: float | None
-
-
-class Ended(NamedTuple):
-    """The execution has ended."""
-
-    execution: ExecutionRow
+    state: State
+    result: Json | None
+    failure: Failure | None
 
 
 class Run:
@@ -81,6 +79,11 @@ class Run:
         self.closed = False  # no more steps are started: it is being settled
         self.reverting = False  # but for those that bring back
         self.cancelling = False
+        self.cancel_again: float | None = None  # when one that does not end is cancelled again
+        self.pausing = execution.paused_at is not None  # no steps are begun, and no timer fires
+        self.instead: dict[StepKey, End] = {}  # outcomes that people have given, in place of the attempts'
+        self.forced: Forced | None = None
+        self.reload = False  # somebody has ended it
         self.abandoned = False
         self.leaving = False  # the process is about to end: nothing more is begun
         self.stuck: Refused | None = None  # why it cannot go on with the code that is here
@@ -103,8 +106,8 @@ class Run:
         self.installed: int | None = None  # the install_version that this execution has done
         # What the outside has to say.
         self.inbox_changed = False
-        self._woken = asyncio.Event()
-        self._broken: Exception | None = None
+        self.woken = asyncio.Event()
+        self.broken: Exception | None = None
 
     @property
     def record_id(self) -> tuple[str, str] | None:
@@ -121,7 +124,7 @@ class Run:
     def finish(self, key: StepKey, end: End) -> None:
         """An attempt or a nested definition has ended: its outcome is handed out in its turn."""
         self.arrived.append((key, end))
-        self._woken.set()
+        self.woken.set()
 
     def links(self) -> list[EntryRow]:
         """The entries of the children of install and update that stand, in the order in which they ended.
@@ -166,10 +169,21 @@ class Run:
         return entry.seq is None or entry.seq > self.position
 
     def cancel_main(self) -> None:
-        """Cancel the definition's own task, never single steps: gather and TaskGroup would swallow that and go on."""
+        """Cancel the definition's own task, never single steps: gather and TaskGroup would swallow that and go on.
+
+        Its way out may still do steps, for as long as its grace; cancelled again, it begins no more.
+        """
+        self.closed = self.closed or self.cancelling
         self.cancelling = True
+        self.cancel_again = self.loop.time() + self.engine.grace
         if self.main is not None:
             self.main.cancel()
+
+    def has_outlived_its_cancel(self) -> bool:
+        """Whether its definition still goes on though the grace for that is over; what brings back is no part of it."""
+        if self.cancel_again is None or self.main in self.settling:
+            return False
+        return self.cancel_again <= self.engine.clock.now()
 
     def failure(self, error: BaseException, request: Request | None = None) -> Failure:
         """What is recorded of an error, of a step or of the execution itself; secrets in it are masked."""
@@ -189,7 +203,7 @@ class Run:
     def poke(self) -> None:
         """There may be something in the inbox."""
         self.inbox_changed = True
-        self._woken.set()
+        self.woken.set()
 
     def refuse(self, key: StepKey, error: Refused) -> None:
         """A step was not allowed: that is its outcome."""
@@ -201,12 +215,12 @@ class Run:
         if entry is not None and entry.seq is None and not self.abandoned:
             text = self.engine.codec.mask(message)[:1000].encode("utf-8", "backslashreplace").decode()
             self.pages.put(amended(entry, message=text, share=share), at=self.now())
-            self._woken.set()
+            self.woken.set()
 
     def break_off(self, error: Exception) -> None:
         """Something that is not the definition's doing went wrong: the run ends with it, to be taken up anew."""
-        self._broken = error
-        self._woken.set()
+        self.broken = error
+        self.woken.set()
 
     def now(self) -> float:
         """Now, never before the last outcome."""
@@ -218,8 +232,8 @@ class Run:
         Returns whether there is anything to wait for.
         """
         self.leaving = True
-        self._woken.set()
-        return self._has_to_stay()
+        self.woken.set()
+        return has_to_stay(self)
 
     def abandon(self) -> None:
         """Let go of everything: nothing that still happens in here reaches anybody."""
@@ -236,151 +250,17 @@ class Run:
         except Refused as error:
             self.stuck = error
 
-    # Its course.
 
-    async def advance(self, task: TaskRow) -> Parked | Ended:
-        """Go on until it waits for longer than `STAY`, or has ended. Raises `Fenced` once the claim is lost."""
-        self.pages.token = task.token
-        try:
-            if self.main is not None:
-                await read_inbox(self)  # what has come is handed out before the timers that are due
-            elif (parked := await self._begin()) is not None:
-                return parked
-            return await self._go_on()
-        except BaseException:
-            self.abandon()
-            raise
-
-    async def _begin(self) -> Parked | None:
-        """Start the definition and replay its journal; parked if it is not its turn, or its code cannot run here."""
-        from orbits_iac.engine.commands import program
-
-        if self.record_id is not None:
-            await self._read_record(*self.record_id)
-        cancelled = any(message.what == "cancel" for message in self.pages.inbox)
-        queue = self.record.queue if self.record is not None else ()
-        me = self.pages.execution.id
-        if me in queue[1:]:
-            if not cancelled:
-                return await self._park(None)
-            definition = _ended(None)
-        else:
-            try:
-                definition = await program(self)
-            except Refused as error:
-                if not cancelled:
-                    return await self._pause(error)
-                definition = _ended(self.failure(error) if self.pages.entries else None)
-        if self.pages.execution.started_at is None:
-            self.loop.stand_at(self.now())
-            stands = self.record.revision if self.record is not None else None
-            self.pages.change(at=self.now(), started_at=self.now(), revision=stands)
-        if self.pages.execution.state in {State.SLEEPING, State.PAUSED}:
-            self.pages.change(at=self.now(), state=State.EXECUTING)
-        self.main = self.loop.create_task(definition)
-        await self.drain()
-        for entry in self.pages.handed_out():
-            if self.stuck is not None and not cancelled:
-                return await self._pause(self.stuck)
-            replay(self, entry)
-            await self.drain()
-        self.position = LIVE
-        for message in self.pages.inbox:
-            await take(self, message)
-        return None
-
-    async def _park(self, until: float | None) -> Parked:
-        seen = frozenset(message.id for message in self.pages.inbox) if self.main is None else self.waits.seen
-        await self.engine.commit(self.pages.transaction(park=Park(due=until, seen=seen), at=self.now()))
-        return Parked(until)
-
-    async def _pause(self, error: Refused) -> Parked:
-        """Leave it as the journal has it, paused with the reason, until it is resumed."""
-        seen = frozenset(message.id for message in self.pages.inbox) | self.waits.seen
-        self.pages.change(at=self.now(), state=State.PAUSED, why=self.engine.codec.mask(str(error)))
-        await self.engine.commit(self.pages.transaction(park=Park(due=None, seen=seen), at=self.now()))
-        self.abandon()
-        self.main = None
-        return Parked(None)
-
-    async def _read_record(self, kind: str, identity: str) -> None:
-        store = self.engine.store
-        self.once = {row.place: row for row in await store.find(OnceRow, kind=kind, identity=identity)}
-        self.record = await store.get(RecordRow, kind, identity)
-        self.places = dict(self.record.places) if self.record is not None else {}
-        began = self.pages.execution.started_at is not None
-        number = self.pages.execution.revision if began or self.record is None else self.record.revision
-        if number is not None:
-            self.standing = await read_revision(self.engine, kind, identity, number)
-
-    async def _go_on(self) -> Parked | Ended:
-        from orbits_iac.engine.ending import end
-
-        while True:
-            await hand_out(self)
-            if self.stuck is not None:
-                return await self._pause(self.stuck)
-            if self._broken is not None:
-                raise self._broken
-            if self.main is not None and self.main.done():
-                ended = await end(self)
-                self.abandon()
-                return Ended(ended)
-            if self.leaving:
-                if not self._has_to_stay():
-                    parked = await self._park(self.now())
-                    self.abandon()
-                    return parked
-                await self._rest(None)
-                continue
-            await starting.write(self)
-            if self.inbox_changed:
-                await read_inbox(self)
-            starting.start_due(self)
-            if self._has_more():
-                continue
-            until = self._until()
-            if until is not None and until <= self.engine.clock.now():
-                continue
-            if not self.attempts and (until is None or until - self.engine.clock.now() > STAY):
-                return await self._park(until)
-            await self._rest(until)
-
-    async def _rest(self, until: float | None) -> None:
-        """Wait until something has happened, or the time has come."""
-        await self.engine.clock.wait(self._woken, until)
-        self._woken.clear()
-
-    def _has_to_stay(self) -> bool:
-        """Whether an attempt is under way that another process could not begin again."""
-        under_way = [(self.pages.entries[key], self.asked.get(key)) for key in self.attempts]
-        return any(
-            entry.state is State.EXECUTING
-            and request is not None
-            and request.ask is None
-            and not request.options.get("idempotent")
-            for entry, request in under_way
-        )
-
-    def _has_more(self) -> bool:
-        """Whether there is something to do at once: what was read from the inbox may have ended the definition."""
-        ended = self.main is not None and self.main.done()
-        return bool(self.arrived or self.waits.untried or self.new or self.given_up or self.stuck or ended)
-
-    def _until(self) -> float | None:
-        """When something is due by itself."""
-        times = list(self.due.values())
-        timer = self.loop.next_timer()
-        if timer is not None:
-            times.append(timer)
-        return min(times, default=None)
-
-
-async def _ended(failure: Failure | None) -> Json:
-    """The definition of an execution that is cancelled where its own cannot run: what it has done is left as it is."""
-    if failure is None:
-        raise asyncio.CancelledError
-    raise ExecutionFailed(replace(failure, state=State.QUARANTINED, left=("what it had done until then",)))
+def has_to_stay(run: Run) -> bool:
+    """Whether an attempt is under way that another process could not begin again."""
+    under_way = [(run.pages.entries[key], run.asked.get(key)) for key in run.attempts]
+    return any(
+        entry.state is State.EXECUTING
+        and request is not None
+        and request.ask is None
+        and not request.options.get("idempotent")
+        for entry, request in under_way
+    )
 
 
 def _nothing_done(entry: EntryRow) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.engine.attempts import Done, Failed, attempt
 from orbits_iac.engine.events import WAITS
 from orbits_iac.engine.outcomes import resolve, token
+from orbits_iac.engine.pages import is_closed
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.requests import ask_for, let_go
 from orbits_iac.model.errors import Interrupted
@@ -81,25 +82,13 @@ def _open(run: "Run", request: Request) -> bool:
     """Put the entry of a new step; whether there is anything to start."""
     standing = run.once.get(request.once) if request.once is not None else None
     known = run.pages.entries.get(request.key)
-    if known is not None:
+    if known is not None and not is_closed(known):
         if known.skipped and standing is not None:
             run.arrived.append((request.key, Done(result=standing.result)))
             return False
         return True
     at = run.now()
-    entry = EntryRow(
-        execution=run.pages.execution.id,
-        key=request.key,
-        kind=request.kind,
-        digest=request.digest,
-        token=token(run, request.key, 1, 1),
-        started_at=at,
-        no_return=bool(request.options.get("no_return")),
-    )
-    if request.options.get("deadline") is not None:
-        entry = amended(entry, asked_at=at)
-    if request.undo is not None:
-        entry = amended(entry, undo=request.undo.at_once, argument=request.argument)
+    entry = _entry(run, request, 1 if known is None else known.generation, at)
     if standing is not None and standing.digest == request.digest:
         run.pages.put(amended(entry, skipped=True, no_return=False), at=at, why="done once already")
         run.arrived.append((request.key, Done(result=standing.result)))
@@ -107,6 +96,25 @@ def _open(run: "Run", request: Request) -> bool:
     run.pages.put(entry, at=at)
     run.fresh.add(request.key)
     return True
+
+
+def _entry(run: "Run", request: Request, generation: int, at: float) -> EntryRow:
+    entry = EntryRow(
+        execution=run.pages.execution.id,
+        key=request.key,
+        kind=request.kind,
+        command=request.command,
+        generation=generation,
+        digest=request.digest,
+        token=token(run.pages.execution.id, request.key, generation, 1),
+        started_at=at,
+        no_return=bool(request.options.get("no_return")),
+    )
+    if request.options.get("deadline") is not None:
+        entry = amended(entry, asked_at=at)
+    if request.undo is not None:
+        entry = amended(entry, undo=request.undo.at_once, argument=request.argument)
+    return entry
 
 
 def _start(run: "Run", request: Request) -> None:

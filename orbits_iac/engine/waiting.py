@@ -17,6 +17,7 @@ from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import Done, End, Failed
 from orbits_iac.engine.calls import Call
 from orbits_iac.engine.events import WAITS, kind_of_event, schema_of, sent_in
+from orbits_iac.engine.pages import is_closed
 from orbits_iac.engine.request import Request
 from orbits_iac.model.errors import Failure, UsageError
 from orbits_iac.model.ids import StepKey, refs, step_key
@@ -55,12 +56,13 @@ class Waits:
         """A definition waits for an event: journal that, and try what is there already."""
         run, entry = self._run, self._run.pages.entries.get(request.key)
         at = run.now()
-        if entry is None:
+        if entry is None or is_closed(entry):
             entry = EntryRow(
                 execution=run.pages.execution.id,
                 key=request.key,
                 kind=request.kind,
                 command=WAITS,
+                generation=1 if entry is None else entry.generation,
                 state=State.IN_PROGRESS,
                 argument=request.argument,
                 started_at=at,

@@ -74,6 +74,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     references: dict[str, Reference] = {}  # JSON pointers in the argument to the outputs that values came from
     paused_at: float | None = None  # somebody has paused it, then
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
+    token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

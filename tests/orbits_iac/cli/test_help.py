@@ -23,39 +23,47 @@ Options:
   -h, --help  Show this message and exit.
 
 Bring about:
-  preview    Show what `up` would do, and do nothing; exits with 3 if there is
-             something to do.
-  up         Install or update a stack, or run an Action or Workflow, and show
-             it until it has ended.
-  rollback   Bring a stack back to the revision before its current one, or to
-             another.
-  uninstall  Remove a stack and what belongs to it; what is retained or shared
-             stays.
-  cycle      Compare a stack with what is live, as its schedule does; exits
-             with 3 if drift is left.
+  preview     Show what `up` would do, and do nothing; exits with 3 if there
+              is something to do.
+  up          Install or update a stack, or run an Action or Workflow, and
+              show it until it has ended.
+  rollback    Bring a stack back to the revision before its current one, or to
+              another.
+  uninstall   Remove a stack and what belongs to it; what is retained or
+              shared stays.
+  cycle       Compare a stack with what is live, as its schedule does; exits
+              with 3 if drift is left.
 
 Look:
-  drift      Compare a stack with what is live, and change nothing; exits with
-             3 if it has drifted.
-  get        Show an execution with its tree, or a record with what it stands
-             for; without either, what ran lately.
-  history    List the revisions of a stack: when, by whom, with what; and
-             which one stands.
-  watch      Show an execution from another process until it has ended; --json
-             prints its events, a line each.
+  drift       Compare a stack with what is live, and change nothing; exits
+              with 3 if it has drifted.
+  get         Show an execution with its tree, or a record with what it stands
+              for; without either, what ran lately.
+  history     List the revisions of a stack: when, by whom, with what; and
+              which one stands.
+  watch       Show an execution from another process until it has ended;
+              --json prints its events, a line each.
 
 Operate:
-  resume     Go on with an execution that was interrupted or paused, and show
-             it until it has ended.
-  cancel     Ask an execution to cancel: it settles, goes back, and ends as
-             CANCELLED.
-  worker     Advance executions and schedules until SIGTERM or Ctrl-C; what is
-             under way goes on elsewhere or later.
-  state      Look after the store itself.
+  pause       Let an execution begin no more steps; what is under way comes to
+              its outcome first.
+  resume      Go on with an execution that was interrupted or paused, and show
+              it until it has ended.
+  cancel      Ask an execution to cancel: it settles, goes back, and ends as
+              CANCELLED.
+  replay      Let an execution that has ended go on again, whole or from the
+              step at --path, and show it until it has ended.
+  end         End an execution, or its step at --path, whatever its code would
+              still do.
+  set-handle  Give a step another handle: an attempt under way is stopped, and
+              its watch() is called with it next.
+  worker      Advance executions and schedules until SIGTERM or Ctrl-C; what
+              is under way goes on elsewhere or later.
+  state       Look after the store itself.
 
 From other packages:
-  offline    From orbits_aws; `orbits offline --help` says more.
-  tenants    From orbits_tenants; `orbits tenants --help` says more.
+  offline     From orbits_aws; `orbits offline --help` says more.
+  tenants     From orbits_tenants; `orbits tenants --help` says more.
 """
 
 LOADED = """

@@ -115,7 +115,7 @@ async def test_a_defect_neither_loses_an_execution_nor_spins(
             raise ZeroDivisionError("a defect")
         await whole(run)
 
-    monkeypatch.setattr("orbits_iac.engine.run.hand_out", defective)
+    monkeypatch.setattr("orbits_iac.engine.course.hand_out", defective)
     async with Orbits(SETTINGS.model_copy(update={"lease": SETTINGS.lease / 50})) as orbits:
         async with asyncio.timeout(10):
             assert await orbits.run(doubled(4)) == 8

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import socket
+import subprocess
 from typing import Any
 
 import pytest
@@ -196,6 +198,10 @@ class Wrong(Workflow):
                     await asyncio.sleep(0)
             case "io":
                 await asyncio.get_running_loop().run_in_executor(None, print)
+            case "connection":
+                socket.create_connection(("127.0.0.1", 9))
+            case "command":
+                subprocess.run(["true"], check=True)  # noqa: ASYNC221 - what is refused
             case "ref":
                 await self.do("half \udc80", add(1, 1))
             case "options":
@@ -230,6 +236,8 @@ class Lends(Workflow):
         ("not awaited", r"do c \(.*test_definitions.py, line \d+\): called, and not awaited"),
         ("not looked at", "7 at here"),
         ("io", "put it in an Action|Put it in an Action"),
+        ("connection", "socket.getaddrinfo asks for an address"),
+        ("command", "subprocess.Popen runs a command"),
         ("ref", "has to be Unicode"),
         ("options", "pool"),
         ("never awaited", r"do a \(.*test_definitions.py, line \d+\): called, and not awaited"),

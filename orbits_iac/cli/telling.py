@@ -1,0 +1,46 @@
+"""What the commands share that tell an execution something: it is written, and whoever holds the execution does it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from orbits_iac.handles import Execution
+    from orbits_iac.settings import Settings
+
+
+async def tell(
+    id: str,  # noqa: A002 - the name in every table
+    settings: "Settings",
+    what: "Callable[[Execution[Any]], Awaitable[None]]",
+    said: str,
+    *,
+    with_code: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Tell an execution `what`, and say that it is done or who will do it. `said` has the execution's name as NAME."""
+    from orbits_iac import queries
+    from orbits_iac.cli import exits, report, session
+    from orbits_iac.model.rows import WorkerRow
+    from orbits_iac.model.states import ENDED
+
+    session.check_exists(settings.store)
+    modules: Sequence[str] = ()
+    if with_code:
+        async with session.reading(settings.store) as store:
+            row = await queries.execution(store, id)
+            modules = (*await queries.modules(store, [row.build]), *settings.modules)
+        session.import_all(modules, strict=True)
+    async with session.opened(settings, work=False, modules=modules) as orbits:
+        await queries.execution(orbits.store, id)
+        await what(orbits.execution(id))
+        row = await queries.execution(orbits.store, id)
+        working = await orbits.store.find(WorkerRow, limit=1)
+    if as_json:
+        report.print_json({"execution": id, "state": row.state.value, "worker": bool(working)})
+        return exits.DONE
+    typer.echo(said.replace("NAME", report.name_of(row)).replace("ID", id))
+    if not working and row.state not in ENDED:
+        typer.echo(f"No worker is running: it is done once one goes on with it (orbits resume {id}).", err=True)
+    return exits.DONE
