@@ -14,7 +14,7 @@ from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.events import emit
-from orbits_iac.engine.naming import identity_of, result_of
+from orbits_iac.engine.naming import identity_of, refuse_secrets, result_of
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.unbuilt import refuse_unbuilt
@@ -137,6 +137,9 @@ class Orbits:
         codec, cls = self.engine.codec, type(subject)
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
+        refuse_secrets(codec, "run", subject, identity)
+        if target is not None:
+            refuse_secrets(codec, "run", target, *places.values())
         argument, settings = codec.encode(subject, cls), options_of(cls)
         asked = Asked(
             kind=kind_of(cls),

@@ -24,6 +24,7 @@ from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.rows import Json
 
 _in_order = msgspec.json.Encoder(order="deterministic").encode
+_SHORTEST = 8  # characters of a secret that is looked for in names
 _REPLACED = "\ufffd"  # what half of a surrogate pair becomes in a key
 _MOST_DIGITS = 4300  # of a number, which Python reads back
 _too_many_digits = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}").search
@@ -76,6 +77,21 @@ class Codec:
         except UnicodeEncodeError:
             text = json.dumps(parts, sort_keys=True).encode()
         return self._keyed(text)
+
+    def secrets(self, value: Any) -> frozenset[str]:
+        """What is secret in a value, as text; not what is too short to be told from other words."""
+        declared: Any = type(value)
+        way = _way(declared)
+        if way.direct:
+            return frozenset()
+        found: set[str] = set()
+
+        def collect(mark: str, text: str) -> str:
+            found.update(word for word in words(mark, text) if isinstance(word, str) and len(word) >= _SHORTEST)
+            return ""
+
+        plain(way.dump(value, warnings=False), collect)
+        return frozenset(found)
 
     def mask(self, text: str) -> str:
         """`text` with stars for every secret that was encoded or decoded here."""

@@ -7,12 +7,14 @@ HTML, and in base 64 or hexadecimal, alone or amid other text. What was derived 
 import base64
 import html
 import json
+import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 STARS = "**********"
 _SHORTEST = 4  # characters: a shorter secret would be found in every other word
 _SHORTEST_CODED = 8  # of a form in which letters stand for others: a shorter one is found by chance
+_cut_by_pydantic = re.compile(r"input_value=(?P<first>.*?)\.\.\.(?P<last>.*?)(?=['\"]?, input_type=)", re.DOTALL)
 _SHORTEST_LINE = 16  # of a secret with several, as keys are
 _MOST = 10_000  # secrets; the one that was known first is forgotten
 
@@ -43,7 +45,14 @@ class Masks:
         for form in self._longest_first:
             if form in text:
                 text = text.replace(form, STARS)
-        return text
+        return _cut_by_pydantic.sub(self._masked_ends, text) if "input_value=" in text else text
+
+    def _masked_ends(self, found: re.Match[str]) -> str:
+        """The value in a message of pydantic's, which leaves out the middle of a long one, if its ends are secret."""
+        ends = found["first"][-_SHORTEST_CODED:], found["last"][:_SHORTEST_CODED]
+        if any(end and end in form for form in self._longest_first or () for end in ends):
+            return f"input_value={STARS}"
+        return found[0]
 
 
 def _forms(secret: str | bytes) -> Iterator[str]:

@@ -25,7 +25,7 @@ from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, Json, RevisionRow
 from orbits_iac.model.states import State
 from orbits_iac.steps.managed import Managed
-from orbits_iac.steps.resource import Resource, command_of, command_result_type
+from orbits_iac.steps.resource import Resource, command_arguments, command_of, command_result_type
 from orbits_iac.steps.step import Step, bind, options_of, result_type
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
         case "rollback":
             return _whole(run, await _prepared_rollback(run, flow, step), cls)
         case name:
-            return _whole(run, _own(run, flow, step, name), cls)
+            return _whole(run, _own(run, flow, step, name, _arguments(run, type(step), name)), cls)
 
 
 async def _whole(run: "Run", definition: Coroutine[Any, Any, Json], cls: type[Step[Any]]) -> Json:
@@ -301,10 +301,23 @@ async def _plain(run: "Run", flow: RunFlow, hook: Any, returns: Any) -> Json:
     return run.engine.codec.encode(await hook(), returns)
 
 
-async def _own(run: "Run", flow: RunFlow, resource: Resource[Any], name: str) -> Json:
+def _arguments(run: "Run", cls: type[Resource[Any]], name: str) -> dict[str, Any]:
+    """What the user's own command was asked with; `Refused` if the method no longer takes that."""
+    execution = run.pages.execution
+    try:
+        given: dict[str, Any] = run.engine.codec.decode(execution.options, command_arguments(cls, name))
+    except ValidationError as error:
+        raise Refused(
+            f"{execution.kind}.{name}() no longer accepts the arguments that were recorded: {explain(error)}. Bring "
+            f"them back, or give a new one a default, and resume execution {execution.id}."
+        ) from error
+    return given
+
+
+async def _own(run: "Run", flow: RunFlow, resource: Resource[Any], name: str, given: dict[str, Any]) -> Json:
     method = command_of(type(resource), name)
     if method is None:
         raise Refused(f"{run.pages.execution.kind} has no command {name!r}")
     enter(name, flow)
-    value = await cast("Any", method)(resource, **run.options)
+    value = await cast("Any", method)(resource, **given)
     return run.engine.codec.encode(value, command_result_type(type(resource), name))

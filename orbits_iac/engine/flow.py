@@ -20,7 +20,15 @@ from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
-from orbits_iac.engine.naming import identity_of, key_of, once_at, result_of, returns_of, subject_of
+from orbits_iac.engine.naming import (
+    identity_of,
+    key_of,
+    once_at,
+    refuse_secrets,
+    result_of,
+    returns_of,
+    subject_of,
+)
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.settling import lost, settle, settled
@@ -338,6 +346,8 @@ class RunFlow(Flow):
         places = dict(run.places)
         if target is not None:
             places[type(target).__name__] = target.place()
+            refuse_secrets(codec, call.where(), target, target.place())
+        refuse_secrets(codec, call.where(), fresh, ref, key, identity)
         request = Request(
             key=request_key,
             ref=ref,

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from orbits_iac.codec import Codec
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import StepKey, place_of, refs, step_key
 from orbits_iac.steps.resource import Command, Resource, command_result_type
@@ -44,6 +47,16 @@ def key_of(above: StepKey, ref: str, kind: str, command: str, key: str | None, i
 def once_at(key: StepKey, kind: str) -> str:
     """Where the success of a step that is done once is remembered: its place, and its kind."""
     return f"{place_of(key)}:{kind}"
+
+
+def refuse_secrets(codec: Codec, where: str, holder: BaseModel, *names: str | None) -> None:
+    """Raise UsageError where a secret of a step or target is part of a name: names are kept and shown as they are."""
+    secrets = codec.secrets(holder)
+    if any(secret in name for secret in secrets for name in names if name is not None):
+        raise UsageError(
+            f"a secret of {type(holder).__name__} is part of a ref, a key=, an identity() or a place() ({where}): "
+            f"those are kept and shown as they are; name it by something else"
+        )
 
 
 def returns_of(step: Step[Any]) -> Any:

@@ -166,7 +166,7 @@ def _with_undo(run: "Run", undo: Undoing, ended: EntryRow, end: Done, value: Any
 
 
 def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, at: float, due: float) -> None:
-    message = run.engine.codec.mask(f"{type(error).__name__}: {message_of(error)}")[:1000]
+    message = f"{type(error).__name__}: {message_of(error, run.engine.codec.mask)}"[:1000]
     run.due[request.key] = due
     run.pages.put(
         amended(

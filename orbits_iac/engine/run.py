@@ -13,7 +13,6 @@ out what came of them, `inbox` takes what others send, `settling` waits for what
 import asyncio
 import json
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import starting
@@ -189,9 +188,7 @@ class Run:
         """What is recorded of an error, of a step or of the execution itself; secrets in it are masked."""
         account = request.where() if request is not None else ", ".join(self.places.values()) or None
         execution = "" if request is not None else self.pages.execution.id
-        failure = Failure.of(error, execution_id=execution, account=account)
-        masked = self.engine.codec.mask(failure.message)
-        return failure if masked == failure.message else replace(failure, message=masked)
+        return Failure.of(error, execution_id=execution, account=account, mask=self.engine.codec.mask)
 
     def revert(self) -> None:
         """From here on only steps that bring back are started."""

@@ -12,6 +12,7 @@ Error
     └── Conflict           somebody else changed the document first
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -72,14 +73,24 @@ class Failure:
     left: tuple[str, ...] = ()  # what could not be brought back and needs a decision
 
     @classmethod
-    def of(cls, error: BaseException, *, execution_id: str = "", account: str | None = None) -> Self:
-        """What is recorded of `error`; an `ExecutionFailed` keeps the failure that it was raised from."""
+    def of(
+        cls,
+        error: BaseException,
+        *,
+        execution_id: str = "",
+        account: str | None = None,
+        mask: Callable[[str], str] = str,
+    ) -> Self:
+        """What is recorded of `error`; an `ExecutionFailed` keeps the failure that it was raised from.
+
+        `mask` takes the secrets out of a message, before that is shortened: half of one would not be found.
+        """
         first = first_of(error)
         if isinstance(first, ExecutionFailed) and isinstance(first.failure, cls):
             return first.failure
         return cls(
             error_type=type(first).__name__,
-            message=message_of(first),
+            message=message_of(first, mask),
             types=_types(error),
             execution_id=execution_id,
             account=account,
@@ -124,13 +135,13 @@ def first_of(error: BaseException) -> BaseException:
     return next((leaf for leaf in leaves if isinstance(leaf, ExecutionFailed)), leaves[0])
 
 
-def message_of(error: BaseException) -> str:
-    """What an error says, as text that every store can keep: shortened, and without what is no Unicode."""
+def message_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
+    """What an error says, as text that every store can keep: masked, shortened, and without what is no Unicode."""
     try:
         text = str(error)
     except Exception as second:  # noqa: BLE001 - an error that cannot say what it is has happened all the same
         text = f"its message cannot be had: str() of it raised {type(second).__name__}"
-    text = text.encode("utf-8", "backslashreplace").decode()
+    text = mask(text).encode("utf-8", "backslashreplace").decode()
     if len(text) > LONGEST_MESSAGE:
         half = LONGEST_MESSAGE // 2
         text = f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"

@@ -4,10 +4,11 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, ParamSpec, cast
 
 from pydantic import BaseModel, JsonValue
-from typing_extensions import TypeVar
+from typing_extensions import TypedDict, TypeVar
 
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Change
@@ -146,6 +147,16 @@ def command_result_type(cls: type[Resource[Any]], name: str) -> Any:
     """What the user's own command `name` returns."""
     method = command_of(cls, name)
     return type(None) if method is None else typing.get_type_hints(method).get("return", Any)
+
+
+@lru_cache(maxsize=4096)
+def command_arguments(cls: type[Resource[Any]], name: str) -> Any:
+    """The type of the arguments of the user's own command `name`: a dictionary, each by its annotation."""
+    method = command_of(cls, name)
+    names = [] if method is None else list(inspect.signature(method).parameters)[1:]
+    hints = {} if method is None else typing.get_type_hints(method)
+    fields = {name: hints.get(name, Any) for name in names}
+    return TypedDict("Arguments", fields, total=False)  # type: ignore[operator]  # made from what was found
 
 
 BUILT_IN = frozenset({"update", "cycle", "rollback", "uninstall"})

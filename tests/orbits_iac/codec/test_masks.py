@@ -8,12 +8,13 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 from cryptography.fernet import Fernet
-from pydantic import Secret, SecretBytes, SecretStr
+from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
 
 from orbits_iac.codec import Codec
 from orbits_iac.codec.masks import STARS, Masks
 
 SECRET = 'p@ss "wörd"/\\&\n+1'
+LONG = "".join(f"{number:02}k" for number in range(40))
 KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----\n"
 
 TEXTS = {
@@ -49,6 +50,26 @@ def test_a_line_of_a_key_is_masked() -> None:
     masks = Masks()
     masks.know(KEY)
     assert masks.masked("line 2 is wrong: 9w0BAQEFAASCBKcwggSj") == f"line 2 is wrong: {STARS}"
+
+
+@pytest.mark.parametrize("wrong", [LONG, {"password": LONG}, [LONG]], ids=["alone", "in a dictionary", "in a list"])
+def test_the_ends_of_a_long_one_that_pydantic_cut_are_masked(wrong: Any) -> None:
+    masks = Masks()
+    masks.know(LONG)
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(int).validate_python(wrong)
+    masked = masks.masked(str(refused.value))
+    assert "input_type=" in masked
+    for start in range(len(LONG) - 8):
+        assert LONG[start : start + 8] not in masked
+
+
+def test_what_pydantic_cut_is_left_if_it_is_no_secret() -> None:
+    masks = Masks()
+    masks.know(LONG)
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(int).validate_python("y" * 90)
+    assert masks.masked(str(refused.value)) == str(refused.value)
 
 
 def test_the_longer_of_two_secrets_leaves_no_end() -> None:

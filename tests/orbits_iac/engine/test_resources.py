@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 
-from orbits_iac import Action, Every, ExecutionFailed, Options, Orbits, Outputs, Resource, Target
+from orbits_iac import Action, Every, ExecutionFailed, Options, Orbits, Outputs, Resource, Target, command
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.rows import ExecutionRow, OnceRow, RecordRow, RevisionRow
 from orbits_iac.model.states import State
@@ -381,14 +382,38 @@ async def test_a_resource_without_identity_or_place_is_refused(orbits: Orbits) -
 
 
 async def test_an_own_command_runs_on_the_resource(orbits: Orbits) -> None:
-    from orbits_iac import command
-
     class Checked(App):
         @command
         async def check(self, extra: int = 1) -> int:
             return await self.do("add", add(self.first, extra))
 
     assert await orbits.run(Checked(name="c", first=1, second=2).check(extra=4)) == 5
+
+
+async def test_a_commands_arguments_come_back_as_what_they_were(orbits: Orbits) -> None:
+    given: list[Any] = []
+
+    class Asked(App):
+        @command
+        async def take(self, after: timedelta, sum_: Sum, plain: Any, secret: SecretStr) -> None:
+            given.extend((after, sum_, plain, secret))
+
+    asked = (timedelta(seconds=1), Sum(total=2), 3, SecretStr("hunter22"))
+    await orbits.run(Asked(name="c", first=1, second=2).take(*asked))
+    assert given == list(asked)
+
+
+async def test_a_command_that_no_longer_takes_its_arguments_waits_for_that_to_be_mended(orbits: Orbits) -> None:
+    class Asked(App):
+        @command
+        async def take(self, number: int) -> int:
+            return number
+
+    execution = await orbits.start(Asked(name="c", first=1, second=2).take(cast("int", "many")))
+    await orbits.settled()
+    assert (await execution.row()).state is State.PAUSED
+    [event] = [event for event in await orbits.store.tail(0) if event.after is State.PAUSED]
+    assert "Asked.take() no longer accepts the arguments that were recorded: number: Input should be" in event.why
 
 
 async def test_the_preview_says_what_an_update_would_do_and_writes_nothing(orbits: Orbits) -> None:
