@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from typing_extensions import TypeVar
 
 from orbits_iac import queries
 from orbits_iac.engine import operations, replaying
+from orbits_iac.engine.events import Sent, send
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
@@ -16,7 +17,7 @@ from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.states import ENDED, State
-from orbits_iac.queries import Found
+from orbits_iac.queries import Found, Wait
 from orbits_iac.steps.resource import Revision
 
 if TYPE_CHECKING:
@@ -99,6 +100,16 @@ class Execution(Generic[R]):
     async def answer(self, event: Event) -> None:
         """Send it an event; returns when that is durable. `Refused` if it has ended."""
         await self._orbits.emit(event, to=self.id)
+
+    async def answer_by_name(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Send it an event whose class is not imported here, by name; its class checks it when it arrives."""
+        engine = self._orbits.engine
+        sent = Sent(kind=event, value=engine.codec.encode(dict(fields), dict[str, Any]))
+        await send(engine, sent, self.id, self._orbits.who)
+
+    async def waits(self) -> Sequence[Wait]:
+        """What it, and everything below it, waits for from outside."""
+        return queries.waits(await queries.picture(self._orbits.store, self.id))
 
     async def resume(self) -> None:
         """Let it go on: one that is paused, or that waits for a worker. UsageError if it has ended."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from orbits_iac.model.errors import UsageError
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import ExecutionId, refs
 from orbits_iac.model.marks import SEALS, Mark
 from orbits_iac.model.rows import (
     BuildRow,
@@ -114,6 +114,33 @@ async def picture(store: Store, root: str) -> Picture:
     follower = Follower(store, ExecutionId(root))
     follower.picture.events = await follower.refresh()
     return follower.picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A step that waits for an event, and what it is called from the execution that was asked for."""
+
+    what: str
+    entry: EntryRow
+
+
+def waits(picture: Picture) -> list[Wait]:
+    """What an execution, and everything below it, waits for from outside."""
+    found: list[Wait] = []
+    waiting: list[tuple[tuple[str, ...], ExecutionId]] = [((), picture.root)]
+    seen: set[ExecutionId] = set()
+    while waiting:
+        above, one = waiting.pop(0)
+        if one in seen or one not in picture.executions or picture.executions[one].state in ENDED:
+            continue
+        seen.add(one)
+        for entry in sorted(picture.entries.get(one, ()), key=lambda entry: entry.started_at or 0.0):
+            path = (*above, *refs(entry.key))
+            if entry.command == "event" and entry.seq is None:
+                found.append(Wait(what=".".join(path), entry=entry))
+            elif entry.child is not None:
+                waiting.append((path, entry.child))
+    return found
 
 
 async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the name in every table of ours

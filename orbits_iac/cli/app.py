@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from orbits_iac.cli import (
+    answer,
     cancel,
     cycle,
     drift,
@@ -34,7 +35,7 @@ from orbits_iac.cli.options import DEBUG, Debug
 SECTIONS = {
     "Bring about": ("preview", "up", "rollback", "uninstall", "cycle"),
     "Look": ("drift", "get", "history", "watch"),
-    "Operate": ("pause", "resume", "cancel", "replay", "end", "set-handle", "worker", "state"),
+    "Operate": ("pause", "resume", "answer", "cancel", "replay", "end", "set-handle", "worker", "state"),
 }
 
 
@@ -87,7 +88,7 @@ app = typer.Typer(
 for module in (
     *(preview, up, rollback, uninstall, cycle),
     *(drift, get, history, watch),
-    *(pause, resume, cancel, replay, end, set_handle, worker),
+    *(pause, resume, answer, cancel, replay, end, set_handle, worker),
 ):
     app.command(module.__name__.rpartition(".")[2].replace("_", "-"), cls=Lean)(module.command)
 app.add_typer(state.app, name="state")

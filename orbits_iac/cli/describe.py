@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac.cli import log, looking, render, report, tree
 from orbits_iac.cli.render import ago, duration, glyph
 from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow
-from orbits_iac.queries import Found, Picture, document, masked
+from orbits_iac.queries import Found, Picture, document, masked, waits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,13 +42,17 @@ def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
 
 
 def print_execution(picture: Picture, out: "Console", *, now: float, everything: bool) -> None:
-    """An execution: who asked for what, its tree, and how it ended."""
+    """An execution: who asked for what, its tree, what it waits for, and how it ended."""
+    from rich.text import Text
+
     row = picture.execution
     out.print(report.table(_facts(row, now)))
     out.print()
     node = tree.grow(picture)
     out.print(render.Drawing(node, now=now, style=render.Style(everything=everything)))
     out.print()
+    for one in waits(picture):
+        out.print(Text(f"{one.what} waits for {one.entry.kind}: {tree.how_to_answer(one.entry)}"), soft_wrap=True)
     _print_events(picture, out, everything=everything)
     if row.failure is not None:
         out.print()

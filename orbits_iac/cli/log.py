@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.cli import render, tree
 from orbits_iac.cli.tree import Mark
 from orbits_iac.model.ids import refs
-from orbits_iac.model.rows import EventRow, ExecutionRow
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, amended
 from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WIDTH = 28  # of the path
 _QUIET = {Mark.SAME, Mark.SKIPPED}
 _SAID = {Mark.SAME, Mark.SKIPPED, Mark.REVERTING, Mark.REVERTED, Mark.QUARANTINED, Mark.CANCELLED, Mark.PAUSED}
-_EXPLAINED = {Mark.FAILED, Mark.RETRIES, Mark.PAUSED}
+_EXPLAINED = {Mark.ASKS, Mark.FAILED, Mark.RETRIES, Mark.PAUSED}
 
 
 def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
@@ -34,13 +34,15 @@ def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
             continue
         if entry is not None and tree.is_hook(entry, row) and event.after is not State.ERROR:
             continue
-        mark = _mark(event)
+        mark = _mark(event, entry)
         if mark is None and not (event.after is None and event.why):
             continue
         if mark is Mark.DONE and not event.key and row.command == "update" and not row.changed:
             mark = Mark.SAME
         if mark is Mark.DONE and entry is not None and entry.skipped:
             mark = Mark.SKIPPED
+        if mark is Mark.ASKS and entry is not None and tree.asks(entry):
+            event = amended(event, why=tree.how_to_answer(entry))  # noqa: PLW2901 - said as it stands now
         path = ".".join((*known[row.id], *(refs(event.key) if "/" in event.key else ())))
         label = entry.kind if entry is not None else _label(row, owned=row.id in owned)
         yield _line(event, mark, path, label if known[row.id] or event.key else "", picture)
@@ -51,8 +53,10 @@ def _label(row: ExecutionRow, *, owned: bool) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _mark(event: EventRow) -> Mark | None:
+def _mark(event: EventRow, entry: EntryRow | None) -> Mark | None:
     match event.after:
+        case State.IN_PROGRESS if entry is not None and entry.command == "event":
+            return Mark.ASKS
         case State.EXECUTING if event.before is not State.IN_PROGRESS:
             return Mark.RUNS
         case State.SLEEPING:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GLYPHS: dict[Mark, tuple[str, str]] = {
     Mark.WAITS: ("◌", "dim"),
+    Mark.ASKS: ("◇", "yellow"),
     Mark.RUNS: ("▸", "cyan"),
     Mark.RETRIES: ("⟳", "yellow"),
     Mark.PAUSED: ("‖", "magenta"),

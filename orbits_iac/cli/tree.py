@@ -4,6 +4,7 @@ The keys of an execution's entries are paths; a child command is an execution of
 of the entry that asked for it. The engine's own questions and timers are left out; a provider's hooks are marked.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -19,6 +20,7 @@ class Mark(StrEnum):
     """What a person wants to know of a step at a glance."""
 
     WAITS = "waits"  # for its turn
+    ASKS = "waits for an event"
     RUNS = "runs"
     RETRIES = "retries"  # an attempt failed; the next is due later
     PAUSED = "paused"
@@ -35,7 +37,7 @@ class Mark(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more happens to it by itself."""
-        return self not in {Mark.WAITS, Mark.RUNS, Mark.RETRIES, Mark.PAUSED, Mark.REVERTING}
+        return self not in {Mark.WAITS, Mark.ASKS, Mark.RUNS, Mark.RETRIES, Mark.PAUSED, Mark.REVERTING}
 
     @property
     def bad(self) -> bool:
@@ -116,6 +118,17 @@ def is_hidden(entry: EntryRow) -> bool:
 def is_hook(entry: EntryRow, execution: ExecutionRow) -> bool:
     """Whether it is a provider's hook: `BackStack.deploy` inside of a BackStack."""
     return entry.kind.startswith(f"{execution.kind}.")
+
+
+def asks(entry: EntryRow) -> bool:
+    """Whether it waits for an event."""
+    return entry.command == "event" and entry.seq is None
+
+
+def how_to_answer(entry: EntryRow) -> str:
+    """The command line that sends a waiting step its event, with the fields that have to be given."""
+    needed = [f"{name}=..." for name in json.loads(entry.argument or "{}").get("required", ())]
+    return " ".join(("orbits answer", entry.execution, entry.kind, *needed))
 
 
 @dataclass(slots=True)
@@ -225,13 +238,13 @@ def _step(
     return Node(
         ref=ref,
         kind=entry.kind,
-        command="" if entry.command in {"main", "update", "define"} else entry.command,
+        command="" if entry.command in {"main", "update", "define", "event"} else entry.command,
         part=part,
         mark=_mark_of_entry(entry, row),
         began=began,
         ended=entry.at if entry.seq is not None else None,
         attempt=entry.attempt,
-        message=picture.notes.get((row.id, entry.key), "") or entry.message,
+        message=how_to_answer(entry) if asks(entry) else picture.notes.get((row.id, entry.key), "") or entry.message,
         share=entry.share,
         failure=entry.failure,
         no_return=entry.no_return,
@@ -249,6 +262,8 @@ def _mark_of_entry(entry: EntryRow, row: ExecutionRow) -> Mark:
         return Mark.STOPPED
     if entry.skipped:
         return Mark.SKIPPED
+    if asks(entry):
+        return Mark.ASKS
     if entry.state is State.SLEEPING:
         return Mark.RETRIES
     if entry.child is not None and entry.state is State.SUCCESS and not entry.changed:

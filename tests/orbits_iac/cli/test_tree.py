@@ -61,6 +61,15 @@ CASES: list[tuple[str, list[ExecutionRow | EntryRow], Any]] = [
         ("", "done", ("flow", "done", ("a", "done"))),
     ),
     (
+        "a wait for an event is told from a step that runs",
+        [
+            execution("root", "App", State.EXECUTING, took=None),
+            entry("root", "update/b:Approved:event", State.IN_PROGRESS, kind="Approved", command="event"),
+            entry("root", "update/a:Rejected:event", kind="Rejected", command="event"),
+        ],
+        ("", "runs", ("a", "done"), ("b", "waits for an event")),
+    ),
+    (
         "a scope is a group that is as good as its worst",
         [
             execution("root", "App"),

@@ -1,0 +1,102 @@
+"""From `name=value`, as a person types it, to the fields of a model: a stack's, or an event's."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_ENV = "@env:"
+
+
+def fill(text: str, cls: "type[BaseModel]", arguments: Sequence[str]) -> "BaseModel":
+    """The model with these fields; UsageError names each that is unknown, missing or of the wrong type.
+
+    `text` is what a person calls it.
+    """
+    from pydantic import ValidationError
+
+    given = values(text, cls, arguments)
+    missing = [name for name, field in cls.model_fields.items() if field.is_required() and name not in given]
+    if missing:
+        needed = ", ".join(f"{name} ({_type_of(cls, name)})" for name in missing)
+        example = " ".join(f"{name}=..." for name in missing)
+        raise UsageError(f"{text} needs {needed}: add {example}")
+    try:
+        return cls.model_validate(given)
+    except ValidationError as error:
+        raise _wrong(text, cls, error) from error
+
+
+def values(text: str, cls: "type[BaseModel]", arguments: Sequence[str]) -> dict[str, Any]:
+    """What each field is given, read by its type; UsageError names one that is unknown, given twice or wrong."""
+    found: dict[str, Any] = {}
+    fields = cls.model_fields
+    for argument in arguments:
+        name, separator, given = argument.partition("=")
+        if not separator:
+            raise UsageError(f"{argument!r} gives no field a value: write name=value")
+        if name not in fields:
+            there = ", ".join(fields) or "none"
+            raise UsageError(f"{text} has no field {name!r}; it has: {there}{like(name, list(fields))}")
+        if name in found:
+            raise UsageError(f"{name} is given twice")
+        found[name] = _value(text, cls, name, _text(name, given))
+    return found
+
+
+def _text(name: str, text: str) -> str:
+    if not text.startswith(_ENV):
+        return text
+    variable = text.removeprefix(_ENV)
+    if variable not in os.environ:
+        raise UsageError(f"{name}: there is no variable {variable!r} in the environment")
+    return os.environ[variable]
+
+
+def _value(subject: str, cls: "type[BaseModel]", name: str, text: str) -> Any:
+    """The value of a field: as the field's type reads it from text, else from JSON."""
+    from pydantic import TypeAdapter, ValidationError
+
+    declared: Any = cls.model_fields[name].annotation
+    adapter: TypeAdapter[Any] = TypeAdapter(declared)
+    looks_like_json = text[:1] in {"[", "{"}
+    if looks_like_json and declared is Any:
+        return adapter.validate_json(text)
+    try:
+        return adapter.validate_strings(text)
+    except ValidationError as as_text:
+        try:
+            return adapter.validate_json(text)
+        except ValidationError as as_json:
+            invalid = as_json.errors(include_url=False)[0]["type"] == "json_invalid"
+            error = as_text if invalid and not looks_like_json else as_json
+            raise _wrong(subject, cls, error, name=name, text=text) from error
+
+
+def _wrong(subject: str, cls: "type[BaseModel]", error: Any, *, name: str = "", text: str | None = None) -> UsageError:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in (*((name,) if name else ()), *problem["loc"]))
+        lines.append(f"{where}: {problem['msg']}" if where else str(problem["msg"]))
+    given = "" if text is None or "Secret" in _type_of(cls, name) else f", and is {text!r}"
+    expected = f" ({name} is {_type_of(cls, name)}{given})" if name else ""
+    hint = ""
+    if name and any(part in _type_of(cls, name) for part in ("list", "dict", "tuple", "set")):
+        hint = f"""; give JSON, as in {name}='["a", "b"]'"""
+    return UsageError(f"{subject}: {'; '.join(lines)}{expected}{hint}")
+
+
+def _type_of(cls: "type[BaseModel]", name: str) -> str:
+    annotation: Any = cls.model_fields[name].annotation
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def like(name: str, known: list[str]) -> str:
+    """What was meant, perhaps; nothing if no name is like it."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f". Did you mean {close[0]!r}?" if close else ""
