@@ -22,7 +22,7 @@ from orbits_iac.store import sqlite_reads
 from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.lane import run_once
 from orbits_iac.store.sqlite_connections import Connections
-from orbits_iac.store.sqlite_file import compact, prepare
+from orbits_iac.store.sqlite_file import compact
 from orbits_iac.store.sqlite_group import Leaving, Wanted, prepared
 from orbits_iac.store.tables import check_where, is_short, table_of
 
@@ -48,7 +48,7 @@ class SqliteStore(Store):
         made: list[Connections] = []
         try:
             if self._connections is None:
-                await run_once("orbits-store-opener", lambda: made.append(self._opened()))
+                await run_once("orbits-store-opener", lambda: made.append(Connections(self._path)))
             if self._connections is None:
                 self._connections = made.pop()
         finally:
@@ -131,10 +131,6 @@ class SqliteStore(Store):
         if self._connections is None:
             raise StoreError(f"the store sqlite:{self._path} is not open")
         return self._connections
-
-    def _opened(self) -> Connections:
-        prepare(self._path)
-        return Connections(self._path)
 
     async def _read(
         self, read: Callable[[sqlite3.Connection], T], short: Callable[[sqlite3.Connection], T] | None

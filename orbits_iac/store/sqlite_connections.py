@@ -11,7 +11,7 @@ from typing import TypeVar
 from orbits_iac.model.errors import Conflict, Fenced, StoreError
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.lane import Job, Lane
-from orbits_iac.store.sqlite_file import PATIENCE, connect, identity, store_error, translated
+from orbits_iac.store.sqlite_file import PATIENCE, connect, identity, prepared, store_error, translated
 from orbits_iac.store.sqlite_group import Group, Work
 from orbits_iac.store.sqlite_migrations import check_version
 from orbits_iac.store.sqlite_reads import data_version
@@ -28,14 +28,15 @@ class Connections:
         self.path = path
         self.hints = Hints()
         self.groups = 0  # how many were written
-        with translated(path), ExitStack() as opened:
+        with ExitStack() as opened, translated(path):
+            opened.enter_context(prepared(path))
             self._turnstile = opened.enter_context(closing(Turnstile(path, patience=PATIENCE)))
             self._writing = opened.enter_context(closing(connect(path)))
             self._reading = opened.enter_context(closing(connect(path, read_only=True)))
             self._near = opened.enter_context(closing(connect(path, read_only=True)))
-            self._file = identity(path)
             self._version = data_version(self._writing)
             check_version(path, self._writing)
+            self._files = identity(path)
             self._opened = opened.pop_all()
         self._near_lock, self._writing_lock = threading.Lock(), threading.Lock()
         self.writer: Lane[Work] = Lane("orbits-store-writer", self._write, closed=self.closed)
@@ -134,8 +135,9 @@ class Connections:
                 job.error = error
 
     def _check_file(self) -> None:
-        if identity(self.path) != self._file:
+        """Another process would make these files anew, and would not see what is written to the old ones."""
+        if identity(self.path) != self._files:
             raise StoreError(
-                f"the store sqlite:{self.path} was removed or replaced while it was in use; nothing more is written. "
-                f"Stop every process that uses it, put the file back, and start again"
+                f"the store sqlite:{self.path}, its -wal or its -shm file was removed or replaced while it was in use; "
+                f"nothing more is written. Stop every process that uses it, put the file back, and start again"
             )

@@ -1,7 +1,10 @@
 """A store's file: made, checked and opened. Whatever SQLite raises becomes a `StoreError` that names the file."""
 
+import errno
 import os
 import sqlite3
+import threading
+from collections import Counter
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +17,13 @@ from orbits_iac.store.turnstile import Turnstile
 PATIENCE = 30.0  # seconds that a writer waits for another process
 
 _HEADER = b"SQLite format 3\x00"
+_AS_SQLITE = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EACCES: sqlite3.SQLITE_READONLY,
+    errno.EPERM: sqlite3.SQLITE_READONLY,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+}
 _PRAGMAS = (
     "PRAGMA synchronous = FULL",  # a commit that returned survives a power cut
     "PRAGMA fullfsync = ON",  # on macOS too, where fsync alone does not reach the disk
@@ -23,27 +33,34 @@ _PRAGMAS = (
 )
 
 
-def prepare(path: Path) -> None:
-    """Make the file, or bring it to this version; a `StoreError` says what it is if it is no store, or a newer one."""
+_used: Counter[tuple[int, int]] = Counter()  # files, by device and inode: how often each is in use in this process
+_looking = threading.Lock()
+
+
+@contextmanager
+def prepared(path: Path) -> Generator[None]:
+    """Make the file, or bring it to this version, for connections that are made and closed within this context.
+
+    A `StoreError` says what it is if it is no store, or a newer one.
+    """
+    with _looking:
+        file = _looked_at(path)
+        _used[file] += 1
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise StoreError(f"the store sqlite:{path} is a folder: name a file in it")
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with path.open("rb") as file:
-            header = file.read(100)
-    except OSError as error:
-        raise StoreError(f"the store sqlite:{path} cannot be opened for writing: {error.strerror or error}") from error
-    if header:
-        _check_header(path, header)
-    with translated(path):
-        turnstile = Turnstile(path, patience=PATIENCE)
-        with closing(turnstile), turnstile, closing(_connect(path)) as connection:
-            _make(path, connection)
+        with translated(path):
+            turnstile = Turnstile(path, patience=PATIENCE)
+            with closing(turnstile), turnstile, closing(_connect(path)) as connection:
+                _make(path, connection)
+        yield
+    finally:
+        with _looking:
+            _used[file] -= 1
+            if not _used[file]:
+                del _used[file]
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A connection to a store that `prepare` has seen. It may be used in any thread, by one at a time."""
+    """A connection to a store that is `prepared`. It may be used in any thread, by one at a time."""
     connection = _connect(path)
     if read_only:
         connection.execute("PRAGMA query_only = ON")
@@ -71,7 +88,7 @@ def translated(path: Path) -> Generator[None]:
 
 def store_error(path: Path, error: Exception) -> StoreError:
     """What to say of an error of SQLite or the file system, and what to do about it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF or _AS_SQLITE.get(getattr(error, "errno", None) or 0)
     if isinstance(error, TimeoutError) or code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         hint = f"another process has been writing to it for {PATIENCE:.0f} seconds; see which one is stopped or stuck"
     elif code == sqlite3.SQLITE_FULL:
@@ -85,17 +102,45 @@ def store_error(path: Path, error: Exception) -> StoreError:
     return StoreError(f"the store sqlite:{path} cannot be used: {hint} ({str(error) or type(error).__name__})")
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Which file stands at `path`; None if there is none."""
+def identity(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Which files stand at `path`: the database, its log, and the log's index; None for one that is not there."""
+    return tuple(_identity(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - with every group, and a third of the time of Path.stat
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
 
 
+def _looked_at(path: Path) -> tuple[int, int]:
+    """Which file it is, made if there is none; a `StoreError` by its first bytes, before SQLite writes beside it.
+
+    One that is in use here was looked at then, and is not opened: to close it would take away the locks that SQLite
+    has on it for the whole process, and another process would take the log for nobody's and delete it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise StoreError(f"the store sqlite:{path} is a folder: name a file in it")
+        file = _identity(str(path))
+        if file is not None and file in _used:
+            return file
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            header, found = os.pread(opened, 100, 0), os.fstat(opened)
+        finally:
+            os.close(opened)
+    except OSError as error:
+        raise StoreError(f"the store sqlite:{path} cannot be opened for writing: {error.strerror or error}") from error
+    if header:
+        _check_header(path, header)
+    return found.st_dev, found.st_ino
+
+
 def _check_header(path: Path, header: bytes) -> None:
-    """Refuse what is no store or a newer one by its first bytes, before SQLite writes anything beside it."""
     if not header.startswith(_HEADER):
         raise StoreError(f"{path} is not a database: name another file as the store, or move this one away")
     version, application = int.from_bytes(header[60:64], "big"), int.from_bytes(header[68:72], "big")

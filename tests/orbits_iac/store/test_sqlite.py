@@ -2,14 +2,11 @@
 
 import asyncio
 import gc
-import os
 import sqlite3
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO
@@ -52,17 +49,6 @@ def stdout(process: subprocess.Popen[str]) -> IO[str]:
 def stdin(process: subprocess.Popen[str]) -> IO[str]:
     assert process.stdin is not None
     return process.stdin
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "folder" / "store.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    async with SqliteStore(path) as opened:
-        yield opened
 
 
 def entry(key: str, result: str | None = None) -> EntryRow:
@@ -262,32 +248,6 @@ async def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
         await SqliteStore(tmp_path / "file" / "store.db").open()
 
 
-@pytest.fixture
-def foreign_folder() -> Iterator[Path]:
-    """A folder that this process may read and not write, also when it runs as root."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        yield folder
-        os.seteuid(os.getuid())
-        folder.chmod(0o700)
-
-
-def forbid_writing(path: Path) -> None:
-    path.chmod(0o444)
-    path.parent.chmod(0o555)
-    if os.getuid() == 0:
-        os.seteuid(65534)
-
-
-async def test_file_that_may_only_be_read_is_refused(foreign_folder: Path) -> None:
-    path = foreign_folder / "store.db"
-    async with SqliteStore(path) as store:
-        await store.commit(Transaction(put=[record(1)]))
-    forbid_writing(path)
-    with pytest.raises(StoreError, match=r"store\.db cannot be opened for writing: Permission denied"):
-        await SqliteStore(path).open()
-
-
 def modes(folder: Path) -> list[int]:
     return [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()]
 
@@ -295,58 +255,6 @@ def modes(folder: Path) -> list[int]:
 async def test_file_is_for_its_owner_alone(path: Path, store: SqliteStore) -> None:
     await store.commit(Transaction(put=[record(1)]))
     assert modes(path.parent) == [0o600] * 5  # the database, its log and index, and the two locks
-
-
-async def test_full_disk_reaches_the_one_who_needs_the_room(path: Path, store: SqliteStore) -> None:
-    (pages,) = store._open._writing.execute("PRAGMA page_count").fetchone()
-    store._open._writing.execute(f"PRAGMA max_page_count = {pages + 20}")
-    small = [Transaction(put=[entry(f"k{number}")]) for number in range(10)]
-    results = await asyncio.gather(
-        *(store.commit(each) for each in small[:5]),
-        store.commit(Transaction(put=[entry("large", result=f'"{"x" * 1_000_000}"')])),
-        *(store.commit(each) for each in small[5:]),
-        return_exceptions=True,
-    )
-    assert isinstance(results[5], StoreError)
-    assert f"sqlite:{path}" in str(results[5])
-    assert "the disk is full" in str(results[5])
-    assert results[:5] + results[6:] == [None] * 10
-    assert {row.key for row in await store.find(EntryRow, execution="e")} == {f"k{number}" for number in range(10)}
-
-
-async def test_torn_log_loses_at_most_what_was_torn(path: Path, tmp_path: Path) -> None:
-    """A copy of the files in use, with the log's end cut off at any place, has the commits up to some point."""
-    lost = set[int]()
-    async with SqliteStore(path) as store:
-        for number in range(20):
-            await store.commit(Transaction(put=[entry(f"k{number:02}")]))
-        files = contents(path.parent)
-        log = files["store.db-wal"]
-        for cut in range(0, 60_000, 5_003):
-            copy = tmp_path / f"copy{cut}" / "store.db"
-            write(copy, files["store.db"])
-            write(copy.with_name("store.db-wal"), log[: max(0, len(log) - cut)])
-            async with SqliteStore(copy) as torn:
-                keys = [row.key for row in await torn.find(EntryRow, execution="e")]
-                await torn.commit(Transaction(put=[record(1)]))
-            assert keys == [f"k{number:02}" for number in range(len(keys))]
-            lost.add(20 - len(keys))
-    assert 0 in lost
-    assert len(lost) > 3
-
-
-def move(path: Path, to: Path) -> None:
-    path.rename(to)
-
-
-async def test_file_that_is_removed_while_in_use_takes_no_more_commits(path: Path, store: SqliteStore) -> None:
-    await store.commit(Transaction(put=[record(1)]))
-    moved = path.with_name("moved")
-    move(path, moved)
-    with pytest.raises(StoreError, match="was removed or replaced while it was in use"):
-        await store.commit(Transaction(put=[record(2)]))
-    move(moved, path)
-    await store.commit(Transaction(put=[record(2)]))
 
 
 FILES = Path("/proc/self/fd")
