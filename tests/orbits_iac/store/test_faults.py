@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from orbits_iac import Action, Options, Orbits, Settings, Workflow
 from orbits_iac.model.errors import StoreError
@@ -164,6 +165,13 @@ class Keeps(Workflow[int]):
         return length
 
 
+def of(path: Path, lease: timedelta = timedelta(seconds=10)) -> Settings:
+    """A short `lease` for copies: who had it at the time of the copy seems alive."""
+    return Settings(
+        store=f"sqlite:{path}", lease=lease, secret_key=SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    )
+
+
 FILLS = 5
 CALLS: list[int] = []
 DISKS: list[Disk] = []
@@ -195,7 +203,7 @@ async def no_room() -> AsyncIterator[asyncio.Event]:
 
 async def test_execution_goes_on_by_itself_when_there_is_room_again(disk: Disk, no_room: asyncio.Event) -> None:
     DISKS.append(disk)
-    async with Orbits(Settings(store=f"sqlite:{disk.folder / 'store.db'}")) as orbits, asyncio.timeout(60):
+    async with Orbits(of(disk.folder / "store.db")) as orbits, asyncio.timeout(60):
         execution = await orbits.start(Keeps(steps=12))
         await no_room.wait()
         entries = await orbits.store.find(EntryRow, execution=execution.id)
@@ -348,7 +356,7 @@ async def test_damaged_log_counts_up_to_the_damage(path: Path, tmp_path: Path) -
 
 async def test_execution_goes_on_from_the_last_step_that_a_torn_log_has(path: Path, tmp_path: Path) -> None:
     CALLS.clear()
-    async with Orbits(Settings(store=f"sqlite:{path}")) as orbits:
+    async with Orbits(of(path)) as orbits:
         execution = await orbits.start(Keeps(steps=6))
         assert await execution == 6 * 20_000
         files = contents(path.parent)
@@ -359,8 +367,7 @@ async def test_execution_goes_on_from_the_last_step_that_a_torn_log_has(path: Pa
             entries = await store.find(EntryRow, execution=execution.id)
             done = sum(row.state is State.SUCCESS for row in entries)
         CALLS.clear()
-        settings = Settings(store=f"sqlite:{file}", lease=timedelta(milliseconds=200))  # whoever had it seems alive
-        async with Orbits(settings) as orbits, asyncio.timeout(60):
+        async with Orbits(of(file, lease=timedelta(milliseconds=200))) as orbits, asyncio.timeout(60):
             assert await orbits.execution(execution.id) == 6 * 20_000
         assert list(range(done, 6)) == CALLS
 
