@@ -18,7 +18,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from orbits_iac.codec.direct import CONCEALER, has_floats, has_secrets, is_direct
-from orbits_iac.codec.masks import Masks
+from orbits_iac.codec.masks import STARS, Masks
 from orbits_iac.codec.plain import MAY_BE_MARKED, plain, restored, text_of, words
 from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.rows import Json
@@ -96,6 +96,16 @@ class Codec:
     def mask(self, text: str) -> str:
         """`text` with stars for every secret that was encoded or decoded here."""
         return self._masks.masked(text)
+
+    def mask_json(self, text: Json) -> Json:
+        """JSON text, masked; stars alone where it would be none with stars in it, as for a number."""
+        masked = self.mask(text)
+        if masked != text:
+            try:
+                json.loads(masked)
+            except ValueError:
+                return json.dumps(STARS)
+        return masked
 
     def _blinded(self, value: Any) -> Any:
         """A value in JSON's own types, with digests for the secrets in it."""

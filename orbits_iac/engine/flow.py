@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
-from orbits_iac.codec import explain
+from orbits_iac.codec import Codec, explain
 from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.adopting import check_adopts
@@ -175,7 +175,7 @@ class RunFlow(Flow):
             kind=kind,
             identity=identity,
             at=run.loop.time(),
-            differences=tuple(differences),
+            differences=tuple(_masked(run.engine.codec, difference) for difference in differences),
             unchecked=tuple(unchecked),
             checked=checked,
             error=error,
@@ -388,6 +388,11 @@ class RunFlow(Flow):
             return argument, codec.decode(argument, cls)
         except ValidationError as error:
             raise UsageError(f"{ref}: {kind_of(cls)} does not accept its own fields again: {explain(error)}") from error
+
+
+def _masked(codec: Codec, found: Difference) -> Difference:
+    """What a look has found, without the secrets that it has let through."""
+    return replace(found, recorded=codec.mask_json(found.recorded), live=codec.mask_json(found.live))
 
 
 def begin_nested(run: "Run", flow: RunFlow, request: Request) -> "asyncio.Task[None]":

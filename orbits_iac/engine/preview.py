@@ -186,7 +186,7 @@ def _masked(codec: Codec, change: Change) -> Change:
     """What a hook has said, without the secrets that it has let through."""
 
     def text(value: str | None) -> Any:
-        return None if value is None else codec.mask(value)
+        return None if value is None else codec.mask_json(value)
 
     properties = tuple(
         PropertyChange(path=one.path, before=text(one.before), after=text(one.after)) for one in change.properties

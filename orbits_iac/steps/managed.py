@@ -3,17 +3,19 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar
 
-from orbits_iac.drift.compare import compare, json_text
+from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
+from orbits_iac.steps.concealed import concealed, without_digests
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import bind, kind_of, options_of, result_type
@@ -81,7 +83,7 @@ class Managed(Resource[S]):
         live = await _called(self.read, revision.outputs if revision else None)
         if live is None:
             return Change(verb=Verb.CREATE, kind=kind_of(type(self)))
-        differences = compare(self.desired(), _seen(live)).differences
+        differences = self._to_do(live, revision).differences
         if not differences:
             return Change(verb=Verb.UNCHANGED, kind=kind_of(type(self)))
         verb = Verb.REPLACE if self.replaces(live) else Verb.UPDATE
@@ -93,11 +95,11 @@ class Managed(Resource[S]):
         )
 
     async def _apply_as(self, other: "Managed[S]") -> S:
-        """`_apply` with the argument of `self` in the execution of `other`."""
+        """`_apply` with the argument of `self` in the execution of `other`, which may have begun to apply its own."""
         bind(self, other.execution)
-        return await self._apply()
+        return await self._apply(other)
 
-    async def _apply(self) -> S:
+    async def _apply(self, begun: "Managed[S] | None" = None) -> S:
         returns = result_type(type(self))
         live = await self._read("read")
         if live is None:
@@ -105,7 +107,7 @@ class Managed(Resource[S]):
                 "S",
                 await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted)),
             )
-        if not compare(self.desired(), _seen(live)).differences:
+        if not self._to_do(live, self.execution.revision, begun).differences:
             return live
         cannot = self.replaces(live)
         if not cannot:
@@ -119,6 +121,34 @@ class Managed(Resource[S]):
         return cast(
             "S", await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted))
         )
+
+    def _compared(self, live: S) -> Comparison:
+        return without_digests(compare(self._wanted(), concealed(live)))
+
+    def _to_do(self, live: S, revision: Revision[S] | None, begun: "Managed[S] | None" = None) -> Comparison:
+        """What differs from what is live; and, of what `read` does not tell, from what was asked for before."""
+        wanted, seen = self._wanted(), concealed(live)
+        unread = {name: value for name, value in wanted.items() if name not in seen}
+        before = [begun, self._recorded(revision)] if unread else []
+        asked = [one._wanted() for one in before if one is not None]  # noqa: SLF001 - others of this class
+        differences = [d for known in asked for d in compare(unread, known).differences]
+        found = compare(wanted, seen)
+        unique = {d.path: d for d in (*found.differences, *differences)}
+        return without_digests(replace(found, differences=tuple(unique.values())))
+
+    def _recorded(self, revision: Revision[S] | None) -> "Managed[S] | None":
+        """What `revision` was asked for; None where that is no longer accepted: nothing is known of it then."""
+        if revision is None:
+            return None
+        try:
+            found = type(self).model_validate(revision.argument)
+        except ValidationError:
+            return None
+        bind(found, self.execution)
+        return found
+
+    def _wanted(self) -> Mapping[str, JsonValue]:
+        return concealed(self) if type(self).desired is Managed.desired else self.desired()
 
     async def _create_interrupted(self) -> S:
         """After a crash in `create`: what is there, or the same again with the same token."""
@@ -144,7 +174,7 @@ class Managed(Resource[S]):
             )
             await self.execution.looked(differences=differences, unchecked=(), checked=0)
             return differences
-        found = compare(self.desired(), _seen(live))
+        found = self._compared(live)
         healed = tuple(
             Difference(path=d.path, recorded=d.recorded, live=d.live, remediated=True)
             for d in before
@@ -154,10 +184,6 @@ class Managed(Resource[S]):
             differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked, outputs=made
         )
         return found.differences
-
-
-def _seen(live: Outputs) -> dict[str, JsonValue]:
-    return cast("dict[str, JsonValue]", live.model_dump(mode="json"))
 
 
 async def _called(method: Callable[..., Any], *arguments: Any) -> Any:

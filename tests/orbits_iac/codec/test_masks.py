@@ -93,6 +93,13 @@ def test_the_oldest_of_very_many_is_forgotten(monkeypatch: pytest.MonkeyPatch) -
     assert masks.masked("one secret, two secrets") == f"one secret, {STARS}"
 
 
+def test_masked_json_is_json() -> None:
+    codec = Codec(Fernet.generate_key())
+    codec.encode([Secret(12345678), SecretStr("hunter22")], list[Any])
+    masked = [codec.mask_json(text) for text in ('{"a": "hunter22"}', '{"a": 12345678}', "12345678", "[1]")]
+    assert masked == [f'{{"a": "{STARS}"}}', f'"{STARS}"', f'"{STARS}"', "[1]"]
+
+
 def test_every_type_of_secret_becomes_known() -> None:
     codec = Codec(Fernet.generate_key())
     codec.encode(SecretStr("hunter22"), SecretStr)
