@@ -140,7 +140,7 @@ async def _installed_and_updated(run: "Run", flow: RunFlow, resource: Resource[A
 async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: BaseException) -> None:
     """Settle, then bring back what the update did, and raise the first error with how it ended."""
     first = run.failure(error)
-    if run.cancelling and isinstance(error, asyncio.CancelledError):
+    if run.was_cancelled(error):
         first = replace(first, error_type="Cancelled", message="it was cancelled")
     left = [*first.left, *await settled(run)]
     held = run.record.held.steps if run.record is not None and run.record.held is not None else ()

@@ -72,10 +72,10 @@ def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
     if run.forced is not None:
         failure = run.forced.failure
         return None if failure is not None else run.forced.result, failure, run.forced.state
-    if main.cancelled():
+    error = None if main.cancelled() else main.exception()
+    if main.cancelled() or (error is not None and run.was_cancelled(error)):
         state = State.QUARANTINED if run.destination is not None else State.CANCELLED
         return None, Failure(error_type="Cancelled", message="it was cancelled", state=state), state
-    error = main.exception()
     if error is None:
         return main.result(), None, State.SUCCESS
     failure = run.failure(error)

@@ -31,6 +31,7 @@ from orbits_iac.engine.naming import (
 )
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.engine.run import BarredError
 from orbits_iac.engine.settling import lost, settle, settled
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
@@ -313,6 +314,8 @@ class RunFlow(Flow):
                 f"{ref}: `{call.what}` was called on another definition's self ({call.where()}); only the one that is "
                 f"running does steps of its own: hand over what it needs, and do it there"
             )
+        if self._run.barred and self._run.main not in self._run.settling:
+            raise BarredError(f"{ref}: it was cancelled, and its grace is over")
         if self._run.closed and not self._run.reverting and not ABOVE.get().startswith(f"{UNDO}/"):
             await asyncio.sleep(0)
             raise asyncio.CancelledError(f"{ref}: no more steps are started")

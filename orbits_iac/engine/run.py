@@ -52,6 +52,10 @@ class Forced(NamedTuple):
     failure: Failure | None
 
 
+class BarredError(BaseException):
+    """Raised by a `do` of a definition that was cancelled twice: no error that one expects, so none that it swallows."""
+
+
 class Run:
     """One execution, from its claim until it parks or ends; kept in memory while it waits."""
 
@@ -78,6 +82,7 @@ class Run:
         self.closed = False  # no more steps are started: it is being settled
         self.reverting = False  # but for those that bring back
         self.cancelling = False
+        self.barred = False  # it was cancelled again: no `do` of its way out is begun any more
         self.cancel_again: float | None = None  # when one that does not end is cancelled again
         self.pausing = execution.paused_at is not None  # no steps are begun, and no timer fires
         self.instead: dict[StepKey, End] = {}  # outcomes that people have given, in place of the attempts'
@@ -172,11 +177,15 @@ class Run:
 
         Its way out may still do steps, for as long as its grace; cancelled again, it begins no more.
         """
-        self.closed = self.closed or self.cancelling
+        self.barred = self.cancelling
         self.cancelling = True
         self.cancel_again = self.loop.time() + self.engine.grace
         if self.main is not None:
             self.main.cancel()
+
+    def was_cancelled(self, error: BaseException) -> bool:
+        """Whether it ends with this error because it was cancelled."""
+        return self.cancelling and isinstance(error, asyncio.CancelledError | BarredError)
 
     def has_outlived_its_cancel(self) -> bool:
         """Whether its definition still goes on though the grace for that is over; what brings back is no part of it."""

@@ -309,3 +309,25 @@ async def test_what_will_not_end_is_named_when_the_grace_is_over(orbits: Orbits)
     assert row.failure.left == ("thread: still under way after 0.01 s",)
     WORLD.gate.set()
     await nothing_is_left(orbits)
+
+
+class Clings(Workflow):
+    """Will not end, whatever it is told, and does steps on its way."""
+
+    async def define(self) -> None:
+        while True:
+            try:
+                await self.do("gate", Gate(name="gate"), key=str(len(WORLD.log)))
+            except asyncio.CancelledError:
+                WORLD.did("goes on")
+
+
+async def test_what_clings_is_cancelled_again_after_its_grace_and_then_begins_nothing(orbits: Orbits) -> None:
+    orbits.engine.grace = 0.01
+    execution = await orbits.start(Clings())
+    await reached()
+    await execution.cancel()
+    async with asyncio.timeout(20):
+        row = await execution.ended()
+    assert row.state is State.CANCELLED
+    assert WORLD.log.count("at gate") == 2  # the second within its grace, none after it
