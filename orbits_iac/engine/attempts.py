@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -102,7 +103,9 @@ def is_final(error: BaseException, request: "Request", attempts_made: int) -> bo
 async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None) -> Any:
     if seconds is not None and seconds <= 0:
         raise TimeoutError(f"{method.__qualname__}: the time limit of the attempt is over")
-    if inspect.iscoroutinefunction(method):
+    if _is_async(getattr(method, "__func__", method)):
+        if seconds is None:
+            return await method(*arguments)
         async with asyncio.timeout(seconds):
             return await method(*arguments)
     thread = _in_thread(run, method, arguments)
@@ -116,6 +119,11 @@ async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ..
     if not done:
         raise TimeoutError(f"{method.__qualname__} took longer than its time limit; it was waited for")
     return await value if inspect.isawaitable(value) else value
+
+
+@lru_cache(maxsize=4096)
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function)
 
 
 Outcome = tuple[Any, BaseException | None]

@@ -77,12 +77,14 @@ async def _begin(run: "Run") -> Parked | None:
     if state is State.SLEEPING or (state is State.PAUSED and not run.pausing):
         run.pages.change(at=run.now(), state=State.EXECUTING)
     run.main = run.loop.create_task(definition)
-    await run.drain()
-    for entry in run.pages.handed_out():
+    run.drain()
+    for count, entry in enumerate(run.pages.handed_out()):
+        if count % 1000 == 999:  # a long journal lets others go on
+            await asyncio.sleep(0)
         if run.stuck is not None and not cancelled:
             return await _pause(run, run.stuck)
         replay(run, entry)
-        await run.drain()
+        run.drain()
     run.position = LIVE
     for message in run.pages.inbox:
         await take(run, message)
@@ -109,7 +111,7 @@ async def _go_on(run: "Run") -> Parked | Ended:
     from orbits_iac.engine.ending import end
 
     while True:
-        await hand_out(run)
+        hand_out(run)
         if run.reload:
             raise ReloadError
         if run.stuck is not None:

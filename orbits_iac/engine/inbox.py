@@ -83,7 +83,7 @@ async def _cancel(run: "Run", message: MessageRow) -> None:
     run.stuck = None
     number(run, "cancel")
     run.cancel_main()
-    await run.drain()
+    run.drain()
 
 
 def _instead(run: "Run", message: MessageRow) -> None:

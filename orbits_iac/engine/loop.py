@@ -26,6 +26,14 @@ MOST_CANCELS = 100
 """How often a definition that is let go of is cancelled."""
 
 
+def _leave_current(_loop: Any, _task: Any) -> None:
+    """Before Python 3.12 each loop has a current task of its own."""
+
+
+_swap_current_task: Callable[[Any, Any], Any] = getattr(asyncio.tasks, "_swap_current_task", _leave_current)
+"""Puts another task in the place of a loop's current one: from Python 3.14 on, a thread has only one."""
+
+
 class DefinitionLoop(asyncio.AbstractEventLoop):
     """Runs the tasks of one execution, deterministically, whenever the engine lets it."""
 
@@ -101,11 +109,12 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
     # What the engine asks of it.
 
     def drain(self) -> None:
-        """Run whatever is ready, until every task is blocked. Call it from a callback of the outer loop, not a task.
+        """Run whatever is ready, until every task is blocked. Call it from the outer loop, within a task or not.
 
         Raises `Refused` if that does not come to an end.
         """
         outer = events._get_running_loop()  # noqa: SLF001 - the only way to nest loops
+        task = _swap_current_task(outer, None)
         events._set_running_loop(None)  # noqa: SLF001
         events._set_running_loop(self)  # noqa: SLF001
         try:
@@ -113,6 +122,7 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
                 self._run_ready()
         finally:
             events._set_running_loop(outer)  # noqa: SLF001
+            _swap_current_task(outer, task)
 
     def _run_ready(self) -> None:
         ran = 0
@@ -127,23 +137,6 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
                     "the definition goes on and on without waiting for anything: await a step, or asyncio.sleep() "
                     "with a time, in its loop"
                 )
-
-    async def run_dry(self) -> None:
-        """`drain`, from a task of the outer loop: one task at a time can be the current one of a thread."""
-        outer = asyncio.get_running_loop()
-        dry: asyncio.Future[None] = outer.create_future()
-
-        def drain() -> None:
-            error: Refused | None = None
-            try:
-                self.drain()
-            except Refused as refused:
-                error = refused
-            if not dry.done():
-                dry.set_result(None) if error is None else dry.set_exception(error)
-
-        outer.call_soon(drain)
-        await dry
 
     def next_timer(self) -> float | None:
         """When the earliest timer is due, in this loop's time."""

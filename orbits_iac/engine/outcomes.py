@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
 
 
-async def hand_out(run: "Run") -> None:
+def hand_out(run: "Run") -> None:
     """Give the definition, one by one, what has arrived, events last; then the timers that are due, in order."""
     while True:
         if run.arrived:
@@ -41,7 +41,7 @@ async def hand_out(run: "Run") -> None:
             run.cancel_main()
         else:
             return
-        await run.drain()
+        run.drain()
 
 
 def number(run: "Run", kind: str, *, due: float | None = None) -> None:

@@ -79,7 +79,7 @@ class Looking:
         task = self.loop.create_task(main())
         try:
             while not task.done():
-                await self.loop.run_dry()
+                self.loop.drain()
                 if not (await self._answer_all() or task.done() or self._pass_time()):
                     break
             waits = () if task.done() else self._waits() or (_OUTSIDE,)

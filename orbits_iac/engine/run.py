@@ -249,10 +249,10 @@ class Run:
         self.calls.drop()
         asyncio.get_running_loop().call_soon(self.loop.abandon)
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Let the definition run until it can do nothing more by itself."""
         try:
-            await self.loop.run_dry()
+            self.loop.drain()
         except Refused as error:
             self.stuck = error
 

@@ -108,12 +108,12 @@ async def test_a_defect_neither_loses_an_execution_nor_spins(
 ) -> None:
     calls, whole = 0, outcomes.hand_out
 
-    async def defective(run: Any) -> None:
+    def defective(run: Any) -> None:
         nonlocal calls
         calls += 1
         if calls <= 2:
             raise ZeroDivisionError("a defect")
-        await whole(run)
+        whole(run)
 
     monkeypatch.setattr("orbits_iac.engine.course.hand_out", defective)
     async with Orbits(SETTINGS.model_copy(update={"lease": SETTINGS.lease / 50})) as orbits:
