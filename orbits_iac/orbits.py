@@ -125,7 +125,7 @@ class Orbits:
             command, subject = step.command, step.resource
             options = self.engine.codec.encode(step.arguments, dict[str, Any])
         else:
-            await asyncio.to_thread(step.check_inputs)
+            await _check_inputs(step)
         refuse_unbuilt(kind_of(type(subject)), subject, {})
         if command == "update":
             check_adopts(kind_of(type(subject)), subject, {})
@@ -137,17 +137,18 @@ class Orbits:
         codec, cls = self.engine.codec, type(subject)
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
-        refuse_secrets(codec, "run", subject, identity)
+        refuse_secrets(codec, lambda: "run", subject, identity)
         if target is not None:
-            refuse_secrets(codec, "run", target, *places.values())
+            refuse_secrets(codec, lambda: "run", target, *places.values())
         argument, settings = codec.encode(subject, cls), options_of(cls)
+        known = codec.as_encoded(codec.decode(argument, cls), argument)
         asked = Asked(
             kind=kind_of(cls),
             command=command,
             argument=argument,
             identity=identity,
             options=options,
-            digest=codec.digest(kind_of(cls), command, codec.decode(argument, cls), options),
+            digest=codec.digest(kind_of(cls), command, known, options),
             targets=targets,
             places=places,
             who=self.who,
@@ -161,7 +162,7 @@ class Orbits:
 
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""
-        await asyncio.to_thread(step.check_inputs)
+        await _check_inputs(step)
         return await preview(self.engine, step, target, who=self.who)
 
     async def emit(self, event: Event, *, to: str | None = None) -> None:
@@ -226,6 +227,12 @@ def run(step: Step[T], *, target: Target | None = None, settings: Settings | Non
             return await orbits.run(step, target=target)
 
     return asyncio.run(main())
+
+
+async def _check_inputs(step: Step[Any]) -> None:
+    """Look at what a step is made from, in a thread; nothing if its class does not look at anything."""
+    if type(step).check_inputs is not Step.check_inputs:
+        await asyncio.to_thread(step.check_inputs)
 
 
 def _who() -> str:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
@@ -93,6 +93,11 @@ class Codec:
         plain(way.dump(value, warnings=False), collect)
         return frozenset(found)
 
+    def as_encoded(self, value: Any, text: Json) -> Any:
+        """What `digest` takes for a value that was just encoded as `text`: the text is not made a second time."""
+        declared: Any = type(value)
+        return value if not _way(declared).direct or MAY_BE_MARKED in text else Encoded(text)
+
     def mask(self, text: str) -> str:
         """`text` with stars for every secret that was encoded or decoded here."""
         return self._masks.masked(text)
@@ -109,6 +114,8 @@ class Codec:
 
     def _blinded(self, value: Any) -> Any:
         """A value in JSON's own types, with digests for the secrets in it."""
+        if type(value) is Encoded:
+            return msgspec.json.decode(value.text)
         declared: Any = type(value)
         way = _way(declared)
         text = way.text(value, warnings=False)
@@ -139,6 +146,12 @@ class Codec:
             ) from error
         self._know(mark, found)
         return found
+
+
+class Encoded(NamedTuple):
+    """A value by its text, in which nothing has to be looked at again."""
+
+    text: Json
 
 
 class _Way:

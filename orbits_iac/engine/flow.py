@@ -26,7 +26,6 @@ from orbits_iac.engine.naming import (
     once_at,
     refuse_secrets,
     result_of,
-    returns_of,
     subject_of,
 )
 from orbits_iac.engine.request import Request
@@ -59,7 +58,7 @@ E = TypeVar("E", bound=Event)
 O = TypeVar("O", bound=Outputs | None, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Wanted:
     """What a `do` was called with."""
 
@@ -342,15 +341,12 @@ class RunFlow(Flow):
                 f"do({ref!r}, ..., key=...)"
             )
         argument, fresh = self._fresh(ref, subject)
-        targets = {
-            **self._targets,
-            **({} if target is None else {type(target).__name__: codec.encode(target, type(target))}),
-        }
-        places = dict(run.places)
+        targets, places = self._targets, run.places
         if target is not None:
-            places[type(target).__name__] = target.place()
-            refuse_secrets(codec, call.where(), target, target.place())
-        refuse_secrets(codec, call.where(), fresh, ref, key, identity)
+            targets = {**targets, type(target).__name__: codec.encode(target, type(target))}
+            places = {**places, type(target).__name__: target.place()}
+            refuse_secrets(codec, call.where, target, target.place())
+        refuse_secrets(codec, call.where, fresh, ref, key, identity)
         request = Request(
             key=request_key,
             ref=ref,
@@ -358,9 +354,9 @@ class RunFlow(Flow):
             command=command,
             step=fresh,
             argument=argument,
-            digest=codec.digest(kind_of(cls), command, fresh, extra),
-            returns=returns_of(step),
-            options=cast("Options", {**options_of(cls), **wanted.options}),
+            digest=codec.digest(kind_of(cls), command, codec.as_encoded(fresh, argument), extra),
+            returns=result_of(cls, command),
+            options=cast("Options", {**options_of(cls), **wanted.options}) if wanted.options else options_of(cls),
             targets=targets,
             places=places,
             future=run.loop.create_future(),
@@ -453,7 +449,6 @@ def enter(name: str, flow: RunFlow) -> None:
 
 def _is_unicode(text: str) -> bool:
     try:
-        text.encode()
+        return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
         return False
-    return True

@@ -1,6 +1,8 @@
 """What a `do` is called: its key, and the identity of the Resource that it names or owns."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -14,11 +16,21 @@ from orbits_iac.steps.workflow import Workflow
 
 def subject_of(step: Step[Any]) -> tuple[Step[Any], str]:
     """What a step is about, and which command of it: a Resource itself stands for its update."""
-    if isinstance(step, Command):
-        return step.resource, step.command
-    if isinstance(step, Resource):
-        return step, "update"
-    return step, "define" if isinstance(step, Workflow) else "main"
+    command = _command_of(type(step))
+    if command is None:
+        asked = cast("Command[Any]", step)
+        return asked.resource, asked.command
+    return step, command
+
+
+@lru_cache(maxsize=4096)
+def _command_of(cls: type[Step[Any]]) -> str | None:
+    """The command that a step of this class stands for; None for a Command, which says so itself."""
+    if issubclass(cls, Command):
+        return None
+    if issubclass(cls, Resource):
+        return "update"
+    return "define" if issubclass(cls, Workflow) else "main"
 
 
 def identity_of(
@@ -49,12 +61,12 @@ def once_at(key: StepKey, kind: str) -> str:
     return f"{place_of(key)}:{kind}"
 
 
-def refuse_secrets(codec: Codec, where: str, holder: BaseModel, *names: str | None) -> None:
+def refuse_secrets(codec: Codec, where: Callable[[], str], holder: BaseModel, *names: str | None) -> None:
     """Raise UsageError where a secret of a step or target is part of a name: names are kept and shown as they are."""
     secrets = codec.secrets(holder)
-    if any(secret in name for secret in secrets for name in names if name is not None):
+    if secrets and any(secret in name for secret in secrets for name in names if name is not None):
         raise UsageError(
-            f"a secret of {type(holder).__name__} is part of a ref, a key=, an identity() or a place() ({where}): "
+            f"a secret of {type(holder).__name__} is part of a ref, a key=, an identity() or a place() ({where()}): "
             f"those are kept and shown as they are; name it by something else"
         )
 

@@ -53,7 +53,7 @@ class Forced(NamedTuple):
 
 
 class BarredError(BaseException):
-    """Raised by a `do` of a definition that was cancelled twice: no error that one expects, so none that it swallows."""
+    """Raised by a `do` of a definition that was cancelled twice: no error that one expects, or swallows."""
 
 
 class Run:

@@ -1,6 +1,7 @@
 """Ids: what names an execution, a record and a step, for ever and in every store."""
 
 import secrets
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 ExecutionId = NewType("ExecutionId", str)
@@ -36,8 +37,13 @@ def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKe
 
     `above` is the key of the Workflow or hook that does it. Keys are paths: `update/backend:Backend:update:acme`.
     """
-    own = ":".join(part.translate(_ESCAPES) for part in (ref, kind, command, name)).rstrip(":")
+    own = _own_part(ref, kind, command, name)
     return StepKey(f"{above}/{own}" if above else own)
+
+
+@lru_cache(maxsize=8192)
+def _own_part(*parts: str) -> str:
+    return ":".join(part.translate(_ESCAPES) for part in parts).rstrip(":")
 
 
 def refs(key: str) -> tuple[str, ...]:

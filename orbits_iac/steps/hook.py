@@ -41,6 +41,7 @@ def hook(
     return cast("Action[Any, Any]", cls(subject=step, **values))
 
 
+@lru_cache(maxsize=4096)
 def is_hook(cls: type[Step[Any]]) -> bool:
     """Whether an Action's class was made by `hook`: it is part of the step above it, not one that people see."""
     return bool(getattr(cls, "orbits_hook", False))
