@@ -1,4 +1,4 @@
-"""`orbits answer`: send an event to an execution that waits for it."""
+"""`orbits answer`: send an event to an execution that waits for it, or decide what one has left."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from orbits_iac.handles import Execution
     from orbits_iac.model.rows import EntryRow
 
-What = Annotated[str | None, typer.Argument(metavar="[EVENT]", help="The event's name; without it, all are listed.")]
+What = Annotated[
+    str | None, typer.Argument(metavar="[EVENT]", help="The event's name, or a decision; without it, all are listed.")
+]
 Values = Annotated[
     list[str] | None,
     typer.Argument(
@@ -30,8 +32,9 @@ def command(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Send an event to an execution that waits for it, checked against what it waits for."""
+    """Send an event to an execution that waits for it; or, of a QUARANTINED one, accept what is left or retry."""
     from orbits_iac.cli import session
+    from orbits_iac.cli.deciding import SAID
     from orbits_iac.cli.running import finish
     from orbits_iac.cli.telling import tell
 
@@ -40,7 +43,7 @@ def command(
             execution,
             session.settings_with(store),
             lambda it: _answer(it, event, values or ()),
-            f"Sent {event} to NAME; orbits watch ID shows how it goes on.",
+            SAID.get(event or "", f"Sent {event} to NAME; orbits watch ID shows how it goes on."),
             as_json=as_json,
         )
     )
@@ -48,8 +51,13 @@ def command(
 
 async def _answer(execution: "Execution[Any]", event: str | None, values: Sequence[str]) -> None:
     from orbits_iac.cli import fields
+    from orbits_iac.cli.deciding import decide
     from orbits_iac.cli.schema import model_of
+    from orbits_iac.model.states import State
 
+    if (await execution.row()).state is State.QUARANTINED:
+        await decide(execution, event, values)
+        return
     entry = await _waiting(execution, event)
     model = fields.fill(entry.kind, model_of(json.loads(entry.argument or "{}")), values)
     given = {name: getattr(model, name) for name in model.model_fields_set}

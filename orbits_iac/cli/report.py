@@ -195,14 +195,20 @@ def how_it_ended(row: ExecutionRow, failure: Failure) -> list[tuple[str, str]]:
         case State.QUARANTINED if failure.no_return:
             steps = ", ".join(failure.no_return)
             said = f"forward only: {steps} cannot be brought back; the next successful update clears it"
-            return [(said, "bold magenta"), *_left(failure)]
+            return [(said, "bold magenta"), *_left(row, failure)]
         case State.QUARANTINED:
-            return [("it could not all be brought back, and needs a decision", "bold red"), *_left(failure)]
+            return [("it could not all be brought back, and needs a decision", "bold red"), *_left(row, failure)]
         case State.CANCELLED:
             return [("cancelled", "yellow"), (f"; {stands} stands" if stands else "", "")]
         case _:
             return [(f"{stands} stands" if stands else "nothing was brought back", "yellow")]
 
 
-def _left(failure: Failure) -> list[tuple[str, str]]:
-    return [(f"\n  left: {what}", "red") for what in failure.left]
+def _left(row: ExecutionRow, failure: Failure) -> list[tuple[str, str]]:
+    """What is left, and the command lines that decide about it."""
+    from orbits_iac.cli.deciding import how_to_decide
+
+    return [
+        *((f"\n  left: {what}", "red") for what in failure.left),
+        *((f"\n  {line}", "dim") for line in how_to_decide(row)),
+    ]

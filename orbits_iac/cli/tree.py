@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orbits_iac.model.errors import Failure
-from orbits_iac.model.ids import ExecutionId, refs
+from orbits_iac.model.ids import UNDO, ExecutionId, refs
 from orbits_iac.model.rows import EntryRow, ExecutionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Picture
@@ -146,12 +146,18 @@ def _execution(
     inner = above | {row.id}
     top = _places(picture.entries.get(row.id, ()))
     below: list[Node] = []
+    back: list[Node] = []
     for section, place in top.below.items():
-        nodes = _below(picture, row, place, section, inner)
-        if section == "rollback" and row.command != "rollback" and nodes:
-            mark = Mark.REVERTING if row.state not in ENDED else Mark.REVERTED
-            nodes = [Node(ref="going back", mark=mark, below=tuple(nodes))]
-        below += nodes
+        if section == UNDO:
+            back += [node for undone in place.below.values() for node in _below(picture, row, undone, section, inner)]
+        elif section == "rollback" and row.command != "rollback":
+            back += _below(picture, row, place, section, inner)
+        else:
+            below += _below(picture, row, place, section, inner)
+    if back:
+        mark = Mark.REVERTING if row.state not in ENDED else Mark.REVERTED
+        mark = Mark.FAILED if any(node.mark.bad for node in back) else mark
+        below.append(Node(ref="going back", mark=mark, below=tuple(back)))
     action = below[0] if row.identity is None and [node.ref for node in below] == [row.kind] else None
     notes = [text for (execution, key), text in picture.notes.items() if execution == row.id and "/" not in key]
     owned = entry is not None and entry.link is not None and entry.link.owned

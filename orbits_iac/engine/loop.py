@@ -16,7 +16,7 @@ from contextvars import Context, copy_context
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-from orbits_iac.engine.outside import in_definition
+from orbits_iac.engine import outside
 from orbits_iac.model.errors import Refused
 
 LONGEST_DRAIN = 1_000_000
@@ -117,10 +117,11 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
         task = _swap_current_task(outer, None)
         events._set_running_loop(None)  # noqa: SLF001
         events._set_running_loop(self)  # noqa: SLF001
+        before = outside.enter()
         try:
-            with in_definition():
-                self._run_ready()
+            self._run_ready()
         finally:
+            outside.leave(before)
             events._set_running_loop(outer)  # noqa: SLF001
             _swap_current_task(outer, task)
 

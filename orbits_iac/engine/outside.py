@@ -7,8 +7,6 @@ Python does so itself, for each import. The hook is there once for the process, 
 
 import sys
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -37,15 +35,16 @@ class _Here(threading.local):
 _here = _Here()
 
 
-@contextmanager
-def in_definition() -> Generator[None]:
-    """While inside, what reaches outside in this thread raises `Refused` where it is done."""
+def enter() -> bool:
+    """From here on, what reaches outside in this thread raises `Refused` where it is done; what `leave` is given."""
     _watch()
     before, _here.definition = _here.definition, True
-    try:
-        yield
-    finally:
-        _here.definition = before
+    return before
+
+
+def leave(before: bool) -> None:  # noqa: FBT001 - what `enter` has returned
+    """A definition runs no more, or only the one around it does."""
+    _here.definition = before
 
 
 @cache

@@ -148,6 +148,8 @@ class Run:
         """The steps of no return that this execution, or what it did, has passed."""
         found: dict[str, None] = {}
         for entry in self.pages.entries.values():
+            if not (entry.no_return or entry.passed):
+                continue
             path = ".".join(refs(entry.key))
             if entry.no_return and not entry.skipped and not _nothing_done(entry):
                 found[path] = None

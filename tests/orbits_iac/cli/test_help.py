@@ -49,8 +49,8 @@ Operate:
               its outcome first.
   resume      Go on with an execution that was interrupted or paused, and show
               it until it has ended.
-  answer      Send an event to an execution that waits for it, checked against
-              what it waits for.
+  answer      Send an event to an execution that waits for it; or, of a
+              QUARANTINED one, accept what is left or retry.
   cancel      Ask an execution to cancel: it settles, goes back, and ends as
               CANCELLED.
   replay      Let an execution that has ended go on again, whole or from the
