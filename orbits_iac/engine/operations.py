@@ -15,7 +15,7 @@ from orbits_iac.engine.events import WAITS
 from orbits_iac.engine.steps_of import Found, find_step
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, StepKey
-from orbits_iac.model.rows import ExecutionRow, Json, MessageRow, SubscriberRow
+from orbits_iac.model.rows import ExecutionRow, Json, MessageRow, SubscriberRow, amended
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Transaction
 
@@ -30,15 +30,14 @@ async def pause(engine: "Engine", execution: ExecutionId, who: str) -> None:
     """Let it and what it alone waits for begin no more steps; attempts under way come to their outcome first."""
     await _under_way(engine, execution, "paused")
     tree = await _tree(engine, execution)
-    await _tell(engine, [_message(row.id, "pause", who) for row in tree if row.paused_at is None])
+    await _tell(engine, [_message(row.id, "pause", who) for row in tree], instead_of="resume")
 
 
 async def resume(engine: "Engine", execution: ExecutionId, who: str) -> None:
     """Let it go on, and what was paused with it; one that is paused since its code could not run is tried again."""
     await _under_way(engine, execution, "resumed")
     tree = await _tree(engine, execution)
-    paused = [_message(row.id, "resume", who) for row in tree if row.paused_at is not None or row.id == execution]
-    await _tell(engine, paused)
+    await _tell(engine, [_message(row.id, "resume", who) for row in tree], instead_of="pause")
 
 
 async def cancel(engine: "Engine", execution: ExecutionId, who: str) -> None:
@@ -46,10 +45,7 @@ async def cancel(engine: "Engine", execution: ExecutionId, who: str) -> None:
     row = await _row(engine, execution)
     if row.state in ENDED:
         return
-    message = _message(execution, "cancel", who)
-    await _tell(engine, [message])
-    if (await _row(engine, execution)).state in ENDED:  # meanwhile; nobody reads it any more
-        await engine.store.commit(Transaction(delete=[message]))
+    await _tell(engine, [_message(execution, "cancel", who)])
 
 
 async def end(
@@ -107,9 +103,14 @@ def _message(
     return MessageRow(execution=execution, id=name, what=name.partition(" ")[0], key=key, body=text)
 
 
-async def _tell(engine: "Engine", messages: list[MessageRow]) -> None:
-    if messages:
-        await engine.commit(Transaction(put=messages), wake=[message.execution for message in messages])
+async def _tell(engine: "Engine", messages: list[MessageRow], *, instead_of: str | None = None) -> None:
+    """Put messages into inboxes, in place of unread ones named `instead_of`: the last word counts."""
+    unread = [amended(message, id=instead_of) for message in messages] if instead_of is not None else []
+    wake = [message.execution for message in messages]
+    await engine.commit(Transaction(put=messages, delete=unread), wake=wake)
+    ended = [message for message in messages if (await _row(engine, message.execution)).state in ENDED]
+    if ended:  # meanwhile: nobody reads them any more
+        await engine.store.commit(Transaction(delete=ended))
 
 
 async def _row(engine: "Engine", execution: ExecutionId) -> ExecutionRow:

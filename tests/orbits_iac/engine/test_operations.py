@@ -1,6 +1,7 @@
 """What people do to an execution: pause, resume, cancel, end, set a handle; allowed, or refused with the reason."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -277,3 +278,35 @@ async def test_what_has_ended_is_left_alone(orbits: Orbits, ask: Any, what: str)
         await ask(execution)
     await execution.cancel()
     assert (await execution.row()).state in ENDED
+
+
+async def test_a_resume_overtakes_a_pause_that_nobody_has_read(orbits: Orbits) -> None:
+    class Outer(Workflow):
+        async def define(self) -> None:
+            await self.do("app", Held(name="x", first=1, second=2))
+
+    class Held(App):
+        async def define_install(self) -> None:
+            await self.do("gate", Gate())
+
+    execution = await orbits.start(Outer())
+    await reached()
+    await execution.pause()
+    await execution.resume()
+    WORLD.gate.set()
+    async with asyncio.timeout(20):
+        await execution
+    await orbits.settled()
+    assert await orbits.store.find(MessageRow) == []
+
+
+async def test_what_comes_while_it_ends_is_left_by_nobody(orbits: Orbits) -> None:
+    WORLD.gate.set()
+    for _ in range(20):
+        execution = await orbits.start(Steps())
+        with contextlib.suppress(UsageError):
+            await execution.pause()
+            await execution.resume()
+        await execution
+    await orbits.settled()
+    assert await orbits.store.find(MessageRow) == []
