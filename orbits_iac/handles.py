@@ -111,8 +111,20 @@ class Execution(Generic[R]):
         """What it, and everything below it, waits for from outside."""
         return queries.waits(await queries.picture(self._orbits.store, self.id))
 
-    async def resume(self) -> None:
-        """Let it go on: one that is paused, or that waits for a worker. UsageError if it has ended."""
+    async def resume(self, *, here: bool = False) -> None:
+        """Let it go on: one that is paused, or that waits for a worker. UsageError if it has ended.
+
+        `here`: with the code of this process, though it be older than the execution's; likewise what it waits for.
+
+        Raises:
+            Refused: no worker that runs has its code; or, for `here`, another one goes on with it.
+
+        """
+        await self.row()
+        if here:
+            await self._orbits.worker.go_on_here(self.id, who=self._orbits.who)
+        elif self._orbits.works and (why := await self._orbits.worker.why_stranded(self.id)) is not None:
+            raise Refused(why)
         await operations.resume(self._orbits.engine, self.id, self._orbits.who)
 
     async def end(self, state: State, *, path: str = "", result: Any = None, why: str = "") -> None:
@@ -224,6 +236,7 @@ class Record(Generic[O]):
             tenant=row.tenant,
             who=self._orbits.who,
         )
+        await self._orbits.register_build()
         return Execution(self._orbits, await ask_root(engine, asked))
 
     async def _command(self, command: str, options: dict[str, Any]) -> Any:

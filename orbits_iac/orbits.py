@@ -25,7 +25,7 @@ from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.plans import Plan
 from orbits_iac.model.rows import BuildRow, ExecutionRow, amended
 from orbits_iac.model.target import Target
-from orbits_iac.registry import Registry, build_of, source_of
+from orbits_iac.registry import Registry, build_of, source_of, sources_of
 from orbits_iac.settings import Settings
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, kind_of, options_of
@@ -59,9 +59,10 @@ class Orbits:
         self.store: Store = store or open_store(self.settings.store)
         self.registry = Registry()
         self._clock = clock
-        self._work = work
+        self.works = work
         self._modules = tuple(modules)
         self._told: dict[ExecutionId, asyncio.Future[ExecutionRow]] = {}
+        self._build = BuildRow(digest="", order=0)
         self._engine: Engine | None = None
         self._worker: Worker | None = None
 
@@ -75,20 +76,22 @@ class Orbits:
     async def __aenter__(self) -> Self:
         await self.store.open()
         try:
+            sources = sources_of(self.registry.modules())
+            self._build = BuildRow(digest=build_of(sources), order=0, sources=sources)
             codec = await open_codec(self.store, self.settings.secret_key)
             self._engine = Engine(
                 self.store,
                 codec,
                 self.registry,
                 project=self.settings.project,
-                build=build_of(self.registry.modules()),
+                build=build_of(sources),
                 clock=self._clock,
                 threads=self.settings.threads,
                 grace=self.settings.grace.total_seconds(),
             )
             self._engine.on_end(self.tell)
-            if self._work:
-                await self._register_build()
+            if self.works:
+                await self.register_build()
                 self._worker = Worker(
                     self._engine, concurrency=self.settings.concurrency, lease=self.settings.lease, who=self.who
                 )
@@ -158,7 +161,15 @@ class Orbits:
             retain=settings.get("retain", False),
             protect=settings.get("protect", False),
         )
+        await self.register_build()
         return Execution(self, await ask_root(self.engine, asked))
+
+    @property
+    def worker(self) -> Worker:
+        """What advances executions in this process; `Refused` if nothing does."""
+        if self._worker is None:
+            raise Refused("nothing is advanced in this process: it was opened with work=False")
+        return self._worker
 
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""
@@ -209,14 +220,18 @@ class Orbits:
         if waiting is not None and not waiting.done():
             waiting.set_result(row)
 
-    async def _register_build(self) -> None:
+    async def register_build(self) -> None:
+        """Let the store know the build of the code that is here: before anything is asked for by it."""
+        if self._build.order:
+            return
         known = {row.digest: row for row in await self.store.find(BuildRow)}
         order = 1 + max((row.order for row in known.values()), default=0)
-        row = known.get(self.engine.build) or BuildRow(digest=self.engine.build, order=order)
+        row = known.get(self._build.digest) or amended(self._build, order=order)
         modules = self._modules or tuple(source_of(module) for module in sorted(self.registry.modules()))
         row = amended(row, modules=tuple(dict.fromkeys((*row.modules, *modules))))
         if row != known.get(row.digest):
             await self.store.commit(Transaction(put=[row]))
+        self._build = row
 
 
 def run(step: Step[T], *, target: Target | None = None, settings: Settings | None = None) -> T:

@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -158,14 +158,27 @@ def _import_file(file: Path) -> ModuleType:
     return importlib.import_module(file.stem)
 
 
-def build_of(modules: Iterable[str]) -> str:
-    """The digest of a build: of the source of these modules and of what lies beside them."""
-    digest = hashlib.sha256()
+def sources_of(modules: Iterable[str]) -> dict[str, str]:
+    """For each of these modules a digest of its source and of what lies beside it, by the name that it is imported by.
+
+    A module without a file has none.
+    """
+    found: dict[str, str] = {}
     for name in sorted(modules):
         file = getattr(sys.modules.get(name), "__file__", None)
-        if file is None:
-            continue
-        for source in sorted(Path(file).parent.glob("*.py")):
-            digest.update(source.name.encode())
-            digest.update(source.read_bytes())
+        if file is not None:
+            found[source_of(name)] = _digest_of(Path(file).parent)
+    return found
+
+
+def build_of(sources: Mapping[str, str]) -> str:
+    """The digest of a build, from those of its sources."""
+    return hashlib.sha256("\0".join(sources.values()).encode()).hexdigest()[:16]
+
+
+def _digest_of(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

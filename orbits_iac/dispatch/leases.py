@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -30,7 +31,7 @@ def this_process(worker: WorkerId, build: str, kinds: frozenset[str]) -> WorkerR
         kinds=tuple(sorted(kinds)),
         boot=_boot(),
         pid=pid,
-        pid_started=psutil.Process(pid).create_time(),
+        pid_started=_started(pid) or 0.0,
         counter=1,
     )
 
@@ -39,13 +40,32 @@ def is_gone(row: WorkerRow) -> bool:
     """Whether the worker's process is known to have ended: same boot and pid namespace, and no such process."""
     if row.boot != _boot() or not row.boot:
         return False
+    started = _started(row.pid)
+    return started is None or abs(started - row.pid_started) > 1
+
+
+def _started(pid: int) -> float | None:
+    """When a process began, in a measure that stays the same; None if it has ended.
+
+    On Linux in ticks since the boot: seconds since the epoch change with the clock, and a living process would be taken
+    for another one with its number.
+    """
     try:
-        process = psutil.Process(row.pid)
-        return process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - row.pid_started) > 1
+        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _started_elsewhere(pid)
+    except ProcessLookupError:
+        return None
+    fields = line.rpartition(")")[2].split()  # the name before may hold anything
+    return None if fields[0] in "ZX" else float(fields[19])
+
+
+def _started_elsewhere(pid: int) -> float | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
+        return None
 
 
 def _boot() -> str:
@@ -66,7 +86,8 @@ class Lease:
         self._length = length
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease {row.id}", daemon=True)
-        self._renewed = time.monotonic()
+        self._kinds = row.kinds
+        self._renewed = _elapsed()
 
     def start(self) -> None:
         """Begin renewing; the row is already there."""
@@ -78,18 +99,26 @@ class Lease:
         self._thread.join()
 
     def used(self) -> float:
-        """How much of the lease has passed since the last renewal that the store has confirmed, 0 to 1 and above."""
-        return (time.monotonic() - self._renewed) / self._length
+        """How much of the lease has passed since the last renewal that the store has confirmed, 0 to 1 and above.
+
+        A renewal counts from before it was asked for: nobody has seen the counter as it was before for longer.
+        """
+        return (_elapsed() - self._renewed) / self._length
+
+    def declare(self, kinds: frozenset[str]) -> None:
+        """Let the row say from the next renewal on that the worker has these kinds."""
+        self._kinds = tuple(sorted(kinds))
 
     def _run(self) -> None:
         while not self._stop.wait(self._length / 4):
-            row = amended(self.row, counter=self.row.counter + 1)
+            asked = _elapsed()
+            row = amended(self.row, counter=self.row.counter + 1, kinds=self._kinds)
             try:
                 asyncio.run(self._store.commit(Transaction(put=[row])))
             except StoreError as error:
                 log.warning("the lease of worker %s could not be renewed: %s", row.id, error)
                 continue
-            self.row, self._renewed = row, time.monotonic()
+            self.row, self._renewed = row, asked
 
 
 class Watch:
@@ -98,14 +127,26 @@ class Watch:
     def __init__(self, length: float) -> None:
         self._length = length
         self._seen: dict[WorkerId, tuple[int, float]] = {}
+        self._looked = _elapsed()
 
-    def is_dead(self, row: WorkerRow) -> bool:
-        """Whether a worker's executions may be taken over now."""
-        if is_gone(row):
-            return True
-        now = time.monotonic()
-        counter, since = self._seen.get(row.id, (None, now))
-        if counter != row.counter:
-            self._seen[row.id] = (row.counter, now)
-            return False
-        return now - since > self._length
+    def dead(self, rows: Sequence[WorkerRow]) -> list[WorkerRow]:
+        """Those of the other workers' rows whose executions may be taken over now.
+
+        Time counts only while one looks: who could not read the store for a lease's length, or was stopped itself,
+        begins to count anew, because the others may not have been able to renew either.
+        """
+        now = _elapsed()
+        if now - self._looked >= self._length:
+            self._seen.clear()
+        self._looked = now
+        before, self._seen = self._seen, {}
+        for row in rows:
+            counter, since = before.get(row.id, (None, now))
+            self._seen[row.id] = (row.counter, since if counter == row.counter else now)
+        return [row for row in rows if is_gone(row) or now - self._seen[row.id][1] > self._length]
+
+
+def _elapsed() -> float:
+    """Seconds that have passed since some moment, those in which the machine slept included where that can be had."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)

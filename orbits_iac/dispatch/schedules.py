@@ -20,12 +20,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from orbits_iac.dispatch.builds import Builds
 from orbits_iac.engine import schedules
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import Conflict, Refused, UsageError
-from orbits_iac.model.rows import RecordRow, RevisionRow, Row, ScheduleRow
+from orbits_iac.model.rows import RecordRow, RevisionRow, Row, ScheduleRow, WorkerRow
 from orbits_iac.steps.step import Step
 from orbits_iac.store.contract import Transaction
 
@@ -41,14 +42,18 @@ TOLERANCE = 1.0
 class Schedules:
     """The schedules of a store, as one worker looks after them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, builds: Builds) -> None:
         self._engine = engine
+        self._builds = builds
         self._wall = WallClock(engine.clock)
         self._in_line = False
         self._passing: list[tuple[float, str, str, int]] = []  # a heap: when, by the monotonic clock; which version
 
-    async def fire_due(self) -> bool:
-        """Ask for the cycles that are due; whether there were any."""
+    async def fire_due(self, workers: Sequence[WorkerRow]) -> bool:
+        """Ask for the cycles that are due; whether there were any.
+
+        A schedule of a later build is for the `workers` of that build, as long as one lives.
+        """
         engine, by = self._engine, self._wall.set_back()
         if by:
             log.warning("the clock was set back by %.0f s", by)
@@ -59,10 +64,17 @@ class Schedules:
         due = await engine.store.due(ScheduleRow, now=now, limit=1)
         if due:
             due = await engine.store.due(ScheduleRow, now=now, limit=AT_ONCE, kinds=engine.registry.kinds())
-        asked = [_fire(engine, row, from_now=False) for row in due if row.timing is not None]
+            await self._builds.refresh(row.build for row in due)
+        mine = [row for row in due if row.timing is not None and not self._is_others(row, workers)]
+        asked = [_fire(engine, row, from_now=False) for row in mine]
         asked += [_fire(engine, row, from_now=True) for row in await self._passed()]
         await asyncio.gather(*asked)
         return bool(asked)
+
+    def _is_others(self, row: ScheduleRow, workers: Sequence[WorkerRow]) -> bool:
+        if row.build in self._builds.claims:
+            return False
+        return any(self._builds.has_code(worker, kind=row.kind, build=row.build) for worker in workers)
 
     async def _bring_in_line(self, before: float | None) -> None:
         """Read them all, and bring each in line with the code and the clock, which stood at `before` until just now.
@@ -70,9 +82,11 @@ class Schedules:
         What is to come of an interval then is remembered until the time for it has passed.
         """
         engine, now, passed = self._engine, self._engine.clock.now(), self._engine.clock.monotonic()
-        for row in await engine.store.find(ScheduleRow):
+        rows = await engine.store.find(ScheduleRow)
+        await self._builds.refresh(row.build for row in rows)
+        for row in rows:
             cls = _class_of(engine, row.kind)
-            if cls is None:
+            if cls is None or row.build not in self._builds.claims:
                 continue
             every = schedules.schedule_of(cls)
             if every is None:

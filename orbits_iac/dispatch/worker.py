@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
+from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.leases import Lease, Watch, this_process
 from orbits_iac.dispatch.schedules import Schedules
+from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
-from orbits_iac.model.rows import MessageRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import MessageRow, TaskRow, WorkerRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 log = logging.getLogger(__name__)
@@ -32,7 +35,11 @@ class Worker:
         self._concurrency = concurrency
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
-        self._schedules = Schedules(engine)
+        self._builds = Builds(engine.store, engine.build)
+        self._schedules = Schedules(engine, self._builds)
+        self._stranded = Stranded(engine, self._builds, self.id, patience=self._lease_length)
+        self._living: list[WorkerRow] = []  # as of the last sweep, this one among them
+        self._kinds: frozenset[str] = frozenset()  # as of the last sweep
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
         self._poked = asyncio.Event()
@@ -69,6 +76,19 @@ class Worker:
             await self._engine.store.release(self.id, now=self._engine.clock.now())
             await self._engine.store.commit(Transaction(delete=[self._lease.row]))
 
+    async def go_on_here(self, execution: ExecutionId, *, who: str) -> None:
+        """Let the code that is here go on with an execution, though it be older; `Refused` if another worker does."""
+        await go_on_here(self._engine, self._builds, self.id, execution, who=who)
+
+    async def why_stranded(self, execution: ExecutionId) -> str | None:
+        """Why no living worker may go on with an execution, and what to do; None if one may."""
+        task = await self._engine.store.get(TaskRow, execution)
+        if task is None:
+            return None
+        await self._builds.refresh([task.build])
+        others = [row for row in await self._engine.store.find(WorkerRow) if row.id != self.id]
+        return self._builds.why_stranded(task, [*others, await self._present()])
+
     async def settled(self) -> None:
         """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
         while True:
@@ -83,7 +103,7 @@ class Worker:
         while not self._stopping:
             try:
                 await self._sweep()
-                claimed, fired = await self._claim(), await self._schedules.fire_due()
+                claimed, fired = await self._claim(), await self._schedules.fire_due(self._living)
                 if not (claimed or fired):
                     self._quiet.set()
                     await self._wait()
@@ -100,19 +120,26 @@ class Worker:
         due = await engine.store.next_due()
         if room <= 0 or due is None or due > engine.clock.now():
             return False
-        claimed = await engine.store.claim(self.id, now=engine.clock.now(), limit=room, kinds=engine.registry.kinds())
+        claimed = await engine.store.claim(
+            self.id,
+            now=engine.clock.now(),
+            limit=room,
+            kinds=engine.registry.kinds(),
+            builds=self._builds.claims,
+        )
         for task in claimed:
             self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
-        return bool(claimed)
+        return bool(claimed) or await self._stranded.look(self._living)
 
     async def _wait(self) -> None:
         """Until something may be due, or there is room again."""
         if len(self._active) >= self._concurrency:
             self._freed.clear()
-            await self._freed.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), LONGEST_WAIT)
             return
         due, now = await self._engine.store.next_due(), self._engine.clock.now()
-        # What is due already, and was not claimed, is for others: its kind is not imported here.
+        # What is due already, and was not claimed, is for others: its code is not here.
         seconds = LONGEST_WAIT if due is None or due <= now else min(LONGEST_WAIT, due - now)
         changed = asyncio.ensure_future(self._engine.store.changed(seconds))
         poked = asyncio.ensure_future(self._poked.wait())
@@ -160,17 +187,30 @@ class Worker:
             return
         self._swept = now
         store = self._engine.store
-        for row in await store.find(WorkerRow):
-            if row.id != self.id and self._watch.is_dead(row):
-                taken = await store.release(row.id, now=self._engine.clock.now())
-                await store.commit(Transaction(delete=[row]))
-                if taken:
-                    log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
+        workers = await store.find(WorkerRow)
+        dead = self._watch.dead([row for row in workers if row.id != self.id])
+        self._living = [row for row in workers if row not in dead and row.id != self.id]
+        self._living.append(await self._present())
+        for row in dead:
+            taken = await store.release(row.id, now=self._engine.clock.now())
+            await store.commit(Transaction(delete=[row]))
+            if taken:
+                log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
         for task in await store.find(TaskRow, owner=self.id):
             if task.id not in self._active:  # it could not be given back when the store was gone
                 await self._let_go(task, 0)
             elif task.due is not None or await store.find(MessageRow, execution=task.id, limit=1):
                 self._engine.poke(task.id)
+
+    async def _present(self) -> WorkerRow:
+        """This worker's own row, with the kinds that it has by now; who waited for a new one is made due."""
+        assert self._lease is not None  # noqa: S101 - for the checkers: only a worker that was started sweeps
+        kinds = self._engine.registry.kinds()
+        if kinds != self._kinds:
+            self._kinds = kinds
+            self._lease.declare(kinds)
+            await self._stranded.welcome(kinds)
+        return amended(self._lease.row, kinds=tuple(kinds))
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:

@@ -47,6 +47,7 @@ class ReloadError(Exception):
 async def advance(run: "Run", task: TaskRow) -> Parked | Ended:
     """Go on until it waits for longer than `STAY`, or has ended. Raises `Fenced` once the claim is lost."""
     run.pages.token = task.token
+    _take_up(run, task.build)
     try:
         if run.main is not None:
             await read_inbox(run)  # what has come is handed out before the timers that are due
@@ -75,7 +76,7 @@ async def _begin(run: "Run") -> Parked | None:
         run.pages.change(at=run.now(), started_at=run.now(), revision=stands)
     state = run.pages.execution.state
     if state is State.SLEEPING or (state is State.PAUSED and not run.pausing):
-        run.pages.change(at=run.now(), state=State.EXECUTING)
+        run.pages.change(at=run.now(), state=State.EXECUTING, stranded=False)
     run.main = run.loop.create_task(definition)
     run.drain()
     for count, entry in enumerate(run.pages.handed_out()):
@@ -89,6 +90,14 @@ async def _begin(run: "Run") -> Parked | None:
     for message in run.pages.inbox:
         await take(run, message)
     return None
+
+
+def _take_up(run: "Run", build: str) -> None:
+    """The claim is for code of this build: from now on the execution is of that build, and says so."""
+    before = run.pages.execution.build
+    if before != build:
+        run.pages.change(at=run.now(), build=build)
+        run.pages.note(at=run.now(), key="", why=f"goes on with build {build}; it was of build {before}")
 
 
 async def _definition(run: "Run", *, cancelled: bool) -> Coroutine[Any, Any, Json] | Parked:

@@ -75,6 +75,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     paused_at: float | None = None  # somebody has paused it, then
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
     token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
+    stranded: bool = False  # PAUSED since no living worker has its code: the next one that does takes it up
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -325,6 +326,7 @@ class BuildRow(Row, frozen=True, kw_only=True):
     digest: str
     order: int
     modules: tuple[str, ...] = ()  # what has to be imported to have its kinds
+    sources: dict[str, str] = {}  # of the modules with its steps, a digest of their code
 
 
 class ScheduleRow(Row, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ Called by the engine and the dispatcher; implemented once for each technology. O
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self, TypeVar
 
 import msgspec
@@ -138,13 +138,14 @@ class Store(ABC):
         now: float,
         limit: int,
         kinds: frozenset[str] | None = None,
-        builds: frozenset[str] | None = None,
+        builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
     ) -> list[TaskRow]:
         """Take up to `limit` executions that are due and held by nobody, the earliest due first within a priority.
 
-        Each gets `worker` as its owner and the next token, and is not due until it parks. `kinds`, `builds` and `only`
-        narrow the choice; the one of `only` need not be due, but nobody may hold it.
+        Each gets `worker` as its owner and the next token, and is not due until it parks. `kinds`, the keys of `builds`
+        and `only` narrow the choice; the one of `only` need not be due, but nobody may hold it. The build of each
+        becomes what `builds` has for it: the code that it goes on with.
         """
 
     @abstractmethod

@@ -7,7 +7,7 @@ are shared with the callers. Its contents belong to the object: closed and opene
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import gt, itemgetter, lt
 from typing import Any, TypeVar, cast
 
@@ -102,7 +102,7 @@ class MemoryStore(Store):
         now: float,
         limit: int,
         kinds: frozenset[str] | None = None,
-        builds: frozenset[str] | None = None,
+        builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
     ) -> list[TaskRow]:
         with self._held():
@@ -115,7 +115,7 @@ class MemoryStore(Store):
                 and (builds is None or task.build in builds)
             ]
             eligible.sort(key=lambda task: (-task.priority, task.due or rules.AT_ONCE, task.id))
-            taken = [rules.claimed(task, worker) for task in eligible[:limit]]
+            taken = [rules.claimed(task, worker, builds) for task in eligible[:limit]]
             for task in taken:
                 self.keep(task)
         if taken:

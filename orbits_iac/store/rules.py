@@ -4,7 +4,7 @@ Pure: a store shows its rows as a `View`, and is told which transactions are ref
 The order is that of `Transaction`: everything is checked before anything is written.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from orbits_iac.model.errors import Conflict, Fenced
@@ -74,9 +74,10 @@ def settle(view: View, transaction: Transaction) -> None:
         _park(view, transaction.fence.execution, transaction.park)
 
 
-def claimed(task: TaskRow, worker: WorkerId) -> TaskRow:
-    """The task once `worker` has claimed it."""
-    return amended(task, owner=worker, token=task.token + 1, due=None)
+def claimed(task: TaskRow, worker: WorkerId, builds: Mapping[str, str] | None) -> TaskRow:
+    """The task once `worker` has claimed it, to go on with the build that `builds` has for its own."""
+    build = task.build if builds is None else builds[task.build]
+    return amended(task, owner=worker, token=task.token + 1, due=None, build=build)
 
 
 def free_from(row: TaskRow | ScheduleRow) -> float | None:

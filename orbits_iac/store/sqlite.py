@@ -8,7 +8,7 @@ than they do (measured beside a busy writer: 8 against 700 microseconds), longer
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -91,10 +91,10 @@ class SqliteStore(Store):
         now: float,
         limit: int,
         kinds: frozenset[str] | None = None,
-        builds: frozenset[str] | None = None,
+        builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
     ) -> list[TaskRow]:
-        wanted = Wanted(worker, now, limit, _names(kinds), _names(builds), only)
+        wanted = Wanted(worker, now, limit, _names(kinds), _names(builds), only, builds)
         claimed: list[TaskRow] = await self._open.writer.do(wanted)
         return claimed
 
@@ -143,5 +143,5 @@ class SqliteStore(Store):
         return await self._open.read(read)
 
 
-def _names(names: frozenset[str] | None) -> str | None:
+def _names(names: Collection[str] | None) -> str | None:
     return None if names is None else msgspec.json.encode(sorted(names)).decode()

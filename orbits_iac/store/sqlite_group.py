@@ -8,7 +8,7 @@ interpreter, which the event loop does not let go of for milliseconds.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -60,6 +60,7 @@ class Wanted(NamedTuple):
     kinds: str | None
     builds: str | None
     only: ExecutionId | None
+    become: Mapping[str, str] | None  # the build that each goes on with
 
 
 class Leaving(NamedTuple):
@@ -114,7 +115,7 @@ class Group:
             return self._write(work)
         self.flush()  # what follows is found by queries
         if isinstance(work, Wanted):
-            return self._keep_all([rules.claimed(task, work.worker) for task in self._eligible(work)])
+            return self._keep_all([rules.claimed(task, work.worker, work.become) for task in self._eligible(work)])
         held = self._connection.execute(_HELD, (work.worker,)).fetchall()
         return [task.id for task in self._keep_all([rules.released(_TASK.row(values), work.now) for values in held])]
 

@@ -60,8 +60,9 @@ async def test_claim_takes_those_that_are_due_by_priority_then_time(store: Store
 async def test_claim_is_narrowed_by_kind_build_and_id(store: Store, make: Any) -> None:
     rows = [make.task(f"{kind}{build}", kind=kind, build=build) for kind in "KL" for build in "123"]
     await store.commit(Transaction(put=[*rows, make.task("sleeping", due=None), make.task("taken", owner="other")]))
-    narrowed = await store.claim(ONE, now=1.0, limit=9, kinds=frozenset({"K", "M"}), builds=frozenset({"1", "3"}))
-    assert [task.id for task in narrowed] == ["K1", "K3"]
+    narrowed = await store.claim(ONE, now=1.0, limit=9, kinds=frozenset({"K", "M"}), builds={"1": "1", "3": "5"})
+    assert [(task.id, task.build) for task in narrowed] == [("K1", "1"), ("K3", "5")]
+    assert await task_of(store, "K3") == narrowed[1]
     assert await store.claim(ONE, now=1.0, limit=9, kinds=frozenset()) == []
     for name, expected in (("sleeping", ["sleeping"]), ("taken", []), ("K1", []), ("none", [])):
         claimed = await store.claim(ONE, now=1.0, limit=9, only=ExecutionId(name))

@@ -18,7 +18,7 @@ from orbits_iac.store.sqlite import SqliteStore
 from orbits_iac.testing import Clock
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-GATE = asyncio.Event()
+GATES: list[asyncio.Event] = []
 
 
 class Hourly(Resource):
@@ -47,18 +47,18 @@ class Nightly(Hourly):
 
 
 @action
-async def waits() -> None:
+async def held_up() -> None:
     """Ends when it may."""
-    await GATE.wait()
+    await GATES[0].wait()
 
 
-class Slow(Hourly):
+class SlowToCycle(Hourly):
     """A cycle that takes as long as it is let."""
 
     options = Options(schedule=Every(HOUR))
 
     async def define_cycle(self) -> None:
-        await self.do("wait", waits())
+        await self.do("wait", held_up())
 
 
 async def cycles(orbits: Orbits) -> list[ExecutionRow]:
@@ -93,17 +93,17 @@ async def test_after_a_downtime_there_is_one_cycle(orbits: Orbits, clock: Clock)
 
 
 async def test_a_busy_record_skips_its_cycle(orbits: Orbits, clock: Clock) -> None:
-    GATE.clear()
-    await orbits.run(Slow())
+    GATES[:] = [asyncio.Event()]
+    await orbits.run(SlowToCycle())
     clock_settled, clock._settled[:] = clock._settled[:], []  # it would wait for the cycle
     for hours in range(1, 4):
-        before = await schedule(orbits, Slow)
+        before = await schedule(orbits, SlowToCycle)
         await clock.advance(HOUR)
         async with asyncio.timeout(10):
-            while (await schedule(orbits, Slow)).version == before.version:
+            while (await schedule(orbits, SlowToCycle)).version == before.version:
                 await orbits.store.changed(0.05)
         assert len(await cycles(orbits)) == 1, hours
-    GATE.set()
+    GATES[0].set()
     clock._settled[:] = clock_settled
     await orbits.settled()
     await clock.advance(HOUR)
@@ -266,11 +266,11 @@ async def test_a_schedule_that_was_changed_in_the_code_is_so_from_the_next_start
 async def test_a_schedule_that_was_taken_out_of_the_code_goes(clock: Clock) -> None:
     store = MemoryStore()
     await store.open()
-    row = ScheduleRow(kind="Unscheduled", identity="x", due=9e9, timing=Every(HOUR).timing)
+    row = ScheduleRow(kind="NoLongerScheduled", identity="x", due=9e9, timing=Every(HOUR).timing)
     assert await _restarted(store, clock, row) is None
 
 
-class Unscheduled(Resource):
+class NoLongerScheduled(Resource):
     """Was looked after once."""
 
     async def define_update(self) -> None:

@@ -1,0 +1,52 @@
+"""The builds that a store has seen, as one worker knows them: which executions its code may go on with."""
+
+from collections.abc import Iterable
+
+from orbits_iac.model.builds import is_same_code, may_run
+from orbits_iac.model.rows import BuildRow, TaskRow, WorkerRow
+from orbits_iac.store.contract import Store
+
+
+class Builds:
+    """The builds of a store, seen from the build `own`. One that nobody has registered counts as the earliest."""
+
+    def __init__(self, store: Store, own: str) -> None:
+        self.claims: dict[str, str] = {own: own}
+        """For each build that this code may go on with, the one that its executions are of then."""
+        self._store = store
+        self._own = own
+        self._rows: dict[str, BuildRow] = {}
+
+    async def refresh(self, seen: Iterable[str] = ()) -> bool:
+        """Read them again if one of `seen` is unknown; whether there is more to claim now."""
+        wanted = {self._own, *seen}
+        if wanted <= self._rows.keys():
+            return False
+        before, rows = self.claims, {row.digest: row for row in await self._store.find(BuildRow)}
+        self._rows = rows | {name: BuildRow(digest=name, order=0) for name in wanted - rows.keys()}
+        own = self._rows[self._own]
+        mine = [row for row in self._rows.values() if may_run(own, row)]
+        self.claims = {row.digest: row.digest if is_same_code(own, row) else self._own for row in mine}
+        return self.claims != before
+
+    def has_code(self, worker: WorkerRow, *, kind: str, build: str) -> bool:
+        """Whether a worker may go on with executions of this kind and build."""
+        if kind not in worker.kinds:
+            return False
+        theirs, its = self._rows.get(worker.build), self._rows.get(build)
+        return theirs is None or its is None or may_run(theirs, its)
+
+    def why_stranded(self, task: TaskRow, workers: Iterable[WorkerRow]) -> str | None:
+        """Why none of these workers may go on with an execution, and what to do; None if one may."""
+        living = list(workers)
+        if any(self.has_code(worker, kind=task.kind, build=task.build) for worker in living):
+            return None
+        row = self._rows.get(task.build)
+        code = f" that imports {', '.join(row.modules)}" if row is not None and row.modules else ""
+        if not any(task.kind in worker.kinds for worker in living):
+            return f"no worker that runs has the kind {task.kind}: start one{code}"
+        builds = ", ".join(sorted({worker.build for worker in living if task.kind in worker.kinds}))
+        return (
+            f"it is of build {task.build}, and the workers that run are of earlier ones ({builds}): start a worker of "
+            f"that code{code}, or go on with the older code: orbits resume {task.id} --here"
+        )
