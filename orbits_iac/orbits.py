@@ -87,6 +87,7 @@ class Orbits:
                 build=build_of(sources),
                 clock=self._clock,
                 threads=self.settings.threads,
+                suspended=self.settings.suspended,
                 grace=self.settings.grace.total_seconds(),
             )
             self._engine.on_end(self.tell)

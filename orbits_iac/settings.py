@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     """Short names of stacks: name to `module:Class`."""
     concurrency: int = Field(default=64, ge=1)
     """How many executions one process advances at a time; those that wait do not count."""
+    suspended: int = Field(default=1000, ge=0)
+    """How many executions that wait keep their definition in memory; the others are run again from their journal."""
     threads: int = Field(default=32, ge=1)
     """How many plain `def` hooks run at a time."""
     lease: timedelta = timedelta(seconds=10)

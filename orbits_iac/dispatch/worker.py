@@ -196,6 +196,7 @@ class Worker:
             await store.commit(Transaction(delete=[row]))
             if taken:
                 log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
+        await self._engine.forget_strangers()
         for task in await store.find(TaskRow, owner=self.id):
             if task.id not in self._active:  # it could not be given back when the store was gone
                 await self._let_go(task, 0)

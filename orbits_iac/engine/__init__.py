@@ -6,6 +6,7 @@ never imports a dispatcher: who advances which execution, and when, is decided o
 The parts put together
     engine        advance; what is in memory
     clock         time, injected
+    resting       what waits in memory, and how much of it
 
 One execution
     run           what of it is in memory

@@ -10,6 +10,7 @@ from typing import Any
 from orbits_iac.codec import Codec
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
+from orbits_iac.engine.resting import Resting
 from orbits_iac.engine.run import Run
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
@@ -22,8 +23,8 @@ class Engine:
     """Advances executions of one build, on one store, in one process.
 
     `advance` is the seam to whoever hands out work: it goes on with a claimed execution until it has ended, waits until
-    a time, or waits for a message. A definition that waits stays in memory; it is used again only if nobody else has
-    claimed its execution in between.
+    a time, or waits for a message. The definitions that waited last stay in memory, `suspended` of them; one is used
+    again only if nobody else has claimed its execution in between.
     """
 
     def __init__(  # noqa: PLR0913 - the parts, each by its name
@@ -36,6 +37,7 @@ class Engine:
         build: str,
         clock: Clock | None = None,
         threads: int = 32,
+        suspended: int = 1000,
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -50,6 +52,7 @@ class Engine:
         self.lease: Callable[[], float] | None = None  # how much of its lease the worker here has used, 0 to 1
         self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="orbits")
         self._runs: dict[ExecutionId, Run] = {}
+        self._resting = Resting(suspended)  # those of `_runs` that wait
         self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
@@ -86,6 +89,7 @@ class Engine:
         stands and the caller decides.
         """
         run = self._runs.get(task.id)
+        self._resting.take(task.id)
         if run is None or run.pages.token != task.token - 1:
             if run is not None:
                 run.abandon()
@@ -102,6 +106,8 @@ class Engine:
             raise
         if isinstance(outcome, Ended) or run.main is None:
             self._runs.pop(task.id, None)
+        elif run.pages.token == task.token:  # it was not claimed again meanwhile
+            self._drop(self._resting.add(run))
         if isinstance(outcome, Ended):
             for tell in self._ended:
                 tell(outcome.execution)
@@ -157,6 +163,18 @@ class Engine:
         while self.lease() >= 0.5:  # noqa: ASYNC110 - a thread renews it
             await asyncio.sleep(0.05)
         await self.store.commit(Transaction(fence=fence))
+
+    async def forget_strangers(self) -> None:
+        """Let go of definitions whose executions other processes have gone on with or ended."""
+        self._drop(await self._resting.strangers(self.store))
+
+    def _drop(self, runs: Sequence[Run]) -> None:
+        for run in runs:
+            execution = run.pages.execution.id
+            self._resting.take(execution)
+            if self._runs.get(execution) is run:
+                del self._runs[execution]
+            run.abandon()
 
     async def _load(self, task: TaskRow) -> Run:
         if task.id in self._tasks:

@@ -1,0 +1,121 @@
+"""What executions cost that wait, and how soon they go on when all are due at once: on SQLite, in one process.
+
+python benchmarks/bench_waiting.py [executions] [folder]
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from orbits_iac import Action, Event, InProgress, Options, Orbits, Resource, Settings
+from orbits_iac.model.rows import ExecutionRow, TaskRow
+from orbits_iac.model.states import State
+from orbits_iac.testing import Clock
+
+EXECUTIONS = 10_000
+WAIT = timedelta(hours=1)
+ROWS = "{:<62} {:>14}"
+WAYS = ("sleep", "watch", "event")
+
+
+class Go(Event):
+    """What the last third waits for."""
+
+
+class Job(Action[int, int]):
+    """Is looked at once before its time, and once after."""
+
+    options = Options(idempotent=True)
+
+    async def main(self) -> InProgress[int]:
+        return InProgress(0, poll=WAIT)
+
+    async def watch(self, handle: int, /) -> int:
+        return handle
+
+
+class Leaf(Resource):
+    """Waits in one of the ways."""
+
+    way: str
+
+    async def define_update(self) -> None:
+        if self.way == "sleep":
+            await asyncio.sleep(WAIT.total_seconds())
+        elif self.way == "watch":
+            await self.do("job", Job())
+        else:
+            await self.execution.wait_for("go", Go)
+        WOKEN.append(time.perf_counter())
+
+
+class Root(Resource):
+    """Waits for a leaf."""
+
+    number: int
+
+    def identity(self) -> str:
+        return str(self.number)
+
+    async def define_update(self) -> None:
+        await self.do("leaf", Leaf(way=WAYS[self.number % len(WAYS)]))
+
+
+WOKEN: list[float] = []
+
+
+async def main() -> None:
+    """Start them, let them wait, make all due, and print a table."""
+    executions = int(sys.argv[1]) if len(sys.argv) > 1 else EXECUTIONS
+    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as folder:
+        clock = Clock()
+        async with Orbits(Settings(store=f"sqlite:{Path(folder) / 'waiting.db'}"), clock=clock) as orbits:
+            await orbits.settled()
+            empty = _resident()
+            _print("resident, before", f"{empty / 1e6:,.0f} MB")
+            start = time.perf_counter()
+            await asyncio.gather(*(orbits.start(Root(number=number)) for number in range(executions // 2)))
+            await orbits.settled()
+            _print(f"{executions:,} executions started, two levels deep, until all wait", _seconds(start))
+            waiting = _resident()
+            _print("resident, while they wait", f"{waiting / 1e6:,.0f} MB")
+            _print("of which each", f"{(waiting - empty) / executions / 1e3:,.1f} kB")
+            await _all_wait(orbits, executions)
+            start = time.perf_counter()
+            await asyncio.gather(clock.set(2 * WAIT), orbits.emit(Go()))
+            async with asyncio.timeout(120):
+                await orbits.settled()
+            _print("all due at once: the last one woken after", f"{max(WOKEN) - start:,.2f} s")
+            _print("all due at once: the last one ended after", _seconds(start))
+            _print("resident, at the end", f"{_resident() / 1e6:,.0f} MB")
+            ended = await orbits.store.find(ExecutionRow, state=State.SUCCESS)
+            if len(ended) != executions or len(WOKEN) != executions // 2:
+                raise SystemExit(f"{len(ended)} ended, {len(WOKEN)} woken")
+
+
+async def _all_wait(orbits: Orbits, executions: int) -> None:
+    tasks = await orbits.store.find(TaskRow)
+    if len(tasks) != executions or any(task.owner is not None for task in tasks):
+        raise SystemExit("not all of them wait")
+
+
+def _resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _seconds(start: float) -> str:
+    return f"{time.perf_counter() - start:,.2f} s"
+
+
+def _print(what: str, measured: str) -> None:
+    print(ROWS.format(what, measured))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
