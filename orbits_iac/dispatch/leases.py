@@ -87,10 +87,10 @@ class Lease:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease {row.id}", daemon=True)
         self._kinds = row.kinds
-        self._renewed = _elapsed()
+        self._renewed = self._steady = _elapsed()
 
     def start(self) -> None:
-        """Begin renewing; the row is already there."""
+        """Begin renewing; the row has been written since this was made."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -98,12 +98,16 @@ class Lease:
         self._stop.set()
         self._thread.join()
 
-    def used(self) -> float:
-        """How much of the lease has passed since the last renewal that the store has confirmed, 0 to 1 and above.
+    def elapsed(self) -> float:
+        return _elapsed()
 
-        A renewal counts from before it was asked for: nobody has seen the counter as it was before for longer.
+    def is_certain(self, since: float) -> bool:
+        """Whether nobody can have taken over what was claimed, or found to be still held, at `since`.
+
+        That is so if every renewal since then came in time, and the last one is younger than half a lease. A renewal
+        counts from before it was asked for: for longer, nobody has seen the counter as it was.
         """
-        return (_elapsed() - self._renewed) / self._length
+        return _elapsed() - self._renewed < self._length / 2 and since >= self._steady
 
     def declare(self, kinds: frozenset[str]) -> None:
         """Let the row say from the next renewal on that the worker has these kinds."""
@@ -118,6 +122,9 @@ class Lease:
             except StoreError as error:
                 log.warning("the lease of worker %s could not be renewed: %s", row.id, error)
                 continue
+            done = _elapsed()
+            if done - self._renewed > self._length:  # too late: what was held before may be another's by now
+                self._steady = done
             self.row, self._renewed = row, asked
 
 

@@ -52,10 +52,10 @@ class Worker:
     async def start(self) -> None:
         """Register, and begin to claim."""
         row = this_process(self.id, self._engine.build, self._engine.registry.kinds())
-        await self._engine.store.commit(Transaction(put=[row]))
         self._lease = Lease(self._engine.store, row, self._lease_length)
+        await self._engine.store.commit(Transaction(put=[row]))
         self._lease.start()
-        self._engine.lease = self._lease.used
+        self._engine.lease = self._lease
         self._engine.on_due(self._poked.set)
         self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
 
@@ -74,7 +74,6 @@ class Worker:
         if self._lease is not None:
             await asyncio.to_thread(self._lease.stop)
             await self._engine.store.release(self.id, now=self._engine.clock.now())
-            await self._engine.store.commit(Transaction(delete=[self._lease.row]))
 
     async def go_on_here(self, execution: ExecutionId, *, who: str) -> None:
         """Let the code that is here go on with an execution, though it be older; `Refused` if another worker does."""
@@ -120,6 +119,10 @@ class Worker:
         due = await engine.store.next_due()
         if room <= 0 or due is None or due > engine.clock.now():
             return False
+        assert self._lease is not None  # noqa: S101 - for the checkers: only a worker that was started claims
+        asked = self._lease.elapsed()
+        if not self._lease.is_certain(asked):  # others may think it dead, and its row may be gone
+            return False
         claimed = await engine.store.claim(
             self.id,
             now=engine.clock.now(),
@@ -128,7 +131,7 @@ class Worker:
             builds=self._builds.claims,
         )
         for task in claimed:
-            self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
+            self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task, asked), name=task.id)
         return bool(claimed) or await self._stranded.look(self._living)
 
     async def _wait(self) -> None:
@@ -153,9 +156,9 @@ class Worker:
             await asyncio.gather(changed, poked, return_exceptions=True)
         self._poked.clear()
 
-    async def _advance(self, task: TaskRow) -> None:
+    async def _advance(self, task: TaskRow, claimed_at: float) -> None:
         try:
-            await self._engine.advance(task)
+            await self._engine.advance(task, claimed_at=claimed_at)
         except Fenced:
             log.warning("execution %s was taken over by another worker", task.id)
         except StoreError as error:
@@ -192,8 +195,7 @@ class Worker:
         self._living = [row for row in workers if row not in dead and row.id != self.id]
         self._living.append(await self._present())
         for row in dead:
-            taken = await store.release(row.id, now=self._engine.clock.now())
-            await store.commit(Transaction(delete=[row]))
+            taken = await store.release(row.id, now=self._engine.clock.now(), counter=row.counter)
             if taken:
                 log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
         await self._engine.forget_strangers()

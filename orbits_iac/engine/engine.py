@@ -5,7 +5,7 @@ import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.clock import Clock
@@ -16,7 +16,19 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
 from orbits_iac.registry import Registry
-from orbits_iac.store.contract import Fence, Store, Transaction
+from orbits_iac.store.contract import Store, Transaction
+
+
+class Lease(Protocol):
+    """What the engine asks of the lease that its dispatcher keeps."""
+
+    def elapsed(self) -> float:
+        """Seconds that have passed since some moment."""
+        ...
+
+    def is_certain(self, since: float) -> bool:
+        """Whether nobody can have taken over what was claimed, or found to be still held, at `since`."""
+        ...
 
 
 class Engine:
@@ -49,7 +61,7 @@ class Engine:
         self.clock = clock or Clock()
         self.grace = grace
         self.chance = chance
-        self.lease: Callable[[], float] | None = None  # how much of its lease the worker here has used, 0 to 1
+        self.lease: Lease | None = None  # of the worker here
         self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="orbits")
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait
@@ -82,8 +94,8 @@ class Engine:
         """Tell of every execution that ends here."""
         self._ended.append(tell)
 
-    async def advance(self, task: TaskRow) -> Parked | Ended:
-        """Go on with a claimed execution until it waits or has ended.
+    async def advance(self, task: TaskRow, *, claimed_at: float = 0.0) -> Parked | Ended:
+        """Go on with a claimed execution until it waits or has ended. `claimed_at`: just before, by its lease's clock.
 
         Raises `Fenced` when the claim was lost; `Refused` or `UsageError` when its code cannot run it: then its claim
         stands and the caller decides.
@@ -94,11 +106,13 @@ class Engine:
             if run is not None:
                 run.abandon()
             run = await self._load(task)
+        run.claimed_at = claimed_at
         try:
             try:
                 outcome = await advance(run, task)
             except ReloadError:
                 run = await self._load(task)
+                run.claimed_at = claimed_at
                 outcome = await advance(run, task)
         except BaseException:
             if self._runs.get(task.id) is run:
@@ -153,16 +167,18 @@ class Engine:
         if not tasks:
             del self._tasks[execution]
 
-    async def hold(self, fence: Fence) -> None:
-        """Return when the claim is certain: before an Action's hook is called, which no fence protects.
+    async def hold(self, run: Run) -> None:
+        """Return when a run's claim is certain: just before an Action's hook is called, which no fence protects.
 
-        Raises `Fenced` if it was lost while the worker's lease could not be renewed.
+        Raises `Fenced` if it was lost while the worker's lease was not renewed in time.
         """
-        if self.lease is None or self.lease() < 0.5:
-            return
-        while self.lease() >= 0.5:  # noqa: ASYNC110 - a thread renews it
-            await asyncio.sleep(0.05)
-        await self.store.commit(Transaction(fence=fence))
+        while self.lease is not None and not self.lease.is_certain(run.claimed_at):
+            asked = self.lease.elapsed()
+            if self.lease.is_certain(asked):
+                await self.store.commit(Transaction(fence=run.pages.fence))
+                run.claimed_at = asked
+            else:
+                await asyncio.sleep(0.05)  # a thread renews it
 
     async def forget_strangers(self) -> None:
         """Let go of definitions whose executions other processes have gone on with or ended."""

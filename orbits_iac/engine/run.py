@@ -78,6 +78,7 @@ class Run:
         self.arrived: deque[tuple[StepKey, End]] = deque()
         self.waits = Waits(self)
         self.once: dict[str, OnceRow] = {}
+        self.claimed_at = 0.0  # or found to be held still: by the clock of its worker's lease
         # The way to its end.
         self.closed = False  # no more steps are started: it is being settled
         self.reverting = False  # but for those that bring back

@@ -49,8 +49,6 @@ async def write(run: "Run") -> None:
     steps = [request for request in wanted if request.identity is None and _open(run, request)]
     if run.pages.pending():
         await run.engine.commit(run.pages.transaction(at=run.now()))
-    if steps:
-        await run.engine.hold(run.pages.fence)
     for request in steps:
         _start(run, request)
     for request in wanted:
@@ -133,6 +131,8 @@ def _start(run: "Run", request: Request) -> None:
 def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None) -> None:
     async def go() -> None:
         try:
+            if request.ask is None:
+                await run.engine.hold(run)
             end = await attempt(run, request, hook, handle)
         except asyncio.CancelledError as error:
             if run.abandoned:

@@ -149,10 +149,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
-        """Take from `worker`, which is dead or leaving, whatever it holds, and make it due at `now`.
+    async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
+        """Take from `worker`, which is dead or leaving, whatever it holds, make it due at `now`, and delete its row.
 
-        Their tokens go up, so that whatever the worker still writes is refused.
+        The tokens of what it held go up, so that whatever the worker still writes is refused. With `counter` this is
+        done only if the worker's row has that counter still: if it has, it is dead. An owner without a row would be
+        missed by everybody.
         """
 
     @abstractmethod

@@ -13,7 +13,17 @@ from typing import Any, TypeVar, cast
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow, amended
+from orbits_iac.model.rows import (
+    EntryRow,
+    EventRow,
+    ExecutionRow,
+    MessageRow,
+    Row,
+    ScheduleRow,
+    TaskRow,
+    WorkerRow,
+    amended,
+)
 from orbits_iac.store import rules
 from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
@@ -122,8 +132,12 @@ class MemoryStore(Store):
             self._hints.tell()
         return taken
 
-    async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
+    async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         with self._held():
+            row = cast("WorkerRow | None", self._bucket(WorkerRow, (worker,)).get((worker,)))
+            if counter is not None and (row is None or row.counter != counter):
+                return []
+            self._bucket(WorkerRow, (worker,)).pop((worker,), None)
             held = [task for task in self._rows(TaskRow, None) if task.owner == worker]
             for task in held:
                 self.keep(rules.released(task, now))

@@ -98,8 +98,8 @@ class SqliteStore(Store):
         claimed: list[TaskRow] = await self._open.writer.do(wanted)
         return claimed
 
-    async def release(self, worker: WorkerId, *, now: float) -> list[ExecutionId]:
-        released: list[ExecutionId] = await self._open.writer.do(Leaving(worker, now))
+    async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
+        released: list[ExecutionId] = await self._open.writer.do(Leaving(worker, now, counter))
         return released
 
     async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:

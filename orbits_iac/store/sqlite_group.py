@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow
+from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow, WorkerRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.tables import Key, Table, Values, encoded, table_of
 
 _TASK, _EVENT, _MESSAGE = table_of(TaskRow), table_of(EventRow), table_of(MessageRow)
+_WORKER = table_of(WorkerRow)
 _INBOX = "SELECT id FROM message WHERE execution = ?"
 _HOLDER = "SELECT owner, token FROM task WHERE id = ?"
 _HOLDERS = """
@@ -64,10 +65,11 @@ class Wanted(NamedTuple):
 
 
 class Leaving(NamedTuple):
-    """A worker that holds nothing from `now` on."""
+    """A worker that holds nothing from `now` on, if its row has this counter (None: whichever)."""
 
     worker: WorkerId
     now: float
+    counter: int | None
 
 
 Work = Prepared | Wanted | Leaving
@@ -116,6 +118,11 @@ class Group:
         self.flush()  # what follows is found by queries
         if isinstance(work, Wanted):
             return self._keep_all([rules.claimed(task, work.worker, work.become) for task in self._eligible(work)])
+        if work.counter is not None:
+            row = self._connection.execute(_WORKER.get, (work.worker,)).fetchone()
+            if row is None or _WORKER.row(row).counter != work.counter:
+                return []
+        self._rows[_WORKER][work.worker,] = None
         held = self._connection.execute(_HELD, (work.worker,)).fetchall()
         return [task.id for task in self._keep_all([rules.released(_TASK.row(values), work.now) for values in held])]
 

@@ -7,7 +7,7 @@ import pytest
 
 from orbits_iac.model.errors import Fenced
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, MessageRow, ScheduleRow, TaskRow
+from orbits_iac.model.rows import EntryRow, MessageRow, ScheduleRow, TaskRow, WorkerRow
 from orbits_iac.store.contract import Fence, Park, Store, Transaction
 
 A, B = ExecutionId("a"), ExecutionId("b")
@@ -92,6 +92,24 @@ async def test_write_of_an_owner_that_was_released(store: Store, make: Any) -> N
     with pytest.raises(Fenced):
         await store.commit(Transaction(fence=fence, put=[make.entry("a", "k")]))
     assert await store.release(ONE, now=5.0) == []
+
+
+async def test_released_only_if_its_counter_stands_still(store: Store, make: Any) -> None:
+    """A worker that was taken for dead, and renews its lease just before, keeps what it holds."""
+    await make.held(store, "a", "one")
+    await store.commit(Transaction(put=[WorkerRow(id=ONE, build="b", counter=4)]))
+    assert await store.release(ONE, now=4.0, counter=3) == []
+    assert (await task_of(store, "a")).owner == ONE
+    assert await store.get(WorkerRow, ONE) is not None
+    assert await store.release(ONE, now=4.0, counter=4) == ["a"]
+    assert await store.get(WorkerRow, ONE) is None
+    assert await store.release(ONE, now=4.0, counter=4) == []
+
+
+async def test_a_worker_that_leaves_takes_its_row_with_it(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[WorkerRow(id=name, build="b", counter=1) for name in (ONE, OTHER)]))
+    assert await store.release(ONE, now=4.0) == []
+    assert [row.id for row in await store.find(WorkerRow)] == [OTHER]
 
 
 async def test_parked_until_a_time_or_a_message(store: Store, make: Any) -> None:

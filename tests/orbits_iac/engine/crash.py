@@ -140,7 +140,6 @@ async def run_with_crashes(make: Callable[[], Step[Any]], crashes: Sequence[Cras
         repeated += [token for token in WORLD.tokens[before:] if token in finished]
         for row in await kept.find(WorkerRow):
             await kept.release(row.id, now=0.0)
-            await kept.commit(Transaction(delete=[row]))
     before, finished = len(WORLD.tokens), await _finished(kept)
     ended = await _live(Process(kept), make)
     repeated += [token for token in WORLD.tokens[before:] if token in finished]
