@@ -1,16 +1,20 @@
 """A program that is killed: it runs, or goes on with, a workflow whose steps write to a file outside the store.
 
 `program.py STORE LOG start N` starts N workflows, `program.py STORE LOG update` one Resource, which waits for the file
-`LOG.go`; `program.py STORE LOG work` advances whatever is there. All end when nothing is left to do.
+`LOG.go`; `program.py STORE LOG work` advances whatever is there; `program.py STORE LOG halt N` starts too, and stops
+itself where the beginning of its first steps is durable and none is called. All end when nothing is left to do.
 """
 
 import asyncio
 import os
+import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 from orbits_iac import Action, InProgress, Options, Orbits, Resource, Settings, Workflow
+from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.run import Run
 from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.model.states import ENDED
 
@@ -80,9 +84,29 @@ class Shared(Resource):
         await self.do("waits", Waits())
 
 
+async def halted(engine: Engine, run: Run) -> None:
+    """Stop, the first time that steps are about to be called, and go on once the lease has been renewed again."""
+    assert engine.lease is not None
+    if not HALTED:
+        HALTED.append(run)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    while not engine.lease.is_certain(engine.lease.elapsed()):  # noqa: ASYNC110 - a thread renews it
+        await asyncio.sleep(0.01)
+    try:
+        await HOLD(engine, run)
+        note(f"calls {os.getpid()}")
+    finally:
+        JUDGED.set()
+
+
+HOLD, HALTED, JUDGED = Engine.hold, list[Run](), asyncio.Event()
+
+
 async def main() -> None:
+    if sys.argv[3] == "halt":
+        Engine.hold = halted  # type: ignore[assignment,method-assign] # it is called with an engine
     async with Orbits(Settings(store=STORE)) as orbits:
-        if sys.argv[3] == "start":
+        if sys.argv[3] in {"start", "halt"}:
             for number in range(int(sys.argv[4])):
                 await orbits.start(Steps(workflow=number))
         if sys.argv[3] == "update":
@@ -90,6 +114,8 @@ async def main() -> None:
             note(f"asked {execution.id}")
             await execution
         note(f"ready {os.getpid()}")
+        if sys.argv[3] == "halt":
+            await JUDGED.wait()
         while True:
             rows = await orbits.store.find(ExecutionRow)
             open_ = [row.id for row in rows if row.state not in ENDED]

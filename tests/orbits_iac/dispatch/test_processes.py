@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orbits_iac import Orbits, Settings
-from orbits_iac.model.rows import EntryRow, ExecutionRow, WorkerRow
+from orbits_iac.model.rows import TABLES, EntryRow, EventRow, ExecutionRow, Row, WorkerRow
 from orbits_iac.model.states import State
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -90,12 +90,22 @@ def place(tmp_path: Path) -> Iterator[Place]:
                 pipe.close()
 
 
-async def check(place: Place, *, crashes: int) -> None:
+async def written(place: Place) -> dict[str, list[Row]]:
+    """All that is stored, but for the workers, which go on renewing."""
+    async with Orbits(Settings(store=place.store), work=False) as orbits:
+        found: dict[str, list[Row]] = {
+            name: await orbits.store.find(table) for table, name in TABLES.items() if table not in {WorkerRow, EventRow}
+        }
+        found["event"] = [*await orbits.store.tail(0)]
+        return found
+
+
+async def check(place: Place, *, crashes: int, workflows: int = WORKFLOWS) -> None:
     """Everything ended well; each effect happened, and more than once only if it was under way at a crash."""
     async with Orbits(Settings(store=place.store), work=False) as orbits:
         rows = await orbits.store.find(ExecutionRow)
-        assert [row.state for row in rows] == [State.SUCCESS] * WORKFLOWS
-        assert [row.result for row in rows] == [str(sum(range(EFFECTS)))] * WORKFLOWS
+        assert [row.state for row in rows] == [State.SUCCESS] * workflows
+        assert [row.result for row in rows] == [str(sum(range(EFFECTS)))] * workflows
         entries = [e for row in rows for e in await orbits.store.find(EntryRow, execution=row.id)]
     done = Counter(line.split()[3] for line in place.lines() if line.startswith("main"))
     assert set(done) == {entry.token for entry in entries if entry.kind == "Effect"}
@@ -160,9 +170,34 @@ async def test_a_process_that_was_stopped_beyond_its_lease_writes_nothing_more(p
     place.stop(first)
     second = place.start("work", lease="PT0.4S")
     await place.ended(second)
+    before = await written(place)
     first.send_signal(signal.SIGCONT)
     await place.ended(first)
+    assert await written(place) == before
     await check(place, crashes=1)
+
+
+async def test_a_process_that_was_stopped_just_before_a_call_does_not_call(place: Place) -> None:
+    """Its lease is renewed again by then; what it had claimed is another's, who has done it all."""
+    first = place.start("halt", "1", lease="PT0.4S")
+    await asyncio.to_thread(os.waitid, os.P_PID, first.pid, os.WSTOPPED)
+    async with Orbits(Settings(store=place.store), work=False) as orbits:
+        begun = [entry for row in await orbits.store.find(ExecutionRow) for entry in await _entries(orbits, row)]
+        assert {entry.state for entry in begun} == {State.EXECUTING}
+        assert not any(line.startswith("main") for line in place.lines())
+    second = place.start("work", lease="PT0.4S")
+    await place.ended(second)
+    before = await written(place)
+    first.send_signal(signal.SIGCONT)
+    await place.ended(first)
+    assert await written(place) == before
+    await check(place, crashes=0, workflows=1)
+    assert f"calls {first.pid}" not in place.lines()
+    assert {line.split()[4] for line in place.lines() if line.startswith("main")} == {str(second.pid)}
+
+
+async def _entries(orbits: Orbits, row: ExecutionRow) -> list[EntryRow]:
+    return await orbits.store.find(EntryRow, execution=row.id)
 
 
 async def test_a_process_that_ends_well_leaves_no_worker_behind(place: Place) -> None:

@@ -1,0 +1,175 @@
+"""A process that has imported everything and forks workers, so that one is there within milliseconds; and their steps.
+
+Told `{"fork": {...settings}, "log": FILE}` on a line of its input, it forks a worker with these settings and answers
+with its pid; told `{"kill": PID, "after": SECONDS}`, it waits, kills that one, and answers with how it ended. Each step
+leaves a line in the log, outside of the store: what it did, its token, and the pid of who did it.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from orbits_iac import Action, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
+
+LOG = [Path("log")]
+
+
+def note(what: str, token: str) -> None:
+    """Leave one line, whole."""
+    with LOG[0].open("ab", buffering=0) as log:
+        log.write(f"{what}\t{token}\t{os.getpid()}\n".encode())
+
+
+class Mark(Action[int]):
+    """Leaves a line, in a thread."""
+
+    options = Options(idempotent=True)
+    what: str
+    number: int = 1
+
+    def main(self) -> int:
+        note(self.what, self.execution.token)
+        return self.number
+
+
+class MarkLater(Action[int, int]):
+    """Leaves a line, and is looked at until it is done."""
+
+    options = Options(idempotent=True)
+    what: str
+    looks: int = 3
+
+    async def main(self) -> InProgress[int]:
+        note(self.what, self.execution.token)
+        return InProgress(0, poll=timedelta(milliseconds=2))
+
+    async def watch(self, looks: int, /) -> int | InProgress[int]:
+        return looks if looks == self.looks else InProgress(looks + 1, poll=timedelta(milliseconds=2))
+
+
+class KilledChain(Workflow[int]):
+    """Steps one after the other, each made of what came before."""
+
+    name: str
+
+    async def define(self) -> int:
+        total = 0
+        for number in range(6):
+            total += await self.do("step", Mark(what=f"{self.name} {number}", number=total + 1), key=str(number))
+        return total
+
+
+class KilledGather(Workflow[int]):
+    """Steps side by side, a race among them, and a timer."""
+
+    name: str
+
+    async def define(self) -> int:
+        numbers = await asyncio.gather(
+            *(self.do("side", Mark(what=f"{self.name} {n}", number=n), key=str(n)) for n in range(4)),
+            self.do("later", MarkLater(what=f"{self.name} later")),
+        )
+        await asyncio.sleep(0.01)
+        race = [asyncio.ensure_future(self.do("race", Mark(what=f"{self.name} {n}"), key=n)) for n in "ab"]
+        await asyncio.wait(race, return_when=asyncio.FIRST_COMPLETED)
+        return sum(numbers) + sum(await asyncio.gather(*race))
+
+
+class Part(Outputs):
+    """What a part is worth."""
+
+    worth: int
+
+
+class KilledPart(Resource[Part]):
+    """A part: of its place, or named and shared."""
+
+    name: str | None = None
+    worth: int
+
+    def identity(self) -> str | None:
+        return self.name
+
+    async def define_update(self) -> Part:
+        return Part(worth=await self.do("made", Mark(what=f"part {self.name}", number=self.worth)))
+
+
+class KilledSite(Resource[Part]):
+    """Parts of its own, one that all share, and a step that is done once for all its versions."""
+
+    name: str
+    version: int
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> Part:
+        await self.do("seed", Mark(what=f"once {self.name}"), once=True)
+        parts = await asyncio.gather(
+            *(self.do("own", KilledPart(worth=self.version), key=str(n)) for n in range(2)),
+            self.do("shared", KilledPart(name="shared", worth=7)),
+        )
+        await self.do("later", MarkLater(what=f"{self.name} later"))
+        return Part(worth=sum(part.worth for part in parts))
+
+
+class RingEnd(Resource):
+    """Waits until the file beside the log is there, and then needs the other end, which needs this one."""
+
+    name: str
+    other: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        await self.do("here", UntilTold(what=f"here {self.name}"))
+        await self.do("other", RingEnd(name=self.other, other=self.name))
+
+
+class UntilTold(Action[None, int]):
+    """Ends when the file beside the log is there; holds its worker until then."""
+
+    options = Options(idempotent=True)
+    what: str
+
+    async def main(self) -> InProgress[int]:
+        note(self.what, self.execution.token)
+        return InProgress(0, poll=timedelta(milliseconds=1))
+
+    async def watch(self, handle: int, /) -> InProgress[int] | None:
+        return None if LOG[0].with_suffix(".go").exists() else InProgress(handle, poll=timedelta(milliseconds=1))
+
+
+async def work(settings: dict[str, Any]) -> None:
+    """Advance whatever is there, until killed."""
+    async with Orbits(Settings(**settings)):
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Do as told, a line at a time."""
+    for line in sys.stdin:
+        told = json.loads(line)
+        if "fork" in told:
+            answer = os.fork()
+            if not answer:
+                LOG[0] = Path(told["log"])
+                asyncio.run(work(told["fork"]))
+        else:
+            time.sleep(told["after"])
+            os.kill(told["kill"], signal.SIGKILL)
+            _, status = os.waitpid(told["kill"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
