@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac.cli import log, looking, render, report, tree
 from orbits_iac.cli.render import ago, duration, glyph
 from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow
+from orbits_iac.model.states import State
 from orbits_iac.queries import Found, Picture, document, masked, waits
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def print_execution(picture: Picture, out: "Console", *, now: float, everything:
     node = tree.grow(picture)
     out.print(render.Drawing(node, now=now, style=render.Style(everything=everything)))
     out.print()
+    for line in _paused(picture):
+        out.print(Text(line), soft_wrap=True)
     for one in waits(picture):
         out.print(Text(f"{one.what} waits for {one.entry.kind}: {tree.how_to_answer(one.entry)}"), soft_wrap=True)
     _print_events(picture, out, everything=everything)
@@ -71,6 +74,13 @@ def _print_events(picture: Picture, out: "Console", *, everything: bool) -> None
         out.print(Text(f"{len(lines) - len(shown)} earlier events: --all", style="dim"))
     for line in shown:
         out.print(line, no_wrap=True, overflow="ellipsis")
+
+
+def _paused(picture: Picture) -> list[str]:
+    """Of each execution in the picture that is paused, why."""
+    why = {event.execution: event.why for event in picture.events if event.after is State.PAUSED and not event.key}
+    rows = [row for row in picture.executions.values() if row.state is State.PAUSED and row.id in why]
+    return [f"{report.name_of(row)} is paused: {why[row.id]}" for row in rows if why[row.id] != "paused"]
 
 
 def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:

@@ -36,8 +36,11 @@ class Builds:
         theirs, its = self._rows.get(worker.build), self._rows.get(build)
         return theirs is None or its is None or may_run(theirs, its)
 
-    def why_stranded(self, task: TaskRow, workers: Iterable[WorkerRow]) -> str | None:
-        """Why none of these workers may go on with an execution, and what to do; None if one may."""
+    def why_stranded(self, task: TaskRow, workers: Iterable[WorkerRow], *, root: str = "") -> str | None:
+        """Why none of these workers may go on with an execution, and what to do; None if one may.
+
+        `root`: the one that it is part of, by which a person goes on with both.
+        """
         living = list(workers)
         if any(self.has_code(worker, kind=task.kind, build=task.build) for worker in living):
             return None
@@ -48,5 +51,5 @@ class Builds:
         builds = ", ".join(sorted({worker.build for worker in living if task.kind in worker.kinds}))
         return (
             f"it is of build {task.build}, and the workers that run are of earlier ones ({builds}): start a worker of "
-            f"that code{code}, or go on with the older code: orbits resume {task.id} --here"
+            f"that code{code}, or go on with the older code: orbits resume {root or task.id} --here"
         )

@@ -41,14 +41,13 @@ class Stranded:
             return True
         before, self._since = self._since, {}
         for task in due:
-            why = self._builds.why_stranded(task, workers)
-            if why is None:
+            if self._builds.why_stranded(task, workers) is None:
                 continue
             since = before.get(task.id, passed)
             if passed - since < self._patience:
                 self._since[task.id] = since
             elif self._builds.why_stranded(task, await engine.store.find(WorkerRow)) is not None:
-                await self._pause(task, why)
+                await self._pause(task, workers)
         return False
 
     async def welcome(self, kinds: frozenset[str]) -> None:
@@ -59,13 +58,14 @@ class Stranded:
         if wake:
             await self._engine.commit(Transaction(), wake=wake)
 
-    async def _pause(self, task: TaskRow, why: str) -> None:
+    async def _pause(self, task: TaskRow, workers: Sequence[WorkerRow]) -> None:
         store, at = self._engine.store, self._engine.clock.now()
         claimed = await store.claim(self._worker, now=at, limit=1, builds={task.build: task.build}, only=task.id)
         row = await store.get(ExecutionRow, task.id)
         if not claimed or row is None:
             return  # somebody goes on with it after all
         seen = frozenset(message.id for message in await store.find(MessageRow, execution=task.id))
+        why = self._builds.why_stranded(task, workers, root=row.root) or ""
         said = row.state is State.PAUSED and row.stranded
         event = EventRow(
             at=at,
