@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -80,14 +80,15 @@ def _boot() -> str:
 class Lease:
     """Renews a worker's row from a thread of its own until it is stopped."""
 
-    def __init__(self, store: Store, row: WorkerRow, length: float) -> None:
+    def __init__(self, store: Store, row: WorkerRow, length: float, elapsed: Callable[[], float] | None = None) -> None:
         self.row = row
         self._store = store
         self._length = length
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease {row.id}", daemon=True)
         self._kinds = row.kinds
-        self._renewed = self._steady = _elapsed()
+        self._elapsed = elapsed or _elapsed
+        self._renewed = self._steady = self._elapsed()
 
     def start(self) -> None:
         """Begin renewing; the row has been written since this was made."""
@@ -99,7 +100,7 @@ class Lease:
         self._thread.join()
 
     def elapsed(self) -> float:
-        return _elapsed()
+        return self._elapsed()
 
     def is_certain(self, since: float) -> bool:
         """Whether nobody can have taken over what was claimed, or found to be still held, at `since`.
@@ -107,7 +108,7 @@ class Lease:
         That is so if every renewal since then came in time, and the last one is younger than half a lease. A renewal
         counts from before it was asked for: for longer, nobody has seen the counter as it was.
         """
-        return _elapsed() - self._renewed < self._length / 2 and since >= self._steady
+        return self._elapsed() - self._renewed < self._length / 2 and since >= self._steady
 
     def declare(self, kinds: frozenset[str]) -> None:
         """Let the row say from the next renewal on that the worker has these kinds."""
@@ -115,26 +116,30 @@ class Lease:
 
     def _run(self) -> None:
         while not self._stop.wait(self._length / 4):
-            asked = _elapsed()
-            row = amended(self.row, counter=self.row.counter + 1, kinds=self._kinds)
             try:
-                asyncio.run(self._store.commit(Transaction(put=[row])))
+                asyncio.run(self.renew())
             except StoreError as error:
-                log.warning("the lease of worker %s could not be renewed: %s", row.id, error)
-                continue
-            done = _elapsed()
-            if done - self._renewed > self._length:  # too late: what was held before may be another's by now
-                self._steady = done
-            self.row, self._renewed = row, asked
+                log.warning("the lease of worker %s could not be renewed: %s", self.row.id, error)
+
+    async def renew(self) -> None:
+        """Raise the counter of the row."""
+        asked = self._elapsed()
+        row = amended(self.row, counter=self.row.counter + 1, kinds=self._kinds)
+        await self._store.commit(Transaction(put=[row]))
+        done = self._elapsed()
+        if done - self._renewed > self._length:  # too late: what was held before may be another's by now
+            self._steady = done
+        self.row, self._renewed = row, asked
 
 
 class Watch:
     """What one worker has seen of the others' counters."""
 
-    def __init__(self, length: float) -> None:
+    def __init__(self, length: float, elapsed: Callable[[], float] | None = None) -> None:
         self._length = length
+        self._elapsed = elapsed or _elapsed
         self._seen: dict[WorkerId, tuple[int, float]] = {}
-        self._looked = _elapsed()
+        self._looked = self._elapsed()
 
     def dead(self, rows: Sequence[WorkerRow]) -> list[WorkerRow]:
         """Those of the other workers' rows whose executions may be taken over now.
@@ -142,7 +147,7 @@ class Watch:
         Time counts only while one looks: who could not read the store for a lease's length, or was stopped itself,
         begins to count anew, because the others may not have been able to renew either.
         """
-        now = _elapsed()
+        now = self._elapsed()
         if now - self._looked >= self._length:
             self._seen.clear()
         self._looked = now
