@@ -15,6 +15,7 @@ from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
+from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Found, Wait
@@ -166,14 +167,16 @@ class Execution(Generic[R]):
 class Record(Generic[O]):
     """What is kept of one Resource beyond its executions."""
 
-    def __init__(self, orbits: "Orbits", kind: str, identity: str) -> None:
+    def __init__(self, orbits: "Orbits", kind: str, identity: str, *, former: Sequence[str] = ()) -> None:
+        """`former`: kinds that this one was called before; the record may be kept under one of them."""
         self.kind = kind
         self.identity = identity
         self._orbits = orbits
+        self._former = tuple(former)
 
     async def row(self) -> RecordRow:
         """What is recorded of it; UsageError if nothing is."""
-        row = await self._orbits.store.get(RecordRow, self.kind, self.identity)
+        row = await self._found()
         if row is None:
             raise UsageError(f"there is no record of {self.kind} {self.identity!r} in {self._orbits.settings.store}")
         return row
@@ -215,7 +218,16 @@ class Record(Generic[O]):
 
     async def looks(self) -> DriftReport:
         """The last look at it and at everything below it, without looking again."""
+        await self._found()
         return DriftReport(await queries.looks(self._orbits.store, self.kind, self.identity))
+
+    async def _found(self) -> RecordRow | None:
+        """Its row; from then on its kind is the one that the record is kept under."""
+        store, kinds = self._orbits.store, (self.kind, *self._former)
+        row = of_one_thing([await store.get(RecordRow, kind, self.identity) for kind in kinds])
+        if row is not None:
+            self.kind, self._former = row.kind, ()
+        return row
 
     async def start(self, command: str, options: dict[str, Any]) -> "Execution[Any]":
         """Start a command on it with the argument of its current revision, or of its last update if that failed."""

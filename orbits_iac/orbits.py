@@ -14,6 +14,7 @@ from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.events import emit
+from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import identity_of, refuse_secrets, result_of
 from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
@@ -28,7 +29,7 @@ from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, build_of, source_of, sources_of
 from orbits_iac.settings import Settings
 from orbits_iac.steps.resource import Command, Resource
-from orbits_iac.steps.step import Step, kind_of, options_of
+from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
 from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
 
@@ -138,6 +139,7 @@ class Orbits:
         identity = None
         if isinstance(subject, Resource):
             identity, _ = identity_of(subject, None, StepKey(""), kind_of(type(subject)), None)
+        kind = await record_kind(self.store, kinds_of(type(subject)), identity) if identity else kind_of(type(subject))
         codec, cls = self.engine.codec, type(subject)
         targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
         places = {} if target is None else {type(target).__name__: target.place()}
@@ -147,12 +149,12 @@ class Orbits:
         argument, settings = codec.encode(subject, cls), options_of(cls)
         known = codec.as_encoded(codec.decode(argument, cls), argument)
         asked = Asked(
-            kind=kind_of(cls),
+            kind=kind,
             command=command,
             argument=argument,
             identity=identity,
             options=options,
-            digest=codec.digest(kind_of(cls), command, known, options),
+            digest=codec.digest(kind, command, known, options),
             targets=targets,
             places=places,
             who=self.who,
@@ -201,7 +203,8 @@ class Orbits:
 
     def record(self, kind: type[Resource[O]], identity: str) -> Record[O]:
         """The record of a Resource: by its class, and the identity that it names."""
-        return Record(self, kind_of(kind), identity)
+        known, *former = kinds_of(kind)
+        return Record(self, known, identity, former=former)
 
     def returns(self, row: ExecutionRow) -> Any:
         """The type of an execution's result."""

@@ -14,6 +14,7 @@ import msgspec
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, refs
 from orbits_iac.model.marks import SEALS, Mark
+from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import (
     BuildRow,
     EntryRow,
@@ -163,9 +164,9 @@ async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:
     return sorted(rows, key=lambda row: row.created_at, reverse=True)[:limit]  # ids have no order within a second
 
 
-async def record(store: Store, kind: str, identity: str) -> RecordRow:
-    """A record; UsageError names those of its kind if there is none."""
-    row = await store.get(RecordRow, kind, identity)
+async def record(store: Store, kind: str, identity: str, *, former: Sequence[str] = ()) -> RecordRow:
+    """A record, under its kind or one that this was called before; UsageError if there is none names others of it."""
+    row = of_one_thing([await store.get(RecordRow, one, identity) for one in (kind, *former)])
     if row is None:
         others = [other.identity for other in await store.find(RecordRow, kind=kind, limit=10)]
         there = f"; of this kind there are: {', '.join(others)}" if others else "; there is none of this kind"

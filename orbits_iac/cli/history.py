@@ -22,10 +22,10 @@ async def _history(subject: str, rest: list[str], given: str | None, *, as_json:
     from orbits_iac.cli import exits, follow, report, session
     from orbits_iac.cli.stacks import name_record
 
-    kind, identity = name_record(subject, rest, given)
+    (kind, *former), identity = name_record(subject, rest, given)
     async with session.reading(given) as store:
-        record = await queries.record(store, kind, identity)
-        rows = await queries.revisions(store, kind, identity)
+        record = await queries.record(store, kind, identity, former=former)
+        rows = await queries.revisions(store, record.kind, identity)
     if as_json:
         report.print_json({"record": queries.document(record), "revisions": [queries.document(row) for row in rows]})
     else:

@@ -41,17 +41,19 @@ async def subject_of(name: str, rest: Sequence[str], settings: "Settings") -> Su
     from orbits_iac import queries
     from orbits_iac.cli import session, stacks
 
-    kind, identity = stacks.name_record(name, rest, settings.store)
+    (kind, *former), identity = stacks.name_record(name, rest, settings.store)
     own = (stacks.find_stack(name, settings).source,) if ":" in name or name in settings.stacks else ()
     async with session.reading(settings.store) as store:
-        record = await queries.record(store, kind, identity)
+        record = await queries.record(store, kind, identity, former=former)
         builds = [
-            row.build for row in await queries.revisions(store, kind, identity) if row.number == record.last_number
+            row.build
+            for row in await queries.revisions(store, record.kind, identity)
+            if row.number == record.last_number
         ]
         needed = await queries.modules(store, builds) or await queries.all_modules(store)
     modules = tuple(dict.fromkeys((*own, *settings.modules, *needed)))
     session.import_all(modules)
-    return Subject(kind=kind, identity=identity, modules=modules)
+    return Subject(kind=record.kind, identity=identity, modules=modules)
 
 
 async def go_on_with(

@@ -56,10 +56,10 @@ def check(step: "Step[Any]", named: Named) -> None:
     step.check_inputs()
 
 
-def resource_of(step: "Step[Any]", named: Named) -> tuple[str, str]:
-    """The kind and identity of a stack; UsageError if it has none."""
+def resource_of(step: "Step[Any]", named: Named) -> tuple[tuple[str, ...], str]:
+    """The kind of a stack, with what it was called before, and its identity; UsageError if it has none."""
     from orbits_iac.steps.resource import Resource
-    from orbits_iac.steps.step import kind_of
+    from orbits_iac.steps.step import kinds_of
 
     if not isinstance(step, Resource):
         raise UsageError(f"{named.text} is no Resource: nothing of it is kept between runs")
@@ -69,11 +69,11 @@ def resource_of(step: "Step[Any]", named: Named) -> tuple[str, str]:
             f"{named.text} has no identity(): on its own it belongs to no place. Give the class one, or name the "
             f"stack that does it."
         )
-    return kind_of(type(step)), identity
+    return kinds_of(type(step)), identity
 
 
-def name_record(subject: str, rest: Sequence[str], store: str | None) -> tuple[str, str]:
-    """The kind and identity of the record that was named, by a stack with its fields or by themselves.
+def name_record(subject: str, rest: Sequence[str], store: str | None) -> tuple[tuple[str, ...], str]:
+    """The kind of the record that was named, by a stack with its fields or by itself, with former ones; its identity.
 
     The user's code, and settings, are loaded for a stack alone.
     """
@@ -87,11 +87,11 @@ def name_record(subject: str, rest: Sequence[str], store: str | None) -> tuple[s
             f"{subject!r} names no stack, and a record is named by its kind and identity: write a stack as "
             f"module:Class or file.py:Class with its fields, or KIND IDENTITY"
         )
-    return subject, rest[0]
+    return (subject,), rest[0]
 
 
-def identify(named: Named, arguments: Sequence[str]) -> tuple[str, str]:
-    """The kind and identity that a stack has with these fields; what the identity does not need may be left out."""
+def identify(named: Named, arguments: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The kinds and identity that a stack has with these fields; what the identity does not need may be left out."""
     step = cast("Any", named.cls).model_construct(**fields.values(named.text, named.cls, arguments))
     try:
         return resource_of(step, named)

@@ -26,7 +26,7 @@ from orbits_iac.model.rows import ExecutionRow, Json, RevisionRow
 from orbits_iac.model.states import State
 from orbits_iac.steps.managed import Managed
 from orbits_iac.steps.resource import Resource, command_arguments, command_of, command_result_type
-from orbits_iac.steps.step import Step, bind, options_of, result_type
+from orbits_iac.steps.step import Step, bind, kinds_of, options_of, result_type
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
@@ -176,16 +176,16 @@ async def _remove(run: "Run", flow: RunFlow, resource: Resource[Any]) -> None:
         await restoring.remove_made(run, flow, keep=set())
         return
     protected = run.record is not None and (run.record.protect or run.record.retain)
-    if isinstance(resource, Managed) and not _created(run):
+    if isinstance(resource, Managed) and not _created(run, resource):
         return
     if not (options_of(cls).get("stateful") or protected):
         await resource.define_uninstall()
 
 
-def _created(run: "Run") -> bool:
+def _created(run: "Run", resource: Resource[Any]) -> bool:
     """Whether this update began to make the thing: what was there before it is not its own."""
-    kind = f"{run.pages.execution.kind}.create"
-    return any(entry.kind == kind for entry in run.pages.entries.values())
+    kinds = {f"{kind}.create" for kind in kinds_of(type(resource))}
+    return any(entry.kind in kinds for entry in run.pages.entries.values())
 
 
 async def _prepared_rollback(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coroutine[Any, Any, Json]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from orbits_iac.engine import pausing, starting
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.inbox import given, read_inbox, take
+from orbits_iac.engine.names import Names
 from orbits_iac.engine.outcomes import hand_out, replay
 from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.run import LIVE, Forced, has_to_stay
@@ -196,6 +197,7 @@ async def _read_record(run: "Run", kind: str, identity: str) -> None:
     run.once = {row.place: row for row in await store.find(OnceRow, kind=kind, identity=identity)}
     run.record = await store.get(RecordRow, kind, identity)
     run.places = dict(run.record.places) if run.record is not None else {}
+    run.names = Names((kind, identity), run.record.children if run.record is not None else (), run.pages.entries)
     began = run.pages.execution.started_at is not None
     number = run.pages.execution.revision if began or run.record is None else run.record.revision
     if number is not None:

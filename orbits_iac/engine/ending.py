@@ -61,8 +61,9 @@ def _unread(run: "Run") -> list[Row]:
         if entry.command == WAITS and entry.seq is None:
             rows.append(WaitRow(event=entry.kind, execution=me, key=entry.key, root=run.pages.execution.root))
         if entry.child is not None and entry.seq is None:
-            rows.append(SubscriberRow(execution=entry.child, subscriber=me, key=entry.key))
-            rows.append(MessageRow(execution=me, id=f"{entry.child} {entry.key}", what="ended"))
+            key = entry.subscribed or entry.key
+            rows.append(SubscriberRow(execution=entry.child, subscriber=me, key=key))
+            rows.append(MessageRow(execution=me, id=f"{entry.child} {key}", what="ended"))
     return rows
 
 
@@ -166,7 +167,8 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
     )
     rows: list[Row] = [made] if made is not None else []
     schedule, unscheduled = await _schedule(run, record)
-    return after, rows + schedule, unscheduled
+    moved, forgotten = run.names.moved(run.once)
+    return after, [*rows, *schedule, *moved], [*unscheduled, *forgotten]
 
 
 async def _schedule(run: "Run", record: RecordRow) -> tuple[list[Row], list[Row]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -20,8 +21,8 @@ from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
+from orbits_iac.engine.names import Name, record_kind, refuse_old_name, rename
 from orbits_iac.engine.naming import (
-    identity_of,
     key_of,
     once_at,
     refuse_secrets,
@@ -46,7 +47,7 @@ from orbits_iac.steps.execution import Flow
 from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.options import OnDrift, Options, StepOptions
 from orbits_iac.steps.resource import Command, Resource, Revision
-from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
+from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -114,10 +115,11 @@ class RunFlow(Flow):
 
     async def outputs(self, kind: type[Resource[O]], identity: str) -> O:
         async def read() -> Json:
-            return await children.standing_outputs(self._run, kind_of(kind), identity)
+            return await children.standing_outputs(self._run, name, identity)
 
-        text = await self.ask("outputs", read, str, key=f"{kind_of(kind)} {identity}")
-        self._run.given.take(kind_of(kind), identity, text)
+        name = await self._record_kind(kind, identity)
+        text = await self.ask("outputs", read, str, key=f"{name} {identity}")
+        self._run.given.take(name, identity, text)
         return cast("O", self._run.engine.codec.decode(text, result_type(kind)))
 
     async def keep(self, payload: BaseModel) -> None:
@@ -134,18 +136,11 @@ class RunFlow(Flow):
         return cast("OnDrift", self._run.options.get("on_drift", "report"))
 
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
-        above, kind = ABOVE.get(), kind_of(type(resource))
-        identity, owned = identity_of(resource, self._run.record_id, above, ref, key)
-        done = key_of(above, ref, kind, "update", key, None if owned else identity)
-        return cast(
-            "Standing",
-            await self.ask(
-                "standing",
-                lambda: children.standing(self._run, done, kind, identity),
-                Standing,
-                key=f"{kind} {identity}",
-            ),
-        )
+        name = await self._name(ref, resource, "update", key, None)
+        kind, identity = name.kind, name.identity or ""
+        done = key_of(ABOVE.get(), ref, kind, "update", key, None if name.owned else identity)
+        question = partial(children.standing, self._run, done, kind, identity)
+        return cast("Standing", await self.ask("standing", question, Standing, key=f"{kind} {identity}"))
 
     async def cycle_children(self) -> None:
         await children.cycle(self._run, self)
@@ -218,18 +213,32 @@ class RunFlow(Flow):
                 f"do({call.ref!r}, ...) takes a step, and got {type(wanted.step).__name__} ({call.where()}): call it, "
                 f"as in do({call.ref!r}, {getattr(wanted.step, '__name__', 'Step')}(...))"
             )
-        here = {} if wanted.was is None else {"was": wanted.was}
         subject, command = subject_of(wanted.step)
-        refuse_unbuilt(call.ref, subject, {**wanted.options, **here})
+        refuse_unbuilt(call.ref, subject, wanted.options)
         if command == "update" or not isinstance(subject, Resource):
             check_adopts(call.ref, subject, wanted.options)
         if wanted.once and run.record_id is None:
             raise UsageError(f"{call.ref}: once=True needs a Resource above, whose record remembers it")
+        name = await self._name(call.ref, subject, command, wanted.key, wanted.was)
         if isinstance(wanted.step, Action):
-            request = self._request(wanted)
+            request = self._request(wanted, name)
             run.ask(request)
             return await request.future
-        return await attempts(run, lambda attempt: self._request(wanted, attempt))
+        return await attempts(run, lambda attempt: self._request(wanted, name, attempt))
+
+    async def _name(self, ref: str, subject: Step[Any], command: str, key: str | None, was: str | None) -> Name:
+        """What a step is known by; of a Resource that had other kinds, only the store may know it."""
+        name = self._run.names.find(subject, command, ABOVE.get(), ref, key, was)
+        if name.sure or name.identity is None:
+            return name
+        return replace(name, kind=await self._record_kind(type(subject), name.identity))
+
+    async def _record_kind(self, cls: type[Step[Any]], identity: str) -> str:
+        kinds = kinds_of(cls)
+        if len(kinds) == 1:
+            return kinds[0]
+        question = partial(record_kind, self._run.engine.store, kinds, identity)
+        return cast("str", await self.ask("kind", question, str, key=f"{kinds[0]} {identity}"))
 
     async def _wait_for(
         self, call: Call, event: type[E], where: Callable[[E], bool] | None, timeout: timedelta | None
@@ -321,57 +330,60 @@ class RunFlow(Flow):
         if not _is_unicode(ref):
             raise UsageError(f"{ref!r}: a ref has to be Unicode text ({call.where()})")
 
-    def _request(self, wanted: "Wanted", attempt: int = 1) -> Request:
+    def _request(self, wanted: "Wanted", name: Name, attempt: int = 1) -> Request:
         run, codec, call = self._run, self._run.engine.codec, wanted.call
         ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
         subject, command = subject_of(step)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         cls = type(subject)
         above = ABOVE.get()
-        identity, owned = None, False
         if isinstance(subject, Resource):
             run.engine.registry.know(cls)
-            identity, owned = identity_of(subject, run.record_id, above, ref, key)
         again = command if attempt == 1 else f"{command}~{attempt}"
-        request_key = key_of(above, ref, kind_of(cls), again, key, None if owned else identity)
+        named = None if name.owned else name.identity
+        request_key = key_of(above, ref, name.kind, again, key, named)
         if request_key in run.asked:
             raise UsageError(
                 f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run "
                 f"({call.where()}, after {run.asked[request_key].line()}); give each its own key=, as in "
                 f"do({ref!r}, ..., key=...)"
             )
+        refuse_old_name(run, request_key, call.where())
+        if wanted.was is not None:
+            rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
         argument, fresh = self._fresh(ref, subject)
         targets, places = self._targets, run.places
         if target is not None:
             targets = {**targets, type(target).__name__: codec.encode(target, type(target))}
             places = {**places, type(target).__name__: target.place()}
             refuse_secrets(codec, call.where, target, target.place())
-        refuse_secrets(codec, call.where, fresh, ref, key, identity)
+        refuse_secrets(codec, call.where, fresh, ref, key, name.identity)
         request = Request(
             key=request_key,
             ref=ref,
-            kind=kind_of(cls),
+            kind=name.kind,
             command=command,
             step=fresh,
             argument=argument,
-            digest=codec.digest(kind_of(cls), command, codec.as_encoded(fresh, argument), extra),
+            digest=codec.digest(name.kind, command, codec.as_encoded(fresh, argument), extra),
             returns=result_of(cls, command),
             options=cast("Options", {**options_of(cls), **wanted.options}) if wanted.options else options_of(cls),
             targets=targets,
             places=places,
             future=run.loop.create_future(),
-            identity=identity,
-            owned=owned,
+            identity=name.identity,
+            owned=name.owned,
             extra=extra,
             hidden=is_hook(cls),
             tenant=(wanted.options.get("labels") or {}).get("tenant"),
             references=(
-                {} if identity is None else run.given.references(argument, of=RecordId(kind_of(cls), identity))
+                {} if name.identity is None else run.given.references(argument, of=RecordId(name.kind, name.identity))
             ),
             call=call,
         )
         if wanted.once:
             request.once = once_at(request.key, request.kind)
+            request.kinds = {kind: codec.digest(kind, command, fresh, extra) for kind in (name.kind, *kinds_of(cls))}
         if wanted.undo is not None:
             request.undo = undoing(run, request, wanted.undo, above)
         if isinstance(fresh, Workflow):

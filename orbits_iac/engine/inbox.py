@@ -52,7 +52,7 @@ async def take(run: "Run", message: MessageRow) -> None:
 
 
 async def _child_ended(run: "Run", message: MessageRow) -> None:
-    entry = run.pages.entries.get(message.key or StepKey(""))
+    entry = run.pages.subscribed(message.key or StepKey(""))
     if entry is None or entry.seq is not None or message.child is None or message.child != entry.child:
         return
     child = await run.engine.store.get(ExecutionRow, message.child)

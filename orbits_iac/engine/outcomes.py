@@ -110,7 +110,7 @@ def replay(run: "Run", entry: EntryRow) -> None:
             run.loop.fire()
     elif entry.kind == "cancel":
         run.cancel_main()
-    elif (request := run.asked.get(entry.key)) is not None:
+    elif (request := run.asked.get(run.pages.called(entry.key))) is not None:
         resolve(run, request, entry)
 
 

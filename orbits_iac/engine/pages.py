@@ -7,8 +7,8 @@ changes a state leaves an event in the same transaction.
 from collections.abc import Iterable
 from typing import Any
 
-from orbits_iac.model.ids import StepKey
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, amended
+from orbits_iac.model.ids import UNDO, StepKey
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, WaitRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Fence, Journal, Park, Transaction
 
@@ -23,6 +23,7 @@ class Pages:
         self.seq = max((entry.seq or 0 for entry in journal.entries), default=0)
         self.token = journal.task.token if journal.task else 0
         self._who = who
+        self.moved: dict[StepKey, StepKey] = {}  # entries that were renamed
         self._puts: dict[tuple[type[Row], str], Row] = {}
         self._deletes: list[Row] = []
         self._events: list[EventRow] = []
@@ -45,6 +46,38 @@ class Pages:
         self._puts[EntryRow, entry.key] = entry
         if before is None or before.state is not entry.state or before.attempt != entry.attempt:
             self._event(at, entry.key, entry.kind, before.state if before else None, entry.state, why)
+
+    def move(self, was: StepKey, key: StepKey) -> None:
+        """Give an entry, with all below it and what undoes them, another key; for whoever hands out outcomes too."""
+        for old in list(self.entries):
+            for before, now in ((was, key), (f"{UNDO}/{was}", f"{UNDO}/{key}")):
+                if old == before or old.startswith(f"{before}/"):
+                    self._move(old, StepKey(now + old[len(before) :]))
+
+    def _move(self, was: StepKey, key: StepKey) -> None:
+        entry = self.entries.pop(was)
+        self._puts.pop((EntryRow, was), None)
+        self._deletes.append(entry)
+        moved = amended(entry, key=key)
+        if entry.child is not None and entry.seq is None:
+            moved = amended(moved, subscribed=entry.subscribed or was)
+        if entry.command == "event" and entry.seq is None:
+            waits = WaitRow(event=entry.kind, execution=entry.execution, key=was, root=self.execution.root)
+            self._deletes.append(waits)
+            self.add(amended(waits, key=key), key)
+        self.entries[key] = self._puts[EntryRow, key] = moved
+        self.moved[was] = key
+
+    def called(self, key: StepKey) -> StepKey:
+        """The key that an entry has now, by the one that it had when the run began."""
+        while key in self.moved:
+            key = self.moved[key]
+        return key
+
+    def subscribed(self, key: StepKey) -> EntryRow | None:
+        """The entry that waits for a child under this key, which may be the one that it had before it was renamed."""
+        found = self.entries.get(key)
+        return found or next((entry for entry in self.entries.values() if entry.subscribed == key), None)
 
     def change(self, *, at: float, why: str = "", who: str = "", **fields: Any) -> None:
         """Change the execution's own row; a change of state leaves an event."""

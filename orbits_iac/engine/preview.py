@@ -15,6 +15,7 @@ from typing import Any
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import identity_of, subject_of
 from orbits_iac.engine.preview_definition import NOTHING, Looking, then
 from orbits_iac.engine.preview_records import command_change, removal
@@ -26,7 +27,7 @@ from orbits_iac.model.rows import Json, OnceRow, RecordRow
 from orbits_iac.model.target import Target
 from orbits_iac.registry import source_of
 from orbits_iac.steps.resource import Command, Resource
-from orbits_iac.steps.step import Step, bind, kind_of, options_of
+from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of
 from orbits_iac.steps.workflow import Workflow
 
 
@@ -101,7 +102,7 @@ class Preview:
         above: tuple[tuple[str, str], ...] = (),
     ) -> tuple[Change, Any]:
         """What updating a Resource would do, and its outputs as they stand (or `NOTHING`)."""
-        kind = kind_of(type(resource))
+        kind = await record_kind(self.engine.store, kinds_of(type(resource)), identity)
         me = (kind, identity)
         if me in above:
             ring = " -> ".join(" ".join(one) for one in (*above, me))
@@ -131,7 +132,16 @@ class Preview:
         if record is not None and record.revision is not None:
             standing = await read_revision(self.engine, kind, identity, record.revision)
         once = {row.place: row for row in await self.engine.store.find(OnceRow, kind=kind, identity=identity)}
-        looking = Looking(self, above[-1], targets, once=once, standing=standing, tenant=tenant, above=above)
+        looking = Looking(
+            self,
+            above[-1],
+            targets,
+            once=once,
+            standing=standing,
+            children=record.children if record is not None else (),
+            tenant=tenant,
+            above=above,
+        )
         bind(resource, looking.flow)
         change = await _called(resource.define_preview, standing)
         if change is not None:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.loop import definition_loop
-from orbits_iac.engine.naming import once_at, returns_of
+from orbits_iac.engine.names import Names
+from orbits_iac.engine.naming import returns_of
 from orbits_iac.engine.preview_flow import Asked, PreviewFlow
 from orbits_iac.engine.preview_records import command_change, command_outputs
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.plans import Change, Verb
-from orbits_iac.model.rows import Json, OnceRow
+from orbits_iac.model.rows import Child, Json, OnceRow
 from orbits_iac.steps.resource import Resource
-from orbits_iac.steps.step import Step, bind, kind_of
+from orbits_iac.steps.step import Step, bind
 from orbits_iac.steps.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Looking:
         *,
         once: dict[str, OnceRow] | None = None,
         standing: StoredRevision | None = None,
+        children: tuple[Child, ...] = (),
         tenant: str | None = None,
         above: tuple[tuple[str, str], ...] = (),
     ) -> None:
@@ -52,6 +54,7 @@ class Looking:
         self.record = record
         self.tenant = tenant
         self.standing = standing
+        self.names = Names(record, children, {})
         self.loop = definition_loop(self.engine.clock.now())
         self.flow = PreviewFlow(self, targets)
         self.done: set[tuple[str, str]] = set()  # the Resources that it does
@@ -86,9 +89,9 @@ class Looking:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error if isinstance(error, (Refused, ExecutionFailed)) else self._failed(error)
             self.done = {
-                (kind_of(type(step)), asked.identity)
+                (asked.kind, asked.identity)
                 for asked in self._asked.values()
-                if isinstance(step := asked.subject, Resource) and asked.command == "update" and asked.identity
+                if isinstance(asked.subject, Resource) and asked.command == "update" and asked.identity
             }
             return self._tree(), waits
         finally:
@@ -99,7 +102,7 @@ class Looking:
         """Take up a `do` of the definition."""
         if asked.key in self._asked:
             raise UsageError(
-                f"{'.'.join(refs(asked.key))}: {kind_of(type(asked.subject))} is done twice under the ref "
+                f"{'.'.join(refs(asked.key))}: {asked.kind} is done twice under the ref "
                 f"{asked.ref!r} in one run; give each its own key=, as in do({asked.ref!r}, ..., key=...)"
             )
         self._asked[asked.key] = asked
@@ -181,8 +184,8 @@ class Looking:
                 asked.future.set_result(outputs)
 
     def _action(self, asked: Asked) -> None:
-        standing = self._once.get(once_at(asked.key, kind_of(type(asked.step)))) if asked.once else None
-        if standing is not None and standing.digest == asked.digest:
+        standing = self.names.remembered(self._once, asked.key, asked.kinds)
+        if standing is not None and standing.digest in asked.kinds.values():
             asked.change = Change(verb=Verb.SKIP, detail="done once already")
             asked.future.set_result(self.engine.codec.decode(standing.result, returns_of(asked.step)))
             return
@@ -207,7 +210,7 @@ class Looking:
             return replace(
                 found,
                 ref=refs(asked.key)[-1],
-                kind=kind_of(type(asked.subject)),
+                kind=asked.kind,
                 key=asked.key,
                 digest=asked.digest,
                 below=parts,

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -13,7 +14,8 @@ from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from orbits_iac.engine.above import ABOVE
-from orbits_iac.engine.naming import identity_of, key_of, returns_of, subject_of
+from orbits_iac.engine.names import Name, record_kind
+from orbits_iac.engine.naming import key_of, returns_of, subject_of
 from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.model.errors import Refused, UsageError
@@ -26,7 +28,7 @@ from orbits_iac.model.target import Target
 from orbits_iac.steps.execution import Flow
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.resource import Command, Resource, Revision
-from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
+from orbits_iac.steps.step import Step, bind, kinds_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -45,8 +47,10 @@ class Asked:
     step: Step[Any]
     subject: Step[Any]  # a fresh instance; of a command, the Resource
     command: str
+    kind: str
     key: StepKey
     digest: str
+    kinds: dict[str, str]  # of what is done once: today's and former, with their digests
     identity: str | None
     once: bool
     targets: dict[str, Json]
@@ -97,7 +101,8 @@ class PreviewFlow(Flow):
         return cast("E", await self._looking.wait_outside(ref))
 
     async def outputs(self, kind: type[Resource[Any]], identity: str) -> Any:
-        looking, name = self._looking, kind_of(kind)
+        looking = self._looking
+        name = await self._record_kind(kind, identity)
 
         async def read() -> Json | None:
             record = await looking.engine.store.get(RecordRow, name, identity)
@@ -124,10 +129,9 @@ class PreviewFlow(Flow):
         return "report"
 
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
-        kind = kind_of(type(resource))
-        identity, _ = identity_of(resource, self._looking.record, ABOVE.get(), ref, key)
+        name = await self._name(ref, resource, "update", key, None)
         store = self._looking.engine.store
-        record = await self._looking.question(lambda: store.get(RecordRow, kind, identity))
+        record = await self._looking.question(lambda: store.get(RecordRow, name.kind, name.identity or ""))
         return Standing(revision=None if record is None else record.revision, changed=False, places=())
 
     async def cycle_children(self) -> None:
@@ -172,26 +176,47 @@ class PreviewFlow(Flow):
     ) -> T:
         if not isinstance(step, Step):
             raise UsageError(f"do({ref!r}, ...) takes a step, and got {type(step).__name__}")
-        here = {name: value for name, value in (("undo", undo), ("was", was)) if value is not None}
-        refuse_unbuilt(ref, subject_of(step)[0], {**options, **here})
-        asked = self._taken_up(ref, step, key=key, once=once, target=target, options=options)
+        del undo
+        subject, command = subject_of(step)
+        refuse_unbuilt(ref, subject, options)
+        name = await self._name(ref, subject, command, key, was)
+        asked = self._taken_up(ref, step, name, key=key, once=once, target=target, options=options)
+        if was is not None:
+            named = None if name.owned else name.identity
+            self._looking.names.rename(asked.key, key_of(ABOVE.get(), was, name.kind, command, key, named))
         self._looking.ask(asked)
         if isinstance(asked.subject, Workflow):
             return cast("T", await self._nested(asked.subject, asked))
         return cast("T", await asked.future)
 
+    async def _name(self, ref: str, subject: Step[Any], command: str, key: str | None, was: str | None) -> Name:
+        """What a step is known by, as in a run."""
+        name = self._looking.names.find(subject, command, ABOVE.get(), ref, key, was)
+        if name.sure or name.identity is None:
+            return name
+        return replace(name, kind=await self._record_kind(type(subject), name.identity))
+
+    async def _record_kind(self, cls: type[Step[Any]], identity: str) -> str:
+        question = partial(record_kind, self._looking.engine.store, kinds_of(cls), identity)
+        return cast("str", await self._looking.question(question))
+
     def _taken_up(
-        self, ref: str, step: Step[Any], *, key: str | None, once: bool, target: Target | None, options: StepOptions
+        self,
+        ref: str,
+        step: Step[Any],
+        name: Name,
+        *,
+        key: str | None,
+        once: bool,
+        target: Target | None,
+        options: StepOptions,
     ) -> Asked:
-        """What a run would make of a `do`: its key, the Resource that it names, the argument as it is recorded."""
+        """What a run would make of a `do`: its key, and the argument as it is recorded."""
         looking, above = self._looking, ABOVE.get()
         codec = looking.engine.codec
         subject, command = subject_of(step)
         cls = type(subject)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
-        identity, owned = None, False
-        if isinstance(subject, Resource):
-            identity, owned = identity_of(subject, looking.record, above, ref, key)
         targets = dict(self._targets)
         if target is not None:
             targets[type(target).__name__] = codec.encode(target, type(target))
@@ -201,9 +226,11 @@ class PreviewFlow(Flow):
             step=step,
             subject=fresh,
             command=command,
-            key=key_of(above, ref, kind_of(cls), command, key, None if owned else identity),
-            digest=codec.digest(kind_of(cls), command, fresh, extra),
-            identity=identity,
+            kind=name.kind,
+            key=key_of(above, ref, name.kind, command, key, None if name.owned else name.identity),
+            digest=codec.digest(name.kind, command, fresh, extra),
+            kinds={kind: codec.digest(kind, command, fresh, extra) for kind in (name.kind, *kinds_of(cls)) if once},
+            identity=name.identity,
             once=once,
             targets=targets,
             options=cast("StepOptions", {**options_of(cls), **options}),

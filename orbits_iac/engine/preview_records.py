@@ -8,19 +8,20 @@ from typing import Any
 
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.losses import holds_data
+from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import subject_of
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Child, RecordRow, RevisionRow
 from orbits_iac.steps.resource import Command
-from orbits_iac.steps.step import Step, kind_of
+from orbits_iac.steps.step import Step, kinds_of
 
 
 async def command_change(engine: Engine, step: Step[Any], identity: str, *, inside: bool = False) -> Change:
     """What a command of a record would do; `inside` a definition, going back goes to what stands as it begins."""
     resource, command = subject_of(step)
-    kind = kind_of(type(resource))
+    kind = await record_kind(engine.store, kinds_of(type(resource)), identity)
     digest = engine.codec.digest(kind, command, resource, "{}")
     if isinstance(step, Command):
         digest = engine.codec.digest(kind, command, resource, engine.codec.encode(step.arguments, dict[str, Any]))
@@ -48,7 +49,8 @@ async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any
     resource, command = subject_of(step)
     if command in {"cycle", "uninstall"}:
         return None
-    record = await engine.store.get(RecordRow, kind_of(type(resource)), identity)
+    kind = await record_kind(engine.store, kinds_of(type(resource)), identity)
+    record = await engine.store.get(RecordRow, kind, identity)
     if command != "rollback" or record is None or not isinstance(step, Command):
         return NOTHING
     return (await _destination(engine, record, step, inside=True)).outputs

@@ -227,7 +227,8 @@ def _closed(row: ExecutionRow, entry: EntryRow) -> EntryRow:
 
 def _waiting(entry: EntryRow) -> EntryRow:
     """A step that waits for its child again, as if that had not ended."""
-    return amended(entry, state=State.EXECUTING, seq=None, at=None, result=None, failure=None, changed=False, passed=())
+    again = amended(entry, state=State.EXECUTING, seq=None, at=None, result=None, failure=None)
+    return amended(again, changed=False, passed=(), subscribed=None)
 
 
 def _task(row: ExecutionRow, due: float | None) -> TaskRow:

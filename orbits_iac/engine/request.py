@@ -53,6 +53,7 @@ class Request:
     tenant: str | None = None
     places: dict[str, str] = field(default_factory=dict)
     references: dict[str, Reference] = field(default_factory=dict)  # from the argument to outputs
+    kinds: dict[str, str] = field(default_factory=dict)  # of what is done once: today's and former, with their digests
     undo: Undoing | None = None
     call: Call | None = None  # where it stands in the user's code; None for what the engine itself asks
 

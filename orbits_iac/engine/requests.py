@@ -96,6 +96,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         installed=request.key.startswith("install/"),
         retain=asked.retain,
         protect=asked.protect,
+        place=run.names.place_beside(request.key, request.identity or "") if request.owned else "",
     )
     entry = EntryRow(
         execution=run.pages.execution.id,
@@ -145,11 +146,12 @@ async def _break_ring(run: "Run", ring: Ring) -> None:
 
 async def leave_ring(run: "Run", message: MessageRow) -> None:
     """Take a step back that would wait for itself. Its child goes on if others wait for it too."""
-    entry = run.pages.entries.get(message.key or StepKey(""))
+    entry = run.pages.subscribed(message.key or StepKey(""))
     if entry is None or entry.seq is not None or entry.child is None:
         return
     text = json.loads(message.body)
-    run.pages.delete(SubscriberRow(execution=entry.child, subscriber=run.pages.execution.id, key=entry.key))
+    subscribed = entry.subscribed or entry.key
+    run.pages.delete(SubscriberRow(execution=entry.child, subscriber=run.pages.execution.id, key=subscribed))
     run.refuse(entry.key, Refused(f"{refs(entry.key)[-1]}: this would wait for itself: {text}"))
     row = await run.engine.store.get(ExecutionRow, entry.child)
     waiting = await run.engine.store.find(SubscriberRow, execution=entry.child)
@@ -175,7 +177,7 @@ async def let_go(run: "Run", request: "Request") -> None:
         wake: list[ExecutionId] = []
         shared = row.parent != me or any(other.subscriber != me for other in waiting)
         if shared:
-            run.pages.delete(SubscriberRow(execution=row.id, subscriber=me, key=request.key))
+            run.pages.delete(SubscriberRow(execution=row.id, subscriber=me, key=entry.subscribed or request.key))
         else:
             run.pages.add(MessageRow(execution=row.id, id="cancel", what="cancel"), row.id)
             wake = [row.id]

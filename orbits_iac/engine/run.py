@@ -19,6 +19,7 @@ from orbits_iac.engine import starting
 from orbits_iac.engine.attempts import End, Failed
 from orbits_iac.engine.calls import Calls
 from orbits_iac.engine.loop import definition_loop
+from orbits_iac.engine.names import Names
 from orbits_iac.engine.pages import Pages
 from orbits_iac.engine.references import Given
 from orbits_iac.engine.request import Request
@@ -79,6 +80,8 @@ class Run:
         self.waits = Waits(self)
         self.once: dict[str, OnceRow] = {}
         self.claimed_at = 0.0  # or found to be held still: by the clock of its worker's lease
+        self.names = Names(None, (), self.pages.entries)
+        self.renamed: dict[StepKey, StepKey] = {}  # what steps were called, and are called in this run
         # The way to its end.
         self.closed = False  # no more steps are started: it is being settled
         self.reverting = False  # but for those that bring back

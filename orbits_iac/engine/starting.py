@@ -78,7 +78,7 @@ def start_due(run: "Run") -> None:
 
 def _open(run: "Run", request: Request) -> bool:
     """Put the entry of a new step; whether there is anything to start."""
-    standing = run.once.get(request.once) if request.once is not None else None
+    standing = run.names.remembered(run.once, request.key, request.kinds) if request.once is not None else None
     known = run.pages.entries.get(request.key)
     if known is not None and not is_closed(known):
         if known.skipped and standing is not None:
@@ -87,7 +87,7 @@ def _open(run: "Run", request: Request) -> bool:
         return True
     at = run.now()
     entry = _entry(run, request, 1 if known is None else known.generation, at)
-    if standing is not None and standing.digest == request.digest:
+    if standing is not None and standing.digest in request.kinds.values():
         run.pages.put(amended(entry, skipped=True, no_return=False), at=at, why="done once already")
         run.arrived.append((request.key, Done(result=standing.result)))
         return False

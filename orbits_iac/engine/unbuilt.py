@@ -11,7 +11,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.steps.options import Every
 from orbits_iac.steps.step import Step, options_of
 
-_OPTIONS = ("executor", "pool", "was")
+_OPTIONS = ("executor", "pool")
 
 
 def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:

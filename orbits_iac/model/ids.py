@@ -48,13 +48,17 @@ def _own_part(*parts: str) -> str:
 
 def refs(key: str) -> tuple[str, ...]:
     """The refs along a step's key, without the hook it starts with: what a person calls its path."""
-    parts = key.split("/")
-    return tuple(_label(part) for part in parts[2 if parts[0] == UNDO else 1 :])
+    return tuple(_label(part) for part in _below_hook(key))
 
 
 def place_of(key: str) -> str:
     """The refs and names along a step's key, joined by "/": what is remembered of a step beyond one execution."""
-    return "/".join(_label(part, named=True) for part in key.split("/")[1:])
+    return "/".join(_label(part, named=True) for part in _below_hook(key))
+
+
+def _below_hook(key: str) -> list[str]:
+    parts = key.split("/")
+    return parts[2 if parts[0] == UNDO else 1 :]
 
 
 def _label(part: str, *, named: bool = False) -> str:

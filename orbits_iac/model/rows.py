@@ -90,6 +90,7 @@ class Child:
     installed: bool = False  # done by `define_install`
     protect: bool = False
     retain: bool = False
+    place: str = ""  # where an owned one stands now, if it was renamed: its identity tells where it stood first
 
 
 class EntryRow(Row, frozen=True, kw_only=True):
@@ -113,6 +114,7 @@ class EntryRow(Row, frozen=True, kw_only=True):
     token: str = ""
     handle: Json | None = None
     child: ExecutionId | None = None
+    subscribed: StepKey | None = None  # the key that its subscription to the child has, if it was renamed since
     due: float | None = None  # when the next attempt or look is due
     result: Json | None = None
     failure: Failure | None = None

@@ -12,7 +12,7 @@ from pydantic import BaseModel, create_model
 from orbits_iac.model.retry import Retry
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.options import Options
-from orbits_iac.steps.step import Step, bind, kind_of
+from orbits_iac.steps.step import Step, bind, kind_of, options_of
 
 
 def hook(
@@ -82,6 +82,9 @@ def _action_class(
     main, watch, interrupted = names
     fields = [name for name, _ in types]
     options = Options(kind=f"{kind_of(cls)}.{main}", idempotent=idempotent)
+    former = options_of(cls).get("former_kinds", ())
+    if former:
+        options["former_kinds"] = [f"{kind}.{main}" for kind in former]
     if retry is not None:
         options["retry"] = retry
     if timeout is not None:

@@ -76,7 +76,7 @@ class StepOptions(TypedDict, total=False):
     on_conflict: Literal["wait", "fail"]
     protect: bool  # never removed or replaced without being named
     retain: bool  # stays when what did it is uninstalled
-    adopt: bool
+    adopt: bool  # take what is live already into the record, as revision 0
     no_return: bool  # once it was begun, nothing before it is brought back
 
 
@@ -84,7 +84,7 @@ class Options(StepOptions, total=False):
     """At the class: merged over the bases, `kind` apart; a `do` overrides what StepOptions has."""
 
     kind: str
-    former_kinds: Sequence[str]
+    former_kinds: Sequence[str]  # what it was called before: its records stay under the kind they were made with
     idempotent: bool  # `main` may run again with the same token
     install_version: int
     stateful: bool

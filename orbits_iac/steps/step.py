@@ -104,6 +104,12 @@ def options_of(cls: type[Step[Any]]) -> Options:
 
 
 @lru_cache(maxsize=4096)
+def kinds_of(cls: type[Step[Any]]) -> tuple[str, ...]:
+    """The kind of a class, and those that it had before it was renamed."""
+    return (kind_of(cls), *options_of(cls).get("former_kinds", ()))
+
+
+@lru_cache(maxsize=4096)
 def result_type(cls: type[Step[Any]]) -> Any:
     """What the step returns: the `R` of `Action[R]`, `Workflow[R]` or `Resource[R]`, None where none was given."""
     return type_argument(cls, Step, 0)

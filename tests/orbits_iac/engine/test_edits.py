@@ -46,10 +46,14 @@ class Stop(Action):
 
 
 async def edited(
-    before: Callable[[Any], Awaitable[Any]], after: Callable[[Any], Awaitable[Any]], *, settings: Settings = SETTINGS
+    before: Callable[[Any], Awaitable[Any]],
+    after: Callable[[Any], Awaitable[Any]],
+    *,
+    settings: Settings = SETTINGS,
+    store: MemoryStore | None = None,
 ) -> tuple[Any, list[EntryRow]]:
     """What comes of a definition that is `before` until its process ends, and `after` from then on."""
-    store = MemoryStore()
+    store = store or MemoryStore()
     Edited.body = before
     async with Orbits(settings, store=store) as first:
         execution = await first.start(Edited())

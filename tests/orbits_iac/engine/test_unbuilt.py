@@ -28,7 +28,6 @@ GIVEN: dict[str, Any] = {}
     ("step", "given", "named"),
     [
         (add(1, 2), {"pool": Pool("db", 3)}, "pool"),
-        (add(1, 2), {"was": "before"}, "was"),
     ],
 )
 async def test_at_a_do(orbits: Orbits, step: Any, given: dict[str, Any], named: str) -> None:
