@@ -338,13 +338,14 @@ async def _held_above(engine: "Engine", asked: Asked) -> bool:
 
 
 async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> ExecutionId | None:
-    """The execution in flight that was asked for the same, by the same build."""
-    for execution in record.queue:
+    """The execution in flight that was asked for the same, by the same build, if nothing else is to change it after."""
+    for execution in reversed(record.queue):
         row = await engine.store.get(ExecutionRow, execution)
         if row is None or row.state in ENDED or row.state is State.REVERTING:
             continue
-        if row.digest != asked.digest or row.build != engine.build:
-            continue
-        if await engine.store.get(MessageRow, execution, "cancel") is None:
+        cancelled = await engine.store.get(MessageRow, execution, "cancel") is not None
+        if row.digest == asked.digest and row.build == engine.build and not cancelled:
             return execution
+        if row.command != "cycle":
+            return None
     return None
