@@ -37,13 +37,19 @@ Its definition
     calls         where in the user's code a `do` stands
     request       one `do`
     naming        the key of a `do`, the identity of the Resource that it names
+    names         what a step was called before it was renamed
     above         where a definition stands while it runs
 
 Resources
     commands      what update, cycle, rollback and uninstall do around their hooks
     requests      asking for a command: create, join or queue
+    letting_go    taking that back
+    sharing       what several users of one record may ask of it
     rings         who waits for whom in a circle
-    children      cycling, restoring and uninstalling them without their code
+    children      cycling and uninstalling them without their code
+    restoring     bringing them back; removing what a failed update made
+    references    where values came from: they follow what is made anew
+    adopting      taking what was there before into a record
     revisions     making one, reading one
     schedules     a record's, from slot to slot
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine import pausing
 from orbits_iac.engine.attempts import Done, End, Failed, Waits
+from orbits_iac.engine.letting_go import leave_ring
 from orbits_iac.engine.outcomes import number
-from orbits_iac.engine.requests import leave_ring
 from orbits_iac.model.errors import ExecutionFailed, Failure
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, MessageRow, amended

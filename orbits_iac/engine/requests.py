@@ -1,8 +1,8 @@
 """Asking for a Resource's command: join the equal one in flight, or make one and let it wait its turn.
 
 Creating or joining, the subscription, and the child's id in the parent's journal are one transaction, which also
-writes the record: so an ending command, which writes the record too, misses no subscriber. Letting go of a child writes
-the record likewise.
+writes the record: so an ending command, which writes the record too, misses no subscriber. `letting_go` takes a request
+back.
 """
 
 import json
@@ -142,53 +142,6 @@ async def _break_ring(run: "Run", ring: Ring) -> None:
         body=json.dumps(ring.text),
     )
     await run.engine.commit(Transaction(put=[message]), wake=[youngest.execution])
-
-
-async def leave_ring(run: "Run", message: MessageRow) -> None:
-    """Take a step back that would wait for itself. Its child goes on if others wait for it too."""
-    entry = run.pages.subscribed(message.key or StepKey(""))
-    if entry is None or entry.seq is not None or entry.child is None:
-        return
-    text = json.loads(message.body)
-    subscribed = entry.subscribed or entry.key
-    run.pages.delete(SubscriberRow(execution=entry.child, subscriber=run.pages.execution.id, key=subscribed))
-    run.refuse(entry.key, Refused(f"{refs(entry.key)[-1]}: this would wait for itself: {text}"))
-    row = await run.engine.store.get(ExecutionRow, entry.child)
-    waiting = await run.engine.store.find(SubscriberRow, execution=entry.child)
-    if row is not None and row.parent == run.pages.execution.id and len(waiting) == 1:
-        run.pages.add(MessageRow(execution=entry.child, id="cancel", what="cancel"), entry.child)
-        await run.engine.commit(run.pages.transaction(at=run.now()), wake=[entry.child])
-
-
-async def let_go(run: "Run", request: "Request") -> None:
-    """A `do` of a child was given up: the child is asked to cancel, unless others wait for it; then it is left to them.
-
-    One that is asked to cancel still tells how it ended; one that is left to others counts as ended here.
-    """
-    engine, me = run.engine, run.pages.execution.id
-    while True:
-        entry = run.pages.entries[request.key]
-        row = await engine.store.get(ExecutionRow, entry.child) if entry.child is not None else None
-        if row is None or row.state in ENDED or entry.seq is not None or row.identity is None:
-            return
-        record = await engine.store.get(RecordRow, row.kind, row.identity)
-        touched = [amended(record, version=record.version + 1)] if record is not None else []
-        waiting = await engine.store.find(SubscriberRow, execution=row.id)
-        wake: list[ExecutionId] = []
-        shared = row.parent != me or any(other.subscriber != me for other in waiting)
-        if shared:
-            run.pages.delete(SubscriberRow(execution=row.id, subscriber=me, key=entry.subscribed or request.key))
-        else:
-            run.pages.add(MessageRow(execution=row.id, id="cancel", what="cancel"), row.id)
-            wake = [row.id]
-        try:
-            await engine.commit(run.pages.transaction(also=touched, at=run.now()), wake=wake)
-        except Conflict:
-            run.pages.restore()
-            continue
-        if shared:
-            run.refuse(request.key, Refused(f"given up here; execution {row.id} goes on for others who wait for it"))
-        return
 
 
 async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = ()) -> ExecutionId:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, Failed, attempt
 from orbits_iac.engine.events import WAITS
+from orbits_iac.engine.letting_go import let_go
 from orbits_iac.engine.outcomes import resolve, token
 from orbits_iac.engine.pages import is_closed
 from orbits_iac.engine.request import Request
-from orbits_iac.engine.requests import ask_for, let_go
+from orbits_iac.engine.requests import ask_for
 from orbits_iac.model.errors import Interrupted
 from orbits_iac.model.rows import EntryRow, Json, amended
 from orbits_iac.model.states import State

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Resource, Workflow
-from orbits_iac.model.rows import ExecutionRow, RecordRow, SubscriberRow, TaskRow
+from orbits_iac import ExecutionFailed, Options, Orbits, Resource, Workflow, action
+from orbits_iac.model.rows import ExecutionRow, MessageRow, RecordRow, SubscriberRow, TaskRow
 from orbits_iac.model.states import ENDED, State
 
 from .world import WORLD, App, SharedThing, Thing, add
@@ -348,3 +348,53 @@ async def test_what_workflows_of_one_ref_own_is_told_apart_by_their_keys(orbits:
     assert WORLD.things == {"Thing Pairs pairs/pair[a]/thing": 1, "Thing Pairs pairs/pair[b]/thing": 2}
     await orbits.run(Pairs(values={"b": 2, "a": 1}))
     assert sorted(line for line in WORLD.log if line.startswith("add")) == ["add 1 0", "add 2 0"]
+
+
+class Holder(Resource):
+    """Waits for a thing that takes its time."""
+
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        await self.do("slow", Slowly(name="slow", value=1))
+
+
+class Slowly(SharedThing):
+    """Is made when the gate is open."""
+
+    async def define_update(self) -> Any:
+        await self.do("wait", waits())
+        return await super().define_update()
+
+
+@action(idempotent=True)
+def waits() -> None:
+    """Waits for the gate."""
+    WORLD.reached.set()
+    assert WORLD.gate.wait(10)
+
+
+@pytest.mark.parametrize("outside", [False, True])
+async def test_a_child_is_cancelled_with_the_last_who_waits_for_it(orbits: Orbits, *, outside: bool) -> None:
+    first = await orbits.start(Holder(name="a"))
+    assert await asyncio.to_thread(WORLD.reached.wait, 10)
+    second = await orbits.start(Holder(name="b"))
+    while len(await orbits.store.find(SubscriberRow)) < 2:  # noqa: ASYNC110 - until it has joined
+        await asyncio.sleep(0.001)
+    if outside:
+        await orbits.start(Slowly(name="slow", value=1))
+    (child,) = await orbits.store.find(ExecutionRow, kind="Slowly", identity="slow")
+    async with asyncio.timeout(10):
+        await first.cancel()
+        while len(await orbits.store.find(SubscriberRow)) == 2:  # noqa: ASYNC110 - until it has let go
+            await asyncio.sleep(0.001)
+        await second.cancel()
+        while not outside and not await orbits.store.find(MessageRow, execution=child.id):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
+    WORLD.gate.set()
+    ended = await orbits.execution(child.id).ended()
+    assert ended.state is (State.SUCCESS if outside else State.CANCELLED)
+    await all_ended(orbits)
