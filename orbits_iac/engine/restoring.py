@@ -3,6 +3,7 @@
 What always holds:
 - a child is brought back by compare-and-set on the revision that this execution made, and only if nobody else uses it;
   otherwise it is kept, and said;
+- what an install did is not taken back: it is recorded as done, or runs again;
 - what gives outputs is brought back before what was made with them, and removed after it;
 - what was made with an output that is otherwise now (a thing that was made anew has another name) is brought back too,
   though its own revision stands: a failed update looks at the outputs of what it has brought back, a rollback at all.
@@ -65,21 +66,26 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
 
     `restored`: what was brought back last; then those alone that were made with its outputs.
     """
-    links = [entry for entry in run.links() if entry.changed]
-    made = {(entry.link.kind, entry.link.identity): entry.link.revision for entry in links if entry.link is not None}
+    installed = _revisions(run, installed=True)
+    made = _revisions(run, installed=False)
     failed = run.pages.execution.command == "update"
     found: list[Known] = []
     for child in to.row.children:
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
-        if theirs is None or child.revision is None:
+        target = installed.get((child.kind, child.identity), child.revision)
+        if theirs is None or target is None:
             continue
         kept = ""
-        if theirs.revision == child.revision:
+        if theirs.revision == target:
             if restored is None and failed:
                 continue
             if not await is_stale(run.engine, child.kind, child.identity, restored):
                 continue
-        elif restored is not None or (failed and (child.kind, child.identity) not in made):
+        elif (
+            restored is not None
+            or (failed and (child.kind, child.identity) not in made)
+            or (child.installed and not failed)
+        ):
             continue
         elif theirs.revision is None:
             kept = f"it was uninstalled since revision {to.number} of {run.pages.execution.kind}"
@@ -88,16 +94,26 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
         if not kept and len(theirs.users) > 1:
             kept = f"others use it too: {', '.join(user for user in theirs.users if user != me(run))}"
         known = await as_known(run, child, theirs, kept=kept)
-        found.append(replace(known, to=child.revision, expect=theirs.revision))
+        found.append(replace(known, to=target, expect=theirs.revision))
     order = await sources_first(run.engine, [(RecordId(child.kind, child.identity), child.to) for child in found])
     return [found[position] for position in order]
 
 
+def _revisions(run: "Run", *, installed: bool) -> dict[tuple[str, str], int | None]:
+    """What this execution has made of its children: by its install, or changed by its update."""
+    return {
+        (link.kind, link.identity): link.revision
+        for entry in run.links()
+        if (link := entry.link) is not None and link.installed is installed and (installed or entry.changed)
+    }
+
+
 async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
+    keep = {*keep, *_revisions(run, installed=True)}
     found: list[Known] = []
     for entry in reversed(run.links()):
         child = entry.link
-        if child is None or child.installed or (child.kind, child.identity) in keep:
+        if child is None or (child.kind, child.identity) in keep:
             continue
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or theirs.revision is None or theirs.made_by != run.pages.execution.id:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Permanent, Resource, action
-from orbits_iac.model.errors import StoreError
+from orbits_iac import ExecutionFailed, Options, Orbits, Permanent, Resource, action, command
+from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.rows import ExecutionRow, MessageRow, RecordRow, SubscriberRow, TaskRow, WorkerRow
 from orbits_iac.model.states import State
+from orbits_iac.registry import Registry
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.memory import MemoryStore
 
@@ -181,6 +182,123 @@ async def test_one_ref_in_both_hooks_is_one_place_and_two_steps(orbits: Orbits) 
     assert [(child.ref, child.revision) for child in record.children] == [("thing", 2)]
     await orbits.record(Both, "both").uninstall()
     assert WORLD.things == {}
+
+
+class Versioned(Resource):
+    """Installs what its version says; its update does more, and may fail."""
+
+    options = Options(kind="Versioned", install_version=1)
+    shared: int = 1
+    fails: bool = False
+
+    def identity(self) -> str:
+        return "versioned"
+
+    async def define_install(self) -> None:
+        await self.do("base", Thing(value=1))
+        await self.do("old", Thing(value=1))
+        await self.do("shared", Thing(value=1))
+
+    async def define_update(self) -> None:
+        await self.do("shared", Thing(value=self.shared))
+        await self.do("own", Thing(value=self.shared))
+        if self.fails:
+            raise Permanent("no")
+
+
+class Later(Versioned):
+    """The same, with an install that does other things."""
+
+    options = Options(kind="Versioned", install_version=2)
+
+    async def define_install(self) -> None:
+        await self.do("base", Thing(value=2))
+        await self.do("shared", Thing(value=2))
+
+
+def upgrade(orbits: Orbits) -> None:
+    """From here on the code has the later class alone."""
+    orbits.registry = orbits.engine.registry = Registry()
+    for cls in (Later, Thing):
+        orbits.registry.know(cls)
+
+
+def values_of(record: str) -> dict[str, int]:
+    """The things of a record, by their places."""
+    prefix = f"Thing Versioned {record}/"
+    return {name.removeprefix(prefix): value for name, value in WORLD.things.items() if name.startswith(prefix)}
+
+
+async def test_an_install_of_a_later_version_runs_once_and_is_not_taken_back(orbits: Orbits) -> None:
+    await orbits.run(Versioned())
+    upgrade(orbits)
+    with pytest.raises(ExecutionFailed) as failed:
+        await orbits.run(Later(shared=5, fails=True))
+    assert failed.value.failure.state is State.REVERTED, failed.value.failure.left
+    assert values_of("versioned") == {"base": 2, "old": 1, "shared": 2, "own": 1}
+    assert (await orbits.record(Later, "versioned").row()).install_version == 2
+    WORLD.log.clear()
+    await orbits.run(Later(shared=6))
+    assert WORLD.log == ["change Thing Versioned versioned/shared 6", "change Thing Versioned versioned/own 6"]
+    await orbits.record(Later, "versioned").rollback()
+    assert values_of("versioned") == {"base": 2, "old": 1, "shared": 1, "own": 1}
+
+
+class Commanded(Resource[ThingState]):
+    """A thing, with commands of its own."""
+
+    value: int
+
+    def identity(self) -> str:
+        return "commanded"
+
+    async def define_update(self) -> ThingState:
+        return await self.do("thing", Thing(value=self.value))
+
+    @command
+    async def raised(self, by: int) -> int:
+        """Update it with another value, inside of this command."""
+        state = await self.do("up", Commanded(value=self.value + by))
+        return state.value
+
+    @command
+    async def forever(self) -> None:
+        """Do itself again."""
+        await self.do("again", self.forever())
+
+
+async def test_a_command_inside_of_another_runs_within_its_hold(orbits: Orbits) -> None:
+    commanded = Commanded(value=1)
+    await orbits.run(commanded)
+    async with asyncio.timeout(10):
+        assert await orbits.run(commanded.raised(by=4)) == 5
+    record = await orbits.record(Commanded, "commanded").row()
+    assert (record.revision, record.queue) == (2, ())
+    with pytest.raises(ExecutionFailed, match="this does itself again"):
+        await orbits.run(commanded.forever())
+
+
+class Impatient(Thing):
+    """Does not wait for its turn."""
+
+    options = Options(on_conflict="fail")
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> ThingState:
+        await self.do("stop", Stop())
+        return await super().define_update()
+
+
+async def test_what_its_class_does_not_let_wait_is_refused_when_it_is_run_by_itself(orbits: Orbits) -> None:
+    first = await orbits.start(Impatient(name="i", value=1))
+    assert await asyncio.to_thread(WORLD.reached.wait, 10)
+    with pytest.raises(Refused, match=r"is busy with execution .*, and on_conflict='fail'"):
+        await orbits.start(Impatient(name="i", value=2))
+    WORLD.gate.set()
+    assert await first == ThingState(value=1)
 
 
 # Who waits for whom.

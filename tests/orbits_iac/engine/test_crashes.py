@@ -381,6 +381,36 @@ class Adopted(Workflow[list[str]]):
         return found
 
 
+class Called(Workflow[int]):
+    """Owns a thing."""
+
+    async def define(self) -> int:
+        return (await self.do("thing", Thing(value=4))).value
+
+
+class Moved(Resource[Sum]):
+    """The same under other names each time."""
+
+    version: int
+
+    def identity(self) -> str:
+        return "moved"
+
+    async def define_update(self) -> Sum:
+        names, before = ("a", "b", "a")[self.version :], (None, "a", "b")[self.version]
+        one = await self.do(f"thing {names[0]}", Thing(value=1), was=f"thing {before}" if before else None)
+        two = await self.do(f"flow {names[0]}", Called(), was=f"flow {before}" if before else None)
+        name, was = f"seed {names[0]}", f"seed {before}" if before else None
+        return Sum(total=one.value + two + await self.do(name, add(5, 5), once=True, was=was))
+
+
+class Renames(Workflow[list[int]]):
+    """A stack whose steps are renamed twice."""
+
+    async def define(self) -> list[int]:
+        return [(await self.do("up", Moved(version=version), key=str(version))).total for version in range(3)]
+
+
 SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "chain": lambda: Chain(length=4),
     "timer": Timed,
@@ -403,6 +433,7 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "events": Signals,
     "made anew": Anew,
     "adopted": Adopted,
+    "renamed": Renames,
 }
 RACING = {"failed branch"}
 """Scenarios in which what had been done when something failed depends on who was faster."""

@@ -8,10 +8,10 @@ import pytest
 
 from orbits_iac import Event, ExecutionFailed, Orbits, Resource, Workflow
 from orbits_iac.model.rows import ExecutionRow, OnceRow, RecordRow, RevisionRow, SubscriberRow, WaitRow
-from orbits_iac.model.states import ENDED
+from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.memory import MemoryStore
 
-from .crash import SETTINGS
+from .crash import SETTINGS, Crash, run_with_crashes
 from .test_edits import Edited, Stop, edited
 from .world import WORLD, Chain, Thing, add, careful
 
@@ -202,6 +202,47 @@ async def test_a_rename_of_what_was_never_done_does_nothing(orbits: Orbits) -> N
 
     Edited.body = body
     assert await orbits.run(Edited()) == 3
+
+
+class Owner(Resource[Any]):
+    """Owns what it does, under names that depend on which code this is."""
+
+    renamed: ClassVar[bool] = False
+
+    def identity(self) -> str:
+        return "owner"
+
+    async def define_update(self) -> Any:
+        ref, was = ("new", "old") if Owner.renamed else ("old", None)
+        flow = asyncio.ensure_future(self.do(f"{ref} flow", Chain(length=2), was=was and f"{was} flow"))
+        thing = asyncio.ensure_future(self.do(f"{ref} thing", Thing(value=1), was=was and f"{was} thing"))
+        seed = asyncio.ensure_future(self.do(f"{ref} seed", add(7, 7), once=True, was=was and f"{was} seed"))
+        await asyncio.gather(flow, thing, seed)
+
+
+class Lives:
+    """Makes the step; from its second life on the code has the new names."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        Owner.renamed = False
+
+    def __call__(self) -> Owner:
+        self._asked += 1  # once to know its module, and once to start it
+        Owner.renamed = self._asked > 2
+        return Owner()
+
+
+@pytest.mark.parametrize("where", ["before", "after", "effect"])
+async def test_names_are_changed_while_it_is_under_way_at_any_point(where: Any) -> None:
+    for at in range(1, 200):
+        WORLD.clear()
+        ended = await run_with_crashes(Lives(), [Crash(at, where)])
+        if ended is None:
+            assert at > 5
+            return
+        assert (ended.state, ended.repeated, ended.left) == (State.SUCCESS, (), 0), at
+        assert (set(ended.made.values()), len(ended.things)) == ({1}, 1), at
 
 
 # From one update to the next.
