@@ -141,9 +141,14 @@ def print_record(
     if record.queue:
         facts["busy with"] = ", ".join(record.queue)
     facts["users"] = ", ".join(record.users) or "none"
-    for name in ("protect", "retain"):
-        if getattr(record, name):
-            facts[name] = "yes"
+    for name, wants, by in (
+        ("protected", record.protect, record.protected_by),
+        ("retained", record.retain, record.retained_by),
+    ):
+        if wants:
+            facts[name] = f"by {', '.join(by)}" if by else "yes"
+    if record.adopted:
+        facts["adopted"] = "as it was found; no update of it has succeeded yet"
     out.print(report.table(facts))
     outputs = masked(row.outputs) if row is not None else None
     if outputs:

@@ -193,6 +193,11 @@ def test_history_marks_what_stands(shared: Project) -> None:
     ]
 
 
+def test_a_record_says_who_wants_it_to_stay(shared: Project) -> None:
+    lines = [line.split() for line in plain(shared.run("get", "Box", "Backend acme/repository")).splitlines()]
+    assert ["retained", "by", "Backend", "acme"] in lines
+
+
 def test_rollback_brings_back_the_revision_before(shared: Project) -> None:
     assert "✔ Shop acme is back at revision 1" in plain(shared.run("rollback", "shop", "client=acme"))
     things = json.loads((shared.folder / "cloud.json").read_text())
