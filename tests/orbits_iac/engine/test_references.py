@@ -225,9 +225,8 @@ class Asking(Resource):
         return "asking"
 
     async def define_update(self) -> None:
-        for number in range(self.sources):
-            plain = await self.do("source", Source(), key=str(number))
-        await self.do("taker", Taker(plain=plain, text=self.text))
+        plain = [await self.do("source", Source(), key=str(number)) for number in range(self.sources)]
+        await self.do("taker", Taker(plain=plain[0], text=self.text))
 
 
 @pytest.mark.parametrize(
