@@ -244,19 +244,27 @@ def _step(
     return Node(
         ref=ref,
         kind=entry.kind,
-        command="" if entry.command in {"main", "update", "define", "event"} else entry.command,
+        command="" if entry.command in {"main", "update", "define", "event", "repeat"} else entry.command,
         part=part,
         mark=_mark_of_entry(entry, row),
         began=began,
         ended=entry.at if entry.seq is not None else None,
         attempt=entry.attempt,
-        message=how_to_answer(entry) if asks(entry) else picture.notes.get((row.id, entry.key), "") or entry.message,
+        message=_message(picture, row, entry),
         share=entry.share,
         failure=entry.failure,
         no_return=entry.no_return,
         hook=is_hook(entry, row),
         below=tuple(_below(picture, row, place, section, above)),
     )
+
+
+def _message(picture: Picture, row: ExecutionRow, entry: EntryRow) -> str:
+    if asks(entry):
+        return how_to_answer(entry)
+    if entry.command == "repeat" and entry.count:
+        return "done once" if entry.count == 1 else f"done {entry.count} times"
+    return picture.notes.get((row.id, entry.key), "") or entry.message
 
 
 def _with_part(node: Node, part: str) -> Node:

@@ -18,6 +18,8 @@ One execution
     attempting    attempts at what is a definition of its own
     outcomes      handing out what has arrived, numbered; and again on a re-run
     inbox         messages: a child ended, an event, what people want
+    repeating     a step again and again, without growing
+    forgetting    deleting the executions of what was repeated
     events        sending events into inboxes
     waiting       which event ends which wait
     pausing       beginning nothing more until somebody says so

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import pausing, starting
 from orbits_iac.engine.attempts import Done
+from orbits_iac.engine.forgetting import clear
 from orbits_iac.engine.inbox import given, read_inbox, take
 from orbits_iac.engine.names import Names
 from orbits_iac.engine.outcomes import hand_out, replay
@@ -67,7 +68,7 @@ async def _begin(run: "Run") -> Parked | None:
     if pausing.stays_paused(run):
         return await _park(run, None)
     cancelled = any(message.what == "cancel" for message in run.pages.inbox)
-    run.forced = _forced(run.pages.inbox)
+    run.told.forced = _forced(run.pages.inbox)
     definition = await _definition(run, cancelled=cancelled)
     if isinstance(definition, Parked):
         return definition
@@ -76,7 +77,7 @@ async def _begin(run: "Run") -> Parked | None:
         stands = run.record.revision if run.record is not None else None
         run.pages.change(at=run.now(), started_at=run.now(), revision=stands)
     state = run.pages.execution.state
-    if state is State.SLEEPING or (state is State.PAUSED and not run.pausing):
+    if state is State.SLEEPING or (state is State.PAUSED and not run.told.pausing):
         run.pages.change(at=run.now(), state=State.EXECUTING, stranded=False)
     run.main = run.loop.create_task(definition)
     run.drain()
@@ -105,7 +106,7 @@ async def _definition(run: "Run", *, cancelled: bool) -> Coroutine[Any, Any, Jso
     """What is to be run: its code's, or, where that is not to be or cannot be, what ends it."""
     from orbits_iac.engine.commands import program
 
-    if run.forced is not None:
+    if run.told.forced is not None:
         return _ended(None)
     if run.record is not None and run.pages.execution.id in run.record.queue[1:]:
         return _ended(None) if cancelled else await _park(run, None)
@@ -122,7 +123,7 @@ async def _go_on(run: "Run") -> Parked | Ended:
 
     while True:
         hand_out(run)
-        if run.reload:
+        if run.told.reload:
             raise ReloadError
         if run.stuck is not None:
             return await _pause(run, run.stuck)
@@ -132,7 +133,7 @@ async def _go_on(run: "Run") -> Parked | Ended:
             ended = await end(run)
             run.abandon()
             return Ended(ended)
-        if run.leaving or run.pausing:
+        if run.leaving or run.told.pausing:
             parked = await _hold_still(run)
         else:
             parked = await _begin_more(run)
@@ -153,6 +154,7 @@ async def _hold_still(run: "Run") -> Parked | None:
     elif not run.attempts and not run.arrived:
         pausing.paused(run)
         return await _park(run, None)
+    await clear(run)
     if run.pages.pending():
         await run.engine.commit(run.pages.transaction(at=run.now()))
     await _rest(run, None)
@@ -214,7 +216,7 @@ def _has_more(run: "Run") -> bool:
     """Whether there is something to do at once: what was read from the inbox may have ended the definition."""
     ended = run.main is not None and run.main.done()
     arrived = run.arrived or run.waits.untried
-    return bool(arrived or run.new or run.given_up or run.stuck or run.reload or run.pausing or ended)
+    return bool(arrived or run.new or run.given_up or run.stuck or run.told.reload or run.told.pausing or ended)
 
 
 def _until(run: "Run") -> float | None:

@@ -70,9 +70,9 @@ def _unread(run: "Run") -> list[Row]:
 def _outcome(run: "Run") -> tuple[str | None, Failure | None, State]:
     main = run.main
     assert main is not None  # noqa: S101 - only a run that was begun gets here
-    if run.forced is not None:
-        failure = run.forced.failure
-        return None if failure is not None else run.forced.result, failure, run.forced.state
+    if run.told.forced is not None:
+        failure = run.told.forced.failure
+        return None if failure is not None else run.told.forced.result, failure, run.told.forced.state
     error = None if main.cancelled() else main.exception()
     if main.cancelled() or (error is not None and run.was_cancelled(error)):
         state = State.QUARANTINED if run.destination is not None else State.CANCELLED

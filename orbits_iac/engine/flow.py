@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ from orbits_iac.engine.naming import (
     result_of,
     subject_of,
 )
+from orbits_iac.engine.repeating import Repeat, repeating
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.run import BarredError
@@ -71,6 +72,12 @@ class Wanted:
     target: Target | None = field(kw_only=True)
     was: str | None = field(kw_only=True)
     options: StepOptions = field(kw_only=True)
+    place: tuple[StepKey, str] | None = field(
+        kw_only=True, default=None
+    )  # where it stands for people, if not by its key
+
+
+_PLAIN: dict[str, Any] = {"key": None, "once": False, "undo": None, "target": None, "was": None}
 
 
 class RunFlow(Flow):
@@ -136,7 +143,7 @@ class RunFlow(Flow):
         return cast("OnDrift", self._run.options.get("on_drift", "report"))
 
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
-        name = await self._name(ref, resource, "update", key, None)
+        name = await self._name(ABOVE.get(), ref, resource, "update", key, None)
         kind, identity = name.kind, name.identity or ""
         done = key_of(ABOVE.get(), ref, kind, "update", key, None if name.owned else identity)
         question = partial(children.standing, self._run, done, kind, identity)
@@ -208,27 +215,31 @@ class RunFlow(Flow):
         run, call = self._run, wanted.call
         run.calls.begun(call)
         await self._allowed(call)
-        if not isinstance(wanted.step, Step):
-            raise UsageError(
-                f"do({call.ref!r}, ...) takes a step, and got {type(wanted.step).__name__} ({call.where()}): call it, "
-                f"as in do({call.ref!r}, {getattr(wanted.step, '__name__', 'Step')}(...))"
-            )
+        _check_step(call, wanted.step)
         subject, command = subject_of(wanted.step)
         refuse_unbuilt(call.ref, subject, wanted.options)
         if command == "update" or not isinstance(subject, Resource):
             check_adopts(call.ref, subject, wanted.options)
         if wanted.once and run.record_id is None:
             raise UsageError(f"{call.ref}: once=True needs a Resource above, whose record remembers it")
-        name = await self._name(call.ref, subject, command, wanted.key, wanted.was)
+        return await self._attempted(wanted)
+
+    async def _attempted(self, wanted: "Wanted") -> Any:
+        run = self._run
+        subject, command = subject_of(wanted.step)
+        above, ref = wanted.place or (ABOVE.get(), wanted.call.ref)
+        name = await self._name(above, ref, subject, command, wanted.key, wanted.was)
         if isinstance(wanted.step, Action):
             request = self._request(wanted, name)
             run.ask(request)
             return await request.future
         return await attempts(run, lambda attempt: self._request(wanted, name, attempt))
 
-    async def _name(self, ref: str, subject: Step[Any], command: str, key: str | None, was: str | None) -> Name:
+    async def _name(
+        self, above: StepKey, ref: str, subject: Step[Any], command: str, key: str | None, was: str | None
+    ) -> Name:
         """What a step is known by; of a Resource that had other kinds, only the store may know it."""
-        name = self._run.names.find(subject, command, ABOVE.get(), ref, key, was)
+        name = self._run.names.find(subject, command, above, ref, key, was)
         if name.sure or name.identity is None:
             return name
         return replace(name, kind=await self._record_kind(type(subject), name.identity))
@@ -253,6 +264,33 @@ class RunFlow(Flow):
                 return cast("E", await request.future)
         except TimeoutError:
             raise TimeoutError(f"{call.ref}: no {request.kind} that fits has come within {timeout}") from None
+
+    def repeat(
+        self, ref: str, step: Step[T], *, every: timedelta, until: Callable[[T], bool], options: StepOptions
+    ) -> Coroutine[Any, Any, T]:
+        call = Call.at(sys._getframe(2), "repeat", ref, ABOVE.get(StepKey("")))  # noqa: SLF001 - who called it
+        coroutine = self._repeat(call, step, every, until, options)
+        self._run.calls.add(call, coroutine)
+        return coroutine
+
+    async def _repeat(
+        self, call: Call, step: Step[T], every: timedelta, until: Callable[[T], bool], options: StepOptions
+    ) -> T:
+        run, above = self._run, ABOVE.get(StepKey(""))
+        run.calls.begun(call)
+        await self._allowed(call)
+        _check_step(call, step)
+        refuse_unbuilt(call.ref, subject_of(step)[0], options)
+
+        async def do(time: int) -> Any:
+            each = replace(call, ref=str(time), above=request.key)
+            return await self._attempted(Wanted(each, step, options=options, place=(above, call.ref), **_PLAIN))
+
+        request = repeating(run, call, step, options)
+        repeat = Repeat(run, request.key, do, every, until)
+        request.begin = lambda: begin(run, self, request, repeat.define)
+        run.ask(request)
+        return cast("T", await request.future)
 
     async def ask(self, ref: str, what: Callable[[], Any], returns: Any, *, key: str = "") -> Any:
         """A question of the engine's own to the store, journalled like a step."""
@@ -389,6 +427,8 @@ class RunFlow(Flow):
         if isinstance(fresh, Workflow):
             nested = RunFlow(run, request.targets, request.key)
             request.begin = lambda: begin_nested(run, nested, request)
+        if wanted.place is not None:
+            request.place = "/".join((*refs(wanted.place[0]), wanted.place[1]))
         return request
 
     def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:
@@ -408,23 +448,30 @@ def _masked(codec: Codec, found: Difference) -> Difference:
 
 def begin_nested(run: "Run", flow: RunFlow, request: Request) -> "asyncio.Task[None]":
     """Start the definition of a Workflow that is a step."""
-    bind(cast("Workflow[Any]", request.step), flow)
+    workflow = cast("Workflow[Any]", request.step)
+    bind(workflow, flow)
+    return begin(run, flow, request, workflow.define)
+
+
+def begin(
+    run: "Run", flow: RunFlow, request: Request, definition: Callable[[], Awaitable[Any]]
+) -> "asyncio.Task[None]":
+    """Start the definition of a step."""
 
     async def define() -> None:
         ABOVE.set(request.key)
         RUNNING.set(flow)
-        end = await outcome_of(run, request)
+        end = await outcome_of(run, request, definition)
         run.settling.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
         run.finish(request.key, end)
 
     return run.loop.create_task(define())
 
 
-async def outcome_of(run: "Run", request: Request) -> End:
+async def outcome_of(run: "Run", request: Request, definition: Callable[[], Awaitable[Any]]) -> End:
     """Run a nested definition to its end, and whatever it began."""
-    workflow = cast("Workflow[Any]", request.step)
     try:
-        value = await workflow.define()
+        value = await definition()
         if (error := lost(run, request.key)) is not None:
             raise error
         end: End = Done(result=run.engine.codec.encode(value, request.returns))
@@ -457,6 +504,14 @@ def enter(name: str, flow: RunFlow) -> None:
     """Let the steps of this definition task be those of `flow`, with their keys below `name`."""
     ABOVE.set(StepKey(name))
     RUNNING.set(flow)
+
+
+def _check_step(call: Call, step: object) -> None:
+    if not isinstance(step, Step):
+        raise UsageError(
+            f"{call.what}({call.ref!r}, ...) takes a step, and got {type(step).__name__} ({call.where()}): call it, as "
+            f"in {call.what}({call.ref!r}, {getattr(step, '__name__', 'Step')}(...))"
+        )
 
 
 def _is_unicode(text: str) -> bool:

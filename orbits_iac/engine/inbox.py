@@ -32,8 +32,8 @@ async def take(run: "Run", message: MessageRow) -> None:
     if message.what == "event":
         run.waits.arrive(message)
         return
-    if message.what == "end" and message.key is None and run.forced is None:
-        run.reload = True  # the definition that is here is of no use any more
+    if message.what == "end" and message.key is None and run.told.forced is None:
+        run.told.reload = True  # the definition that is here is of no use any more
         return
     run.pages.delete(message)
     match message.what:
@@ -104,7 +104,7 @@ def _instead(run: "Run", message: MessageRow) -> None:
     if task is None:
         run.finish(entry.key, end)
     else:
-        run.instead[entry.key] = end
+        run.told.instead[entry.key] = end
         task.cancel()
 
 

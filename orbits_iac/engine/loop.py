@@ -39,7 +39,7 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, now: float) -> None:
         self._ready: deque[events.Handle] = deque()
-        self._timers: list[tuple[float, int, events.TimerHandle]] = []
+        self._timers: list[tuple[float, int, events.TimerHandle, Context]] = []
         self._order = itertools.count()
         self._now = now
         self._contexts: WeakKeyDictionary[asyncio.Task[Any], Context] = WeakKeyDictionary()
@@ -74,8 +74,9 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
     def call_at(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> events.TimerHandle:
+        context = copy_context() if context is None else context
         handle = events.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._order), handle))
+        heapq.heappush(self._timers, (when, next(self._order), handle, context))
         return handle
 
     def _timer_handle_cancelled(self, handle: events.TimerHandle) -> None:
@@ -144,6 +145,10 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
         while self._timers and self._timers[0][2].cancelled():
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
+
+    def timer_context(self) -> Context:
+        """What the earliest timer runs in; there must be one."""
+        return self._timers[0][3]
 
     def fire(self) -> None:
         """Make the earliest timer ready, whatever the time."""

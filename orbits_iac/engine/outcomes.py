@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from orbits_iac.codec import explain
+from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import Done, End, Failed, Waits, is_final
 from orbits_iac.engine.limits import attempt_ends_at, may_begin_at
 from orbits_iac.engine.request import Request, Undoing
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused, message_of
-from orbits_iac.model.ids import ExecutionId, StepKey, refs
+from orbits_iac.model.ids import TIMER, ExecutionId, StepKey, refs
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.rows import EntryRow, OnceRow, amended
 from orbits_iac.model.states import State
@@ -31,10 +32,10 @@ def hand_out(run: "Run") -> None:
             outcome(run, *run.arrived.popleft())
         elif (found := run.waits.match()) is not None:
             outcome(run, *found)
-        elif run.pausing:
+        elif run.told.pausing:
             return
         elif (timer := run.loop.next_timer()) is not None and timer <= run.engine.clock.now():
-            number(run, "timer", due=timer)
+            number(run, TIMER, due=timer, above=_home(run))
             run.loop.fire()
         elif run.has_outlived_its_cancel():
             number(run, "cancel")
@@ -44,13 +45,13 @@ def hand_out(run: "Run") -> None:
         run.drain()
 
 
-def number(run: "Run", kind: str, *, due: float | None = None) -> None:
-    """Journal an outcome that is no step's: a timer that fired, a cancel."""
+def number(run: "Run", kind: str, *, due: float | None = None, above: str = "") -> None:
+    """Journal an outcome that is no step's: a timer that fired, set by the definition `above`; a cancel."""
     run.pages.seq += 1
     at = run.now()
     entry = EntryRow(
         execution=run.pages.execution.id,
-        key=StepKey(f"~{kind}/{run.pages.seq}"),
+        key=StepKey(f"{above}/~{kind}/{run.pages.seq}" if above else f"~{kind}/{run.pages.seq}"),
         kind=kind,
         state=State.SUCCESS,
         seq=run.pages.seq,
@@ -66,7 +67,7 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
     entry, request, at = run.pages.entries[key], run.asked.get(key), run.now()
     if entry.seq is not None:
         return
-    end = run.instead.pop(key, end)
+    end = run.told.instead.pop(key, end)
     if isinstance(end, Waits):
         ends = None if request is None else attempt_ends_at(request, entry)
         due = at + end.poll if ends is None else min(at + end.poll, ends)
@@ -104,14 +105,20 @@ def replay(run: "Run", entry: EntryRow) -> None:
     """Hand out an outcome of the journal once more, at the time at which it was handed out first."""
     run.position = entry.seq or 0
     run.loop.stand_at(entry.at or 0.0)
-    if entry.kind == "timer":
+    if entry.kind == TIMER:
         timer = run.loop.next_timer()
-        if timer is not None and timer <= run.loop.time():
+        # That of a definition which has ended is not set again: it is not to be taken for another one.
+        if timer is not None and timer <= run.loop.time() and _home(run) == entry.key.rpartition("/~")[0]:
             run.loop.fire()
     elif entry.kind == "cancel":
         run.cancel_main()
     elif (request := run.asked.get(run.pages.called(entry.key))) is not None:
         resolve(run, request, entry)
+
+
+def _home(run: "Run") -> str:
+    """The key of the definition that has set the earliest timer."""
+    return run.loop.timer_context().get(ABOVE, "")
 
 
 def resolve(run: "Run", request: Request, entry: EntryRow) -> None:

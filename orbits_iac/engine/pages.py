@@ -1,9 +1,10 @@
 """An execution's journal in memory, and what of it has still to be written.
 
 Rows are changed here first and written together: `transaction` hands out everything since the last one. Whatever
-changes a state leaves an event in the same transaction.
+changes a state leaves an event in the same transaction, but for what is repeated and goes well.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,7 +45,8 @@ class Pages:
         before = self.entries.get(entry.key)
         self.entries[entry.key] = entry
         self._puts[EntryRow, entry.key] = entry
-        if before is None or before.state is not entry.state or before.attempt != entry.attempt:
+        moved = before is None or before.state is not entry.state or before.attempt != entry.attempt
+        if moved and not _is_quiet(entry):
             self._event(at, entry.key, entry.kind, before.state if before else None, entry.state, why)
 
     def move(self, was: StepKey, key: StepKey) -> None:
@@ -78,6 +80,12 @@ class Pages:
         """The entry that waits for a child under this key, which may be the one that it had before it was renamed."""
         found = self.entries.get(key)
         return found or next((entry for entry in self.entries.values() if entry.subscribed == key), None)
+
+    def remove(self, entry: EntryRow) -> None:
+        """Delete an entry."""
+        del self.entries[entry.key]
+        self._puts.pop((EntryRow, entry.key), None)
+        self._deletes.append(entry)
 
     def change(self, *, at: float, why: str = "", who: str = "", **fields: Any) -> None:
         """Change the execution's own row; a change of state leaves an event."""
@@ -140,6 +148,16 @@ class Pages:
                 why=why,
             )
         )
+
+
+def _is_quiet(entry: EntryRow) -> bool:
+    """Whether it goes well in something that is repeated: of that there is no end."""
+    if ":repeat/" not in entry.key or entry.state is State.ERROR or entry.attempt > 1:
+        return False
+    return _repeated(entry.key) is not None
+
+
+_repeated = re.compile(r"(?:^|/)[^/:]*:[^/:]*:repeat/").search
 
 
 def is_closed(entry: EntryRow) -> bool:

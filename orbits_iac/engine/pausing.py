@@ -26,14 +26,14 @@ def pause(run: "Run", who: str) -> None:
     if run.main is None or run.main.done() or run.closed:
         run.pages.note(at=run.now(), key="", why="asked to pause, while it was ending already", who=who)
         return
-    if not run.pausing:
-        run.pausing = True
+    if not run.told.pausing:
+        run.told.pausing = True
         run.pages.note(at=run.now(), key="", why="asked to pause", who=who)
 
 
 def go_on(run: "Run", who: str) -> None:
     """Go on where it was paused; nothing if it was not."""
-    run.pausing = False
+    run.told.pausing = False
     since = run.pages.execution.paused_at
     if since is None:
         return

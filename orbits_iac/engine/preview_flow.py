@@ -189,6 +189,13 @@ class PreviewFlow(Flow):
             return cast("T", await self._nested(asked.subject, asked))
         return cast("T", await asked.future)
 
+    async def repeat(
+        self, ref: str, step: Step[T], *, every: timedelta, until: Callable[[T], bool], options: StepOptions
+    ) -> T:
+        del every
+        result = await self.do(ref, step, key=None, once=False, undo=None, target=None, was=None, options=options)
+        return result if until(result) else cast("T", await self._looking.loop.create_future())
+
     async def _name(self, ref: str, subject: Step[Any], command: str, key: str | None, was: str | None) -> Name:
         """What a step is known by, as in a run."""
         name = self._looking.names.find(subject, command, ABOVE.get(), ref, key, was)

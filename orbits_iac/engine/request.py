@@ -48,6 +48,7 @@ class Request:
     hidden: bool = False  # a provider's hook: no part of the path that people see
     ask: Callable[[], Awaitable[Any]] | None = None  # a question of the engine's own
     fits: Callable[[Any], bool] | None = None  # of a wait: which events it is for
+    place: str | None = None  # the refs that lead to it, joined by "/", where its key has more
     begin: "Callable[[], asyncio.Task[None]] | None" = None  # starts the definition of a Workflow
     task: "asyncio.Task[None] | None" = None  # that definition
     tenant: str | None = None

@@ -88,7 +88,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
     link = Child(
-        ref="/".join(refs(request.key)),
+        ref=request.place or "/".join(refs(request.key)),
         kind=request.kind,
         identity=request.identity or "",
         owned=request.owned,

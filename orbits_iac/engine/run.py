@@ -13,6 +13,8 @@ out what came of them, `inbox` takes what others send, `settling` waits for what
 import asyncio
 import json
 from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import starting
@@ -26,7 +28,7 @@ from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.waiting import Waits
 from orbits_iac.model.errors import Failure, NothingDone, Refused
-from orbits_iac.model.ids import UNDO, StepKey, refs
+from orbits_iac.model.ids import UNDO, ExecutionId, StepKey, refs
 from orbits_iac.model.rows import (
     EntryRow,
     Json,
@@ -53,6 +55,16 @@ class Forced(NamedTuple):
     failure: Failure | None
 
 
+@dataclass(kw_only=True, slots=True)
+class Told:
+    """What people have said of it."""
+
+    pausing: bool  # no steps are begun, and no timer fires
+    instead: dict[StepKey, End] = field(default_factory=dict)  # outcomes in place of what the attempts come to
+    forced: Forced | None = None  # how it ends
+    reload: bool = False  # it was ended while its definition was in memory
+
+
 class BarredError(BaseException):
     """Raised by a `do` of a definition that was cancelled twice: no error that one expects, or swallows."""
 
@@ -74,6 +86,7 @@ class Run:
         self.new: list[Request] = []  # asked for since the last write
         self.given_up: list[Request] = []  # children, since the last write
         self.fresh: set[StepKey] = set()  # begun by this process
+        self.worn: list[ExecutionId] = []  # executions of steps that were forgotten since the last write
         self.attempts: dict[StepKey, asyncio.Task[None]] = {}
         self.due: dict[StepKey, float] = {}
         self.arrived: deque[tuple[StepKey, End]] = deque()
@@ -88,10 +101,7 @@ class Run:
         self.cancelling = False
         self.barred = False  # it was cancelled again: no `do` of its way out is begun any more
         self.cancel_again: float | None = None  # when one that does not end is cancelled again
-        self.pausing = execution.paused_at is not None  # no steps are begun, and no timer fires
-        self.instead: dict[StepKey, End] = {}  # outcomes that people have given, in place of the attempts'
-        self.forced: Forced | None = None
-        self.reload = False  # somebody has ended it
+        self.told = Told(pausing=execution.paused_at is not None)
         self.abandoned = False
         self.leaving = False  # the process is about to end: nothing more is begun
         self.stuck: Refused | None = None  # why it cannot go on with the code that is here
@@ -150,15 +160,16 @@ class Run:
 
     def passed(self) -> tuple[str, ...]:
         """The steps of no return that this execution, or what it did, has passed."""
-        found: dict[str, None] = {}
-        for entry in self.pages.entries.values():
-            if not (entry.no_return or entry.passed):
-                continue
-            path = ".".join(refs(entry.key))
-            if entry.no_return and not entry.skipped and not _nothing_done(entry):
-                found[path] = None
-            found.update(dict.fromkeys(f"{path}.{step}" for step in entry.passed))
-        return tuple(found)
+        return passed_in(self.pages.entries.values())
+
+    def forget(self, entry: EntryRow) -> None:
+        """Let go of a step that is over for good; of what it did in executions of its own too, with the next write."""
+        self.pages.remove(entry)
+        self.asked.pop(entry.key, None)
+        self.fresh.discard(entry.key)
+        self.overdue.discard(entry.key)
+        if entry.child is not None:
+            self.worn.append(entry.child)
 
     def grace_of(self, request: Request) -> float:
         """Seconds that a step may take to end when it is asked to."""
@@ -261,6 +272,19 @@ class Run:
             self.loop.drain()
         except Refused as error:
             self.stuck = error
+
+
+def passed_in(entries: Iterable[EntryRow]) -> tuple[str, ...]:
+    """The paths of the steps of no return among these entries, and of those that their children have passed."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        if not (entry.no_return or entry.passed):
+            continue
+        path = ".".join(refs(entry.key))
+        if entry.no_return and not entry.skipped and not _nothing_done(entry):
+            found[path] = None
+        found.update(dict.fromkeys(f"{path}.{step}" for step in entry.passed))
+    return tuple(found)
 
 
 def has_to_stay(run: Run) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, Failed, attempt
 from orbits_iac.engine.events import WAITS
+from orbits_iac.engine.forgetting import clear
 from orbits_iac.engine.letting_go import let_go
 from orbits_iac.engine.outcomes import resolve, token
 from orbits_iac.engine.pages import is_closed
@@ -48,6 +49,7 @@ async def write(run: "Run") -> None:
     new, run.new = run.new, []
     wanted = [request for request in new if not (request.given_up and _dropped(run, request))]
     steps = [request for request in wanted if request.identity is None and _open(run, request)]
+    await clear(run)
     if run.pages.pending():
         await run.engine.commit(run.pages.transaction(at=run.now()))
     for request in steps:

@@ -12,6 +12,9 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter
 _ESCAPES = str.maketrans({"%": "%25", ":": "%3A", "/": "%2F"})
 _NAMED = frozenset({"main", "define"})  # commands of steps that only `key=` tells apart
 
+TIMER = "timer"
+"""The kind of the entry of a timer that fired; its key stands below the definition that had set it."""
+
 UNDO = "undo"
 """What the keys of steps that undo others begin with; the key of the one that is undone follows."""
 

@@ -127,6 +127,12 @@ class Flow(Current):
     ) -> Coroutine[Any, Any, T]:
         """What `self.do` calls, and nothing else: the line of the user's code is two frames up."""
 
+    @abstractmethod
+    def repeat(
+        self, ref: str, step: "Step[T]", *, every: timedelta, until: Callable[[T], bool], options: StepOptions
+    ) -> Coroutine[Any, Any, T]:
+        """What `self.repeat` calls, and nothing else: the line of the user's code is two frames up."""
+
     @property
     @abstractmethod
     def revision(self) -> "Revision[Any] | None":

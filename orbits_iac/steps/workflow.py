@@ -59,19 +59,27 @@ class Composite(Step[R]):
         step = self.transform(ref, step)
         return self.execution.do(ref, step, key=key, once=once, undo=undo, target=target, was=was, options=options)
 
-    async def repeat(
+    def repeat(
         self, ref: str, step: Step[T], *, every: timedelta, until: Callable[[T], bool], **options: Unpack[StepOptions]
-    ) -> T:
-        """Do `step` every `every` until `until(result)` is true; each time is a step with a key of its own."""
-        import asyncio
+    ) -> Coroutine[Any, Any, T]:
+        """Do `step` again and again, until `until(result)` is true; return that result.
 
-        count = 0
-        while True:
-            result = await self.do(ref, step, key=str(count), **options)
-            if until(result):
-                return result
-            await asyncio.sleep(every.total_seconds())
-            count += 1
+        It may go on for months: only the last time and the one under way are kept, with how often it was done.
+
+        Args:
+            ref: what it is called here; each time is a step below it, with its number from 0 as its ref.
+            step: what `do` takes.
+            every: how long to wait after one time has ended, before the next begins.
+            until: whether it is done, from the result alone.
+            options: for each time, over the class's.
+
+        Raises:
+            ExecutionFailed: a time ended badly, after its attempts; or `until` raised.
+            Refused: it is not allowed here; nothing was done.
+
+        """
+        step = self.transform(ref, step)
+        return self.execution.repeat(ref, step, every=every, until=until, options=options)
 
     def transform(self, ref: str, step: Step[T]) -> Step[T]:
         """Change a step before it is done: the place for what all steps of a stack have in common."""

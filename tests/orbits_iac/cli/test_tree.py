@@ -146,6 +146,14 @@ def test_grows(rows: list[ExecutionRow | EntryRow], expected: Any) -> None:
     assert outline(tree.grow(picture(*rows))) == expected
 
 
+def test_a_repeat_says_how_often_it_was_done() -> None:
+    repeat = entry("root", "run/poll:Poll:repeat", State.EXECUTING, kind="Poll", command="repeat", count=17)
+    last = [entry("root", f"run/poll:Poll:repeat/{number}:Poll:main", kind="Poll") for number in (16, 17)]
+    (node,) = tree.grow(picture(execution("root", "App", State.EXECUTING, took=None), repeat, *last)).below
+    assert (node.ref, node.command, node.message) == ("poll", "", "done 17 times")
+    assert [below.ref for below in node.below] == ["16", "17"]
+
+
 def test_draws_a_busy_client_at_100_columns() -> None:
     assert drawn(tree.grow(busy())) == (
         "▸ WebApp acme                              1m 00s\n"

@@ -411,6 +411,49 @@ class Renames(Workflow[list[int]]):
         return [(await self.do("up", Moved(version=version), key=str(version))).total for version in range(3)]
 
 
+class Next(Action[int]):
+    """How often something was done, this time included; once for each token."""
+
+    options = Options(idempotent=True)
+    name: str
+
+    async def main(self) -> int:
+        done = f"{self.name} {self.execution.token}"
+        WORLD.did(f"next {self.name}", self.execution.token, lambda: WORLD.jobs.update({done: 1}))
+        return len([one for one in WORLD.jobs if one.startswith(f"{self.name} ")])
+
+
+class Round(Workflow[int]):
+    """Two steps and a sleep, in a race."""
+
+    async def define(self) -> int:
+        timer = asyncio.create_task(asyncio.sleep(0.0005))
+        step = asyncio.create_task(self.do("in", Next(name="in")))
+        await asyncio.wait([timer, step])
+        await self.do("app", SharedThing(name="round", value=7))
+        return step.result()
+
+
+class Repeats(Workflow[list[int]]):
+    """An Action, a Workflow and a Resource's command, again and again, beside each other and a timer."""
+
+    async def define(self) -> list[int]:
+        every = timedelta(milliseconds=0.1)
+        number = self.repeat("number", Next(name="number"), every=every, until=lambda n: n >= 4)
+        rounds = self.repeat("round", Round(), every=every, until=lambda n: n >= 3)
+        at_once = self.repeat("once", Next(name="once"), every=timedelta(0), until=lambda n: n >= 3)
+        found = await asyncio.gather(number, rounds, at_once, asyncio.sleep(0.001, 0))
+        thing = await self.repeat("thing", Thing2(), every=every, until=lambda state: state.value >= 1)
+        return [*found, thing.value]
+
+
+class Thing2(SharedThing):
+    """A thing that is named."""
+
+    name: str = "named"
+    value: int = 1
+
+
 SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "chain": lambda: Chain(length=4),
     "timer": Timed,
@@ -431,6 +474,7 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "busy": Busy,
     "children dropped": Dropped,
     "events": Signals,
+    "repeat": Repeats,
     "made anew": Anew,
     "adopted": Adopted,
     "renamed": Renames,
