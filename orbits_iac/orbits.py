@@ -79,7 +79,7 @@ class Orbits:
         try:
             sources = sources_of(self.registry.modules())
             self._build = BuildRow(digest=build_of(sources), order=0, sources=sources)
-            codec = await open_codec(self.store, self.settings.secret_key)
+            codec = await open_codec(self.store, self.settings.secret_key, largest=self.settings.largest_value)
             self._engine = Engine(
                 self.store,
                 codec,

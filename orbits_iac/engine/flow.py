@@ -23,6 +23,7 @@ from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
 from orbits_iac.engine.names import Name, record_kind, refuse_old_name, rename
 from orbits_iac.engine.naming import (
+    check_name,
     key_of,
     once_at,
     refuse_secrets,
@@ -365,12 +366,13 @@ class RunFlow(Flow):
         if self._run.closed and not self._run.reverting and not ABOVE.get().startswith(f"{UNDO}/"):
             await asyncio.sleep(0)
             raise asyncio.CancelledError(f"{ref}: no more steps are started")
-        if not _is_unicode(ref):
-            raise UsageError(f"{ref!r}: a ref has to be Unicode text ({call.where()})")
+        check_name("a ref", ref, call.where)
 
     def _request(self, wanted: "Wanted", name: Name, attempt: int = 1) -> Request:
         run, codec, call = self._run, self._run.engine.codec, wanted.call
         ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
+        if key is not None:
+            check_name("a key=", key, call.where)
         subject, command = subject_of(step)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         cls = type(subject)
@@ -386,7 +388,7 @@ class RunFlow(Flow):
                 f"({call.where()}, after {run.asked[request_key].line()}); give each its own key=, as in "
                 f"do({ref!r}, ..., key=...)"
             )
-        refuse_old_name(run, request_key, call.where())
+        refuse_old_name(run, request_key, call.where)
         if wanted.was is not None:
             rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
         argument, fresh = self._fresh(ref, subject)
@@ -512,10 +514,3 @@ def _check_step(call: Call, step: object) -> None:
             f"{call.what}({call.ref!r}, ...) takes a step, and got {type(step).__name__} ({call.where()}): call it, as "
             f"in {call.what}({call.ref!r}, {getattr(step, '__name__', 'Step')}(...))"
         )
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        return text.isascii() or bool(text.encode())
-    except UnicodeEncodeError:
-        return False

@@ -7,7 +7,7 @@ What always holds:
 - what was renamed and what has its old name now are never both done in one run: nobody could tell which is which.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -154,10 +154,10 @@ def rename(run: "Run", key: StepKey, was: StepKey) -> None:
         run.pages.move(was, key)
 
 
-def refuse_old_name(run: "Run", key: StepKey, where: str) -> None:
+def refuse_old_name(run: "Run", key: StepKey, where: Callable[[], str]) -> None:
     """Raise UsageError if the step that had this name is done under a new one in this run."""
     if key in run.renamed:
-        raise _both(run.renamed[key], key, where)
+        raise _both(run.renamed[key], key, where())
 
 
 def _both(key: StepKey, was: StepKey, where: str) -> UsageError:
