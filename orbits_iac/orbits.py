@@ -75,7 +75,7 @@ class Orbits:
     async def __aenter__(self) -> Self:
         await self.store.open()
         try:
-            codec = await open_codec(self.store, self.settings.secret_key)
+            codec = await open_codec(self.store, self.settings.secret_key, largest=self.settings.largest_value)
             self._engine = Engine(
                 self.store,
                 codec,

@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     """How long a worker's silence lasts before its executions are taken over."""
     grace: timedelta = timedelta(minutes=5)
     """How long a step may take to end when it is asked to."""
+    largest_value: int = Field(default=10 * 1024 * 1024, ge=1024)
+    """How many characters the JSON of one argument or result may have."""
     keep_executions: timedelta = Field(default=timedelta(days=90), ge=timedelta(0))
     """How long `orbits state prune` leaves executions that have ended."""
     keep_revisions: int = Field(default=20, ge=2)

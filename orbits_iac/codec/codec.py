@@ -23,6 +23,9 @@ from orbits_iac.codec.plain import MAY_BE_MARKED, plain, restored, text_of, word
 from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.rows import Json
 
+LARGEST = 10 * 1024 * 1024
+"""Characters of the JSON of one argument or result, unless the settings say otherwise."""
+
 _in_order = msgspec.json.Encoder(order="deterministic").encode
 _SHORTEST = 8  # characters of a secret that is looked for in names
 _REPLACED = "\ufffd"  # what half of a surrogate pair becomes in a key
@@ -35,14 +38,25 @@ _input = re.compile(r", input_value=.*?(?=, input_type=)", re.DOTALL)  # in pyda
 class Codec:
     """Encodes, decodes and digests values with one key."""
 
-    def __init__(self, key: bytes) -> None:
-        """`key`: 32 bytes in url-safe base 64, as Fernet makes them."""
+    def __init__(self, key: bytes, *, largest: int = LARGEST) -> None:
+        """`key`: 32 bytes in url-safe base 64, as Fernet makes them; `largest`: characters of a value's JSON."""
+        self._largest = largest
         self._fernet = Fernet(key)
         self._mac = hashlib.blake2b(key, digest_size=32).digest()
         self._masks = Masks()
 
     def encode(self, value: Any, declared: Any) -> Json:
-        """`value` as JSON text, by the type it was declared to have; `Refused` if that cannot be."""
+        """`value` as JSON text, by the type it was declared to have; `Refused` if that cannot be, or is too large."""
+        text = self._text(value, declared)
+        if len(text) > self._largest:
+            raise Refused(
+                f"{type(value).__name__} is {len(text) / 1e6:,.1f} million characters as JSON, and at most "
+                f"{self._largest / 1e6:,.1f} are kept of one argument or result (largest_value in orbits.toml): keep "
+                f"it in a file or a bucket, and hand on where it is"
+            )
+        return text
+
+    def _text(self, value: Any, declared: Any) -> Json:
         way = _way(declared)
         text = way.text(value)
         if text is not None:

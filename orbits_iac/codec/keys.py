@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
-from orbits_iac.codec.codec import Codec
+from orbits_iac.codec.codec import LARGEST, Codec
 from orbits_iac.codec.key_file import KeyFile
 from orbits_iac.model.errors import Conflict, StoreError, UsageError
 from orbits_iac.model.rows import TABLES, DataKeyRow, ExecutionRow
@@ -32,7 +32,7 @@ _PAGE = 1000  # rows that are read at a time
 _seal = re.compile(rb'"\$secret(?:-\w+)?\\+":\\+"([\w=-]+)').search  # in JSON texts, inside of JSON
 
 
-async def open_codec(store: Store, given: SecretStr | None) -> Codec:
+async def open_codec(store: Store, given: SecretStr | None, *, largest: int = LARGEST) -> Codec:
     """The codec of a store, which is open; its data key is made if there is none yet.
 
     Raises:
@@ -43,7 +43,7 @@ async def open_codec(store: Store, given: SecretStr | None) -> Codec:
     while True:
         row = await store.get(DataKeyRow, DATA)
         if row is not None:
-            return Codec(await data_key(store, row, given))
+            return Codec(await data_key(store, row, given), largest=largest)
         if await store.find(ExecutionRow, limit=1):
             secret = data = await _older_key(store, given)
         else:
@@ -52,7 +52,7 @@ async def open_codec(store: Store, given: SecretStr | None) -> Codec:
             await store.commit(Transaction(put=[DataKeyRow(wrapped=(wrap(secret, data),))]))
         except Conflict:  # another process was first
             continue
-        return Codec(data)
+        return Codec(data, largest=largest)
 
 
 async def data_key(store: Store, row: DataKeyRow, given: SecretStr | None) -> bytes:

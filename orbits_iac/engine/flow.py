@@ -21,6 +21,7 @@ from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
 from orbits_iac.engine.naming import (
+    check_name,
     identity_of,
     key_of,
     once_at,
@@ -316,12 +317,13 @@ class RunFlow(Flow):
         if self._run.closed and not self._run.reverting and not ABOVE.get().startswith(f"{UNDO}/"):
             await asyncio.sleep(0)
             raise asyncio.CancelledError(f"{ref}: no more steps are started")
-        if not _is_unicode(ref):
-            raise UsageError(f"{ref!r}: a ref has to be Unicode text ({call.where()})")
+        check_name("a ref", ref, call.where())
 
     def _request(self, wanted: "Wanted", attempt: int = 1) -> Request:
         run, codec, call = self._run, self._run.engine.codec, wanted.call
         ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
+        if key is not None:
+            check_name("a key=", key, call.where())
         subject, command = subject_of(step)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         cls = type(subject)
@@ -446,11 +448,3 @@ def enter(name: str, flow: RunFlow) -> None:
     """Let the steps of this definition task be those of `flow`, with their keys below `name`."""
     ABOVE.set(StepKey(name))
     RUNNING.set(flow)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -21,6 +21,21 @@ def subject_of(step: Step[Any]) -> tuple[Step[Any], str]:
     return step, "define" if isinstance(step, Workflow) else "main"
 
 
+LONGEST = 1000  # characters
+
+
+def check_name(what: str, name: str, where: str) -> None:
+    """Raise UsageError unless every store can keep this ref, `key=` or identity as a name; `what` says which it is."""
+    shown = repr(name if len(name) <= 60 else f"{name[:60]}...")
+    if len(name) > LONGEST:
+        raise UsageError(
+            f"{shown}: {what} of {len(name):,} characters is too long for a name ({where}): {LONGEST:,} are the most; "
+            f"name it by a digest of that, for example"
+        )
+    if "\0" in name or not _is_unicode(name):
+        raise UsageError(f"{shown}: {what} has to be Unicode text without NUL ({where})")
+
+
 def identity_of(
     resource: Resource[Any], record: tuple[str, str] | None, above: StepKey, ref: str, key: str | None
 ) -> tuple[str, bool]:
@@ -29,6 +44,7 @@ def identity_of(
     if named == "":
         raise UsageError(f"{ref}: identity() of {kind_of(type(resource))} is empty: the name of a record cannot be")
     if named is not None:
+        check_name("an identity", named, f"{ref}: identity() of {kind_of(type(resource))}")
         return named, False
     if record is None:
         raise UsageError(
@@ -72,3 +88,11 @@ def result_of(cls: type[Step[Any]], command: str) -> Any:
     if command in {"cycle", "uninstall"}:
         return type(None)
     return command_result_type(cls, command)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -7,7 +7,7 @@ wait stays in the inbox for a later one; one that was sent to all is dropped.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -40,7 +40,7 @@ class Waits:
         self._open: dict[StepKey, Request] = {}
         self._kept: dict[str, MessageRow] = {}
         # Who has not been tried with what yet; without a request: everything that was open has been.
-        self._untried: deque[tuple[MessageRow, Request | None]] = deque()
+        self._untried: deque[Iterator[tuple[MessageRow, Request | None]]] = deque()
 
     @property
     def seen(self) -> frozenset[str]:
@@ -72,31 +72,42 @@ class Waits:
         elif entry.argument != request.argument:
             run.pages.put(amended(entry, argument=request.argument), at=at)
         self._open[request.key] = request
-        self._untried.extend((message, request) for message in self._kept.values())
+        if self._kept:
+            self._untried.append(self._with_each(tuple(self._kept.values()), request))
 
     def arrive(self, message: MessageRow) -> None:
         """An event is in the inbox."""
         if message.id in self._kept:
             return
         self._kept[message.id] = message
-        self._untried.extend((message, request) for request in self._open.values())
+        waits: tuple[Request | None, ...] = tuple(self._open.values())
         if sent_in(message).all:
-            self._untried.append((message, None))
+            waits = (*waits, None)
+        if waits:
+            self._untried.append((message, request) for request in waits)
 
     def match(self) -> tuple[StepKey, End] | None:
         """The next outcome of a wait, if an event is one; the event is deleted with whatever is written next."""
         while self._untried:
-            message, request = self._untried.popleft()
-            if message.id not in self._kept:
-                continue
-            if request is None:
-                self._take(message)
-            elif self._open.get(request.key) is request and (end := self._try(message, request)) is not None:
-                if isinstance(end, Done):
+            for message, request in self._untried[0]:
+                if message.id not in self._kept:
+                    continue
+                if request is None:
                     self._take(message)
-                self._close(request)
-                return request.key, end
+                elif self._open.get(request.key) is request and (end := self._try(message, request)) is not None:
+                    if isinstance(end, Done):
+                        self._take(message)
+                    self._close(request)
+                    return request.key, end
+            self._untried.popleft()
         return None
+
+    def _with_each(self, messages: Sequence[MessageRow], request: Request) -> Iterator[tuple[MessageRow, Request]]:
+        """A wait with each of these, as long as it is open: ten thousand that wait are not gone through by each."""
+        for message in messages:
+            if self._open.get(request.key) is not request:
+                return
+            yield message, request
 
     def give_up(self, request: Request) -> bool:
         """A definition does not wait any more; whether it did."""
