@@ -85,9 +85,11 @@ class Orbits:
                 clock=self._clock,
                 threads=self.settings.threads,
                 grace=self.settings.grace.total_seconds(),
+                files=self.settings.files(),
             )
             self._engine.on_end(self.tell)
             if self._work:
+                await self._engine.open()
                 await self._register_build()
                 self._worker = Worker(
                     self._engine, concurrency=self.settings.concurrency, lease=self.settings.lease, who=self.who

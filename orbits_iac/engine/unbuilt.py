@@ -6,17 +6,28 @@ See docs/decisions/0007. Each line goes when the part that it names is built.
 from collections.abc import Mapping
 from typing import Any
 
+from orbits_iac.executors.contract import ProcessExecutor
+from orbits_iac.executors.local import Local
 from orbits_iac.model.errors import Refused
-from orbits_iac.steps.options import Every
+from orbits_iac.steps.action import Action
+from orbits_iac.steps.hook import is_hook
+from orbits_iac.steps.options import Every, Executor
 from orbits_iac.steps.step import Step, options_of
 
-_OPTIONS = ("executor", "pool", "was")
+_OPTIONS = ("pool", "was")
 
 
 def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
     """Raise `Refused` where `step`, by its class's options or those `given` at the `do`, asks for what is not built."""
     options: dict[str, Any] = {**options_of(type(step)), **given}
     missing = [name for name in _OPTIONS if name in options]
+    executor: Executor | None = options.get("executor")
+    if executor is not None and not isinstance(executor, (Local, ProcessExecutor)):
+        missing.append(f"the executor {type(executor).__name__}")
+    if executor is not None and not isinstance(step, Action):
+        missing.append("executor of anything but an Action")
+    if isinstance(executor, ProcessExecutor) and is_hook(type(step)):
+        missing.append("an executor of a provider's hook")
     schedule: Every | None = options.get("schedule")
     if schedule is not None and schedule.on_drift == "notify":
         missing.append("on_drift='notify'")
