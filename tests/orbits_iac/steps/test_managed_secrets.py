@@ -49,9 +49,10 @@ class Database(Managed[DatabaseState]):
         return self._put("create")
 
     def change(self, live: DatabaseState, /) -> DatabaseState:
-        if LIVE["token"] == "wrong":
-            raise ValueError("no")
-        return self._put("change")
+        state = self._put("change")
+        if LIVE["token"] == "99999999":
+            raise ValueError("no answer")
+        return state
 
     def delete(self, live: DatabaseState, /) -> None:
         LIVE.clear()
@@ -114,6 +115,14 @@ async def test_what_is_not_read_is_brought_back_too(orbits: Orbits) -> None:
     with pytest.raises(ExecutionFailed, match="too many ones"):
         await orbits.run(Two(token=11111111))
     assert LIVE["token"] == "22222222"
+    assert CALLS == ["create", "change", "change"]
+
+
+async def test_what_is_not_read_is_brought_back_where_the_change_itself_failed(orbits: Orbits) -> None:
+    await orbits.run(database())
+    with pytest.raises(ExecutionFailed, match="no answer"):
+        await orbits.run(database(token=99999999))
+    assert LIVE["token"] == "12345678"
     assert CALLS == ["create", "change", "change"]
 
 
