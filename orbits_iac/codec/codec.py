@@ -20,7 +20,7 @@ from pydantic_core import PydanticSerializationError
 
 from orbits_iac.codec.direct import CONCEALER, has_floats, has_secrets, is_direct
 from orbits_iac.codec.masks import STARS, Masks
-from orbits_iac.codec.plain import MAY_BE_MARKED, plain, restored, text_of, words
+from orbits_iac.codec.plain import MAY_BE_MARKED, is_finite, plain, restored, text_of, words
 from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.rows import Json
 
@@ -192,7 +192,9 @@ class _Way:
             text = self._write(value, warnings=warnings).decode()
         except (PydanticSerializationError, TypeError, ValueError, RecursionError):
             return None
-        if MAY_BE_MARKED in text or _REPLACED in text or (self._floats and "null" in text):
+        if MAY_BE_MARKED in text or _REPLACED in text:
+            return None
+        if self._floats and "null" in text and not is_finite(self.dump(value, warnings=False)):
             return None
         return None if len(text) > _MOST_DIGITS and _too_many_digits(text) else text
 

@@ -56,6 +56,15 @@ def restored(value: Any, unseal: Seal) -> Any:
     return value
 
 
+def is_finite(value: Any) -> bool:
+    """Whether JSON has a text for every number in a value that is made of JSON's own containers and tuples."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(is_finite, value.values()))
+    return not isinstance(value, (list, tuple)) or all(map(is_finite, value))
+
+
 def text_of(value: Any) -> str:
     """JSON text that is Unicode: what is none (half of a surrogate pair) stands in it as an escape."""
     text = as_json(value)
