@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from orbits_iac.settings import Settings
     from orbits_iac.steps.action import Action, InProgress, action
     from orbits_iac.steps.managed import Managed
-    from orbits_iac.steps.options import Every, Options
+    from orbits_iac.steps.options import Docker, Every, Executor, Options, Ssh
     from orbits_iac.steps.resource import Resource, Revision, command
+    from orbits_iac.steps.shell import Shell
     from orbits_iac.steps.step import Step
     from orbits_iac.steps.workflow import Workflow
     from orbits_iac.testing.clock import Clock
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 _HOME = {
     "Action": "steps.action",
     "Clock": "testing.clock",
+    "Docker": "steps.options",
     "DriftReport": "handles",
     "Error": "model.errors",
     "Event": "model.outputs",
     "Every": "steps.options",
     "Execution": "handles",
     "ExecutionFailed": "model.errors",
+    "Executor": "steps.options",
     "InProgress": "steps.action",
     "Managed": "steps.managed",
     "NothingDone": "model.errors",
@@ -48,6 +51,8 @@ _HOME = {
     "Retry": "model.retry",
     "Revision": "steps.resource",
     "Settings": "settings",
+    "Shell": "steps.shell",
+    "Ssh": "steps.options",
     "Step": "steps.step",
     "Target": "model.target",
     "Workflow": "steps.workflow",
@@ -59,12 +64,14 @@ _HOME = {
 __all__ = [
     "Action",
     "Clock",
+    "Docker",
     "DriftReport",
     "Error",
     "Event",
     "Every",
     "Execution",
     "ExecutionFailed",
+    "Executor",
     "InProgress",
     "Managed",
     "NothingDone",
@@ -78,6 +85,8 @@ __all__ = [
     "Retry",
     "Revision",
     "Settings",
+    "Shell",
+    "Ssh",
     "Step",
     "Target",
     "Workflow",

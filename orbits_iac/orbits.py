@@ -90,9 +90,11 @@ class Orbits:
                 threads=self.settings.threads,
                 suspended=self.settings.suspended,
                 grace=self.settings.grace.total_seconds(),
+                files=self.settings.files(),
             )
             self._engine.on_end(self.tell)
             if self.works:
+                await self._engine.open()
                 await self.register_build()
                 self._worker = Worker(
                     self._engine, concurrency=self.settings.concurrency, lease=self.settings.lease, who=self.who

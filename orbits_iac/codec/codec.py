@@ -5,6 +5,7 @@ anywhere in a value is encrypted in the text; a digest of a value depends on its
 through here is masked in whatever text goes through `mask`.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -111,6 +112,16 @@ class Codec:
         """What `digest` takes for a value that was just encoded as `text`: the text is not made a second time."""
         declared: Any = type(value)
         return value if not _way(declared).direct or MAY_BE_MARKED in text else Encoded(text)
+
+    def derived(self, name: str) -> bytes:
+        """A key for this purpose alone, the same each time; who has it cannot tell this codec's."""
+        return base64.urlsafe_b64encode(hashlib.blake2b(name.encode(), key=self._mac, digest_size=32).digest())
+
+    def resealed(self, text: Json, by: "Codec") -> Json:
+        """What was encoded here, with its secrets encrypted by another codec instead."""
+        if MAY_BE_MARKED not in text:
+            return text
+        return text_of(plain(restored(json.loads(text), self._decrypt), by._encrypt))  # noqa: SLF001 - one class
 
     def mask(self, text: str) -> str:
         """`text` with stars for every secret that was encoded or decoded here."""

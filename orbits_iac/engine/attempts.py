@@ -17,13 +17,16 @@ from uuid import UUID, uuid4
 
 from typing_extensions import TypeVar
 
+from orbits_iac.codec import Codec
 from orbits_iac.engine.limits import attempt_ends_at
 from orbits_iac.model.errors import Failure, Interrupted, Permanent, Refused, StoreError
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
+from orbits_iac.steps import shell as shells
 from orbits_iac.steps.action import Action, InProgress, handle_type
 from orbits_iac.steps.execution import Current
+from orbits_iac.steps.shell import Shell
 from orbits_iac.steps.step import bind, kind_of
 
 if TYPE_CHECKING:
@@ -77,6 +80,13 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
         entry = run.pages.entries[request.key]
         ends = attempt_ends_at(request, entry)
         seconds = None if ends is None else ends - run.engine.clock.now()
+        if request.executor is not None and not isinstance(step, Shell):
+            from orbits_iac.engine import elsewhere
+
+            async with asyncio.timeout(seconds):
+                return await elsewhere.call(run, request, hook, handle)
+        if seconds is not None and seconds <= 0 and not request.elsewhere:  # what runs there has to be stopped first
+            raise TimeoutError(f"{request.kind}: the time limit of the attempt is over")
         value = await _call(run, getattr(step, hook), arguments, seconds)
         if isinstance(value, InProgress):
             text = codec.encode(value.handle, handle_type(type(step)))
@@ -101,8 +111,6 @@ def is_final(error: BaseException, request: "Request", attempts_made: int) -> bo
 
 
 async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None) -> Any:
-    if seconds is not None and seconds <= 0:
-        raise TimeoutError(f"{method.__qualname__}: the time limit of the attempt is over")
     if _is_async(getattr(method, "__func__", method)):
         if seconds is None:
             return await method(*arguments)
@@ -156,6 +164,7 @@ class AttemptExecution(Current):
     def __init__(self, run: "Run", request: "Request") -> None:
         entry = run.pages.entries[request.key]
         self._run = run
+        self._request = request
         self._key: StepKey = request.key
         self._targets = request.targets
         self._what = kind_of(type(request.step)) if request.step is not None else request.ref
@@ -172,7 +181,7 @@ class AttemptExecution(Current):
             self._loop.call_soon_threadsafe(self._run.progress, self._key, message, share)
 
     def target(self, kind: type[TG]) -> TG:
-        return find_target(self._run, self._targets, kind, self._what)
+        return find_target(self._run.engine.codec, self._targets, kind, self._what)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._run.engine.clock.now(), UTC)
@@ -180,8 +189,13 @@ class AttemptExecution(Current):
     def uuid(self) -> UUID:
         return uuid4()
 
+    async def shell(self, step: Shell, *, begin: bool) -> shells.Done:
+        from orbits_iac.engine import elsewhere
 
-def find_target(run: "Run", targets: dict[str, Json], kind: type[TG], what: str) -> TG:
+        return await elsewhere.shell(self._run, self._request, step, begin=begin)
+
+
+def find_target(codec: Codec, targets: dict[str, Json], kind: type[TG], what: str) -> TG:
     """The target of this type that was given here or above; `Refused` says where to give it."""
     text = targets.get(kind.__name__)
     if text is None:
@@ -190,5 +204,5 @@ def find_target(run: "Run", targets: dict[str, Json], kind: type[TG], what: str)
             f"{what} needs a target of type {kind.__name__}, and none was given here or above (given: {given}): "
             f"pass one with do(..., target={kind.__name__}(...)) or run(..., target=...)"
         )
-    found: TG = run.engine.codec.decode(text, kind)
+    found: TG = codec.decode(text, kind)
     return found

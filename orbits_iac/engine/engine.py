@@ -5,11 +5,13 @@ import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
+from orbits_iac.engine.hosts import Hosts
 from orbits_iac.engine.resting import Resting
 from orbits_iac.engine.run import Run
 from orbits_iac.model.errors import Refused
@@ -50,6 +52,7 @@ class Engine:
         clock: Clock | None = None,
         threads: int = 32,
         suspended: int = 1000,
+        files: Path | None = None,
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -63,12 +66,17 @@ class Engine:
         self.chance = chance
         self.lease: Lease | None = None  # of the worker here
         self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="orbits")
+        self.hosts = Hosts(store, files)
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait
         self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
         self._orders: dict[str, int] = {}
+
+    async def open(self) -> None:
+        """Get ready to advance executions."""
+        await self.hosts.open()
 
     async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
@@ -78,6 +86,7 @@ class Engine:
         await asyncio.sleep(0)  # the definitions end in callbacks
         await asyncio.to_thread(self.threads.shutdown, wait=True, cancel_futures=True)
         await asyncio.gather(*(task for tasks in self._tasks.values() for task in tasks), return_exceptions=True)
+        await self.hosts.close()
 
     def leave(self) -> set[ExecutionId]:
         """Let every run begin nothing more, and park once nothing is under way that could not be begun again.
@@ -123,6 +132,7 @@ class Engine:
         elif run.pages.token == task.token:  # it was not claimed again meanwhile
             self._drop(self._resting.add(run))
         if isinstance(outcome, Ended):
+            self.hosts.ended(task.id)
             for tell in self._ended:
                 tell(outcome.execution)
         return outcome

@@ -102,7 +102,7 @@ class RunFlow(Flow):
         self._run.note_progress(self._home, message, share)
 
     def target(self, kind: type[TG]) -> TG:
-        return find_target(self._run, self._targets, kind, self._run.pages.execution.kind)
+        return find_target(self._run.engine.codec, self._targets, kind, self._run.pages.execution.kind)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._run.loop.time(), UTC)

@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from orbits_iac.engine.calls import Call
+from orbits_iac.executors.contract import ProcessExecutor
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.rows import Json, Reference
 from orbits_iac.steps.options import Options
+from orbits_iac.steps.shell import Shell
 from orbits_iac.steps.step import Step
 
 
@@ -71,6 +73,17 @@ class Request:
     def line(self) -> str:
         """The file and line of the `do`, for people."""
         return "asked for by Orbits itself" if self.call is None else self.call.where()
+
+    @property
+    def executor(self) -> ProcessExecutor | None:
+        """Where its processes are; None where nothing but this process was named."""
+        given = self.options.get("executor")
+        return given if isinstance(given, ProcessExecutor) else None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it runs in a process of its own, which goes on without this one and is found again."""
+        return self.executor is not None or isinstance(self.step, Shell)
 
     @property
     def given_up(self) -> bool:

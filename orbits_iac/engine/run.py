@@ -294,6 +294,7 @@ def has_to_stay(run: Run) -> bool:
         entry.state is State.EXECUTING
         and request is not None
         and request.ask is None
+        and not request.elsewhere
         and not request.options.get("idempotent")
         for entry, request in under_way
     )

@@ -129,6 +129,8 @@ def _start(run: "Run", request: Request) -> None:
         _attempt(run, request, "main")
     else:
         _attempt(run, request, "on_interrupted")
+    if request.elsewhere and request.given_up and (task := run.attempts.get(request.key)) is not None:
+        asyncio.get_running_loop().call_soon(task.cancel)  # once it has found its process
 
 
 def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None) -> None:
@@ -180,6 +182,8 @@ def _dropped(run: "Run", request: Request) -> bool:
         return True
     if entry.state is State.IN_PROGRESS or entry.child is not None:
         return False
+    if request.elsewhere and entry.state is State.EXECUTING:
+        return False  # its process may be running: it is found, and stopped
     if entry.seq is None and request.key not in run.due:
         _interrupted(run, request)
     return True

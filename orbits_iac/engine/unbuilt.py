@@ -7,16 +7,21 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from orbits_iac.executors.contract import ProcessExecutor
+from orbits_iac.executors.local import Local
 from orbits_iac.model.errors import Refused
-from orbits_iac.steps.options import Every
+from orbits_iac.steps.action import Action
+from orbits_iac.steps.hook import is_hook
+from orbits_iac.steps.options import Every, Executor
 from orbits_iac.steps.step import Step, options_of
 
-_OPTIONS = ("executor", "pool")
+_OPTIONS = ("pool",)
 
 
 def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
     """Raise `Refused` where `step`, by its class's options or those `given` at the `do`, asks for what is not built."""
-    missing = (*_missing_of(type(step)), *(name for name in _OPTIONS if name in given))
+    cls = type(step)
+    missing = (*_missing_of(cls), *_missing_among(cls, given)) if given else _missing_of(cls)
     if missing:
         raise Refused(f"{ref}: {', '.join(missing)} is not built yet in this version; leave it out")
 
@@ -24,8 +29,18 @@ def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
 @lru_cache(maxsize=4096)
 def _missing_of(cls: type[Step[Any]]) -> tuple[str, ...]:
     options = options_of(cls)
-    missing = [name for name in _OPTIONS if name in options]
     schedule: Every | None = options.get("schedule")
-    if schedule is not None and schedule.on_drift == "notify":
-        missing.append("on_drift='notify'")
+    notifies = schedule is not None and schedule.on_drift == "notify"
+    return (*_missing_among(cls, options), *(["on_drift='notify'"] if notifies else []))
+
+
+def _missing_among(cls: type[Step[Any]], options: Mapping[str, Any]) -> tuple[str, ...]:
+    missing = [name for name in _OPTIONS if name in options]
+    executor: Executor | None = options.get("executor")
+    if executor is not None and not isinstance(executor, (Local, ProcessExecutor)):
+        missing.append(f"the executor {type(executor).__name__}")
+    if executor is not None and not issubclass(cls, Action):
+        missing.append("executor of anything but an Action")
+    if isinstance(executor, ProcessExecutor) and is_hook(cls):
+        missing.append("an executor of a provider's hook")
     return tuple(missing)

@@ -4,6 +4,7 @@ Error
 ├── Permanent              raised by an Action: not to be tried again
 ├── NothingDone            raised by an Action: the next attempt gets a new token
 ├── Interrupted            an Action's process died while it ran, and nobody knows how far it got
+├── ProcessFailed          the process that an Action ran in, or its shell command, ended badly
 ├── ExecutionFailed        a step or command ended badly: what `do` and `run` raise
 ├── Refused                what was asked for is not allowed, and nothing was done
 │   └── UsageError         the request itself is wrong: a name, a field, a file, a value
@@ -36,6 +37,10 @@ class NothingDone(Error):
 
 class Interrupted(Error):
     """The process died while a non-idempotent Action ran; how far it got is not known."""
+
+
+class ProcessFailed(Error):
+    """A process ended with an exit status that is not 0, by a signal, or without saying what came of it."""
 
 
 class Refused(Error):

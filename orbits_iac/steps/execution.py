@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
+from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference
 from orbits_iac.model.standing import Standing
@@ -22,6 +23,7 @@ from orbits_iac.steps.options import OnDrift, StepOptions
 
 if TYPE_CHECKING:
     from orbits_iac.steps.resource import Resource, Revision
+    from orbits_iac.steps.shell import Done, Shell
     from orbits_iac.steps.step import Step
 
 T = TypeVar("T")
@@ -65,6 +67,10 @@ class Current(ABC):
     @abstractmethod
     def uuid(self) -> UUID:
         """A new UUID; in a definition, the same on a re-run."""
+
+    async def shell(self, step: "Shell", *, begin: bool) -> "Done":
+        """What a Shell's hooks call: find its command, which may have begun already, or `begin` it, and wait for it."""
+        raise Refused("a shell command runs in an Action alone")
 
 
 class Flow(Current):

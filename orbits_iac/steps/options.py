@@ -22,7 +22,22 @@ class Pool:
 
 
 class Executor:
-    """Where a command or file runs. The default is this process."""
+    """Where an Action runs. The default is this process; `orbits_iac.executors` has others."""
+
+
+@dataclass(frozen=True)
+class Ssh(Executor):
+    """A machine that is reached by SSH."""
+
+    host: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Docker(Executor):
+    """A container, made for the step from an image."""
+
+    image: str
 
 
 class Every:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import Every, ExecutionFailed, Options, Orbits, Workflow
+from orbits_iac import Docker, Every, ExecutionFailed, Options, Orbits, Ssh, Workflow
+from orbits_iac.executors import Subprocess
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.steps.options import Pool
 
-from .world import WORLD, App, add
+from .world import WORLD, App, Chain, add
 
 
 class Asking(Workflow):
@@ -28,6 +29,9 @@ GIVEN: dict[str, Any] = {}
     ("step", "given", "named"),
     [
         (add(1, 2), {"pool": Pool("db", 3)}, "pool"),
+        (add(1, 2), {"executor": Docker("node:18")}, "the executor Docker"),
+        (add(1, 2), {"executor": Ssh("staging.example.com", user="deploy")}, "the executor Ssh"),
+        (Chain(length=2), {"executor": Subprocess()}, "executor of anything but an Action"),
     ],
 )
 async def test_at_a_do(orbits: Orbits, step: Any, given: dict[str, Any], named: str) -> None:
