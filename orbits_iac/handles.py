@@ -12,6 +12,7 @@ from orbits_iac.engine import operations, replaying
 from orbits_iac.engine.events import Sent, send
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
+from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
@@ -197,15 +198,17 @@ class Record(Generic[O]):
         """Bring it back to revision `to`, or to the one before the current one."""
         return cast("O", await self._command("rollback", {} if to is None else {"to": to}))
 
-    async def uninstall(self) -> None:
-        """Remove it."""
-        await self._command("uninstall", {})
+    async def uninstall(self, *, accept_loss: Sequence[str] = ()) -> None:
+        """Remove it; `accept_loss` names what may be lost with it, as in `Orbits.start`."""
+        await (await self.start("uninstall", {}, accept_loss=accept_loss))
 
     async def looks(self) -> DriftReport:
         """The last look at it and at everything below it, without looking again."""
         return DriftReport(await queries.looks(self._orbits.store, self.kind, self.identity))
 
-    async def start(self, command: str, options: dict[str, Any]) -> "Execution[Any]":
+    async def start(
+        self, command: str, options: dict[str, Any], *, accept_loss: Sequence[str] = ()
+    ) -> "Execution[Any]":
         """Start a command on it with the argument of its current revision, or of its last update if that failed."""
         row = await self.row()
         argument = await last_argument(self._orbits.engine, row)
@@ -223,6 +226,7 @@ class Record(Generic[O]):
             places=row.places,
             tenant=row.tenant,
             who=self._orbits.who,
+            approval=Approval(losses=tuple(accept_loss)),
         )
         return Execution(self._orbits, await ask_root(engine, asked))
 

@@ -136,7 +136,8 @@ async def _record_after(
     """The record as the command leaves it, with what else it writes and deletes."""
     match run.pages.execution.command, state:
         case "update", State.SUCCESS:
-            return await _updated(run, record, result or "null")
+            after, rows, deletes = await _updated(run, record, result or "null")
+            return after, [*rows, *await _not_restorable(run, after)], deletes
         case "update", _:
             return await _failed(run, record, failure, state)
         case "rollback", State.SUCCESS:
@@ -162,11 +163,25 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         build=run.pages.execution.build,
         adopted=False,
         targets=run.pages.execution.targets,
-        children=_with_earlier(children, record.children),
+        children=_with_earlier(children, _not_removed(run, record.children)),
     )
     rows: list[Row] = [made] if made is not None else []
     schedule, unscheduled = await _schedule(run, record)
     return after, rows + schedule, unscheduled
+
+
+async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:
+    """The earlier revisions that cannot be brought back any more, because what they held is lost."""
+    if not run.lost:
+        return []
+    revisions = await run.engine.store.find(RevisionRow, kind=after.kind, identity=after.identity)
+    rows: list[Row] = []
+    for row in revisions:
+        had = {(after.kind, after.identity), *((child.kind, child.identity) for child in row.children)}
+        gone = [" ".join(record) for record in sorted(had & run.lost)]
+        if gone and row.number != after.revision and row.not_restorable is None:
+            rows.append(amended(row, not_restorable=f"what {', '.join(gone)} held is lost"))
+    return rows
 
 
 async def _schedule(run: "Run", record: RecordRow) -> tuple[list[Row], list[Row]]:
@@ -281,6 +296,10 @@ def _children(run: "Run", record: RecordRow) -> tuple[Child, ...]:
             if child.installed:
                 found.setdefault((child.kind, child.identity), child)
     return tuple(found.values())
+
+
+def _not_removed(run: "Run", children: tuple[Child, ...]) -> tuple[Child, ...]:
+    return tuple(child for child in children if (child.kind, child.identity) not in run.removed)
 
 
 def _with_earlier(children: tuple[Child, ...], earlier: tuple[Child, ...]) -> tuple[Child, ...]:

@@ -17,9 +17,11 @@ from orbits_iac.codec import Codec, explain
 from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.adopting import check_adopts
+from orbits_iac.engine.approving import refuse_unapproved
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
+from orbits_iac.engine.losses import holds_data
 from orbits_iac.engine.naming import (
     check_name,
     identity_of,
@@ -183,6 +185,20 @@ class RunFlow(Flow):
             execution=run.pages.execution.id,
         )
 
+    def allow_loss(self, what: str) -> None:
+        execution, record = self._run.pages.execution, self._run.record
+        kind, identity = self._run.record_id or (execution.kind, "")
+        stateful = holds_data(self._run.engine, kind)
+        protected = record is not None and record.protect
+        if (stateful or protected) and not self._run.approval.accepts(kind, identity):
+            why = "it holds data" if stateful else "it is protected"
+            raise Refused(
+                f"{what}, and {why}. Leave that as it is, make a new one under another name, or accept the loss by "
+                f"name: --accept-loss '{kind} {identity}'"
+            )
+        if stateful:
+            self._run.lost.add((kind, identity))
+
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
         above = ABOVE.get(None)
@@ -283,13 +299,14 @@ class RunFlow(Flow):
             argument=child.argument,
             digest=codec.digest(child.kind, command, codec.decode(child.argument, Any), text),
             returns=result_of(cls, command),
-            options=options_of(cls),
+            options=cast("Options", {**options_of(cls), **child.options}),
             targets=child.targets,
             places=child.places,
             future=run.loop.create_future(),
             identity=child.identity,
             owned=child.owned,
             extra=text,
+            references=child.references,
         )
         run.ask(request)
         return await request.future
@@ -380,6 +397,7 @@ class RunFlow(Flow):
         if isinstance(fresh, Workflow):
             nested = RunFlow(run, request.targets, request.key)
             request.begin = lambda: begin_nested(run, nested, request)
+        refuse_unapproved(run, request)
         return request
 
     def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:

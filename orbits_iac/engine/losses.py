@@ -19,21 +19,23 @@ def holds_data(engine: "Engine", kind: str) -> bool:
     return cls is not None and bool(options_of(cls).get("stateful"))
 
 
-async def losses(engine: "Engine", kind: str, identity: str, approval: "Approval") -> list[str]:
+async def losses(
+    engine: "Engine", kind: str, identity: str, approval: "Approval", *, protected: bool = False
+) -> list[str]:
     """What uninstalling a record, and with it what belongs to it, would lose and nobody has accepted."""
     found: list[str] = []
-    waiting = [(kind, identity, False)]
+    waiting = [(kind, identity, protected)]
     seen = {(kind, identity)}
-    for one, name, protected in waiting:
+    for one, name, kept in waiting:
         record = await engine.store.get(RecordRow, one, name)
         if record is None or (record.revision is None and not record.children):
             continue
         if approval.accepts(one, name):
             pass
-        elif protected or record.protect:
-            found.append(f"{one} {name} is protected")
+        elif kept or record.protect:
+            found.append(f"{one} {name} is protected: take protect=True away first")
         elif record.revision is not None and holds_data(engine, one):
-            found.append(f"{one} {name} holds data")
+            found.append(f"{one} {name} holds data: keep it with retain=True")
         for child in record.children:
             theirs = await engine.store.get(RecordRow, child.kind, child.identity)
             if theirs is None or (child.kind, child.identity) in seen or child.retain or theirs.retain:

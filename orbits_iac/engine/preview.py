@@ -74,7 +74,7 @@ async def _root(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -
             change, _ = await preview.resource(subject, identity, targets)
             return change
         return await command_change(preview.engine, step, identity)
-    digest = preview.engine.codec.digest(kind, "define" if isinstance(subject, Workflow) else "main", subject, "{}")
+    digest = preview.engine.codec.digest(kind, "run", subject, "{}")
     if not isinstance(subject, Workflow):
         return Change(verb=Verb.RUN, kind=kind, digest=digest, whole=True)
     looking = Looking(preview, None, targets)

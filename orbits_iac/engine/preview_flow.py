@@ -150,6 +150,9 @@ class PreviewFlow(Flow):
     ) -> None:
         """Nothing is recorded."""
 
+    def allow_loss(self, what: str) -> None:
+        """A preview loses nothing; it shows what would be lost."""
+
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
         mark = ABOVE.set(StepKey(f"{ABOVE.get()}/{name}"))

@@ -119,8 +119,8 @@ async def _gone_back(engine: Engine, record: RecordRow, to: StoredRevision) -> C
         if theirs is None or child.revision is None or theirs.revision == child.revision:
             continue
         if theirs.revision is None:
-            detail = f"it was uninstalled since revision {to.number}, and is not made again"
-            found = Change(verb=Verb.UNKNOWN, kind=child.kind, identity=child.identity, detail=detail)
+            detail = f"it was uninstalled since revision {to.number}"
+            found = Change(verb=Verb.CREATE, kind=child.kind, identity=child.identity, detail=detail)
         elif others := [user for user in theirs.users if user != f"{record.kind} {record.identity}"]:
             found = Change(verb=Verb.UNCHANGED, kind=child.kind, identity=child.identity, detail=_stays(others))
         else:

@@ -24,6 +24,7 @@ from orbits_iac.engine.references import Given
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.waiting import Waits
+from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, StepKey, refs
 from orbits_iac.model.rows import (
@@ -92,6 +93,7 @@ class Run:
         # The record, and what this command makes of it.
         self.places: dict[str, str] = {}
         self.options: dict[str, Any] = json.loads(execution.options)
+        self.approval = read_approval(execution.approval)
         self.record: RecordRow | None = None  # as it stood when the run began
         self.standing: StoredRevision | None = None  # its current revision, then
         self.given = Given(engine.codec, execution.argument, execution.references)
@@ -103,6 +105,8 @@ class Run:
         self.undone = False  # something was
         self.destination: StoredRevision | None = None  # of a rollback
         self.installed: int | None = None  # the install_version that this execution has done
+        self.removed: set[tuple[str, str]] = set()  # children that were no longer done
+        self.lost: set[tuple[str, str]] = set()  # records of which what they held is lost: this one, or children
         # What the outside has to say.
         self.inbox_changed = False
         self.woken = asyncio.Event()

@@ -8,6 +8,7 @@ from typing import Self
 
 import msgspec
 
+from orbits_iac.model.ids import StepKey, first_attempt
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import Json
 
@@ -65,9 +66,16 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether this child, which is no longer done, may be removed."""
         return self.prune or (self.change is not None and f"{kind} {identity}" in self.change.remove)
 
-    def below(self, key: str) -> "Approval":
-        """What of this is the child's that is done under `key`."""
-        change = self.change.below.get(key) if self.change is not None else None
+    def below(self, key: StepKey, digest: str) -> "Approval":
+        """What of this is the child's that is done under `key`, with what this is a digest of.
+
+        One that the plan does not show is not bound: it is let through only where that was approved.
+        """
+        if self.change is None:
+            return self
+        change = self.change.below.get(first_attempt(key))
+        if change is not None and change.digest != digest:
+            change = None
         return msgspec.structs.replace(self, change=change)
 
     def text(self) -> Json:
@@ -75,9 +83,12 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
+_NONE = Approval()
+
+
 def read_approval(text: Json) -> Approval:
     """The approval that was recorded."""
-    return msgspec.json.decode(text, type=Approval)
+    return _NONE if text == "{}" else msgspec.json.decode(text, type=Approval)
 
 
 def approval_of(plan: Plan, *, by: str, deferred: bool, losses: tuple[str, ...]) -> Approval:

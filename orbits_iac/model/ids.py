@@ -40,6 +40,16 @@ def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKe
     return StepKey(f"{above}/{own}" if above else own)
 
 
+def first_attempt(key: StepKey) -> StepKey:
+    """The key that a step had at its first attempt, and the Workflows around it at theirs."""
+    return StepKey("/".join(_first(part) for part in key.split("/"))) if "~" in key else key
+
+
+def _first(part: str) -> str:
+    fields = part.split(":")
+    return ":".join((*fields[:2], fields[2].partition("~")[0], *fields[3:])) if len(fields) > 2 else part
+
+
 def refs(key: str) -> tuple[str, ...]:
     """The refs along a step's key, without the hook it starts with: what a person calls its path."""
     parts = key.split("/")

@@ -75,6 +75,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     paused_at: float | None = None  # somebody has paused it, then
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
     token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
+    approval: Json = "{}"  # what was approved of it, and by whom: see model/approvals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import SecretStr
 
-from orbits_iac import Orbits, Settings, Step
+from orbits_iac import Orbits, Plan, Settings, Step
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.rows import (
     EntryRow,
@@ -31,6 +31,9 @@ from .world import WORLD
 SETTINGS = Settings(
     project="tests", store="memory:", secret_key=SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 )
+
+
+_BEFORE = "whoever was here before"
 
 
 class Died(BaseException):
@@ -125,24 +128,28 @@ class Outcome:
     repeated: tuple[str, ...]  # tokens of steps that were finished at a crash and done again
 
 
-async def run_with_crashes(make: Callable[[], Step[Any]], crashes: Sequence[Crash] = ()) -> Outcome | None:
+async def run_with_crashes(
+    make: Callable[[], Step[Any]], crashes: Sequence[Crash] = (), *, first: Step[Any] | None = None
+) -> Outcome | None:
     """Run a step, crashing once for each of `crashes`, each in the process after the last.
 
-    None if there was no such commit or effect any more.
+    None if there was no such commit or effect any more. With `first`, that was run before, and the step is run under
+    the plan that its preview then gives.
     """
     kept = MemoryStore()
     await kept.open()
+    plan = await _planned(kept, make, first) if first is not None else None
     repeated: list[str] = []
     for crash in crashes:
         before, finished = len(WORLD.tokens), await _finished(kept)
-        if not await _crashed(Process(kept, crash), make):
+        if not await _crashed(Process(kept, crash), make, plan):
             return None
         repeated += [token for token in WORLD.tokens[before:] if token in finished]
         for row in await kept.find(WorkerRow):
             await kept.release(row.id, now=0.0)
             await kept.commit(Transaction(delete=[row]))
     before, finished = len(WORLD.tokens), await _finished(kept)
-    ended = await _live(Process(kept), make)
+    ended = await _live(Process(kept), make, plan)
     repeated += [token for token in WORLD.tokens[before:] if token in finished]
     return await _outcome(kept, ended, repeated)
 
@@ -156,15 +163,23 @@ async def _finished(kept: MemoryStore) -> set[str]:
     return found
 
 
-async def _live(process: Process, make: Callable[[], Step[Any]]) -> ExecutionRow:
+async def _planned(kept: MemoryStore, make: Callable[[], Step[Any]], first: Step[Any]) -> Plan:
+    """Run what comes before; then the plan for what comes."""
+    async with Orbits(SETTINGS, store=Process(kept).as_store(), who=_BEFORE) as orbits:
+        _know(orbits, make)
+        await orbits.run(first)
+        return await orbits.preview(make())
+
+
+async def _live(process: Process, make: Callable[[], Step[Any]], plan: Plan | None) -> ExecutionRow:
     """Go on with what is there, or start it, until nothing is left to do."""
     WORLD.crash = process.effect
     store = process.as_store()
     async with Orbits(SETTINGS, store=store) as orbits:
         WORLD.emit = orbits.emit
         _know(orbits, make)
-        roots = [row for row in await store.find(ExecutionRow) if row.parent is None]
-        execution = orbits.execution(roots[0].id) if roots else await orbits.start(make())
+        roots = [row for row in await store.find(ExecutionRow) if row.parent is None and row.who != _BEFORE]
+        execution = orbits.execution(roots[0].id) if roots else await orbits.start(make(), plan=plan)
         async with asyncio.timeout(20):
             ended = await execution.ended()
             await orbits.settled()
@@ -178,8 +193,8 @@ def _know(orbits: Orbits, make: Callable[[], Step[Any]]) -> None:
             orbits.registry.know(found)
 
 
-async def _crashed(process: Process, make: Callable[[], Step[Any]]) -> bool:
-    life = asyncio.ensure_future(_live(process, make))
+async def _crashed(process: Process, make: Callable[[], Step[Any]], plan: Plan | None) -> bool:
+    life = asyncio.ensure_future(_live(process, make, plan))
     death = asyncio.ensure_future(process.died.wait())
     await asyncio.wait([life, death], return_when=asyncio.FIRST_COMPLETED, timeout=20)
     process.bury()
