@@ -45,7 +45,7 @@ class Approving(TypedDict, total=False):
 
     plan: Plan | None  # what it shows is done, removals too, and nothing else
     approve_deferred: bool  # with a plan: what it could not show, because it follows from what is done before it, too
-    prune: bool  # without a plan: what an update no longer does is removed
+    prune: bool  # whatever an update no longer does is removed
     accept_loss: Sequence[str]  # what is stateful or protected and may be replaced or removed, by identity
 
 
@@ -182,10 +182,11 @@ class Orbits:
 
     async def _approval(self, step: Step[Any], asked: Asked, given: Approving) -> Approval:
         plan, losses = given.get("plan"), tuple(given.get("accept_loss", ()))
-        if plan is None:
-            return Approval(prune=given.get("prune", False), losses=losses)
-        await refuse_changed(self.engine, plan, step, asked, losses)
-        return approval_of(plan, by=self.who, deferred=given.get("approve_deferred", False), losses=losses)
+        approval = Approval()
+        if plan is not None:
+            await refuse_changed(self.engine, plan, step, asked, losses)
+            approval = amended(approval_of(plan, by=self.who), deferred=given.get("approve_deferred", False))
+        return amended(approval, prune=given.get("prune", False), losses=losses)
 
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orbits_iac.model.rows import ExecutionRow
     from orbits_iac.orbits import Orbits
     from orbits_iac.settings import Settings
+    from orbits_iac.store.contract import Store
 
 T = TypeVar("T")
 
@@ -103,11 +104,25 @@ async def run_to_end(
         if after is not None and row.ended_at is not None:
             return await after(orbits, row, value)
         code = report.exit_code(row, value)
+        left = await _no_longer_done(orbits.store, row)
         if as_json:
-            report.print_json(report.as_document(row, code))
-        else:
-            report.print_end(row, value, out, err)
+            report.print_json({**report.as_document(row, code), "no_longer_done": left})
+            return code
+        report.print_end(row, value, out, err)
+        if left:
+            out.print(f"No longer done: {', '.join(left)}. It stays; to remove it: orbits up ... --prune")
         return code
+
+
+async def _no_longer_done(store: "Store", row: "ExecutionRow") -> list[str]:
+    """What an update has left because its removal was not approved."""
+    from orbits_iac.model.states import State
+    from orbits_iac.queries import no_longer_done
+
+    if row.command != "update" or row.identity is None or row.state is not State.SUCCESS:
+        return []
+    left = await no_longer_done(store, row.kind, row.identity)
+    return [f"{'.'.join(path)} ({child.kind})" for path, child in left]
 
 
 def _say_how_to_resume(execution: str, settings: "Settings") -> None:

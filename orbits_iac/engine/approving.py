@@ -5,16 +5,20 @@ a thing that says by itself what would be done to it, against what is live (`ref
 step that a definition asks for (`refuse_unapproved`). What a look found is journalled: a re-run decides the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from orbits_iac.codec import Codec, explain
 from orbits_iac.engine.preview import look_at
 from orbits_iac.engine.preview_records import command_change
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import first_attempt, refs
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import ExecutionRow, Json, RecordRow, RevisionRow
+from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step
 
 if TYPE_CHECKING:
@@ -52,12 +56,27 @@ async def refuse_changed(
             found.append(f"what {asked.command} would do is otherwise")
     if found:
         raise Refused(f"plan {plan.digest} no longer holds: {'; '.join(found)}. Make a new one with `orbits preview`.")
-    accepted = set(losses)
-    lost = [loss for loss in plan.losses if accepted.isdisjoint({loss.identity, f"{loss.kind} {loss.identity}"})]
+    refuse_losses(plan, losses)
+
+
+def refuse_losses(plan: Plan, accepted: Collection[str]) -> None:
+    """Raise `Refused` if a plan would lose what was not accepted by name."""
+    lost = [loss for loss in plan.losses if not {loss.identity, f"{loss.kind} {loss.identity}"} & {*accepted}]
     if lost:
         said = "; ".join(str(loss) for loss in lost)
         flags = " ".join(f"--accept-loss '{loss.kind} {loss.identity}'" for loss in lost)
-        raise Refused(f"plan {plan.digest} would lose what has to be accepted by name: {said}. To accept: {flags}")
+        raise Refused(f"this would lose what has to be accepted by name: {said}. To accept: {flags}")
+
+
+def step_of(plan: Plan, cls: type[Step[Any]], codec: Codec) -> Step[Any]:
+    """The step that a kept plan is for, an instance of its class or a command of that; `Refused` if it is none now."""
+    try:
+        step: Step[Any] = codec.decode(plan.argument, cls)
+    except ValidationError as error:
+        raise Refused(f"{plan.kind} no longer accepts the fields that are in the plan: {explain(error)}") from error
+    if not isinstance(step, Resource) or plan.command == "update":
+        return step
+    return Command[Any](resource=step, command=plan.command, arguments=codec.decode(plan.options, dict[str, Any]))
 
 
 def refuse_unapproved(run: "Run", request: "Request") -> None:

@@ -41,6 +41,14 @@ async def command_change(engine: Engine, step: Step[Any], identity: str, *, insi
     return replace(found, digest=digest, revision=record.revision)
 
 
+async def uninstall_change(engine: Engine, kind: str, identity: str) -> Change:
+    """What uninstalling a record would do; `Refused` if nothing of it stands."""
+    record = await engine.store.get(RecordRow, kind, identity)
+    if record is None or (record.revision is None and not record.children):
+        raise Refused(f"nothing of {kind} {identity} stands: there is nothing to uninstall")
+    return await _removed(engine, record, owned=True, retained=False, user=None)
+
+
 async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any:
     """What a command would return, as far as that is recorded; `preview_definition.NOTHING` where it is not."""
     from orbits_iac.engine.preview_definition import NOTHING

@@ -91,8 +91,6 @@ def read_approval(text: Json) -> Approval:
     return _NONE if text == "{}" else msgspec.json.decode(text, type=Approval)
 
 
-def approval_of(plan: Plan, *, by: str, deferred: bool, losses: tuple[str, ...]) -> Approval:
+def approval_of(plan: Plan, *, by: str) -> Approval:
     """What follows for an execution from the approval of a plan."""
-    return Approval(
-        plan=plan.digest, build=plan.build, by=by, change=Approved.of(plan.root), deferred=deferred, losses=losses
-    )
+    return Approval(plan=plan.digest, build=plan.build, by=by, change=Approved.of(plan.root))
