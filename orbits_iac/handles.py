@@ -16,6 +16,7 @@ from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
+from orbits_iac.model.plans import Plan
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Found, Wait
@@ -115,6 +116,17 @@ class Execution(Generic[R]):
     async def resume(self) -> None:
         """Let it go on: one that is paused, or that waits for a worker. UsageError if it has ended."""
         await operations.resume(self._orbits.engine, self.id, self._orbits.who)
+
+    async def preview(self) -> Plan:
+        """What it is still to do, as far as that is known now. UsageError if it has ended."""
+        return await operations.preview(self._orbits.engine, self.id, self._orbits.who)
+
+    async def approve(self, plan: Plan | None = None, *, accept_loss: Sequence[str] = ()) -> None:
+        """Approve what it waits for: what `plan` shows, made by `preview`; without one, all that follows, unseen.
+
+        `Refused` if that would lose what is not accepted by name, here or when it was started.
+        """
+        await operations.approve(self._orbits.engine, self.id, self._orbits.who, plan, tuple(accept_loss))
 
     async def end(self, state: State, *, path: str = "", result: Any = None, why: str = "") -> None:
         """End it, or its step at `path`, as SUCCESS (with its result), ERROR or CANCELLED, whatever its code would do.

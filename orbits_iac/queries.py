@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, refs
 from orbits_iac.model.marks import SEALS, Mark
@@ -27,7 +28,7 @@ from orbits_iac.model.rows import (
     Row,
     TaskRow,
 )
-from orbits_iac.model.states import ENDED
+from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 
 MASK = "********"
@@ -156,6 +157,18 @@ async def rests(store: Store, row: ExecutionRow) -> bool:
     """Whether nobody goes on with an execution, and nothing makes it due: it has ended, or somebody has to say so."""
     task = await store.get(TaskRow, row.id)
     return task is None or (task.owner is None and task.due is None)
+
+
+async def unapproved(store: Store, rows: Iterable[ExecutionRow]) -> list[ExecutionRow]:
+    """Those of these executions that wait for somebody's approval, once nothing else of them goes on by itself."""
+    open_ = [row for row in rows if row.state not in ENDED]
+    held = [row for row in open_ if row.state is State.PAUSED and row.paused_at is None and _is_bound(row)]
+    return held if held and all([await rests(store, row) for row in open_]) else []
+
+
+def _is_bound(row: ExecutionRow) -> bool:
+    """Whether it is held to a plan."""
+    return bool(read_approval(row.approval).plan)
 
 
 async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ GLYPHS: dict[Verb, tuple[str, str]] = {
     Verb.SKIP: ("=", "dim"),
     Verb.UNKNOWN: ("?", "magenta"),
 }
-_WORDS = {Verb.RUN: "runs", Verb.SKIP: "done once already", Verb.UNKNOWN: "not known yet"}
+_WORDS = {Verb.RUN: "runs", Verb.UNKNOWN: "not known yet"}
 _SHOWN = 6  # properties of one thing; the rest is counted
 
 
@@ -46,20 +47,31 @@ def print_plan(plan: Plan, out: "Console", *, everything: bool = False) -> None:
     out.print(Text(_sum(plan), style="bold" if plan else "green"))
 
 
-def approve(plan: Plan, out: "Console") -> bool:
+class Answer(StrEnum):
+    """What a person says to a plan."""
+
+    NO = "no"
+    YES = "yes"
+    ALL = "all"  # what follows from it too, unseen
+
+
+def approve(plan: Plan, out: "Console") -> Answer:
     """Ask a person whether a plan that was shown is to be done."""
     import typer
 
-    question = "Do this, and what follows from it" if plan.deferred else "Do this"
+    choice = "yes, all that follows too, no, details" if plan.deferred else "yes, no, details"
     while True:
-        answer = typer.prompt(f"{question}? (yes, no, details)", err=True).strip().lower()
-        if answer in {"y", "yes"}:
-            return True
-        if answer in {"n", "no"}:
-            out.print("Nothing was done.")
-            return False
-        if answer in {"d", "details"}:
-            print_plan(plan, out, everything=True)
+        match typer.prompt(f"Do this? ({choice})", err=True).strip().lower():
+            case "y" | "yes":
+                return Answer.YES
+            case "a" | "all" if plan.deferred:
+                return Answer.ALL
+            case "n" | "no":
+                return Answer.NO
+            case "d" | "details":
+                print_plan(plan, out, everything=True)
+            case _:
+                continue
 
 
 def read_plan(file: str) -> Plan:
@@ -114,10 +126,15 @@ def _cells(guides: str, change: Change, *, everything: bool) -> "list[Text]":
     else:
         name = Text.assemble((guides, "dim"), (change.ref, quiet))
         kind = Text(" ".join(part for part in (change.kind, named) if part), style="dim")
-    verb = Text.assemble((sign, colour), " ", (_WORDS.get(change.verb, change.verb.value), quiet))
+    verb = Text.assemble((sign, colour), " ", (_word(change), quiet))
     shown = len(change.properties) if everything else _SHOWN
     said = Text("\n").join([_detail(change), *_properties(change, shown)] if change.properties else [_detail(change)])
     return [name, kind, verb, said]
+
+
+def _word(change: Change) -> str:
+    """What would happen to it, in a word; of what is skipped, why."""
+    return change.detail if change.verb is Verb.SKIP else _WORDS.get(change.verb, change.verb.value)
 
 
 def _detail(change: Change) -> "Text":

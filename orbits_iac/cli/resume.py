@@ -1,8 +1,11 @@
 """`orbits resume`: go on with an execution, here."""
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Annotated
 
-from orbits_iac.cli.options import AsJson, Debug, Id, Store
+import typer
+
+from orbits_iac.cli.options import AcceptLoss, AsJson, Debug, Id, Store
 
 if TYPE_CHECKING:
     from orbits_iac.model.ids import ExecutionId
@@ -10,15 +13,38 @@ if TYPE_CHECKING:
     from orbits_iac.settings import Settings
 
 
-def command(execution: Id, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
+Deferred = Annotated[
+    bool, typer.Option("--approve-deferred", help="Of one that waits for approval: do, unseen, all that follows.")
+]
+
+
+def command(
+    execution: Id,
+    approve_deferred: Deferred = False,
+    accept_loss: AcceptLoss = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
     """Go on with an execution that was interrupted or paused, and show it until it has ended."""
     from orbits_iac.cli import session
     from orbits_iac.cli.running import finish
+    from orbits_iac.model.errors import UsageError
 
-    finish(_resume(execution, session.settings_with(store), as_json=as_json))
+    settings = session.settings_with(store)
+    if accept_loss and not approve_deferred:
+        raise UsageError("--accept-loss is about what is approved: give it with --approve-deferred")
+    finish(_resume(execution, settings, accept_loss or [], approve=approve_deferred, as_json=as_json))
 
 
-async def _resume(id: str, settings: "Settings", *, as_json: bool) -> int:  # noqa: A002 - the name in every table
+async def _resume(
+    id: str,  # noqa: A002 - the name in every table
+    settings: "Settings",
+    losses: list[str],
+    *,
+    approve: bool,
+    as_json: bool,
+) -> int:
     from orbits_iac.cli.running import go_on_with
     from orbits_iac.model.errors import UsageError
     from orbits_iac.model.states import ENDED
@@ -30,7 +56,11 @@ async def _resume(id: str, settings: "Settings", *, as_json: bool) -> int:  # no
             raise UsageError(
                 f"execution {id} has ended ({state.value}): there is nothing to resume. See: orbits get {id}"
             )
-        await execution.resume()
+        if approve:
+            await execution.approve(accept_loss=losses)
+        else:
+            await execution.resume()
         return execution.id
 
-    return await go_on_with(id, settings, start, as_json=as_json)
+    ask = sys.stdin.isatty() and not as_json
+    return await go_on_with(id, settings, start, as_json=as_json, ask=ask)

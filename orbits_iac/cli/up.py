@@ -51,11 +51,12 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
 
     settings = session.settings_with(store)
     losses = accept_loss or []
+    ask = sys.stdin.isatty() and not (yes or as_json)
     if plan is not None:
         if stack is not None:
             raise UsageError(f"the stack and its fields come from the plan: leave out {stack}, or --plan")
         approved: Approving = {"approve_deferred": approve_deferred, "prune": prune, "accept_loss": losses}
-        finish(_by_plan(plan, approved, settings, as_json=as_json))
+        finish(_by_plan(plan, approved, settings, ask=ask, as_json=as_json))
     if stack is None:
         raise UsageError("name a stack, or give a plan with --plan FILE")
     if approve_deferred:
@@ -63,11 +64,10 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     named = stacks.find_stack(stack, settings)
     step = stacks.build(named, arguments or ())
     stacks.check(step, named)
-    ask = sys.stdin.isatty() and not (yes or as_json)
     finish(_up(step, named, {"prune": prune, "accept_loss": losses}, settings, ask=ask, as_json=as_json))
 
 
-async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, as_json: bool) -> int:
+async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool) -> int:
     """Do what a kept plan shows."""
     from orbits_iac.cli import planned, stacks
     from orbits_iac.cli.running import run_to_end
@@ -81,7 +81,7 @@ async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, as
         step = step_of(plan, named.cls, orbits.engine.codec)
         return (await orbits.start(step, **approved)).id
 
-    return await run_to_end(settings, (named.source,), start, as_json=as_json)
+    return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)
 
 
 async def _up(
@@ -96,12 +96,14 @@ async def _up(
         async with session.opened(settings, modules=(named.source,), work=False) as orbits:
             plan = await orbits.preview(step)
         planned.print_plan(plan, follow.console())
-        refuse_losses(plan, tuple(approved["accept_loss"]))
-        if plan and not planned.approve(plan, follow.console()):
+        refuse_losses(plan, tuple(approved.get("accept_loss", ())))
+        answer = planned.approve(plan, follow.console()) if plan else planned.Answer.YES
+        if answer is planned.Answer.NO:
+            follow.console().print("Nothing was done.")
             return exits.FAILED
-        approved["plan"], approved["approve_deferred"] = plan, True
+        approved["plan"], approved["approve_deferred"] = plan, answer is planned.Answer.ALL
 
     async def start(orbits: "Orbits") -> "ExecutionId":
         return (await orbits.start(step, **approved)).id
 
-    return await run_to_end(settings, (named.source,), start, as_json=as_json)
+    return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)

@@ -55,6 +55,7 @@ Previews and plans
     preview_flow        what `self.execution` is there
     preview_records     what removing, going back or looking would do, from records alone
     approving           holding an execution to the plan that was approved
+    unapproved          steps that it does not show, which wait for somebody
     pruning             removing what an update no longer does
     losses              what would be lost, and has to be accepted by name
 """

@@ -2,7 +2,7 @@
 
 Looked at three times: before anything is started (`refuse_changed`); when a command begins, against the record and, of
 a thing that says by itself what would be done to it, against what is live (`refuse_stale`, `look_again`); and at each
-step that a definition asks for (`refuse_unapproved`). What a look found is journalled: a re-run decides the same.
+step that a definition asks for (`unapproved`). What a look found is journalled: a re-run decides the same.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,8 +15,7 @@ from orbits_iac.codec import Codec, explain
 from orbits_iac.engine.preview import look_at
 from orbits_iac.engine.preview_records import command_change
 from orbits_iac.model.errors import Refused
-from orbits_iac.model.ids import first_attempt, refs
-from orbits_iac.model.plans import Change, Plan, Verb
+from orbits_iac.model.plans import Change, Plan
 from orbits_iac.model.rows import ExecutionRow, Json, RecordRow, RevisionRow
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step
@@ -24,11 +23,8 @@ from orbits_iac.steps.step import Step
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
     from orbits_iac.engine.flow import RunFlow
-    from orbits_iac.engine.request import Request
     from orbits_iac.engine.requests import Asked
     from orbits_iac.engine.run import Run
-
-_SCOPES = ("install/", "update/", "run/")  # of the steps that a plan shows: those that bring back are not in it
 
 
 async def refuse_changed(
@@ -79,44 +75,11 @@ def step_of(plan: Plan, cls: type[Step[Any]], codec: Codec) -> Step[Any]:
     return Command[Any](resource=step, command=plan.command, arguments=codec.decode(plan.options, dict[str, Any]))
 
 
-def refuse_unapproved(run: "Run", request: "Request") -> None:
-    """Raise `Refused` if a step is not one that the plan shows, with this argument."""
-    approval, change = run.approval, run.approval.change
-    if change is None or change.essence or run.reverting or not request.key.startswith(_SCOPES):
-        return
-    approved = change.below.get(first_attempt(request.key))
-    standing = run.once.get(request.once) if request.once is not None else None
-    if approved is not None and approved.verb is Verb.SKIP and (standing is None or standing.digest != request.digest):
-        raise Refused(f"{_path(request)}: by plan {approval.plan} it was done once already, and now it would be again")
-    if approval.deferred or (approved is not None and approved.digest == request.digest):
-        return
-    what = f"{request.kind} {request.identity or ''}".rstrip()
-    if approved is not None:
-        raise Refused(
-            f"{_path(request)}: plan {approval.plan} has {approved.verb} of {what} with another argument: this one "
-            f"follows from what was done before it. Preview again; or approve what follows, unseen, with "
-            f"--approve-deferred"
-        )
-    after = f", which depends on {', '.join(change.waits)}" if change.waits else ""
-    raise Refused(
-        f"{_path(request)}: plan {approval.plan} does not show {what}{after}. Preview again; or approve what follows, "
-        f"unseen, with --approve-deferred"
-    )
-
-
 async def refuse_stale(run: "Run") -> Refused | None:
-    """Why a command may not begin under its plan: the record has moved on. Asked once: a re-run goes on.
-
-    Raises `Refused`, which pauses the execution, if the code is another than the plan was made with.
-    """
+    """Why a command may not begin under its plan: the record has moved on. Asked once: a re-run goes on."""
     approval, change = run.approval, run.approval.change
     if change is None or run.record_id is None:
         return None
-    if approval.build != run.engine.build:
-        raise Refused(
-            f"plan {approval.plan} was made with build {approval.build}, and this is {run.engine.build}: resume "
-            f"execution {run.pages.execution.id} where that build is"
-        )
     stands = run.record.revision if run.record is not None else None
     if run.pages.entries or stands == change.revision or await _made_here(run, stands):
         return None
@@ -188,7 +151,3 @@ def _moved(kind: str, identity: str, then: int | None, now: int | None) -> str:
         return f"revision {revision}" if revision is not None else "nothing"
 
     return f"of {kind} {identity} stood {named(then)}, and {named(now)} stands now"
-
-
-def _path(request: "Request") -> str:
-    return ".".join(refs(request.key))

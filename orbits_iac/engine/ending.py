@@ -56,7 +56,8 @@ async def end(run: "Run") -> ExecutionRow:
 def _unread(run: "Run") -> list[Row]:
     """What nobody reads once it has ended: a late cancel, what a child would still tell it, what it waited for."""
     me = run.pages.execution.id
-    rows: list[Row] = [MessageRow(execution=me, id=name, what=name) for name in ("cancel", "pause", "resume", "end")]
+    names = ("cancel", "pause", "resume", "approve", "end")
+    rows: list[Row] = [MessageRow(execution=me, id=name, what=name) for name in names]
     for entry in run.pages.entries.values():
         if entry.command == WAITS and entry.seq is None:
             rows.append(WaitRow(event=entry.kind, execution=me, key=entry.key, root=run.pages.execution.root))
@@ -172,15 +173,19 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
 
 async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:
     """The earlier revisions that cannot be brought back any more, because what they held is lost."""
-    if not run.lost:
+    if not run.lost and not run.approval.losses:
         return []
-    revisions = await run.engine.store.find(RevisionRow, kind=after.kind, identity=after.identity)
+    find, get = run.engine.store.find, run.engine.store.get
     rows: list[Row] = []
-    for row in revisions:
-        had = {(after.kind, after.identity), *((child.kind, child.identity) for child in row.children)}
-        gone = [" ".join(record) for record in sorted(had & run.lost)]
+    for row in await find(RevisionRow, kind=after.kind, identity=after.identity):
+        gone = {(after.kind, after.identity)} & run.lost
+        for child in row.children:
+            had = await get(RevisionRow, child.kind, child.identity, child.revision or 0)
+            if (child.kind, child.identity) in run.lost or (had is not None and had.not_restorable):
+                gone.add((child.kind, child.identity))
         if gone and row.number != after.revision and row.not_restorable is None:
-            rows.append(amended(row, not_restorable=f"what {', '.join(gone)} held is lost"))
+            names = ", ".join(" ".join(record) for record in sorted(gone))
+            rows.append(amended(row, not_restorable=f"what {names} held is lost"))
     return rows
 
 

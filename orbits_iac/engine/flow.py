@@ -17,11 +17,9 @@ from orbits_iac.codec import Codec, explain
 from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.adopting import check_adopts
-from orbits_iac.engine.approving import refuse_unapproved
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import Done, End, Failed, find_target
 from orbits_iac.engine.calls import Call
-from orbits_iac.engine.losses import holds_data
 from orbits_iac.engine.naming import (
     check_name,
     identity_of,
@@ -35,6 +33,7 @@ from orbits_iac.engine.naming import (
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.settling import lost, settle, settled
+from orbits_iac.engine.unapproved import refuse_repeated
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
 from orbits_iac.engine.waiting import waiting
@@ -188,7 +187,7 @@ class RunFlow(Flow):
     def allow_loss(self, what: str) -> None:
         execution, record = self._run.pages.execution, self._run.record
         kind, identity = self._run.record_id or (execution.kind, "")
-        stateful = holds_data(self._run.engine, kind)
+        stateful = bool(options_of(self._run.engine.registry.resource(kind)).get("stateful"))
         protected = record is not None and record.protect
         if (stateful or protected) and not self._run.approval.accepts(kind, identity):
             why = "it holds data" if stateful else "it is protected"
@@ -397,7 +396,7 @@ class RunFlow(Flow):
         if isinstance(fresh, Workflow):
             nested = RunFlow(run, request.targets, request.key)
             request.begin = lambda: begin_nested(run, nested, request)
-        refuse_unapproved(run, request)
+        refuse_repeated(run, request)
         return request
 
     def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:

@@ -6,6 +6,7 @@ Losing either has to be accepted by name. A change of mind about everything else
 from typing import TYPE_CHECKING
 
 from orbits_iac.model.rows import RecordRow
+from orbits_iac.steps.options import Options
 from orbits_iac.steps.step import options_of
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def holds_data(engine: "Engine", kind: str) -> bool:
-    """Whether removing or replacing a thing of this kind loses data, as far as its class is known here."""
+    """Whether removing a thing of this kind loses data, as far as its class is known here; not what it retains."""
     cls = engine.registry.find(kind)
-    return cls is not None and bool(options_of(cls).get("stateful"))
+    options = options_of(cls) if cls is not None else Options()
+    return bool(options.get("stateful")) and not options.get("retain")
 
 
 async def losses(

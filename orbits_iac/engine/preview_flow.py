@@ -179,7 +179,7 @@ class PreviewFlow(Flow):
         refuse_unbuilt(ref, subject_of(step)[0], {**options, **here})
         asked = self._taken_up(ref, step, key=key, once=once, target=target, options=options)
         self._looking.ask(asked)
-        if isinstance(asked.subject, Workflow):
+        if isinstance(asked.subject, Workflow) and not self._looking.is_done(asked):
             return cast("T", await self._nested(asked.subject, asked))
         return cast("T", await asked.future)
 

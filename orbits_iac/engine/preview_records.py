@@ -134,6 +134,8 @@ async def _gone_back(engine: Engine, record: RecordRow, to: StoredRevision) -> C
         else:
             its = await read_revision(engine, child.kind, child.identity, child.revision)
             found = await _gone_back(engine, theirs, its)
+            if its.row.not_restorable:
+                found = replace(found, verb=Verb.UNKNOWN, detail=f"it cannot be brought back: {its.row.not_restorable}")
         below.append(replace(found, ref=child.ref.replace("/", ".")))
     same = to.number == record.revision and not any(below)
     detail = "" if same else f"revision {record.revision} → {to.number}"

@@ -56,7 +56,7 @@ class Forced(NamedTuple):
 class Run:
     """One execution, from its claim until it parks or ends; kept in memory while it waits."""
 
-    def __init__(self, engine: "Engine", journal: Journal) -> None:
+    def __init__(self, engine: "Engine", journal: Journal) -> None:  # noqa: PLR0915 - all that it keeps, a line each
         execution = journal.execution
         self.engine = engine
         self.pages = Pages(journal, who=execution.who)
@@ -67,6 +67,7 @@ class Run:
         self.calls = Calls()  # of `do`, that nobody has awaited yet
         self.asked: dict[StepKey, Request] = {}
         self.open: dict[StepKey, Request] = {}  # of them, those that have no outcome yet
+        self.unapproved: dict[StepKey, Request] = {}  # those that wait for somebody's approval
         self.new: list[Request] = []  # asked for since the last write
         self.given_up: list[Request] = []  # children, since the last write
         self.fresh: set[StepKey] = set()  # begun by this process

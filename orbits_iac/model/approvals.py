@@ -1,7 +1,8 @@
 """What was approved of an execution, and by whom.
 
 An approval is made where a step is asked for, and handed down to everything that is done below it; it is part of what
-makes two requests equal. Nothing in it changes while an execution lives, so a re-run finds the same allowed.
+makes two requests equal. While an execution lives it changes by another approval alone, so a re-run finds the same
+allowed.
 """
 
 from typing import Self
@@ -20,7 +21,6 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ""  # of what is desired
     revision: int | None = None  # of the record, that it was made from
     essence: str = ""  # of a thing that was looked at as a whole: what would be done to it
-    waits: tuple[str, ...] = ()  # more may come here, which could not be shown
     below: dict[str, "Approved"] = {}  # the steps of the execution, by their keys
     remove: tuple[str, ...] = ()  # what is no longer done, and may be removed
 
@@ -41,7 +41,6 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             digest=change.digest,
             revision=change.revision,
             essence=change.essence if change.whole else "",
-            waits=change.waits,
             below=below,
             remove=() if change.whole else tuple(f"{each.kind} {each.identity}" for each in removed),
         )
@@ -51,7 +50,6 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an execution may do beyond bringing things to what they should be, and to which plan it is bound."""
 
     plan: str = ""  # the approved plan's digest
-    build: str = ""  # the code that it was made with
     by: str = ""
     change: Approved | None = None  # what of it is this execution's; None: it is not bound
     deferred: bool = False  # what the plan could not show is approved too
@@ -93,4 +91,4 @@ def read_approval(text: Json) -> Approval:
 
 def approval_of(plan: Plan, *, by: str) -> Approval:
     """What follows for an execution from the approval of a plan."""
-    return Approval(plan=plan.digest, build=plan.build, by=by, change=Approved.of(plan.root))
+    return Approval(plan=plan.digest, by=by, change=Approved.of(plan.root))

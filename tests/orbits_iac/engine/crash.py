@@ -22,7 +22,7 @@ from orbits_iac.model.rows import (
     TaskRow,
     WorkerRow,
 )
-from orbits_iac.model.states import State
+from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.memory import MemoryStore
 
@@ -181,6 +181,10 @@ async def _live(process: Process, make: Callable[[], Step[Any]], plan: Plan | No
         roots = [row for row in await store.find(ExecutionRow) if row.parent is None and row.who != _BEFORE]
         execution = orbits.execution(roots[0].id) if roots else await orbits.start(make(), plan=plan)
         async with asyncio.timeout(20):
+            if plan is not None:
+                await orbits.settled()
+                if (await execution.row()).state not in ENDED:  # it waits for approval
+                    await execution.approve()
             ended = await execution.ended()
             await orbits.settled()
         return ended

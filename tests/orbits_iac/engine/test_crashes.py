@@ -240,6 +240,19 @@ class Fewer(Resource):
             await self.do("app", App(name="f", first=1, second=1))
 
 
+class Follows(Resource):
+    """Does something with what another thing gives, which a plan cannot know."""
+
+    value: int
+
+    def identity(self) -> str:
+        return "follows"
+
+    async def define_update(self) -> None:
+        first = await self.do("first", Thing(value=self.value))
+        await self.do("second", Thing(value=await self.do("count", add(first.value, 1))))
+
+
 class Replaced(Resource):
     """Does something else the second time."""
 
@@ -431,8 +444,13 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "adopted": Adopted,
     "removed by plan": lambda: Fewer(most=False),
     "removal fails": lambda: Fewer(most=False, clings=True),
+    "waits for approval": lambda: Follows(value=2),
 }
-FIRST: dict[str, Step[Any]] = {"removed by plan": Fewer(), "removal fails": Fewer(clings=True)}
+FIRST: dict[str, Step[Any]] = {
+    "removed by plan": Fewer(),
+    "removal fails": Fewer(clings=True),
+    "waits for approval": Follows(value=1),
+}
 """What was done before: these scenarios are run under the plan that a preview then gives."""
 
 RACING = {"failed branch"}

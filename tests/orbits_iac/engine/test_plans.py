@@ -165,16 +165,31 @@ async def test_what_follows_from_a_result_is_approved_apart(orbits: Orbits) -> N
     step = Follows(value=1, counts=True)
     plan = await orbits.preview(step)
     assert plan.deferred == ["Follows: then what depends on first"]
-    with pytest.raises(ExecutionFailed) as failed:
-        await orbits.run(step, plan=plan)
-    assert failed.value.message == (
-        f"count: plan {plan.digest} does not show Add, which depends on first. Preview again; or approve what follows, "
-        f"unseen, with --approve-deferred"
-    )
-    assert WORLD.things == {}
-    plan = await orbits.preview(step)
-    await orbits.run(step, plan=plan, approve_deferred=True)
+    execution = await orbits.start(step, plan=plan)
+    await orbits.settled()
+    assert (await execution.row()).state is State.PAUSED
+    (event,) = [event.why for event in await orbits.store.tail(0) if event.after is State.PAUSED]
+    said = "does not show count (Add), which follows from what was done: it waits for approval"
+    assert event == f"plan {plan.digest} {said}"
+    assert set(WORLD.things) == {"Thing Follows follows/first"}
+    await execution.resume()
+    await orbits.settled()
+    assert (await execution.row()).state is State.PAUSED
+    more = await execution.preview()
+    assert [(change.ref, change.verb, change.detail) for change in more.root.below] == [
+        ("first", "skip", "done"),
+        ("count", "run", ""),
+    ]
+    assert more.deferred == ["Follows: then what depends on count"]
+    await execution.approve(more)
+    await orbits.settled()
+    assert (await execution.row()).state is State.PAUSED
+    assert WORLD.log.count("add 1 1") == 1
+    await execution.approve(await execution.preview())
+    await execution
     assert len(WORLD.things) == 2
+    approvals = read_approval((await execution.row()).approval)
+    assert approvals.plan not in {plan.digest, more.digest}
 
 
 async def test_what_follows_from_outputs_that_change_is_approved_apart(orbits: Orbits) -> None:
@@ -182,11 +197,71 @@ async def test_what_follows_from_outputs_that_change_is_approved_apart(orbits: O
     step = Follows(value=2)
     plan = await orbits.preview(step)
     assert plan.changes == ["first: update Thing"]
-    with pytest.raises(ExecutionFailed, match="has unchanged of Thing Follows follows/second with another argument"):
-        await orbits.run(step, plan=plan)
-    assert set(WORLD.things.values()) == {1}
-    await orbits.run(step, plan=await orbits.preview(step), approve_deferred=True)
+    execution = await orbits.start(step, plan=plan)
+    await orbits.settled()
+    assert (await execution.row()).state is State.PAUSED
+    assert WORLD.things == {"Thing Follows follows/first": 2, "Thing Follows follows/second": 1}
+    assert (await execution.preview()).changes == ["second: update Thing"]
+    await execution.approve()
+    await execution
     assert set(WORLD.things.values()) == {2}
+
+
+async def test_what_waits_for_approval_may_be_cancelled_and_goes_back(orbits: Orbits) -> None:
+    await orbits.run(Follows(value=1))
+    step = Follows(value=2)
+    execution = await orbits.start(step, plan=await orbits.preview(step))
+    await orbits.settled()
+    await execution.cancel()
+    assert (await execution.ended()).state is State.CANCELLED
+    assert set(WORLD.things.values()) == {1}
+
+
+class Branches(Workflow):
+    """Two branches, one of which waits for approval two levels down."""
+
+    async def define(self) -> None:
+        await asyncio.gather(self.do("app", Follows(value=1, counts=True)), self.other())
+
+    async def other(self) -> None:
+        await self.do("a", SharedThing(name="a", value=1))
+
+
+async def test_other_branches_go_on_while_one_waits_for_approval(orbits: Orbits) -> None:
+    execution = await orbits.start(Branches(), plan=await orbits.preview(Branches()))
+    await orbits.settled()
+    states = {row.kind: row.state for row in await orbits.store.find(ExecutionRow)}
+    assert states == {
+        "Branches": State.EXECUTING,
+        "Follows": State.PAUSED,
+        "Thing": State.SUCCESS,
+        "SharedThing": State.SUCCESS,
+    }
+    plan = await execution.preview()
+    assert plan.changes == ["app.count: run Add"]
+    await execution.approve(plan)
+    await orbits.settled()
+    await execution.approve()
+    await execution
+    assert len(WORLD.things) == 3
+
+
+async def test_a_process_that_comes_after_holds_the_same(orbits: Orbits) -> None:
+    step = Follows(value=1, counts=True)
+    execution = await orbits.start(step, plan=await orbits.preview(step))
+    await orbits.settled()
+    for run in list(orbits.engine._runs.values()):
+        run.abandon()
+    orbits.engine._runs.clear()
+    await execution.resume()
+    await orbits.settled()
+    assert (await execution.row()).state is State.PAUSED
+    for run in list(orbits.engine._runs.values()):
+        run.abandon()
+    orbits.engine._runs.clear()
+    await execution.approve()
+    await execution
+    assert WORLD.log == ["create Thing Follows follows/first 1", "add 1 1", "create Thing Follows follows/second 1"]
 
 
 async def test_a_step_that_was_to_be_skipped_is_not_done_again(orbits: Orbits) -> None:
@@ -194,7 +269,7 @@ async def test_a_step_that_was_to_be_skipped_is_not_done_again(orbits: Orbits) -
     app = App(name="x", first=5, second=2)
     plan = await orbits.preview(app)
     await orbits.store.commit(Transaction(delete=await orbits.store.find(OnceRow, kind="App", identity="x")))
-    with pytest.raises(ExecutionFailed, match=r"seed: by plan .* it was done once already, and now it would be again"):
+    with pytest.raises(ExecutionFailed, match=r"seed: by plan .* it was done once already, and now"):
         await orbits.run(app, plan=plan)
     assert WORLD.log.count("add 1 1") == 1
 
