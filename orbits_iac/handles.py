@@ -12,9 +12,11 @@ from orbits_iac.engine import operations, replaying
 from orbits_iac.engine.events import Sent, send
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
+from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
+from orbits_iac.model.plans import Plan
 from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.states import ENDED, State
@@ -128,6 +130,17 @@ class Execution(Generic[R]):
             raise Refused(why)
         await operations.resume(self._orbits.engine, self.id, self._orbits.who)
 
+    async def preview(self) -> Plan:
+        """What it is still to do, as far as that is known now. UsageError if it has ended."""
+        return await operations.preview(self._orbits.engine, self.id, self._orbits.who)
+
+    async def approve(self, plan: Plan | None = None, *, accept_loss: Sequence[str] = ()) -> None:
+        """Approve what it waits for: what `plan` shows, made by `preview`; without one, all that follows, unseen.
+
+        `Refused` if that would lose what is not accepted by name, here or when it was started.
+        """
+        await operations.approve(self._orbits.engine, self.id, self._orbits.who, plan, tuple(accept_loss))
+
     async def end(self, state: State, *, path: str = "", result: Any = None, why: str = "") -> None:
         """End it, or its step at `path`, as SUCCESS (with its result), ERROR or CANCELLED, whatever its code would do.
 
@@ -212,9 +225,9 @@ class Record(Generic[O]):
         """Bring it back to revision `to`, or to the one before the current one."""
         return cast("O", await self._command("rollback", {} if to is None else {"to": to}))
 
-    async def uninstall(self) -> None:
-        """Remove it."""
-        await self._command("uninstall", {})
+    async def uninstall(self, *, accept_loss: Sequence[str] = ()) -> None:
+        """Remove it; `accept_loss` names what may be lost with it, as in `Orbits.start`."""
+        await (await self.start("uninstall", {}, accept_loss=accept_loss))
 
     async def looks(self) -> DriftReport:
         """The last look at it and at everything below it, without looking again."""
@@ -229,7 +242,9 @@ class Record(Generic[O]):
             self.kind, self._former = row.kind, ()
         return row
 
-    async def start(self, command: str, options: dict[str, Any]) -> "Execution[Any]":
+    async def start(
+        self, command: str, options: dict[str, Any], *, accept_loss: Sequence[str] = ()
+    ) -> "Execution[Any]":
         """Start a command on it with the argument of its current revision, or of its last update if that failed."""
         row = await self.row()
         argument = await last_argument(self._orbits.engine, row)
@@ -247,6 +262,7 @@ class Record(Generic[O]):
             places=row.places,
             tenant=row.tenant,
             who=self._orbits.who,
+            approval=Approval(losses=tuple(accept_loss)),
         )
         await self._orbits.register_build()
         return Execution(self._orbits, await ask_root(engine, asked))

@@ -4,13 +4,15 @@ import asyncio
 import getpass
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self, cast
 
-from typing_extensions import TypeVar
+from typing_extensions import TypedDict, TypeVar, Unpack
 
 from orbits_iac.codec import open_codec
 from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine.adopting import check_adopts
+from orbits_iac.engine.approving import refuse_changed
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.events import emit
@@ -20,6 +22,7 @@ from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.handles import Execution, Record
+from orbits_iac.model.approvals import Approval, approval_of
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.outputs import Event, Outputs
@@ -36,6 +39,15 @@ from orbits_iac.store.contract import Store, Transaction
 T = TypeVar("T")
 R = TypeVar("R", default=None)
 O = TypeVar("O", bound=Outputs | None, default=None)
+
+
+class Approving(TypedDict, total=False):
+    """What may be approved with a step that is run, beyond bringing things to what they should be."""
+
+    plan: Plan | None  # what it shows is done, removals too, and nothing else
+    approve_deferred: bool  # with a plan: what it could not show, because it follows from what is done before it, too
+    prune: bool  # whatever an update no longer does is removed
+    accept_loss: Sequence[str]  # what is stateful or protected and may be replaced or removed, by identity
 
 
 class Orbits:
@@ -115,18 +127,23 @@ class Orbits:
         finally:
             await self.store.close()
 
-    async def run(self, step: Step[T], *, target: Target | None = None) -> T:
-        """Run a step to its end and return its result.
+    async def run(self, step: Step[T], *, target: Target | None = None, **approved: Unpack[Approving]) -> T:
+        """Run a step to its end and return its result; what may be approved with it is in `Approving`.
 
         Raises:
             ExecutionFailed: it ended badly.
             Refused: it is not allowed; nothing was done.
 
         """
-        return await (await self.start(step, target=target))
+        return await (await self.start(step, target=target, **approved))
 
-    async def start(self, step: Step[T], *, target: Target | None = None) -> Execution[T]:
-        """Start a step durably, or join the equal one in flight, and return at once."""
+    async def start(
+        self, step: Step[T], *, target: Target | None = None, **approved: Unpack[Approving]
+    ) -> Execution[T]:
+        """Start a step durably, or join the equal one in flight, and return at once.
+
+        Raises `Refused` where it is not allowed, or where a plan no longer holds, saying what has changed since.
+        """
         command, options, subject = "update" if isinstance(step, Resource) else "run", "{}", cast("Step[Any]", step)
         if isinstance(step, Command):
             command, subject = step.command, step.resource
@@ -167,6 +184,8 @@ class Orbits:
             protect=settings.get("protect", False),
         )
         await self.register_build()
+        approval = await self._approval(step, asked, approved)
+        asked = replace(asked, approval=approval)
         return Execution(self, await ask_root(self.engine, asked))
 
     @property
@@ -175,6 +194,14 @@ class Orbits:
         if self._worker is None:
             raise Refused("nothing is advanced in this process: it was opened with work=False")
         return self._worker
+
+    async def _approval(self, step: Step[Any], asked: Asked, given: Approving) -> Approval:
+        plan, losses = given.get("plan"), tuple(given.get("accept_loss", ()))
+        approval = Approval()
+        if plan is not None:
+            await refuse_changed(self.engine, plan, step, asked, losses)
+            approval = amended(approval_of(plan, by=self.who), deferred=given.get("approve_deferred", False))
+        return amended(approval, prune=given.get("prune", False), losses=losses)
 
     async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
         """What running the step would do, found out by reading alone."""

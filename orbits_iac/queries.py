@@ -11,12 +11,14 @@ from typing import Any
 
 import msgspec
 
+from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, refs
 from orbits_iac.model.marks import SEALS, Mark
 from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import (
     BuildRow,
+    Child,
     EntryRow,
     EventRow,
     ExecutionRow,
@@ -27,7 +29,7 @@ from orbits_iac.model.rows import (
     Row,
     TaskRow,
 )
-from orbits_iac.model.states import ENDED
+from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 
 MASK = "********"
@@ -158,6 +160,18 @@ async def rests(store: Store, row: ExecutionRow) -> bool:
     return task is None or (task.owner is None and task.due is None)
 
 
+async def unapproved(store: Store, rows: Iterable[ExecutionRow]) -> list[ExecutionRow]:
+    """Those of these executions that wait for somebody's approval, once nothing else of them goes on by itself."""
+    open_ = [row for row in rows if row.state not in ENDED]
+    held = [row for row in open_ if row.state is State.PAUSED and row.paused_at is None and _is_bound(row)]
+    return held if held and all([await rests(store, row) for row in open_]) else []
+
+
+def _is_bound(row: ExecutionRow) -> bool:
+    """Whether it is held to a plan."""
+    return bool(read_approval(row.approval).plan)
+
+
 async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:
     """The executions that somebody asked for from outside, the newest first."""
     rows = await store.find(ExecutionRow, parent=None, newest=True, limit=limit + _PAGE // 10)
@@ -205,6 +219,37 @@ async def looks(store: Store, kind: str, identity: str) -> list[Found]:
     return found
 
 
+async def no_longer_done(store: Store, kind: str, identity: str) -> list[tuple[tuple[str, ...], Child]]:
+    """What the last update of a record, or of one that belongs to it, did not do again and nobody has removed.
+
+    Each with the refs that lead to it.
+    """
+    found: list[tuple[tuple[str, ...], Child]] = []
+    seen: set[tuple[str, str]] = set()
+    waiting: list[tuple[tuple[str, ...], str, str]] = [((), kind, identity)]
+    while waiting:
+        path, one, name = waiting.pop(0)
+        row = await store.get(RecordRow, one, name)
+        if row is None or row.revision is None or (one, name) in seen:
+            continue
+        seen.add((one, name))
+        revision = await store.get(RevisionRow, one, name, row.revision)
+        done = {(child.kind, child.identity) for child in revision.children} if revision is not None else set()
+        for child in row.children:
+            below = (*path, *child.ref.split("/"))
+            if (child.kind, child.identity) in done:
+                waiting.append((below, child.kind, child.identity))
+            elif await _stands(store, child):
+                found.append((below, child))
+    return found
+
+
+async def _stands(store: Store, child: Child) -> bool:
+    """Whether there is anything of a child."""
+    row = await store.get(RecordRow, child.kind, child.identity)
+    return row is not None and (row.revision is not None or bool(row.children))
+
+
 async def modules(store: Store, builds: Iterable[str]) -> tuple[str, ...]:
     """What has to be imported to have what these builds had."""
     found: dict[str, None] = {}
@@ -239,6 +284,8 @@ _TEXTS = frozenset({"argument", "options", "result", "handle", "outputs", "undo"
 def _shown(name: str, value: Any) -> Any:
     if name in _TEXTS and isinstance(value, str):
         return masked(value)
+    if name == "approval" and isinstance(value, str):
+        return {key: item for key, item in json.loads(value).items() if key != "change"}
     if name == "targets" and isinstance(value, Mapping):
         return {kind: masked(text) for kind, text in value.items()}
     if isinstance(value, Mapping):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac.cli import log, looking, render, report, tree
 from orbits_iac.cli.render import ago, duration, glyph
-from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow
+from orbits_iac.model.approvals import read_approval
+from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow
 from orbits_iac.model.states import State
 from orbits_iac.queries import Found, Picture, document, masked, waits
 
@@ -98,6 +99,11 @@ def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
     options = masked(row.options)
     if options:
         facts["options"] = options
+    approval = read_approval(row.approval)
+    if approval.plan:
+        facts["plan"] = f"{approval.plan}, approved by {approval.by}"
+    if approval.losses:
+        facts["accepted losses"] = ", ".join(approval.losses)
     if row.parent is not None:
         facts["part of"] = row.root if row.root == row.parent else f"{row.parent}, which is part of {row.root}"
     for kind, text in row.targets.items():
@@ -121,9 +127,18 @@ def execution_document(picture: Picture) -> dict[str, Any]:
 
 
 def print_record(
-    record: RecordRow, revisions: Sequence[RevisionRow], found: Sequence[Found], out: "Console", *, now: float
+    record: RecordRow,
+    revisions: Sequence[RevisionRow],
+    found: Sequence[Found],
+    out: "Console",
+    *,
+    left: Sequence[Child],
+    now: float,
 ) -> None:
-    """A record: what stands, with which outputs, children and users, and when it was last looked at."""
+    """A record: what stands, with which outputs, children and users, and when it was last looked at.
+
+    `left`: children that are no longer done.
+    """
     from rich.text import Text
 
     row = next((one for one in revisions if one.number == record.revision), None)
@@ -156,12 +171,13 @@ def print_record(
         out.print(report.table(outputs))
     if record.children:
         out.print(Text("\nmade of", style="bold"))
-        out.print(_children(record))
+        out.print(_children(record, left))
     out.print(Text("\nlast look", style="bold"))
     looking.print_found(found, out, now=now)
 
 
-def _children(record: RecordRow) -> Any:
+def _children(record: RecordRow, left: Sequence[Child]) -> Any:
+    """The children, those too that the current revision no longer does."""
     from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
@@ -173,6 +189,7 @@ def _children(record: RecordRow) -> Any:
                 ("protected", child.protect),
                 ("retained", child.retain),
                 ("used", not child.owned),
+                ("no longer done: remove it with orbits up ... --prune", child in left),
             )
             if said
         ]

@@ -65,10 +65,10 @@ async def follow(
 ) -> ExecutionRow | None:
     """Show an execution until it has ended; its last row, or None if that was interrupted.
 
-    `quiet`: on a terminal alone, and nothing of it stays. One that is paused is not waited for: nothing happens to it
-    by itself.
+    `quiet`: on a terminal alone, and nothing of it stays. One that is paused, or that waits for somebody's approval, is
+    not waited for: nothing happens to it by itself.
     """
-    from orbits_iac.queries import Follower, rests
+    from orbits_iac.queries import Follower, rests, unapproved
 
     follower = Follower(store, ExecutionId(execution))
     show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
@@ -79,6 +79,8 @@ async def follow(
             draw(follower.picture, events)
             row = follower.picture.execution
             if row.state in ENDED or (row.state is State.PAUSED and await rests(store, row)):
+                return row
+            if await unapproved(store, follower.picture.executions.values()):
                 return row
             if await _changed(store, interrupt, rest=_SHARE * (time.monotonic() - began)):
                 return None

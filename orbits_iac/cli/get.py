@@ -76,7 +76,13 @@ async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -
     record = await queries.record(store, kind, identity)
     revisions = await queries.revisions(store, kind, identity)
     found = await queries.looks(store, kind, identity)
+    left = [child for _, child in await queries.no_longer_done(store, kind, identity)]
     if as_json:
-        report.print_json(describe.record_document(record, revisions, found))
+        report.print_json(
+            {
+                **describe.record_document(record, revisions, found),
+                "no_longer_done": [{"kind": child.kind, "identity": child.identity} for child in left],
+            }
+        )
     else:
-        describe.print_record(record, revisions, found, follow.console(), now=time.time())
+        describe.print_record(record, revisions, found, follow.console(), left=left, now=time.time())

@@ -43,6 +43,14 @@ Store = Annotated[
     typer.Option("--store", metavar="URL", help="Where records are kept, as in sqlite:.orbits/state.db."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+AcceptLoss = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-loss",
+        metavar="ID",
+        help="What is stateful or protected and may be replaced or removed: an identity, or 'KIND IDENTITY'.",
+    ),
+]
 Debug = Annotated[bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")]
 All = Annotated[bool, typer.Option("--all", help="Show unchanged things and inner steps too.")]
 

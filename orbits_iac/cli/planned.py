@@ -3,8 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orbits_iac.model.errors import UsageError
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import Json
 
@@ -23,7 +27,7 @@ GLYPHS: dict[Verb, tuple[str, str]] = {
     Verb.SKIP: ("=", "dim"),
     Verb.UNKNOWN: ("?", "magenta"),
 }
-_WORDS = {Verb.RUN: "runs", Verb.SKIP: "done once already", Verb.UNKNOWN: "not known yet"}
+_WORDS = {Verb.RUN: "runs", Verb.UNKNOWN: "not known yet"}
 _SHOWN = 6  # properties of one thing; the rest is counted
 
 
@@ -37,10 +41,67 @@ def print_plan(plan: Plan, out: "Console", *, everything: bool = False) -> None:
         grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for guides, change in _lines(plan.root, "", "", everything=everything):
-        grid.add_row(*_cells(guides, change))
+        grid.add_row(*_cells(guides, change, everything=everything))
     out.print(grid)
     out.print()
     out.print(Text(_sum(plan), style="bold" if plan else "green"))
+
+
+class Answer(StrEnum):
+    """What a person says to a plan."""
+
+    NO = "no"
+    YES = "yes"
+    ALL = "all"  # what follows from it too, unseen
+
+
+def approve(plan: Plan, out: "Console") -> Answer:
+    """Ask a person whether a plan that was shown is to be done."""
+    import typer
+
+    choice = "yes, all that follows too, no, details" if plan.deferred else "yes, no, details"
+    while True:
+        match typer.prompt(f"Do this? ({choice})", err=True).strip().lower():
+            case "y" | "yes":
+                return Answer.YES
+            case "a" | "all" if plan.deferred:
+                return Answer.ALL
+            case "n" | "no":
+                return Answer.NO
+            case "d" | "details":
+                print_plan(plan, out, everything=True)
+            case _:
+                continue
+
+
+def read_plan(file: str) -> Plan:
+    """The plan that is kept in a file; UsageError if there is none."""
+    try:
+        return Plan.from_json(Path(file).read_bytes())
+    except OSError as error:
+        raise UsageError(f"the plan {file} cannot be read: {error.strerror}") from error
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def write_plan(plan: Plan, file: str) -> None:
+    """Keep a plan in a file; UsageError if that cannot be written."""
+    try:
+        Path(file).write_text(plan.to_json() + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"the plan cannot be written to {file}: {error.strerror}") from error
+
+
+def as_document(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON's own types, with all that it shows."""
+    return {
+        "plan": plan.digest,
+        "stack": plan.stack,
+        "changes": asdict(plan.root),
+        "deferred": plan.deferred,
+        "losses": [str(loss) for loss in plan.losses],
+        "pending": bool(plan),
+    }
 
 
 def _lines(change: Change, guides: str, inner: str, *, everything: bool) -> Iterator[tuple[str, Change]]:
@@ -52,7 +113,7 @@ def _lines(change: Change, guides: str, inner: str, *, everything: bool) -> Iter
         yield from _lines(below, f"{inner}{here}", f"{inner}{further}", everything=everything)
 
 
-def _cells(guides: str, change: Change) -> "list[Text]":
+def _cells(guides: str, change: Change, *, everything: bool) -> "list[Text]":
     from rich.text import Text
 
     sign, colour = GLYPHS[change.verb]
@@ -65,9 +126,15 @@ def _cells(guides: str, change: Change) -> "list[Text]":
     else:
         name = Text.assemble((guides, "dim"), (change.ref, quiet))
         kind = Text(" ".join(part for part in (change.kind, named) if part), style="dim")
-    verb = Text.assemble((sign, colour), " ", (_WORDS.get(change.verb, change.verb.value), quiet))
-    said = Text("\n").join([_detail(change), *_properties(change)] if change.properties else [_detail(change)])
+    verb = Text.assemble((sign, colour), " ", (_word(change), quiet))
+    shown = len(change.properties) if everything else _SHOWN
+    said = Text("\n").join([_detail(change), *_properties(change, shown)] if change.properties else [_detail(change)])
     return [name, kind, verb, said]
+
+
+def _word(change: Change) -> str:
+    """What would happen to it, in a word; of what is skipped, why."""
+    return change.detail if change.verb is Verb.SKIP else _WORDS.get(change.verb, change.verb.value)
 
 
 def _detail(change: Change) -> "Text":
@@ -91,12 +158,12 @@ def _marks(change: Change) -> list[tuple[str, str]]:
     return marks
 
 
-def _properties(change: Change) -> "list[Text]":
+def _properties(change: Change, shown: int) -> "list[Text]":
     from rich.text import Text
 
     first = 1 if _is_bare(change) else 0
-    found = [_property(change, at) for at in range(first, min(len(change.properties), _SHOWN))]
-    more = len(change.properties) - _SHOWN
+    found = [_property(change, at) for at in range(first, min(len(change.properties), shown))]
+    more = len(change.properties) - shown
     return [*found, Text(f"and {more} more", style="dim")] if more > 0 else found
 
 

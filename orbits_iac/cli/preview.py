@@ -1,6 +1,8 @@
-"""`orbits preview`: what `up` would do, found out by reading alone."""
+"""`orbits preview`: what `up`, or another command, would do, found out by reading alone."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from orbits_iac.cli.options import All, Arguments, AsJson, Debug, Stack, Store
 
@@ -9,10 +11,19 @@ if TYPE_CHECKING:
     from orbits_iac.settings import Settings
     from orbits_iac.steps.step import Step
 
+Out = Annotated[str | None, typer.Option("--out", metavar="FILE", help="Keep the plan there, for `up --plan FILE`.")]
+Command = Annotated[
+    str, typer.Option("--command", metavar="COMMAND", help="Of `rollback`, `uninstall` or `cycle` instead.")
+]
+To = Annotated[int | None, typer.Option("--to", metavar="N", help="With --command rollback: to this revision.")]
 
-def command(
+
+def command(  # noqa: PLR0913, PLR0917 - a command's options
     stack: Stack,
     arguments: Arguments = None,
+    out: Out = None,
+    of: Command = "update",
+    to: To = None,
     everything: All = False,
     store: Store = None,
     as_json: AsJson = False,
@@ -26,21 +37,48 @@ def command(
     named = stacks.find_stack(stack, settings)
     step = stacks.build(named, arguments or ())
     stacks.check(step, named)
-    finish(_preview(step, named, settings, everything=everything, as_json=as_json))
+    finish(_preview(_command_of(step, named, of, to), named, settings, out, everything=everything, as_json=as_json))
 
 
-async def _preview(step: "Step[Any]", named: "Named", settings: "Settings", *, everything: bool, as_json: bool) -> int:
-    from dataclasses import asdict
+def _command_of(step: "Step[Any]", named: "Named", command: str, to: int | None) -> "Step[Any]":
+    """The step, or the command of it that was named."""
+    from orbits_iac.cli import stacks
+    from orbits_iac.model.errors import UsageError
+    from orbits_iac.steps.resource import Resource
 
+    if to is not None and command != "rollback":
+        raise UsageError("--to is about going back: give it with --command rollback")
+    if command == "update":
+        return step
+    stacks.resource_of(step, named)
+    match step, command:
+        case Resource(), "rollback":
+            return step.rollback(to)
+        case Resource(), "uninstall":
+            return step.uninstall()
+        case Resource(), "cycle":
+            return step.cycle()
+        case _:
+            raise UsageError(f"{command!r} is not previewed: it is one of update, rollback, uninstall, cycle")
+
+
+async def _preview(
+    step: "Step[Any]", named: "Named", settings: "Settings", file: str | None, *, everything: bool, as_json: bool
+) -> int:
     from orbits_iac.cli import exits, follow, planned, report, session
 
-    if not session.exists(settings.store):  # against nothing; and a preview leaves nothing behind
+    # A preview leaves nothing behind; but digests and secrets of a plan that is kept need the key of its store.
+    if file is None and not session.exists(settings.store):
         settings = settings.model_copy(update={"store": "memory:"})
     async with session.opened(settings, modules=(named.source,), work=False) as orbits:
         plan = await orbits.preview(step)
     code = exits.FOUND if plan else exits.DONE
+    if file is not None:
+        planned.write_plan(plan, file)
     if as_json:
-        report.print_json({"changes": asdict(plan.root), "pending": bool(plan), "exit_code": code})
-    else:
-        planned.print_plan(plan, follow.console(), everything=everything)
+        report.print_json({**planned.as_document(plan), "exit_code": code})
+        return code
+    planned.print_plan(plan, follow.console(), everything=everything)
+    if file is not None:
+        follow.console().print(f"Plan {plan.digest} is kept in {file}. To do it: orbits up --plan {file}")
     return code

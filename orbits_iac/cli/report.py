@@ -32,6 +32,7 @@ def print_json(document: Any) -> None:
 
 def as_document(row: ExecutionRow, code: int) -> dict[str, Any]:
     """How a run ended, as JSON's own types with secrets masked."""
+    from orbits_iac.model.approvals import read_approval
     from orbits_iac.queries import document, masked
 
     return {
@@ -43,6 +44,7 @@ def as_document(row: ExecutionRow, code: int) -> dict[str, Any]:
         "changed": row.changed,
         "revision": row.revision,
         "seconds": None if row.ended_at is None else round(row.ended_at - row.created_at, 3),
+        "plan": read_approval(row.approval).plan or None,
         "outputs": masked(row.result),
         "failure": document(row)["failure"],
         "exit_code": code,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orbits_iac.cli.options import AsJson, Debug, Rest, Store, Subject
+from orbits_iac.cli.options import AcceptLoss, AsJson, Debug, Rest, Store, Subject
 
 if TYPE_CHECKING:
     from orbits_iac.cli.running import Subject as Found
@@ -19,6 +19,7 @@ def command(
     subject: Subject,
     rest: Rest = None,
     to: To = None,
+    accept_loss: AcceptLoss = None,
     store: Store = None,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -27,10 +28,13 @@ def command(
     from orbits_iac.cli import session
     from orbits_iac.cli.running import finish
 
-    finish(_rollback(subject, rest or [], to, session.settings_with(store), as_json=as_json))
+    settings = session.settings_with(store)
+    finish(_rollback(subject, rest or [], to, accept_loss or [], settings, as_json=as_json))
 
 
-async def _rollback(subject: str, rest: list[str], to: int | None, settings: "Settings", *, as_json: bool) -> int:
+async def _rollback(
+    subject: str, rest: list[str], to: int | None, losses: list[str], settings: "Settings", *, as_json: bool
+) -> int:
     from orbits_iac.cli.running import run_to_end, subject_of
     from orbits_iac.handles import Record
 
@@ -39,7 +43,7 @@ async def _rollback(subject: str, rest: list[str], to: int | None, settings: "Se
 
     async def start(orbits: "Orbits") -> "ExecutionId":
         record: Record[None] = Record(orbits, found.kind, found.identity)
-        return (await record.start("rollback", {} if to is None else {"to": to})).id
+        return (await record.start("rollback", {} if to is None else {"to": to}, accept_loss=losses)).id
 
     return await run_to_end(settings, found.modules, start, as_json=as_json)
 

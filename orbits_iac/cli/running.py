@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orbits_iac.model.rows import ExecutionRow
     from orbits_iac.orbits import Orbits
     from orbits_iac.settings import Settings
+    from orbits_iac.store.contract import Store
 
 T = TypeVar("T")
 
@@ -62,6 +63,7 @@ async def go_on_with(
     start: "Callable[[Orbits], Awaitable[ExecutionId]]",
     *,
     as_json: bool,
+    ask: bool = False,
 ) -> int:
     """Let an execution that is there go on here, with the code that it was started with, and show it until its end."""
     from orbits_iac import queries
@@ -72,7 +74,7 @@ async def go_on_with(
         needed = await queries.modules(store, [row.build])
     modules = tuple(dict.fromkeys((*needed, *settings.modules)))
     session.import_all(modules, strict=True)
-    return await run_to_end(settings, modules, start, as_json=as_json)
+    return await run_to_end(settings, modules, start, as_json=as_json, ask=ask)
 
 
 async def run_to_end(
@@ -82,22 +84,26 @@ async def run_to_end(
     *,
     as_json: bool = False,
     quiet: bool = False,
+    ask: bool = False,
     after: "Callable[[Orbits, ExecutionRow, Any], Awaitable[int]] | None" = None,
 ) -> int:
     """Start an execution, show it until it has ended, say how it ended; the exit code.
 
-    `quiet`: the tree is shown on a terminal alone, and not left there. `after` says in another way how it ended, and
-    what the exit code is.
+    `ask`: there is somebody to approve what a plan could not show. `quiet`: the tree is shown on a terminal alone, and
+    not left there. `after` says in another way how it ended, and what the exit code is.
     """
-    from orbits_iac.cli import follow, report, session
+    from orbits_iac.cli import approving, follow, report, session
 
     out, err = follow.console(), follow.console(stderr=True)
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
         execution = await start(orbits)
         screen = err if as_json else out
-        row = await follow.follow(
-            orbits.store, execution, screen, interrupt, quiet=quiet or (as_json and not screen.is_terminal)
-        )
+        hidden = quiet or (as_json and not screen.is_terminal)
+        row = await follow.follow(orbits.store, execution, screen, interrupt, quiet=hidden)
+        while row is not None and (plan := await approving.waiting_for(orbits, row)) is not None:
+            if not await approving.approved(orbits, row, plan, ask=ask, as_json=as_json):
+                return exits.FOUND
+            row = await follow.follow(orbits.store, execution, screen, interrupt, quiet=hidden)
         if row is None:
             _say_how_to_resume(execution, settings)
             return exits.INTERRUPTED
@@ -105,11 +111,25 @@ async def run_to_end(
         if after is not None and row.ended_at is not None:
             return await after(orbits, row, value)
         code = report.exit_code(row, value)
+        left = await _no_longer_done(orbits.store, row)
         if as_json:
-            report.print_json(report.as_document(row, code))
-        else:
-            report.print_end(row, value, out, err)
+            report.print_json({**report.as_document(row, code), "no_longer_done": left})
+            return code
+        report.print_end(row, value, out, err)
+        if left:
+            out.print(f"No longer done: {', '.join(left)}. It stays; to remove it: orbits up ... --prune")
         return code
+
+
+async def _no_longer_done(store: "Store", row: "ExecutionRow") -> list[str]:
+    """What an update has left because its removal was not approved."""
+    from orbits_iac.model.states import State
+    from orbits_iac.queries import no_longer_done
+
+    if row.command != "update" or row.identity is None or row.state is not State.SUCCESS:
+        return []
+    left = await no_longer_done(store, row.kind, row.identity)
+    return [f"{'.'.join(path)} ({child.kind})" for path, child in left]
 
 
 def _say_how_to_resume(execution: str, settings: "Settings") -> None:

@@ -1,27 +1,109 @@
-"""`orbits up`: bring a stack to what it says."""
+"""`orbits up`: bring a stack to what it says, or do what a kept plan shows."""
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
-from orbits_iac.cli.options import Arguments, AsJson, Debug, Stack, Store
+import typer
+
+from orbits_iac.cli.options import AcceptLoss, Arguments, AsJson, Debug, Store
 
 if TYPE_CHECKING:
+    from orbits_iac.cli.stacks import Named
     from orbits_iac.model.ids import ExecutionId
-    from orbits_iac.orbits import Orbits
+    from orbits_iac.orbits import Approving, Orbits
+    from orbits_iac.settings import Settings
+    from orbits_iac.steps.step import Step
+
+OptionalStack = Annotated[
+    str | None,
+    typer.Argument(metavar="STACK", help="module:Class, file.py:Class, or a name from [stacks] in orbits.toml."),
+]
+PlanFile = Annotated[
+    str | None,
+    typer.Option("--plan", metavar="FILE", help="Do what this plan shows, of the stack that it is for, or nothing."),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. It approves no removal and no loss.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Remove what the stack no longer does.")]
+Deferred = Annotated[
+    bool, typer.Option("--approve-deferred", help="With --plan: do, unseen, what it could not show, too.")
+]
 
 
-def command(
-    stack: Stack, arguments: Arguments = None, store: Store = None, as_json: AsJson = False, debug: Debug = False
+def command(  # noqa: PLR0913, PLR0917 - a command's options
+    stack: OptionalStack = None,
+    arguments: Arguments = None,
+    plan: PlanFile = None,
+    yes: Yes = False,
+    prune: Prune = False,
+    accept_loss: AcceptLoss = None,
+    approve_deferred: Deferred = False,
+    store: Store = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
-    """Install or update a stack, or run an Action or Workflow, and show it until it has ended."""
+    """Install or update a stack, or run an Action or Workflow, and show it until it has ended.
+
+    On a terminal the plan is shown first, and you are asked.
+    """
     from orbits_iac.cli import session, stacks
-    from orbits_iac.cli.running import finish, run_to_end
+    from orbits_iac.cli.running import finish
+    from orbits_iac.model.errors import UsageError
 
     settings = session.settings_with(store)
+    losses = accept_loss or []
+    ask = sys.stdin.isatty() and not (yes or as_json)
+    if plan is not None:
+        if stack is not None:
+            raise UsageError(f"the stack and its fields come from the plan: leave out {stack}, or --plan")
+        approved: Approving = {"approve_deferred": approve_deferred, "prune": prune, "accept_loss": losses}
+        finish(_by_plan(plan, approved, settings, ask=ask, as_json=as_json))
+    if stack is None:
+        raise UsageError("name a stack, or give a plan with --plan FILE")
+    if approve_deferred:
+        raise UsageError("--approve-deferred is about a plan: give it with --plan FILE")
     named = stacks.find_stack(stack, settings)
     step = stacks.build(named, arguments or ())
     stacks.check(step, named)
+    finish(_up(step, named, {"prune": prune, "accept_loss": losses}, settings, ask=ask, as_json=as_json))
+
+
+async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool) -> int:
+    """Do what a kept plan shows."""
+    from orbits_iac.cli import planned, stacks
+    from orbits_iac.cli.running import run_to_end
+    from orbits_iac.engine.approving import step_of
+
+    plan = planned.read_plan(file)
+    named = stacks.find_stack(plan.stack, settings)
+    approved["plan"] = plan
 
     async def start(orbits: "Orbits") -> "ExecutionId":
-        return (await orbits.start(step)).id
+        step = step_of(plan, named.cls, orbits.engine.codec)
+        return (await orbits.start(step, **approved)).id
 
-    finish(run_to_end(settings, (named.source,), start, as_json=as_json))
+    return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)
+
+
+async def _up(
+    step: "Step[Any]", named: "Named", approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool
+) -> int:
+    """Do what a stack says; asked about the plan first, if there is somebody to ask."""
+    from orbits_iac.cli import exits, follow, planned, session
+    from orbits_iac.cli.running import run_to_end
+    from orbits_iac.engine.approving import refuse_losses
+
+    if ask:
+        async with session.opened(settings, modules=(named.source,), work=False) as orbits:
+            plan = await orbits.preview(step)
+        planned.print_plan(plan, follow.console())
+        refuse_losses(plan, tuple(approved.get("accept_loss", ())))
+        answer = planned.approve(plan, follow.console()) if plan else planned.Answer.YES
+        if answer is planned.Answer.NO:
+            follow.console().print("Nothing was done.")
+            return exits.FAILED
+        approved["plan"], approved["approve_deferred"] = plan, answer is planned.Answer.ALL
+
+    async def start(orbits: "Orbits") -> "ExecutionId":
+        return (await orbits.start(step, **approved)).id
+
+    return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)

@@ -58,7 +58,13 @@ Resources
 What is not there
     unbuilt       what the signatures admit and this version refuses by name
 
-Previews
-    preview       what an update would do, by reading alone
-    preview_flow  what `self.execution` is there
+Previews and plans
+    preview             what a step would do, by reading alone
+    preview_definition  the preview of one definition
+    preview_flow        what `self.execution` is there
+    preview_records     what removing, going back or looking would do, from records alone
+    approving           holding an execution to the plan that was approved
+    unapproved          steps that it does not show, which wait for somebody
+    pruning             removing what an update no longer does
+    losses              what would be lost, and has to be accepted by name
 """

@@ -5,17 +5,19 @@ re-run decides the same.
 """
 
 import asyncio
+from dataclasses import field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic.dataclasses import dataclass
 
-from orbits_iac.engine.references import sources_first
+from orbits_iac.engine.losses import holds_data
+from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.engine.sharing import released
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import RecordId, StepKey
-from orbits_iac.model.rows import Child, Json, RecordRow, amended
+from orbits_iac.model.rows import Child, Json, RecordRow, Reference, RevisionRow, amended
 from orbits_iac.model.standing import Standing
 from orbits_iac.store.contract import Transaction
 
@@ -36,8 +38,10 @@ class Known:
     targets: dict[str, Json]
     places: dict[str, str]
     to: int | None = None  # bring it back to this revision,
-    expect: int | None = None  # if this one stands
+    expect: int | None = None  # if this one stands; None: it was uninstalled, and is made again
     kept: str = ""  # why it is left alone
+    references: dict[str, Reference] = field(default_factory=dict)  # where values of the argument came from
+    options: dict[str, bool] = field(default_factory=dict)  # what it was done with
 
 
 async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
@@ -46,7 +50,7 @@ async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
     if record is None or record.revision is None:
         raise Refused(f"{kind} {identity} has no outputs: it was not installed, or was uninstalled")
     if run.record_id is not None:
-        await _change_users(run, kind, identity, add=True)
+        await change_users(run, kind, identity, add=True)
     return (await read_revision(run.engine, kind, identity, record.revision)).row.outputs
 
 
@@ -85,9 +89,9 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
     """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay."""
     known = await flow.ask("children", lambda: _known(run, to_remove=True), list[Known])
     for child in reversed(known):
-        last = await flow.ask("release", partial(_release, run, child), bool, key=f"{child.kind} {child.identity}")
+        last = await flow.ask("release", partial(release, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
-            await flow.command(child, "uninstall", {})
+            await flow.command(child, "uninstall", run.options)
         elif child.kept:
             flow.progress(f"{child.kind} {child.identity} stays: {child.kept}")
 
@@ -105,11 +109,14 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
         if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
             continue
         alone = not set(theirs.users) - {me(run)}  # otherwise it is released, which takes nothing away
-        if to_remove and alone and (child.protect or theirs.protect):
+        accepted = run.approval.accepts(child.kind, child.identity)
+        if to_remove and alone and (child.protect or theirs.protect) and not accepted:
             raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
         kept = "it is retained" if child.retain or theirs.retain else ""
         if theirs.adopted:
             kept = "it was there before, and no update of it has succeeded"
+        elif run.options.get("keep_data") and holds_data(run.engine, child.kind):
+            kept = kept or "it holds data"
         found.append(await as_known(run, child, theirs, kept=kept))
         stands.append((RecordId(child.kind, child.identity), theirs.revision))
     return [found[position] for position in await sources_first(run.engine, stands)]
@@ -130,13 +137,37 @@ async def as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = "
     )
 
 
-async def _release(run: "Run", child: Known) -> bool:
+async def as_made(run: "Run", child: Child, record: RecordRow) -> Known:
+    """A child that was uninstalled, with what the revision that it had was asked for."""
+    known = await as_known(run, child, record)
+    number = child.revision or record.last_number
+    row = await run.engine.store.get(RevisionRow, child.kind, child.identity, number)
+    known = replace(known, to=number, options={"retain": child.retain, "protect": child.protect})
+    if row is None:
+        return known
+    return replace(
+        known,
+        argument=await resolved(run.engine, row.argument, row.references),
+        references=row.references,
+        targets=row.targets,
+        places=_inherited(run, row.targets),
+    )
+
+
+def _inherited(run: "Run", targets: dict[str, Json]) -> dict[str, str]:
+    """The places of those targets that are this execution's too."""
+    decode, own = run.engine.codec.decode, run.pages.execution.targets
+    same = {name for name, text in targets.items() if name in own and decode(text, Any) == decode(own[name], Any)}
+    return {name: place for name, place in run.places.items() if name in same}
+
+
+async def release(run: "Run", child: Known) -> bool:
     """Take this record from the child's users; whether nobody is left who uses it."""
-    users = await _change_users(run, child.kind, child.identity, add=False)
+    users = await change_users(run, child.kind, child.identity, add=False)
     return child.owned or not users
 
 
-async def _change_users(run: "Run", kind: str, identity: str, *, add: bool) -> tuple[str, ...]:
+async def change_users(run: "Run", kind: str, identity: str, *, add: bool) -> tuple[str, ...]:
     """Add this record to another's users, or take it away; safe to be done twice."""
     user = me(run)
     while True:

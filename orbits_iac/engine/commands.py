@@ -14,8 +14,11 @@ from pydantic import ValidationError
 from orbits_iac.codec import explain
 from orbits_iac.engine import restoring
 from orbits_iac.engine.adopting import adopt
+from orbits_iac.engine.approving import look_again, refuse_stale
 from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, enter, run_root
+from orbits_iac.engine.losses import losses
+from orbits_iac.engine.pruning import bring_back, prune
 from orbits_iac.engine.references import is_stale, resolved
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
@@ -53,6 +56,9 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
         return _whole(run, _root(run, step), cls)
     flow = RunFlow(run, execution.targets, StepKey(execution.command))
     bind(step, flow)
+    stale = await refuse_stale(run)
+    if stale is not None:
+        return _refused(stale)
     match execution.command:
         case "update":
             return _update(run, flow, step)
@@ -110,11 +116,14 @@ async def _root(run: "Run", step: Any) -> Json:
 
 
 async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
+    enter("plan", flow)
+    await look_again(run, flow, resource)  # before anything is done, so that there is nothing to bring back
     try:
         async with within_own_limits(run, type(resource)):
             outputs = await _installed_and_updated(run, flow, resource)
         _check(run)
         result = run.engine.codec.encode(outputs, result_type(type(resource)))
+        await prune(run, flow)
     except BaseException as error:
         if _is_cut_off(run):
             raise
@@ -151,6 +160,7 @@ async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: Ba
     left.extend(await undo(run))
     enter("rollback", flow)
     try:
+        await bring_back(run, flow)
         if run.standing is not None:
             to = run.standing = await _as_it_is_now(run, flow, run.standing)
             run.outputs = run.engine.codec.encode(await resource.define_rollback(to), result_type(type(resource)))
@@ -268,8 +278,6 @@ async def _as_it_is_now(run: "Run", flow: RunFlow, to: StoredRevision) -> Stored
 
 async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coroutine[Any, Any, Json]:
     record = run.record
-    if record is not None and record.protect:
-        return _refused(Refused(f"{record.kind} {record.identity} is protected: take protect=True away first"))
     if record is not None and record.adopted:
         return _refused(
             Refused(
@@ -277,6 +285,10 @@ async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coro
                 f"it was found; update it first"
             )
         )
+    if record is not None and not run.pages.entries and not run.options.get("keep_data"):
+        lost = await losses(run.engine, record.kind, record.identity, run.approval)
+        if lost:
+            return _refused(Refused(f"{'; '.join(lost)}; or accept the loss by name (--accept-loss 'KIND IDENTITY')"))
     others = await _others(run)
     if record is not None and others:
         return _refused(

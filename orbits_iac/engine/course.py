@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orbits_iac.engine import pausing, starting
+from orbits_iac.engine import pausing, starting, unapproved
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.forgetting import clear
 from orbits_iac.engine.inbox import given, read_inbox, take
@@ -173,6 +173,7 @@ async def _begin_more(run: "Run") -> Parked | None:
     if until is not None and until <= now:
         return None
     if not run.attempts and (until is None or until - now > STAY):
+        unapproved.rest(run)
         return await _park(run, until)
     await _rest(run, until)
     return None

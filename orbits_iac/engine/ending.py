@@ -56,7 +56,8 @@ async def end(run: "Run") -> ExecutionRow:
 def _unread(run: "Run") -> list[Row]:
     """What nobody reads once it has ended: a late cancel, what a child would still tell it, what it waited for."""
     me = run.pages.execution.id
-    rows: list[Row] = [MessageRow(execution=me, id=name, what=name) for name in ("cancel", "pause", "resume", "end")]
+    names = ("cancel", "pause", "resume", "approve", "end")
+    rows: list[Row] = [MessageRow(execution=me, id=name, what=name) for name in names]
     for entry in run.pages.entries.values():
         if entry.command == WAITS and entry.seq is None:
             rows.append(WaitRow(event=entry.kind, execution=me, key=entry.key, root=run.pages.execution.root))
@@ -137,7 +138,8 @@ async def _record_after(
     """The record as the command leaves it, with what else it writes and deletes."""
     match run.pages.execution.command, state:
         case "update", State.SUCCESS:
-            return await _updated(run, record, result or "null")
+            after, rows, deletes = await _updated(run, record, result or "null")
+            return after, [*rows, *await _not_restorable(run, after)], deletes
         case "update", _:
             return await _failed(run, record, failure, state)
         case "rollback", State.SUCCESS:
@@ -163,12 +165,30 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         build=run.pages.execution.build,
         adopted=False,
         targets=run.pages.execution.targets,
-        children=_with_earlier(children, record.children),
+        children=_with_earlier(children, _not_removed(run, record.children)),
     )
     rows: list[Row] = [made] if made is not None else []
     schedule, unscheduled = await _schedule(run, record)
     moved, forgotten = run.names.moved(run.once)
     return after, [*rows, *schedule, *moved], [*unscheduled, *forgotten]
+
+
+async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:
+    """The earlier revisions that cannot be brought back any more, because what they held is lost."""
+    if not run.lost and not run.approval.losses:
+        return []
+    find, get = run.engine.store.find, run.engine.store.get
+    rows: list[Row] = []
+    for row in await find(RevisionRow, kind=after.kind, identity=after.identity):
+        gone = {(after.kind, after.identity)} & run.lost
+        for child in row.children:
+            had = await get(RevisionRow, child.kind, child.identity, child.revision or 0)
+            if (child.kind, child.identity) in run.lost or (had is not None and had.not_restorable):
+                gone.add((child.kind, child.identity))
+        if gone and row.number != after.revision and row.not_restorable is None:
+            names = ", ".join(" ".join(record) for record in sorted(gone))
+            rows.append(amended(row, not_restorable=f"what {names} held is lost"))
+    return rows
 
 
 async def _schedule(run: "Run", record: RecordRow) -> tuple[list[Row], list[Row]]:
@@ -283,6 +303,10 @@ def _children(run: "Run", record: RecordRow) -> tuple[Child, ...]:
             if child.installed:
                 found.setdefault((child.kind, child.identity), child)
     return tuple(found.values())
+
+
+def _not_removed(run: "Run", children: tuple[Child, ...]) -> tuple[Child, ...]:
+    return tuple(child for child in children if (child.kind, child.identity) not in run.removed)
 
 
 def _with_earlier(children: tuple[Child, ...], earlier: tuple[Child, ...]) -> tuple[Child, ...]:

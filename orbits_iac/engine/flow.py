@@ -35,6 +35,7 @@ from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.run import BarredError
 from orbits_iac.engine.settling import lost, settle, settled
+from orbits_iac.engine.unapproved import refuse_repeated
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.undo import undo, undoing
 from orbits_iac.engine.waiting import waiting
@@ -185,6 +186,20 @@ class RunFlow(Flow):
             execution=run.pages.execution.id,
         )
 
+    def allow_loss(self, what: str) -> None:
+        execution, record = self._run.pages.execution, self._run.record
+        kind, identity = self._run.record_id or (execution.kind, "")
+        stateful = bool(options_of(self._run.engine.registry.resource(kind)).get("stateful"))
+        protected = record is not None and record.protect
+        if (stateful or protected) and not self._run.approval.accepts(kind, identity):
+            why = "it holds data" if stateful else "it is protected"
+            raise Refused(
+                f"{what}, and {why}. Leave that as it is, make a new one under another name, or accept the loss by "
+                f"name: --accept-loss '{kind} {identity}'"
+            )
+        if stateful:
+            self._run.lost.add((kind, identity))
+
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
         above = ABOVE.get(None)
@@ -330,13 +345,14 @@ class RunFlow(Flow):
             argument=child.argument,
             digest=codec.digest(child.kind, command, codec.decode(child.argument, Any), text),
             returns=result_of(cls, command),
-            options=options_of(cls),
+            options=cast("Options", {**options_of(cls), **child.options}),
             targets=child.targets,
             places=child.places,
             future=run.loop.create_future(),
             identity=child.identity,
             owned=child.owned,
             extra=text,
+            references=child.references,
         )
         run.ask(request)
         return await request.future
@@ -431,6 +447,7 @@ class RunFlow(Flow):
             request.begin = lambda: begin_nested(run, nested, request)
         if wanted.place is not None:
             request.place = "/".join((*refs(wanted.place[0]), wanted.place[1]))
+        refuse_repeated(run, request)
         return request
 
     def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:

@@ -7,10 +7,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac.engine import pausing
+from orbits_iac.engine import pausing, starting, unapproved
 from orbits_iac.engine.attempts import Done, End, Failed, Waits
 from orbits_iac.engine.letting_go import leave_ring
 from orbits_iac.engine.outcomes import number
+from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import ExecutionFailed, Failure
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, MessageRow, amended
@@ -43,12 +44,22 @@ async def take(run: "Run", message: MessageRow) -> None:
             pausing.pause(run, _said_by(message))
         case "resume":
             pausing.go_on(run, _said_by(message))
+        case "approve":
+            await _approved(run, message)
         case "end" | "handle":
             _instead(run, message)
         case "ring":
             await leave_ring(run, message)
         case _:
             await _child_ended(run, message)
+
+
+async def _approved(run: "Run", message: MessageRow) -> None:
+    """Go on with what was held, as far as it is approved now."""
+    approval = read_approval(json.loads(message.body)["approval"])
+    for request in unapproved.approve(run, approval, _said_by(message)):
+        starting.begin(run, request)
+    run.drain()
 
 
 async def _child_ended(run: "Run", message: MessageRow) -> None:

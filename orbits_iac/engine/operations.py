@@ -13,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from orbits_iac.codec import explain
 from orbits_iac.engine.events import WAITS
 from orbits_iac.engine.steps_of import Found, find_step
+from orbits_iac.model.approvals import Approved, read_approval
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, StepKey
+from orbits_iac.model.plans import Plan
 from orbits_iac.model.rows import ExecutionRow, Json, MessageRow, SubscriberRow, amended
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Transaction
@@ -38,6 +40,43 @@ async def resume(engine: "Engine", execution: ExecutionId, who: str) -> None:
     await _under_way(engine, execution, "resumed")
     tree = await _tree(engine, execution)
     await _tell(engine, [_message(row.id, "resume", who) for row in tree], instead_of="pause")
+
+
+async def preview(engine: "Engine", execution: ExecutionId, who: str) -> Plan:
+    """What it is still to do."""
+    from orbits_iac.engine.preview import preview_under_way
+
+    await _under_way(engine, execution, "previewed")
+    return await preview_under_way(engine, await _tree(engine, execution), who)
+
+
+async def approve(
+    engine: "Engine", execution: ExecutionId, who: str, plan: Plan | None, losses: tuple[str, ...] = ()
+) -> None:
+    """Approve what it, and what is below it, waits for: what a plan of it shows now; without one, all that follows."""
+    from orbits_iac.engine.approving import refuse_losses
+
+    root = await _under_way(engine, execution, "approved")
+    if plan is not None:
+        refuse_losses(plan, (*losses, *read_approval(root.approval).losses))
+    messages: list[MessageRow] = []
+    for row in await _tree(engine, execution):
+        standing = read_approval(row.approval)
+        standing = amended(standing, losses=tuple(dict.fromkeys((*standing.losses, *losses))))
+        if plan is None:
+            approval = amended(standing, deferred=True)
+        else:
+            change = next((one for one in plan.root.walk() if (one.kind, one.identity) == _named(row)), None)
+            if change is None:
+                continue
+            approval = amended(standing, plan=plan.digest, by=who, change=Approved.of(change))
+        if standing.plan:
+            messages.append(_message(row.id, "approve", who, {"approval": approval.text()}))
+    await _tell(engine, messages)
+
+
+def _named(row: ExecutionRow) -> tuple[str, str]:
+    return row.kind, row.identity or ""
 
 
 async def cancel(engine: "Engine", execution: ExecutionId, who: str) -> None:

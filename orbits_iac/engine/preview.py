@@ -9,7 +9,7 @@ Called by `Orbits.preview`; and, for one thing that is about to be changed under
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,12 +23,13 @@ from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.plans import Change, Plan, PropertyChange, Verb
-from orbits_iac.model.rows import Json, OnceRow, RecordRow
+from orbits_iac.model.rows import ExecutionRow, Json, OnceRow, RecordRow
 from orbits_iac.model.target import Target
 from orbits_iac.registry import source_of
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of
 from orbits_iac.steps.workflow import Workflow
+from orbits_iac.store.contract import Journal
 
 
 async def preview(engine: Engine, step: Step[Any], target: Target | None, *, who: str) -> Plan:
@@ -36,13 +37,34 @@ async def preview(engine: Engine, step: Step[Any], target: Target | None, *, who
 
     Raises `ExecutionFailed`, with the path of the step, where a definition fails before it would do anything wrong.
     """
-    codec = engine.codec
-    targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
+    targets = {} if target is None else {type(target).__name__: engine.codec.encode(target, type(target))}
+    return await _plan(Preview(engine), step, targets, who)
+
+
+async def preview_under_way(engine: Engine, executions: Sequence[ExecutionRow], who: str) -> Plan:
+    """What the first of these executions, which has not ended, is still to do; the others are below it.
+
+    `Refused` if it is no update and no single step.
+    """
+    row = executions[0]
+    cls = engine.registry.find(row.kind)
+    if cls is None or row.command not in {"update", "run"}:
+        raise Refused(f"execution {row.id} is {row.command} of {row.kind}: only an update, or a step, is previewed")
+    journals: dict[tuple[str, str], Journal] = {}
+    for execution in executions:
+        journal = await engine.store.load(execution.id)
+        if journal is not None:
+            journals[execution.kind, execution.identity or ""] = journal
+    return await _plan(Preview(engine, journals), engine.codec.decode(row.argument, cls), row.targets, who)
+
+
+async def _plan(preview: "Preview", step: Step[Any], targets: dict[str, Json], who: str) -> Plan:
+    engine, codec = preview.engine, preview.engine.codec
     subject, command = subject_of(step)
     cls = type(subject)
     options = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
     return Plan(
-        root=await _root(Preview(engine), step, targets),
+        root=await _root(preview, step, targets),
         project=engine.project,
         stack=f"{source_of(cls.__module__)}:{cls.__qualname__}",
         kind=kind_of(cls),
@@ -75,10 +97,10 @@ async def _root(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -
             change, _ = await preview.resource(subject, identity, targets)
             return change
         return await command_change(preview.engine, step, identity)
-    digest = preview.engine.codec.digest(kind, "define" if isinstance(subject, Workflow) else "main", subject, "{}")
+    digest = preview.engine.codec.digest(kind, "run", subject, "{}")
     if not isinstance(subject, Workflow):
         return Change(verb=Verb.RUN, kind=kind, digest=digest, whole=True)
-    looking = Looking(preview, None, targets)
+    looking = Looking(preview, None, targets, journal=preview.journals.get((kind, "")))
     below, waits = await looking.follow(subject, subject.define, "run")
     verb = Verb.RUN if any(below) or waits else Verb.UNCHANGED
     return Change(verb=verb, kind=kind, digest=digest, below=below, waits=waits, detail=then(waits))
@@ -87,8 +109,9 @@ async def _root(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -
 class Preview:
     """One preview: what was found in it so far is not looked at again."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, journals: Mapping[tuple[str, str], Journal] | None = None) -> None:
         self.engine = engine
+        self.journals = journals or {}  # of what is under way: what it has done stands
         self.updated: set[tuple[str, str]] = set()  # records that would be updated
         self._found: dict[tuple[str, str, str], tuple[Change, Any]] = {}
 
@@ -141,6 +164,7 @@ class Preview:
             children=record.children if record is not None else (),
             tenant=tenant,
             above=above,
+            journal=self.journals.get(above[-1]),
         )
         bind(resource, looking.flow)
         change = await _called(resource.define_preview, standing)

@@ -20,9 +20,11 @@ from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageErro
 from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Child, Json, OnceRow
+from orbits_iac.model.states import State
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, bind
 from orbits_iac.steps.workflow import Workflow
+from orbits_iac.store.contract import Journal
 
 if TYPE_CHECKING:
     from orbits_iac.engine.preview import Preview
@@ -37,7 +39,7 @@ _TOP = StepKey("")
 class Looking:
     """The preview of one definition."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one definition is previewed with
         self,
         preview: "Preview",
         record: tuple[str, str] | None,
@@ -48,6 +50,7 @@ class Looking:
         children: tuple[Child, ...] = (),
         tenant: str | None = None,
         above: tuple[tuple[str, str], ...] = (),
+        journal: Journal | None = None,
     ) -> None:
         self.preview = preview
         self.engine = preview.engine
@@ -59,6 +62,7 @@ class Looking:
         self.flow = PreviewFlow(self, targets)
         self.done: set[tuple[str, str]] = set()  # the Resources that it does
         self._above = above
+        self._entries = {entry.key: entry for entry in journal.entries} if journal is not None else {}
         self._once = once or {}
         self._asked: dict[StepKey, Asked] = {}
         self._new: list[Asked] = []
@@ -164,8 +168,37 @@ class Looking:
         outside = [name for name, future in self._outside if not future.done()]
         return tuple(dict.fromkeys((*names, *outside)))
 
+    def is_done(self, asked: Asked) -> bool:
+        """Whether a step is done already: once for all, or by the execution that this is a preview of."""
+        return self._has_ended(asked) or self._done_once(asked)
+
+    def _has_ended(self, asked: Asked) -> bool:
+        entry = self._entries.get(asked.key)
+        if entry is None or entry.seq is None:
+            return False
+        if entry.state is State.SUCCESS:
+            asked.change = Change(verb=Verb.SKIP, detail="done")
+            asked.future.set_result(self.engine.codec.decode(entry.result or "null", returns_of(asked.step)))
+        else:
+            failure = entry.failure or Failure(error_type=entry.state.value, message="failed")
+            asked.change = Change(verb=Verb.SKIP, detail=f"failed: {failure.message}")
+            asked.future.set_exception(ExecutionFailed(failure.above(asked.ref)))
+        return True
+
+    def _done_once(self, asked: Asked) -> bool:
+        if not asked.once or isinstance(asked.subject, Resource):
+            return False
+        standing = self.names.remembered(self._once, asked.key, asked.kinds)
+        if standing is None or standing.digest not in asked.kinds.values():
+            return False
+        asked.change = Change(verb=Verb.SKIP, detail="done once already")
+        asked.future.set_result(self.engine.codec.decode(standing.result, returns_of(asked.step)))
+        return True
+
     async def _answer(self, asked: Asked) -> None:
         subject = asked.subject
+        if self.is_done(asked):
+            return
         if not isinstance(subject, Resource):
             self._action(asked)
         elif asked.command == "update":
@@ -184,11 +217,6 @@ class Looking:
                 asked.future.set_result(outputs)
 
     def _action(self, asked: Asked) -> None:
-        standing = self.names.remembered(self._once, asked.key, asked.kinds)
-        if standing is not None and standing.digest in asked.kinds.values():
-            asked.change = Change(verb=Verb.SKIP, detail="done once already")
-            asked.future.set_result(self.engine.codec.decode(standing.result, returns_of(asked.step)))
-            return
         asked.change = Change(verb=Verb.RUN, no_return=bool(asked.options.get("no_return")), whole=True)
         if returns_of(asked.step) is type(None):
             asked.future.set_result(None)

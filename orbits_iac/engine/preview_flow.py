@@ -154,6 +154,9 @@ class PreviewFlow(Flow):
     ) -> None:
         """Nothing is recorded."""
 
+    def allow_loss(self, what: str) -> None:
+        """A preview loses nothing; it shows what would be lost."""
+
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
         mark = ABOVE.set(StepKey(f"{ABOVE.get()}/{name}"))
@@ -185,7 +188,7 @@ class PreviewFlow(Flow):
             named = None if name.owned else name.identity
             self._looking.names.rename(asked.key, key_of(ABOVE.get(), was, name.kind, command, key, named))
         self._looking.ask(asked)
-        if isinstance(asked.subject, Workflow):
+        if isinstance(asked.subject, Workflow) and not self._looking.is_done(asked):
             return cast("T", await self._nested(asked.subject, asked))
         return cast("T", await asked.future)
 

@@ -42,6 +42,14 @@ async def command_change(engine: Engine, step: Step[Any], identity: str, *, insi
     return replace(found, digest=digest, revision=record.revision)
 
 
+async def uninstall_change(engine: Engine, kind: str, identity: str) -> Change:
+    """What uninstalling a record would do; `Refused` if nothing of it stands."""
+    record = await engine.store.get(RecordRow, kind, identity)
+    if record is None or (record.revision is None and not record.children):
+        raise Refused(f"nothing of {kind} {identity} stands: there is nothing to uninstall")
+    return await _removed(engine, record, owned=True, retained=False, user=None)
+
+
 async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any:
     """What a command would return, as far as that is recorded; `preview_definition.NOTHING` where it is not."""
     from orbits_iac.engine.preview_definition import NOTHING
@@ -121,13 +129,15 @@ async def _gone_back(engine: Engine, record: RecordRow, to: StoredRevision) -> C
         if theirs is None or child.revision is None or theirs.revision == child.revision:
             continue
         if theirs.revision is None:
-            detail = f"it was uninstalled since revision {to.number}, and is not made again"
-            found = Change(verb=Verb.UNKNOWN, kind=child.kind, identity=child.identity, detail=detail)
+            detail = f"it was uninstalled since revision {to.number}"
+            found = Change(verb=Verb.CREATE, kind=child.kind, identity=child.identity, detail=detail)
         elif others := [user for user in theirs.users if user != f"{record.kind} {record.identity}"]:
             found = Change(verb=Verb.UNCHANGED, kind=child.kind, identity=child.identity, detail=_stays(others))
         else:
             its = await read_revision(engine, child.kind, child.identity, child.revision)
             found = await _gone_back(engine, theirs, its)
+            if its.row.not_restorable:
+                found = replace(found, verb=Verb.UNKNOWN, detail=f"it cannot be brought back: {its.row.not_restorable}")
         below.append(replace(found, ref=child.ref.replace("/", ".")))
     same = to.number == record.revision and not any(below)
     detail = "" if same else f"revision {record.revision} → {to.number}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.rings import Ring, find_ring
 from orbits_iac.engine.sharing import instead, used
+from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
 from orbits_iac.model.rows import (
@@ -61,6 +62,7 @@ class Asked:
     who: str
     parent: ExecutionRow | None = None
     user: str = "direct"
+    approval: Approval = field(default_factory=Approval)
 
 
 async def ask_for(run: "Run", request: "Request") -> None:
@@ -85,6 +87,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         fail_on_conflict=request.options.get("on_conflict") == "fail",
         retain=request.options.get("retain", False),
         protect=request.options.get("protect", False),
+        approval=run.approval.below(request.key, request.digest),
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
     link = Child(
@@ -231,6 +234,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         build=engine.build,
         who=asked.who,
         digest=asked.digest,
+        approval=asked.approval.text(),
         created_at=now,
     )
     task = TaskRow(
@@ -248,7 +252,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         kind=asked.kind,
         after=State.SLEEPING,
         who=asked.who,
-        why="waits its turn" if queued else "",
+        why=_why(asked, queued=queued),
     )
     return _Made(rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution)
 
@@ -256,6 +260,12 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
 def _options(asked: Asked) -> Json:
     """What the command is asked with; adopting is left to the record, so that requests differ by no more than that."""
     return json.dumps({**json.loads(asked.options), "adopt": True}) if asked.adopt else asked.options
+
+
+def _why(asked: Asked, *, queued: bool) -> str:
+    """What there is to say of a request beyond who has made it."""
+    said = [f"plan {asked.approval.plan}, approved by {asked.approval.by}"] if asked.approval.plan else []
+    return "; ".join([*said, *(["waits its turn"] if queued else [])])
 
 
 def _subscribe(asked: Asked, key: StepKey | None, execution: ExecutionId) -> list[Row]:
@@ -296,8 +306,8 @@ async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> Execution
         row = await engine.store.get(ExecutionRow, execution)
         if row is None or row.state in ENDED or row.state is State.REVERTING:
             continue
-        cancelled = await engine.store.get(MessageRow, execution, "cancel") is not None
-        if row.digest == asked.digest and row.build == engine.build and not cancelled:
+        same = (row.digest, row.build, row.approval) == (asked.digest, engine.build, asked.approval.text())
+        if same and await engine.store.get(MessageRow, execution, "cancel") is None:
             return execution
         if row.command != "cycle":
             return None

@@ -16,12 +16,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orbits_iac.engine.children import Known, as_known, me
+from orbits_iac.engine.children import Known, as_known, as_made, me
+from orbits_iac.engine.losses import holds_data
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.rows import Child, RecordRow, RevisionRow, amended
-from orbits_iac.steps.step import options_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
@@ -38,6 +38,8 @@ async def restore(run: "Run", flow: "RunFlow", to: StoredRevision) -> None:
             for child in known:
                 if child.kept:
                     run.left.append(f"{child.kind} {child.identity}: {child.kept}")
+                elif child.expect is None:
+                    await flow.command(child, "update", {})
                 else:
                     await flow.command(child, "rollback", {"to": child.to, "expect": child.expect})
         restored = frozenset(RecordId(child.kind, child.identity) for child in known if not child.kept)
@@ -56,7 +58,7 @@ async def remove_made(run: "Run", flow: "RunFlow", *, keep: set[tuple[str, str]]
     """
     for child in await flow.ask("made", lambda: _made(run, keep), list[Known]):
         if child.to is None:
-            await flow.command(child, "uninstall", {})
+            await flow.command(child, "uninstall", {"keep_data": True})
         else:
             await flow.command(child, "rollback", {"to": child.to, "expect": child.expect})
 
@@ -86,6 +88,9 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
             or (failed and (child.kind, child.identity) not in made)
             or (child.installed and not failed)
         ):
+            continue
+        elif theirs.revision is None and not failed:
+            found.append(await as_made(run, child, theirs))
             continue
         elif theirs.revision is None:
             kept = f"it was uninstalled since revision {to.number} of {run.pages.execution.kind}"
@@ -130,5 +135,4 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
 def _stays(run: "Run", child: Child, theirs: RecordRow) -> bool:
     """Whether something that this execution has asked for first is not removed when it fails."""
     wanted = child.retain or child.protect or theirs.retain or theirs.protect
-    stateful = bool(options_of(run.engine.registry.resource(child.kind)).get("stateful"))
-    return wanted or theirs.adopted or stateful or bool(set(theirs.users) - {me(run)})
+    return wanted or theirs.adopted or holds_data(run.engine, child.kind) or bool(set(theirs.users) - {me(run)})

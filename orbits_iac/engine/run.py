@@ -27,6 +27,7 @@ from orbits_iac.engine.references import Given
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.waiting import Waits
+from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, ExecutionId, StepKey, refs
 from orbits_iac.model.rows import (
@@ -72,7 +73,7 @@ class BarredError(BaseException):
 class Run:
     """One execution, from its claim until it parks or ends; kept in memory while it waits."""
 
-    def __init__(self, engine: "Engine", journal: Journal) -> None:
+    def __init__(self, engine: "Engine", journal: Journal) -> None:  # noqa: PLR0915 - all that it keeps, a line each
         execution = journal.execution
         self.engine = engine
         self.pages = Pages(journal, who=execution.who)
@@ -83,6 +84,7 @@ class Run:
         self.calls = Calls()  # of `do`, that nobody has awaited yet
         self.asked: dict[StepKey, Request] = {}
         self.open: dict[StepKey, Request] = {}  # of them, those that have no outcome yet
+        self.unapproved: dict[StepKey, Request] = {}  # those that wait for somebody's approval
         self.new: list[Request] = []  # asked for since the last write
         self.given_up: list[Request] = []  # children, since the last write
         self.fresh: set[StepKey] = set()  # begun by this process
@@ -111,6 +113,7 @@ class Run:
         # The record, and what this command makes of it.
         self.places: dict[str, str] = {}
         self.options: dict[str, Any] = json.loads(execution.options)
+        self.approval = read_approval(execution.approval)
         self.record: RecordRow | None = None  # as it stood when the run began
         self.standing: StoredRevision | None = None  # its current revision, then
         self.given = Given(engine.codec, execution.argument, execution.references)
@@ -122,6 +125,8 @@ class Run:
         self.undone = False  # something was
         self.destination: StoredRevision | None = None  # of a rollback
         self.installed: int | None = None  # the install_version that this execution has done
+        self.removed: set[tuple[str, str]] = set()  # children that were no longer done
+        self.lost: set[tuple[str, str]] = set()  # records of which what they held is lost: this one, or children
         # What the outside has to say.
         self.inbox_changed = False
         self.woken = asyncio.Event()

@@ -14,6 +14,7 @@ from orbits_iac.engine.outcomes import resolve, token
 from orbits_iac.engine.pages import is_closed
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.requests import ask_for
+from orbits_iac.engine.unapproved import is_held
 from orbits_iac.model.errors import Interrupted
 from orbits_iac.model.rows import EntryRow, Json, amended
 from orbits_iac.model.states import State
@@ -34,7 +35,13 @@ def ask(run: "Run", request: Request) -> None:
         return
     run.open[request.key] = request
     request.future.add_done_callback(lambda future: _given_up(run, request) if future.cancelled() else None)
-    if entry is not None and entry.seq is not None:
+    if entry is None or entry.seq is None:
+        begin(run, request)
+
+
+def begin(run: "Run", request: Request) -> None:
+    """Begin a step with the next write, unless it is held for approval; a Workflow's definition starts at once."""
+    if request.key not in run.pages.entries and is_held(run, request):
         return
     if request.command == WAITS:
         run.waits.open(request)

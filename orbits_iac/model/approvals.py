@@ -1,13 +1,15 @@
 """What was approved of an execution, and by whom.
 
 An approval is made where a step is asked for, and handed down to everything that is done below it; it is part of what
-makes two requests equal. Nothing in it changes while an execution lives, so a re-run finds the same allowed.
+makes two requests equal. While an execution lives it changes by another approval alone, so a re-run finds the same
+allowed.
 """
 
 from typing import Self
 
 import msgspec
 
+from orbits_iac.model.ids import StepKey, first_attempt
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import Json
 
@@ -19,7 +21,6 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str = ""  # of what is desired
     revision: int | None = None  # of the record, that it was made from
     essence: str = ""  # of a thing that was looked at as a whole: what would be done to it
-    waits: tuple[str, ...] = ()  # more may come here, which could not be shown
     below: dict[str, "Approved"] = {}  # the steps of the execution, by their keys
     remove: tuple[str, ...] = ()  # what is no longer done, and may be removed
 
@@ -40,7 +41,6 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             digest=change.digest,
             revision=change.revision,
             essence=change.essence if change.whole else "",
-            waits=change.waits,
             below=below,
             remove=() if change.whole else tuple(f"{each.kind} {each.identity}" for each in removed),
         )
@@ -50,7 +50,6 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an execution may do beyond bringing things to what they should be, and to which plan it is bound."""
 
     plan: str = ""  # the approved plan's digest
-    build: str = ""  # the code that it was made with
     by: str = ""
     change: Approved | None = None  # what of it is this execution's; None: it is not bound
     deferred: bool = False  # what the plan could not show is approved too
@@ -65,9 +64,16 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether this child, which is no longer done, may be removed."""
         return self.prune or (self.change is not None and f"{kind} {identity}" in self.change.remove)
 
-    def below(self, key: str) -> "Approval":
-        """What of this is the child's that is done under `key`."""
-        change = self.change.below.get(key) if self.change is not None else None
+    def below(self, key: StepKey, digest: str) -> "Approval":
+        """What of this is the child's that is done under `key`, with what this is a digest of.
+
+        One that the plan does not show is not bound: it is let through only where that was approved.
+        """
+        if self.change is None:
+            return self
+        change = self.change.below.get(first_attempt(key))
+        if change is not None and change.digest != digest:
+            change = None
         return msgspec.structs.replace(self, change=change)
 
     def text(self) -> Json:
@@ -75,13 +81,14 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
+_NONE = Approval()
+
+
 def read_approval(text: Json) -> Approval:
     """The approval that was recorded."""
-    return msgspec.json.decode(text, type=Approval)
+    return _NONE if text == "{}" else msgspec.json.decode(text, type=Approval)
 
 
-def approval_of(plan: Plan, *, by: str, deferred: bool, losses: tuple[str, ...]) -> Approval:
+def approval_of(plan: Plan, *, by: str) -> Approval:
     """What follows for an execution from the approval of a plan."""
-    return Approval(
-        plan=plan.digest, build=plan.build, by=by, change=Approved.of(plan.root), deferred=deferred, losses=losses
-    )
+    return Approval(plan=plan.digest, by=by, change=Approved.of(plan.root))

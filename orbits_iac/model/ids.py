@@ -49,6 +49,16 @@ def _own_part(*parts: str) -> str:
     return ":".join(part.translate(_ESCAPES) for part in parts).rstrip(":")
 
 
+def first_attempt(key: StepKey) -> StepKey:
+    """The key that a step had at its first attempt, and the Workflows around it at theirs."""
+    return StepKey("/".join(_first(part) for part in key.split("/"))) if "~" in key else key
+
+
+def _first(part: str) -> str:
+    fields = part.split(":")
+    return ":".join((*fields[:2], fields[2].partition("~")[0], *fields[3:])) if len(fields) > 2 else part
+
+
 def refs(key: str) -> tuple[str, ...]:
     """The refs along a step's key, without the hook it starts with: what a person calls its path."""
     return tuple(_label(part) for part in _below_hook(key))

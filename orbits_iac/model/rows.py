@@ -76,6 +76,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
     token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
     stranded: bool = False  # PAUSED since no living worker has its code: the next one that does takes it up
+    approval: Json = "{}"  # what was approved of it, and by whom: see model/approvals
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

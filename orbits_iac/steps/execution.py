@@ -181,5 +181,12 @@ class Flow(Current):
         """
 
     @abstractmethod
+    def allow_loss(self, what: str) -> None:
+        """Raise `Refused` if this Resource is stateful or protected, and losing what it holds was not accepted.
+
+        Asked before the thing is replaced; `what` says why it would be.
+        """
+
+    @abstractmethod
     def scope(self, name: str) -> AbstractContextManager[None]:
         """Steps done inside get keys of their own below `name`."""

@@ -11,7 +11,6 @@ from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
-from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
@@ -112,11 +111,7 @@ class Managed(Resource[S]):
         cannot = self.replaces(live)
         if not cannot:
             return cast("S", await self.do("change", hook(self.change, live, returns=returns, idempotent=True)))
-        if options_of(type(self)).get("stateful"):
-            raise Refused(
-                f"{kind_of(type(self))}: {', '.join(cannot)} cannot be changed in place, and replacing it would lose "
-                f"what it holds. Keep {', '.join(cannot)} as it is, or make a new one under another name."
-            )
+        self.execution.allow_loss(f"{kind_of(type(self))}: {', '.join(cannot)} cannot be changed in place")
         await self.do("delete", hook(self.delete, live, idempotent=True))
         return cast(
             "S", await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted))

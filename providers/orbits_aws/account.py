@@ -30,7 +30,7 @@ class AwsAccount(Resource[AccountOutputs]):
     an uninstall: what was in it stays readable, and AWS limits how many may be closed.
     """
 
-    options = Options(stateful=True)
+    options = Options(stateful=True, retain=True)  # its uninstall keeps the account
     uses_management: ClassVar[bool] = True
     name: str
     email: str

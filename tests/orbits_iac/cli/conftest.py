@@ -1,6 +1,7 @@
 """A project in a folder of its own, and the command line run in it as its users run it."""
 
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -44,6 +45,27 @@ class Project:
         )
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if code in {0, 3, 4} else done.stderr
+
+    def talk(self, *arguments: str, says: str, code: int = 0) -> str:
+        """Run a command on a terminal, as far as it asks there; `says` is typed. What it printed on stdout."""
+        ours, theirs = pty.openpty()
+        try:
+            process = subprocess.Popen(
+                [*ORBITS, *arguments],
+                cwd=self.folder,
+                env=environment({}),
+                text=True,
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            os.close(theirs)
+            os.write(ours, says.encode())
+            out, err = process.communicate(timeout=60)
+        finally:
+            os.close(ours)
+        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        return out
 
     def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
         """Start a command; its output is read by the caller. After a minute it is killed: nobody waits for ever."""

@@ -105,6 +105,8 @@ def test_up_as_json_is_one_document_with_secrets_masked(shared: Project) -> None
         "outputs": {"queue": "acme-queue", "site": "acme-site", "token": "********"},
         "failure": None,
         "exit_code": 0,
+        "plan": None,
+        "no_longer_done": [],
     }
 
 

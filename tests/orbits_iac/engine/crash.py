@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import SecretStr
 
-from orbits_iac import Orbits, Settings, Step
+from orbits_iac import Orbits, Plan, Settings, Step
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.rows import (
     EntryRow,
@@ -22,7 +22,7 @@ from orbits_iac.model.rows import (
     TaskRow,
     WorkerRow,
 )
-from orbits_iac.model.states import State
+from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.memory import MemoryStore
 
@@ -31,6 +31,9 @@ from .world import WORLD
 SETTINGS = Settings(
     project="tests", store="memory:", secret_key=SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 )
+
+
+_BEFORE = "whoever was here before"
 
 
 class Died(BaseException):
@@ -125,23 +128,27 @@ class Outcome:
     repeated: tuple[str, ...]  # tokens of steps that were finished at a crash and done again
 
 
-async def run_with_crashes(make: Callable[[], Step[Any]], crashes: Sequence[Crash] = ()) -> Outcome | None:
+async def run_with_crashes(
+    make: Callable[[], Step[Any]], crashes: Sequence[Crash] = (), *, first: Step[Any] | None = None
+) -> Outcome | None:
     """Run a step, crashing once for each of `crashes`, each in the process after the last.
 
-    None if there was no such commit or effect any more.
+    None if there was no such commit or effect any more. With `first`, that was run before, and the step is run under
+    the plan that its preview then gives.
     """
     kept = MemoryStore()
     await kept.open()
+    plan = await _planned(kept, make, first) if first is not None else None
     repeated: list[str] = []
     for crash in crashes:
         before, finished = len(WORLD.tokens), await _finished(kept)
-        if not await _crashed(Process(kept, crash), make):
+        if not await _crashed(Process(kept, crash), make, plan):
             return None
         repeated += [token for token in WORLD.tokens[before:] if token in finished]
         for row in await kept.find(WorkerRow):
             await kept.release(row.id, now=0.0)
     before, finished = len(WORLD.tokens), await _finished(kept)
-    ended = await _live(Process(kept), make)
+    ended = await _live(Process(kept), make, plan)
     repeated += [token for token in WORLD.tokens[before:] if token in finished]
     return await _outcome(kept, ended, repeated)
 
@@ -155,16 +162,28 @@ async def _finished(kept: MemoryStore) -> set[str]:
     return found
 
 
-async def _live(process: Process, make: Callable[[], Step[Any]]) -> ExecutionRow:
+async def _planned(kept: MemoryStore, make: Callable[[], Step[Any]], first: Step[Any]) -> Plan:
+    """Run what comes before; then the plan for what comes."""
+    async with Orbits(SETTINGS, store=Process(kept).as_store(), who=_BEFORE) as orbits:
+        _know(orbits, make)
+        await orbits.run(first)
+        return await orbits.preview(make())
+
+
+async def _live(process: Process, make: Callable[[], Step[Any]], plan: Plan | None) -> ExecutionRow:
     """Go on with what is there, or start it, until nothing is left to do."""
     WORLD.crash = process.effect
     store = process.as_store()
     async with Orbits(SETTINGS, store=store) as orbits:
         WORLD.emit = orbits.emit
         _know(orbits, make)
-        roots = [row for row in await store.find(ExecutionRow) if row.parent is None]
-        execution = orbits.execution(roots[0].id) if roots else await orbits.start(make())
+        roots = [row for row in await store.find(ExecutionRow) if row.parent is None and row.who != _BEFORE]
+        execution = orbits.execution(roots[0].id) if roots else await orbits.start(make(), plan=plan)
         async with asyncio.timeout(20):
+            if plan is not None:
+                await orbits.settled()
+                if (await execution.row()).state not in ENDED:  # it waits for approval
+                    await execution.approve()
             ended = await execution.ended()
             await orbits.settled()
         return ended
@@ -177,8 +196,8 @@ def _know(orbits: Orbits, make: Callable[[], Step[Any]]) -> None:
             orbits.registry.know(found)
 
 
-async def _crashed(process: Process, make: Callable[[], Step[Any]]) -> bool:
-    life = asyncio.ensure_future(_live(process, make))
+async def _crashed(process: Process, make: Callable[[], Step[Any]], plan: Plan | None) -> bool:
+    life = asyncio.ensure_future(_live(process, make, plan))
     death = asyncio.ensure_future(process.died.wait())
     await asyncio.wait([life, death], return_when=asyncio.FIRST_COMPLETED, timeout=20)
     process.bury()

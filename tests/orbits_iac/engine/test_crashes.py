@@ -214,6 +214,45 @@ class Busy(Workflow[list[str]]):
         return [type(result).__name__ for result in results]
 
 
+class Clings(Thing):
+    """Will not be deleted."""
+
+    def delete(self, live: ThingState, /) -> None:
+        raise ValueError(f"{live.value} is in use")
+
+
+class Fewer(Resource):
+    """Does most of it no longer; one thing may not let go."""
+
+    most: bool = True
+    clings: bool = False
+
+    def identity(self) -> str:
+        return "f"
+
+    async def define_update(self) -> None:
+        await self.do("stays", Thing(value=2 if self.most else 3))
+        if self.most:
+            await self.do("retained", Thing(value=1), retain=True)
+            if self.clings:
+                await self.do("clings", Clings(value=1))
+            await self.do("net", SharedThing(name="net", value=1))
+            await self.do("app", App(name="f", first=1, second=1))
+
+
+class Follows(Resource):
+    """Does something with what another thing gives, which a plan cannot know."""
+
+    value: int
+
+    def identity(self) -> str:
+        return "follows"
+
+    async def define_update(self) -> None:
+        first = await self.do("first", Thing(value=self.value))
+        await self.do("second", Thing(value=await self.do("count", add(first.value, 1))))
+
+
 class Replaced(Resource):
     """Does something else the second time."""
 
@@ -478,7 +517,17 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "made anew": Anew,
     "adopted": Adopted,
     "renamed": Renames,
+    "removed by plan": lambda: Fewer(most=False),
+    "removal fails": lambda: Fewer(most=False, clings=True),
+    "waits for approval": lambda: Follows(value=2),
 }
+FIRST: dict[str, Step[Any]] = {
+    "removed by plan": Fewer(),
+    "removal fails": Fewer(clings=True),
+    "waits for approval": Follows(value=1),
+}
+"""What was done before: these scenarios are run under the plan that a preview then gives."""
+
 RACING = {"failed branch"}
 """Scenarios in which what had been done when something failed depends on who was faster."""
 
@@ -487,7 +536,7 @@ async def outcome(name: str, crashes: list[Crash]) -> Outcome | None:
     """What comes of a scenario."""
     WORLD.clear()
     WORLD.failing = {"13"}
-    found = await run_with_crashes(SCENARIOS[name], crashes)
+    found = await run_with_crashes(SCENARIOS[name], crashes, first=FIRST.get(name))
     if found is not None and name in RACING:
         return replace(found, done=frozenset(), made=found.made - found.made, records=frozenset())
     return found
