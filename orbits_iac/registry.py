@@ -25,13 +25,18 @@ class Registry:
         self._classes: dict[str, list[type[Step[Any]]]] = {}
         self._modules: set[str] = set()
         self._used: set[type[Step[Any]]] = set()
+        self._kinds: frozenset[str] | None = None
 
     def know(self, cls: type[Step[Any]]) -> None:
         """`cls` is in use here: it, and then its module's classes, win over others of the same kind."""
         if cls not in self._used:
             self._used.add(cls)
             self._modules.add(cls.__module__)
-            self._classes = {}
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Classes may have been imported since the last look, which is not repeated for each question."""
+        self._classes, self._kinds = {}, None
 
     def find(self, kind: str) -> type[Step[Any]] | None:
         """The class with this kind, or that had it before it was renamed (`former_kinds`); None if none is imported.
@@ -57,9 +62,11 @@ class Registry:
         return found
 
     def kinds(self) -> frozenset[str]:
-        """All kinds that are imported now."""
-        self._scan()
-        return frozenset(self._classes)
+        """All kinds that were imported at the last look; a class that is in use here is one of them."""
+        if self._kinds is None:
+            self._scan()
+            self._kinds = frozenset(self._classes)
+        return self._kinds
 
     def modules(self) -> frozenset[str]:
         """The modules of the project's own steps, as far as they are imported now."""

@@ -208,6 +208,7 @@ class Worker:
     async def _present(self) -> WorkerRow:
         """This worker's own row, with the kinds that it has by now; who waited for a new one is made due."""
         assert self._lease is not None  # noqa: S101 - for the checkers: only a worker that was started sweeps
+        self._engine.registry.look_again()
         kinds = self._engine.registry.kinds()
         if kinds != self._kinds:
             self._kinds = kinds

@@ -14,6 +14,7 @@ from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
 from orbits_iac.engine.hosts import Hosts
 from orbits_iac.engine.resting import Resting
 from orbits_iac.engine.run import Run
+from orbits_iac.model.builds import is_same_code
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
@@ -72,7 +73,7 @@ class Engine:
         self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
-        self._orders: dict[str, int] = {}
+        self._builds: dict[str, BuildRow] = {}
 
     async def open(self) -> None:
         """Get ready to advance executions."""
@@ -149,13 +150,25 @@ class Engine:
                 tell()
 
     async def order_of(self, build: str) -> float:
-        """The place of a build in the order in which builds came; of one that no worker had yet, after all others."""
-        if build not in self._orders:
+        """The place of a build in the order in which builds came; of one that no worker had yet, after all others.
+
+        One that is the same code as the build here has the same place.
+        """
+        row = await self._build_row(self.build if await self.is_same_build(build) else build)
+        return math.inf if row is None else row.order
+
+    async def is_same_build(self, build: str) -> bool:
+        """Whether a build is this one, or the same code with other modules imported beside it."""
+        own, other = await self._build_row(self.build), await self._build_row(build)
+        return build == self.build or (own is not None and other is not None and is_same_code(own, other))
+
+    async def _build_row(self, build: str) -> BuildRow | None:
+        if build not in self._builds:
             row = await self.store.get(BuildRow, build)
             if row is None:
-                return math.inf
-            self._orders[build] = row.order
-        return self._orders[build]
+                return None
+            self._builds[build] = row
+        return self._builds[build]
 
     def poke(self, execution: ExecutionId) -> None:
         """There may be a message for an execution that is being advanced here."""

@@ -306,7 +306,8 @@ async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> Execution
         row = await engine.store.get(ExecutionRow, execution)
         if row is None or row.state in ENDED or row.state is State.REVERTING:
             continue
-        same = (row.digest, row.build, row.approval) == (asked.digest, engine.build, asked.approval.text())
+        same = (row.digest, row.approval) == (asked.digest, asked.approval.text())
+        same = same and await engine.is_same_build(row.build)
         if same and await engine.store.get(MessageRow, execution, "cancel") is None:
             return execution
         if row.command != "cycle":

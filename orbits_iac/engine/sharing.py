@@ -54,7 +54,7 @@ async def instead(engine: "Engine", record: RecordRow, asked: "Asked") -> Instea
         return await _standing(engine, record, last)
     codec = engine.codec
     same = codec.decode(last.argument, Any) == codec.decode(asked.argument, Any)
-    if last.build == engine.build and not leads and not same:
+    if not leads and not same and await engine.is_same_build(last.build):
         raise Refused(
             f"{asked.kind} {asked.identity} is used by {', '.join(others)} too, with another argument: give it the "
             f"same one everywhere, or update {asked.kind} {asked.identity} itself"

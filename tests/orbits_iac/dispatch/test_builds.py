@@ -214,6 +214,29 @@ async def test_the_same_code_with_other_modules_beside_it_is_no_other_build(proj
         assert (await orbits.execution(execution.id).row()).build == wider
 
 
+async def test_equal_requests_of_the_same_code_are_joined_whatever_else_is_imported(
+    project: Project, gate: Gate
+) -> None:
+    async with project.process("1") as narrow, project.process("1", other="7") as wide:
+        first = await narrow.start(VersionedWhole())
+        await gate.reached.wait()
+        second = await wide.start(VersionedWhole())
+        assert second.id == first.id
+        assert await wide.engine.order_of(narrow.engine.build) == await wide.engine.order_of(wide.engine.build)
+        gate.open.set()
+        await asyncio.gather(first, second)
+
+
+async def test_requests_of_other_code_are_not_joined(project: Project, gate: Gate) -> None:
+    async with project.process("1") as older, project.process("2") as later:
+        first = await older.start(VersionedWhole())
+        await gate.reached.wait()
+        second = await later.start(VersionedWhole())
+        assert second.id != first.id
+        gate.open.set()
+        await asyncio.gather(first, second)
+
+
 async def test_what_comes_for_a_paused_one_waits_for_its_code(project: Project, gate: Gate) -> None:
     async with project.process("1"):
         pass

@@ -166,7 +166,7 @@ async def test_a_ring_that_two_processes_close_at_the_same_moment(forking: Zygot
         assert {pid for _, _, pid in forking.lines()} == pids
         forking.log.with_suffix(".go").touch()
         rows = [await end.ended() for end in ends]
-    assert {row.state for row in rows} == {State.REVERTED}
+    assert {row.state for row in rows} == {State.REVERTED}, forking.said()
     assert all("this would wait for itself" in str(row.failure) for row in rows)
     for pid in pids:
         await forking.kill(int(pid))
