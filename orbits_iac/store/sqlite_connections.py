@@ -54,8 +54,11 @@ class Connections:
 
     def at_once(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A read of a few rows: less work than handing it to a thread."""
-        with self._near_lock, translated(self.path):
-            return read(self._near)
+        with self._near_lock:
+            try:
+                return read(self._near)
+            except (sqlite3.Error, OSError) as error:  # as `translated` does, which costs a third of such a read
+                raise store_error(self.path, error) from error
 
     async def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """A read of any length, in the reader's thread."""
