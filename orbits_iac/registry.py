@@ -166,15 +166,17 @@ def _import_file(file: Path) -> ModuleType:
 
 
 def sources_of(modules: Iterable[str]) -> dict[str, str]:
-    """For each of these modules a digest of its source and of what lies beside it, by the name that it is imported by.
+    """For each of these modules a digest of its source and of what lies beside it. A module without a file has none.
 
-    A module without a file has none.
+    A program that was started by its file or with `-m` has the name by which others import it.
     """
     found: dict[str, str] = {}
     for name in sorted(modules):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None:
-            found[source_of(name)] = _digest_of(Path(file).parent)
+            spec = getattr(sys.modules[name], "__spec__", None)
+            started = Path(file).stem if spec is None else spec.name
+            found[started if name == "__main__" else name] = _digest_of(Path(file).parent)
     return found
 
 
