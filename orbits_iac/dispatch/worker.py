@@ -122,7 +122,8 @@ class Worker:
         assert self._lease is not None  # noqa: S101 - for the checkers: only a worker that was started claims
         asked = self._lease.elapsed()
         if not self._lease.is_certain(asked):  # others may think it dead, and its row may be gone
-            return False
+            await asyncio.sleep(PAUSE)
+            return True
         claimed = await engine.store.claim(
             self.id,
             now=engine.clock.now(),
