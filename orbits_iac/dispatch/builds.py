@@ -2,27 +2,28 @@
 
 from collections.abc import Iterable
 
+from orbits_iac.engine.engine import Engine
 from orbits_iac.model.builds import is_same_code, may_run
 from orbits_iac.model.rows import BuildRow, TaskRow, WorkerRow
-from orbits_iac.store.contract import Store
 
 
 class Builds:
-    """The builds of a store, seen from the build `own`. One that nobody has registered counts as the earliest."""
+    """The builds of a store, seen from the engine's own. One that nobody has registered counts as the earliest."""
 
-    def __init__(self, store: Store, own: str) -> None:
-        self.claims: dict[str, str] = {own: own}
+    def __init__(self, engine: Engine) -> None:
+        self.claims: dict[str, str] = {engine.build: engine.build}
         """For each build that this code may go on with, the one that its executions are of then."""
-        self._store = store
-        self._own = own
+        self._engine = engine
+        self._own = engine.build
         self._rows: dict[str, BuildRow] = {}
 
     async def refresh(self, seen: Iterable[str] = ()) -> bool:
         """Read them again if one of `seen` is unknown; whether there is more to claim now."""
-        wanted = {self._own, *seen}
-        if wanted <= self._rows.keys():
+        wanted = {self._engine.build, *seen}
+        if wanted <= self._rows.keys() and self._own == self._engine.build:
             return False
-        before, rows = self.claims, {row.digest: row for row in await self._store.find(BuildRow)}
+        self._own = self._engine.build
+        before, rows = self.claims, {row.digest: row for row in await self._engine.store.find(BuildRow)}
         self._rows = rows | {name: BuildRow(digest=name, order=0) for name in wanted - rows.keys()}
         own = self._rows[self._own]
         mine = [row for row in self._rows.values() if may_run(own, row)]

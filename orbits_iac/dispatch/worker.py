@@ -35,7 +35,7 @@ class Worker:
         self._concurrency = concurrency
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
-        self._builds = Builds(engine.store, engine.build)
+        self._builds = Builds(engine)
         self._schedules = Schedules(engine, self._builds)
         self._stranded = Stranded(engine, self._builds, self.id, patience=self._lease_length)
         self._living: list[WorkerRow] = []  # as of the last sweep, this one among them

@@ -10,8 +10,10 @@ from orbits_iac.model.rows import BuildRow
 
 
 def is_same_code(one: BuildRow, other: BuildRow) -> bool:
-    """Whether the modules that both builds have are the same in both."""
-    return all(other.sources.get(module, digest) == digest for module, digest in one.sources.items())
+    """Whether there are modules that both builds have, and they are the same in both."""
+    common = one.sources.keys() & other.sources.keys()
+    same = bool(common) and all(one.sources[module] == other.sources[module] for module in common)
+    return same or one.digest == other.digest
 
 
 def may_run(worker: BuildRow, execution: BuildRow) -> bool:

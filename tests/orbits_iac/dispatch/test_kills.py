@@ -81,6 +81,7 @@ def forking(tmp_path: Path) -> Iterator[Zygote]:
 async def orbits(forking: Zygote) -> AsyncIterator[Orbits]:
     """What asks and reads; only the workers work."""
     async with Orbits(Settings(store=forking.store), work=False) as made:
+        await made.register_build()  # before the workers do: what it asks for is of an earlier build then
         yield made
 
 

@@ -28,7 +28,8 @@ WIDER = build("c", 3, shop="1", other="7")
         (SECOND, WIDER, False),
         (build("b", 1, shop="2"), FIRST, True),  # both came at once: one of them is the earlier
         (FIRST, build("b", 1, shop="2"), False),
-        (build("d", 0), SECOND, True),  # it has no code that could be older
+        (build("d", 1, other="7"), SECOND, False),  # nothing says whether its code is older
+        (build("b", 1), build("b", 2), True),  # its modules are not known, but it is the same build
     ],
 )
 def test_code_goes_on_with_its_own_build_and_with_earlier_ones(
