@@ -1,6 +1,7 @@
 """The contract of a store: what is atomic, what is ordered, and what is raised.
 
-Called by the engine and the dispatcher; implemented once for each technology. One conformance suite runs over all.
+Called by the engine and the dispatcher; implemented once for each technology. One conformance suite runs over all
+(tests/conformance/stores): each of its cases is named after the anomaly that it excludes.
 """
 
 from abc import ABC, abstractmethod
@@ -39,13 +40,18 @@ class Park(msgspec.Struct, frozen=True, kw_only=True):
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """Writes that happen together or not at all.
 
-    First everything is checked: the fence, then that no row of `absent` exists, then every versioned row of `put`
-    against the stored version. Then everything is written, in the order of the fields: `put`, `delete` (of which only
-    the `KEY` fields count, and which may name what is not there), `events`, `wake`, `park`.
+    First everything is checked, against what is stored before it: the fence, then that no row of `absent` exists (its
+    `KEY` fields count), then every versioned row of `put` against the stored version. Then everything is written, in
+    the order of the fields:
 
-    `wake` makes executions due at `wake_at`, unless they are due earlier; it is not a conflict if they have ended. One
-    that is held stays with its holder: its message, or the time of the wake, counts when it parks. `park` ends the
-    fence's claim, unless the same transaction deletes the task: that is how an execution ends.
+    - `put`: each row whole, in place of the one with its key or as a new one; of two with one key the last counts;
+    - `delete`: what has these `KEY` fields, if it is there. The newest event of all may be kept, for its number;
+    - `events`: each with the next `seq`, whatever it says itself;
+    - `wake`: the tasks of these executions are due at `wake_at`, unless they are due earlier. One without a task has
+      ended, and that is no conflict. One that is held stays with its holder: if this transaction puts a message for it,
+      the message counts when it parks (see `Park`), else the time does;
+    - `park`: the fence's task is held by nobody and due as `Park` says. With its task deleted it has ended, and nothing
+      is parked.
     """
 
     fence: Fence | None = None
@@ -70,11 +76,25 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 class Store(ABC):
     """Keeps rows, safely against crashes and against several processes.
 
-    *Atomic*: each `Transaction`, and each `claim`. A commit that returned is durable. Transactions of concurrent
-    callers may be written as one group; one that is refused never fails its group.
-    *Ordered*: a reader that was told of a commit sees it; events have the order of their commits.
-    *Raised*: `Fenced`, `Conflict`, and `StoreError` with the store's name for whatever else goes wrong; on any of them
-    nothing of the transaction was written, unless the connection was lost while it was under way.
+    *Atomic*: each `Transaction`, each `claim` and each `release`, as if they came one after the other (serializable).
+    Those of concurrent callers may be written as one group, each judged by what those before it have left; one that is
+    refused never fails its group. A commit that returned is durable: it outlives the process and a power cut.
+
+    *Read*: only what is committed, and each row whole; over several rows only `load` promises one snapshot. A reader
+    that was told of a commit, by its return or through a row that came of it, sees it.
+
+    *Ordered*: keys by the order of their fields, text by code points. The `seq` of events goes up with their commits,
+    with gaps: once one is seen, none with a smaller number comes to light later, so that who tails misses none. No
+    number is given twice, deleted ones included.
+
+    *Raised*: `Fenced` and `Conflict` where a transaction must not be written; `StoreError`, with the store's name and
+    what to do, for whatever else goes wrong, and for a store that is not open. On any of them nothing was written, with
+    one exception: if the answer was lost (the connection broke, the machine failed), the transaction may be written. So
+    callers send none that would do harm if it were sent twice: the fence, `absent` or a version refuses the second.
+
+    *Kept*: text is any Unicode without half surrogate pairs, numbers have 64 bits. A row holds values of users, each of
+    up to `largest_value` characters: a technology whose documents are smaller keeps them apart. A store has no clock:
+    every time in it was given to it. All methods may be called from any thread and event loop, many at once.
     """
 
     async def __aenter__(self) -> Self:
@@ -91,18 +111,24 @@ class Store(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Make or check the schema. A newer one, or a file that is no store, is a `StoreError`; nothing is written."""
+        """Make the schema, or bring it forward from an earlier version; once open, it does nothing.
+
+        A later version, or a place that holds something else, is a `StoreError`, and nothing is written there. A crash
+        leaves the earlier version or this one. Processes of an earlier version that have it open are refused at their
+        next write, rather than drop what they do not know.
+        """
 
     @abstractmethod
     async def close(self) -> None:
-        """Finish what was handed in and let go of every thread, file and connection."""
+        """Finish what was handed in and let go of every thread, file and connection; it may be opened again."""
 
     @abstractmethod
     async def commit(self, transaction: Transaction) -> None:
         """Write all of it, durably, or raise `Fenced` or `Conflict`.
 
-        From any thread and event loop. Cancelled while it waits, it may be written all the same. Rows that cannot be
-        kept (text that is no Unicode), an `EventRow` in `put`, or `park` without `fence` are a ValueError.
+        Transactions that one task hands in one after the other are written in that order. Cancelled while it waits, it
+        may be written all the same. Rows that cannot be kept (text that is no Unicode), an `EventRow` in `put`, or
+        `park` without `fence` are a ValueError, which fails this transaction alone.
         """
 
     @abstractmethod
@@ -141,20 +167,21 @@ class Store(ABC):
         builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
     ) -> list[TaskRow]:
-        """Take up to `limit` executions that are due and held by nobody, the earliest due first within a priority.
+        """Take up to `limit` executions that are due by `now` and held by nobody; their tasks, as claimed.
 
-        Each gets `worker` as its owner and the next token, and is not due until it parks. `kinds`, the keys of `builds`
-        and `only` narrow the choice; the one of `only` need not be due, but nobody may hold it. The build of each
-        becomes what `builds` has for it: the code that it goes on with.
+        The highest priority first, within it the earliest due, then the smallest id. Each gets `worker` as its owner
+        and the next token, and is not due until it parks. `kinds`, the keys of `builds` and `only` narrow the choice
+        (an empty set: none); the one of `only` need not be due, but nobody may hold it. The build of each becomes what
+        `builds` has for it: the code that it goes on with. No execution is ever given to two.
         """
 
     @abstractmethod
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
-        """Take from `worker`, which is dead or leaving, whatever it holds, make it due at `now`, and delete its row.
+        """Take from `worker`, which is dead or leaving, what it holds, make it due at `now`, and delete its row.
 
         The tokens of what it held go up, so that whatever the worker still writes is refused. With `counter` this is
         done only if the worker's row has that counter still: if it has, it is dead. An owner without a row would be
-        missed by everybody.
+        missed by everybody. Returns the ids of what it held, in order.
         """
 
     @abstractmethod
@@ -177,7 +204,7 @@ class Store(ABC):
 
     @abstractmethod
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
-        """Events with a `seq` above `after`, in order."""
+        """The first `limit` events with a `seq` above `after`, of one root's tree or of all, in order."""
 
     @abstractmethod
     async def changed(self, timeout: float) -> None:

@@ -190,6 +190,21 @@ async def test_halves_of_transactions_are_never_seen(store: Store, make: Any) ->
         await asyncio.gather(move(), look())
 
 
+async def test_of_two_rows_with_one_key_the_last_counts(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.message("a", "m", body="1"), make.message("a", "m", body="2")]))
+    assert await store.find(MessageRow) == [make.message("a", "m", body="2")]
+
+
+async def test_row_keeps_something_of_the_one_that_it_replaces(store: Store, make: Any) -> None:
+    """A row is written whole: a field that it leaves at its default is not left as it was."""
+    await store.commit(
+        Transaction(put=[make.entry("a", "k", handle='"h"', seq=1), make.task("a", due=3.0, tenant="t")])
+    )
+    await store.commit(Transaction(put=[make.entry("a", "k"), make.task("a", due=None)]))
+    assert await store.get(EntryRow, "a", "k") == make.entry("a", "k")
+    assert await store.get(TaskRow, "a") == make.task("a", due=None)
+
+
 async def test_delete_comes_after_put_and_is_no_error_for_what_is_not_there(store: Store, make: Any) -> None:
     await store.commit(
         Transaction(put=[make.message("a", "m")], delete=[make.message("a", "m"), make.message("a", "x")])

@@ -199,6 +199,32 @@ async def test_events_have_the_order_of_their_commits(store: Store, make: Any) -
         assert (first.execution, first.why[:-1]) == (second.execution, second.why[:-1])
 
 
+async def test_event_that_comes_to_light_behind_one_that_was_read(store: Store, make: Any) -> None:
+    """Who tails from the last number that it has seen would miss it."""
+    read = list[EventRow]()
+
+    async def write(name: str) -> None:
+        for number in range(30):
+            await store.commit(Transaction(events=[make.event(name, why=str(number))]))
+
+    async def follow() -> None:
+        while len(read) < 8 * 30:
+            read.extend(await store.tail(read[-1].seq if read else 0, limit=7))
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(follow(), *(write(f"e{number}") for number in range(8)))
+    assert read == await store.tail(0)
+
+
+async def test_keys_are_in_the_order_of_code_points(store: Store, make: Any) -> None:
+    """Not in that of a language, nor in that of UTF-16, where a rocket comes before the last of the first plane."""
+    names = ["", "Z", "a", "a b", "ab", "\u00e9", "\u65e5", "\uffff", "\U0001f680"]
+    await store.commit(Transaction(put=[make.message("e", name) for name in reversed(names)]))
+    assert [row.id for row in await store.find(MessageRow, execution="e")] == names
+    assert [row.id for row in await store.find(MessageRow, execution="e", after=("e", "\u65e5"))] == names[-2:]
+
+
 async def test_tail_goes_on_where_it_was(store: Store, make: Any) -> None:
     names = ["a", "b", "a", "a", "b"]
     await store.commit(Transaction(events=[make.event("x", root=name, why=str(n)) for n, name in enumerate(names)]))

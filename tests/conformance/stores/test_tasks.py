@@ -57,6 +57,11 @@ async def test_claim_takes_those_that_are_due_by_priority_then_time(store: Store
     assert [task.id for task in rest] == ["late", "low"]
 
 
+async def test_claim_of_those_due_at_one_time_takes_the_smallest_ids(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.task(name, due=1.0) for name in "dbca"]))
+    assert [task.id for task in await store.claim(ONE, now=1.0, limit=3)] == ["a", "b", "c"]
+
+
 async def test_claim_is_narrowed_by_kind_build_and_id(store: Store, make: Any) -> None:
     rows = [make.task(f"{kind}{build}", kind=kind, build=build) for kind in "KL" for build in "123"]
     await store.commit(Transaction(put=[*rows, make.task("sleeping", due=None), make.task("taken", owner="other")]))
