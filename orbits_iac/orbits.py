@@ -101,6 +101,8 @@ class Orbits:
                 clock=self._clock,
                 threads=self.settings.threads,
                 suspended=self.settings.suspended,
+                threads_per_tenant=self.settings.threads_per_tenant,
+                longest_block=self.settings.longest_block.total_seconds(),
                 grace=self.settings.grace.total_seconds(),
                 files=self.settings.files(),
             )

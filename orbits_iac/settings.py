@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     """How many executions that wait keep their definition in memory; the others are run again from their journal."""
     threads: int = Field(default=32, ge=1)
     """How many plain `def` hooks run at a time."""
+    threads_per_tenant: int | None = Field(default=None, ge=1)
+    """How many of them one tenant may have; a quarter, and one at least, if it is not given."""
+    longest_block: timedelta = timedelta(seconds=1)
+    """How long a hook or a definition may keep the event loop from turning before it is named."""
     lease: timedelta = timedelta(seconds=10)
     """How long a worker's silence lasts before its executions are taken over."""
     grace: timedelta = timedelta(minutes=5)

@@ -116,9 +116,11 @@ async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ..
             return await method(*arguments)
         async with asyncio.timeout(seconds):
             return await method(*arguments)
-    thread = _in_thread(run, method, arguments)
+    clock = asyncio.get_running_loop().time
+    ends = None if seconds is None else clock() + seconds
+    thread = await _in_thread(run, method, arguments, seconds)
     try:
-        done, _ = await asyncio.wait([thread], timeout=seconds)
+        done, _ = await asyncio.wait([thread], timeout=None if ends is None else max(0.0, ends - clock()))
         value, error = await asyncio.shield(thread)
     except asyncio.CancelledError:
         (value, error), done = await _joined(thread), {thread}
@@ -137,8 +139,13 @@ def _is_async(function: Callable[..., Any]) -> bool:
 Outcome = tuple[Any, BaseException | None]
 
 
-def _in_thread(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...]) -> "asyncio.Future[Outcome]":
-    """Call a plain `def` in a thread. What it raises crosses over as a value: no future takes a StopIteration."""
+async def _in_thread(
+    run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None
+) -> "asyncio.Future[Outcome]":
+    """Call a plain `def` in a thread, once its tenant may have one; not at all if that takes longer than `seconds`.
+
+    What it raises crosses over as a value: no future takes a StopIteration.
+    """
     context = contextvars.copy_context()
 
     def call() -> Outcome:
@@ -147,7 +154,13 @@ def _in_thread(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...
         except BaseException as error:  # noqa: BLE001 - raised again by who waits
             return None, error
 
-    return asyncio.get_running_loop().run_in_executor(run.engine.threads, call)
+    threads, tenant = run.engine.threads, run.pages.execution.tenant
+    try:
+        async with asyncio.timeout(seconds):
+            return await threads.begin(tenant, call)
+    except TimeoutError:
+        text = f"{method.__qualname__} waited for a thread until its time limit was over: {threads.said(tenant)}"
+        raise TimeoutError(text) from None
 
 
 async def _joined(thread: "asyncio.Future[Outcome]") -> Outcome:

@@ -4,7 +4,6 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +11,11 @@ from orbits_iac.codec import Codec
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
 from orbits_iac.engine.hosts import Hosts
+from orbits_iac.engine.loop import DefinitionLoop
 from orbits_iac.engine.resting import Resting
 from orbits_iac.engine.run import Run
+from orbits_iac.engine.threads import Threads
+from orbits_iac.engine.watchdog import Watchdog
 from orbits_iac.model.builds import is_same_code
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
@@ -53,6 +55,8 @@ class Engine:
         clock: Clock | None = None,
         threads: int = 32,
         suspended: int = 1000,
+        threads_per_tenant: int | None = None,
+        longest_block: float = 1.0,
         files: Path | None = None,
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
@@ -66,8 +70,9 @@ class Engine:
         self.grace = grace
         self.chance = chance
         self.lease: Lease | None = None  # of the worker here
-        self.threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="orbits")
+        self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)
+        self._watchdog = Watchdog(longest_block, self._run_of)
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait
         self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
@@ -78,6 +83,7 @@ class Engine:
     async def open(self) -> None:
         """Get ready to advance executions."""
         await self.hosts.open()
+        self._watchdog.start()
 
     async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
@@ -85,9 +91,10 @@ class Engine:
             run.abandon()
         self._runs.clear()
         await asyncio.sleep(0)  # the definitions end in callbacks
-        await asyncio.to_thread(self.threads.shutdown, wait=True, cancel_futures=True)
+        await self.threads.close()
         await asyncio.gather(*(task for tasks in self._tasks.values() for task in tasks), return_exceptions=True)
         await self.hosts.close()
+        await self._watchdog.stop()
 
     def leave(self) -> set[ExecutionId]:
         """Let every run begin nothing more, and park once nothing is under way that could not be begun again.
@@ -183,6 +190,9 @@ class Engine:
         tasks.add(made)
         made.add_done_callback(lambda done: self._forget(execution, done))
         return made
+
+    def _run_of(self, loop: DefinitionLoop) -> Run | None:
+        return next((run for run in list(self._runs.values()) if run.loop is loop), None)
 
     def _forget(self, execution: ExecutionId, done: asyncio.Task[None]) -> None:
         tasks = self._tasks[execution]

@@ -1,0 +1,145 @@
+"""Finds what keeps the event loop from turning, and names it: a hook that blocks, a definition that computes.
+
+A thread of its own asks the loop for an answer, again and again, and looks at the loop's stack when none comes in time.
+Nothing is done where hooks are called, so one that does not block costs nothing.
+"""
+
+import asyncio
+import linecache
+import logging
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+
+from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.attempts import attempt
+from orbits_iac.engine.loop import DefinitionLoop
+from orbits_iac.model.ids import StepKey, refs
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+log = logging.getLogger(__name__)
+
+_NOT_THE_USERS = tuple(
+    {
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        str(Path(__file__).parents[1]),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """What was found on the stack of a loop that stood still."""
+
+    run: "Run"
+    key: StepKey  # of the step whose hook it is; empty for a definition
+    what: str  # for people
+    line: str  # file and line of the user's code
+    remedy: str
+
+
+class Watchdog:
+    """Watches the loop that it is started on, from a thread of its own."""
+
+    def __init__(self, seconds: float, run_of: Callable[[DefinitionLoop], "Run | None"]) -> None:
+        """`seconds`: how long the loop may stand still; `run_of`: whose a definition's loop is."""
+        self._seconds = seconds
+        self._run_of = run_of
+        self._told: set[tuple[str, StepKey]] = set()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to watch the running loop."""
+        loop, its = asyncio.get_running_loop(), threading.get_ident()
+        self._thread = threading.Thread(target=self._watch, args=(loop, its), name="orbits watchdog", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Watch no more, and wait for the thread."""
+        self._stopping.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, its: int) -> None:
+        while not self._stopping.wait(self._seconds / 4):
+            turned, asked = threading.Event(), time.monotonic()
+            with suppress(RuntimeError):  # it was closed
+                loop.call_soon_threadsafe(turned.set)
+                if not turned.wait(self._seconds) and (found := self._look(its)) is not None:
+                    self._tell(loop, found, asked)
+                turned.wait()
+
+    def _tell(self, loop: asyncio.AbstractEventLoop, found: Blocked, since: float) -> None:
+        """Say it at once, and leave an event with the whole time before anything else goes on."""
+        step = (found.run.pages.execution.id, found.key)
+        if step in self._told:
+            return
+        self._told.add(step)
+        log.warning(
+            "execution %s: %s has kept the event loop from turning for more than %g s, at %s; all else waits. %s",
+            found.run.pages.execution.id,
+            found.what,
+            self._seconds,
+            found.line,
+            found.remedy,
+        )
+
+        def note() -> None:
+            if not found.run.abandoned:
+                why = f"{found.what} kept the event loop from turning for {time.monotonic() - since:.1f} s"
+                found.run.pages.note(at=found.run.now(), key=found.key, why=f"{why}, at {found.line}. {found.remedy}")
+
+        loop.call_soon_threadsafe(note)
+
+    def _look(self, its: int) -> Blocked | None:
+        """What the loop's thread is doing, if that is a hook's or a definition's."""
+        frames = list(_stack(sys._current_frames().get(its)))  # noqa: SLF001 - there is no other way to see it
+        line = next((_line(frame) for frame in frames if _is_the_users(frame.f_code)), "a library")
+        for frame in frames:
+            if frame.f_code is attempt.__code__:
+                run, request = frame.f_locals["run"], frame.f_locals["request"]
+                what = f"{'.'.join(refs(request.key))}, {frame.f_locals['hook']}() of {request.kind},"
+                return Blocked(run=run, key=request.key, what=what, line=line, remedy=_OF_A_HOOK)
+            if frame.f_code is DefinitionLoop.drain.__code__:
+                loop = frame.f_locals["self"]
+                run = self._run_of(loop)
+                return None if run is None else _definition(run, loop, line)
+        return None
+
+
+_OF_A_HOOK = "Make the hook a plain `def`, which runs in a thread, or await asyncio.to_thread(...) for what blocks."
+_OF_A_DEFINITION = "A definition chains steps: put what takes so long into an Action."
+
+
+def _definition(run: "Run", loop: DefinitionLoop, line: str) -> Blocked:
+    task = asyncio.current_task(loop)
+    above = None if task is None else loop.context_of(task).get(ABOVE)
+    path = ".".join(refs(above)) if above is not None else ""
+    what = f"the definition of {path or run.pages.execution.kind}"
+    return Blocked(run=run, key=StepKey(above or ""), what=what, line=line, remedy=_OF_A_DEFINITION)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """From the innermost frame outwards."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_the_users(code: CodeType) -> bool:
+    return not code.co_filename.startswith(("<", *_NOT_THE_USERS))
+
+
+def _line(frame: FrameType) -> str:
+    text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} ({text})"

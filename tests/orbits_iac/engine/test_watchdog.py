@@ -1,0 +1,137 @@
+"""What keeps the event loop from turning is named while it does: the step, the line, and what to do."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orbits_iac import Action, Orbits, Settings, Workflow
+from orbits_iac.model.rows import EventRow
+
+LIMIT = 0.05
+GATE = threading.Event()
+SAID: list[str] = []
+LOOP = 1 + next(n for n, line in enumerate(Path(__file__).read_text().splitlines()) if line.startswith("    while not"))
+
+
+class Opening(logging.Handler):
+    """Opens the gate that a hook blocks at when the watchdog has said so."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        SAID.append(record.getMessage())
+        GATE.set()
+
+
+def block() -> None:
+    """Keep the thread busy until the watchdog has noticed; if it does not, not for ever."""
+    until = time.monotonic() + 20
+    while not GATE.is_set() and time.monotonic() < until:
+        pass
+
+
+def linger() -> None:
+    """Keep the thread busy for longer than is allowed."""
+    until = time.monotonic() + 5 * LIMIT
+    while time.monotonic() < until:
+        pass
+
+
+class Blocks(Action[int]):
+    """Blocks, and blocks again."""
+
+    async def main(self) -> int:
+        block()  # here
+        linger()
+        await asyncio.sleep(0)
+        linger()
+        return 1
+
+
+class Threaded(Action[int]):
+    """Blocks its own thread alone."""
+
+    def main(self) -> int:
+        GATE.wait(20)
+        return 1
+
+
+class Computes(Workflow[int]):
+    """A definition that takes long, below another."""
+
+    async def define(self) -> int:
+        block()
+        return 1
+
+
+class Outer(Workflow[int]):
+    async def define(self) -> int:
+        return await self.do("first", Blocks()) + await self.do("second", Computes())
+
+
+@pytest.fixture(autouse=True)
+def _listening() -> Iterator[None]:
+    GATE.clear()
+    SAID.clear()
+    log, handler = logging.getLogger("orbits_iac.engine.watchdog"), Opening()
+    log.addHandler(handler)
+    yield
+    log.removeHandler(handler)
+
+
+@pytest.fixture
+def orbits_settings() -> Settings:
+    return Settings(project="tests", store="memory:", longest_block=timedelta(seconds=LIMIT))
+
+
+async def _events(orbits: Orbits) -> list[EventRow]:
+    return [event for event in await orbits.store.tail(0) if "event loop" in event.why]
+
+
+async def test_a_hook_that_blocks_is_named_once_with_its_line_and_what_to_do(orbits: Orbits) -> None:
+    execution = await orbits.start(Blocks())
+    await execution
+    (said,) = SAID
+    assert said.startswith(f"execution {execution.id}: Blocks, main() of Blocks, has kept the event loop from turning")
+    assert any(f"{__file__}:{LOOP + more} (" in said for more in (0, 1))
+    assert said.endswith("or await asyncio.to_thread(...) for what blocks.")
+    (event,) = await _events(orbits)
+    assert event.key == "run/Blocks:Blocks:main"
+    assert event.why.startswith("Blocks, main() of Blocks, kept the event loop from turning for 0.")
+
+
+async def test_a_definition_that_computes_is_named_too(orbits: Orbits) -> None:
+    GATE.clear()
+    await orbits.run(Computes())
+    (said,) = SAID
+    assert "the definition of Computes has kept the event loop from turning" in said
+    assert said.endswith("put what takes so long into an Action.")
+    assert len(await _events(orbits)) == 1
+
+
+async def test_each_step_is_named(orbits: Orbits) -> None:
+    class Both(Outer):
+        async def define(self) -> int:
+            await self.do("first", Blocks())
+            GATE.clear()
+            return await self.do("second", Computes())
+
+    await orbits.run(Both())
+    assert [event.key for event in await _events(orbits)] == ["run/first:Blocks:main", "run/second:Computes:define"]
+    assert "the definition of second has" in SAID[1]
+
+
+async def test_what_runs_in_a_thread_may_block(orbits: Orbits) -> None:
+    asyncio.get_running_loop().call_later(5 * LIMIT, GATE.set)
+    assert await orbits.run(Threaded()) == 1
+    assert SAID == []
+
+
+async def test_its_thread_is_gone_when_it_is_closed(orbits_settings: Settings) -> None:
+    async with Orbits(orbits_settings):
+        assert any(thread.name == "orbits watchdog" for thread in threading.enumerate())
+    assert not any(thread.name == "orbits watchdog" for thread in threading.enumerate())
