@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from .world import WORLD
 
 
 @asynccontextmanager
-async def opened(size: int, per_tenant: int | None = None) -> AsyncIterator[tuple[Threads, threading.Event]]:
+async def opened(size: int, per_tenant: int | None = None) -> AsyncGenerator[tuple[Threads, threading.Event]]:
     """Threads, and the gate that calls wait at."""
     threads, gate = Threads(size, per_tenant), threading.Event()
     try:
