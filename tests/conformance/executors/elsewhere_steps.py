@@ -60,6 +60,16 @@ class Looked(Action[list[int], list[int]]):
         return seen if len(seen) == 3 else InProgress(seen, poll=timedelta(0))
 
 
+class Keeps(Action[SecretStr, SecretStr]):
+    """Hands a secret to its watch."""
+
+    def main(self) -> InProgress[SecretStr]:
+        return InProgress(SecretStr("hunter2"), poll=timedelta(0))
+
+    def watch(self, handle: SecretStr, /) -> SecretStr:
+        return SecretStr(handle.get_secret_value() * 2)
+
+
 class Fails(Action[str]):
     """Raises what it is told; an attempt later it does not."""
 

@@ -103,6 +103,7 @@ async def test_secrets_come_and_go_and_are_shown_nowhere(run: Runner) -> None:
             step.model_copy(update={"fails": True}), target=steps.Place(name="here", password=SecretStr("swordfish"))
         )
     assert (await run.entry()).message == "with **********"
+    assert (await run(steps.Keeps())).get_secret_value() == "hunter2hunter2"
     files = [file for file in run.files.rglob("*") if file.is_file()]
     assert [f for f in files for canary in (b"hunter2", b"swordfish") if canary in f.read_bytes()] == []
 

@@ -80,6 +80,16 @@ async def test_what_will_not_end_is_killed_with_all_that_it_started(place: Any) 
         os.open(place.working / "never", os.O_WRONLY | os.O_NONBLOCK)
 
 
+async def test_what_it_started_and_will_not_end_is_killed_though_it_has_ended_itself(place: Any) -> None:
+    ready = place.gate("ready")
+    place.gate("never")
+    await place.host.start("a", place.shell("(trap '' TERM; echo > ready; read line < never) & read line < never"))
+    await _said(ready)
+    assert await place.host.stop("a", 60) == Ended(code=-signal.SIGTERM)
+    with pytest.raises(OSError, match="No such device"):
+        os.open(place.working / "never", os.O_WRONLY | os.O_NONBLOCK)
+
+
 async def test_stopping_what_is_over_changes_nothing(place: Any) -> None:
     await place.host.start("a", place.shell("exit 5"))
     await place.host.wait("a")

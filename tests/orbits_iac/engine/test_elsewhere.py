@@ -129,6 +129,7 @@ async def test_with_a_store_in_memory_nothing_goes_on_without_its_worker(world: 
 LIMIT = timedelta(seconds=3)  # enough for a Python to start on a busy machine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["Stays", "StaysAsync"])
 async def test_a_time_limit_lets_it_clean_up_and_is_reported_when_it_is_gone(world: World, kind: str) -> None:
     async with Orbits(world.settings) as orbits:
@@ -141,6 +142,7 @@ async def test_a_time_limit_lets_it_clean_up_and_is_reported_when_it_is_gone(wor
     assert world.log() == ["begun 1", "over 1"]
 
 
+@pytest.mark.slow
 async def test_one_that_is_deaf_is_killed_when_the_grace_is_over(world: World) -> None:
     async with Orbits(world.settings.model_copy(update={"grace": timedelta(seconds=1)})) as orbits:
         execution = await orbits.start(given(world.stays(deaf=True), timeout=LIMIT))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Retry, Settings, Shell, Workflow
+from orbits_iac import Clock, ExecutionFailed, Options, Orbits, Retry, Settings, Shell, Workflow
 from orbits_iac.executors import Subprocess
 from orbits_iac.model.rows import EntryRow
 from orbits_iac.model.states import State
@@ -134,6 +134,23 @@ async def test_a_time_limit_ends_all_that_it_started(orbits: Orbits, folder: Pat
     assert failed.value.caused_by(TimeoutError)
     with pytest.raises(OSError, match="No such device"):  # nobody waits at it any more
         os.open(folder / "never", os.O_WRONLY | os.O_NONBLOCK)
+
+
+async def test_a_time_limit_that_is_over_while_no_worker_runs_ends_it(orbits_settings: Settings, folder: Path) -> None:
+    for pipe in ("here", "never"):
+        os.mkfifo(folder / pipe)
+    clock = Clock()
+    async with Orbits(orbits_settings, clock=clock) as first:
+        execution = await first.start(Sh(command="echo > here; read line < never", limit=3600.0))
+        await asyncio.to_thread((folder / "here").read_text)
+    await clock.advance(timedelta(hours=2))
+    async with Orbits(orbits_settings, clock=clock) as second:
+        second.registry.know(Sh)
+        with pytest.raises(ExecutionFailed) as failed:
+            await second.execution(execution.id)
+        assert failed.value.caused_by(TimeoutError)
+        with pytest.raises(OSError, match="No such device"):
+            os.open(folder / "never", os.O_WRONLY | os.O_NONBLOCK)
 
 
 async def test_an_attempt_begins_when_the_one_before_is_gone(orbits: Orbits, folder: Path) -> None:

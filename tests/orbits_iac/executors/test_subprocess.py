@@ -1,10 +1,12 @@
 """What is peculiar to a child process: its supervisor may be killed, and its number may be used again."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orbits_iac.executors import Subprocess
@@ -18,12 +20,12 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
     await made.stop("a", 0)
 
 
-async def _waiting(host: Host, folder: Path, text: str = "read line < never") -> int:
+async def _waiting(host: Host, folder: Path, text: str = "echo > here; read line < never") -> int:
     """Start a run that waits for ever; the process that supervises it."""
     os.mkfifo(folder / "never")
     os.mkfifo(folder / "here")
     here = os.open(folder / "here", os.O_RDWR)
-    await host.start("a", Command(argv=["/bin/sh", "-c", f"echo > here; {text}"]))
+    await host.start("a", Command(argv=["/bin/sh", "-c", text]))
     os.read(here, 1)
     os.close(here)
     return int((folder / "runs" / "a" / "begun").read_text())
@@ -39,15 +41,19 @@ async def test_a_run_whose_supervisor_is_killed_is_still_there_and_can_be_stoppe
 
 
 async def test_one_that_is_deaf_too_is_killed(host: Host, tmp_path: Path) -> None:
-    supervisor = await _waiting(host, tmp_path, "trap '' TERM; read line < never")
+    supervisor = await _waiting(host, tmp_path, "trap '' TERM; echo > here; read line < never")
     os.kill(supervisor, signal.SIGKILL)
     assert await host.stop("a", 0.05) == Ended(code=None)
 
 
 async def test_what_it_left_with_closed_files_is_found_too(host: Host, tmp_path: Path) -> None:
-    text = "python3 -I -S -c 'import os; os.closerange(0, 99); open(\"never\").read()' & read line < never"
-    supervisor = await _waiting(host, tmp_path, text.replace("python3", host.python))
+    left = f"{host.python} -I -S -c 'import os; os.closerange(0, 99); open(\"never\").read()'"
+    supervisor = await _waiting(host, tmp_path, f"echo $$ > leader; {left} & echo > here; read line < never")
+    leader = psutil.Process(int((tmp_path / "leader").read_text()))
     os.kill(supervisor, signal.SIGKILL)
+    leader.kill()
+    await asyncio.to_thread(leader.wait)
+    assert await host.find("a") == Running()
     assert await host.stop("a", 60) == Ended(code=None)
     with pytest.raises(OSError, match="No such device"):
         os.open(tmp_path / "never", os.O_WRONLY | os.O_NONBLOCK)
