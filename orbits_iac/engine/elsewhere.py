@@ -13,7 +13,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _LAST_WORDS = 4_000  # bytes of stderr that an error quotes
 _PROGRESS = 100_000  # bytes of progress that are read at a time
-T = TypeVar("T")
 
 
 async def call(run: "Run", request: "Request", hook: str, handle: Json | None) -> End:
@@ -47,8 +46,9 @@ async def call(run: "Run", request: "Request", hook: str, handle: Json | None) -
     if hook == "watch":
         watch = _HookProcess(run, request, hook, handle)
         end = await watch.outcome(begin=True, again=True)
+        words = "" if end is not None else await watch.last_words()
         await watch.host.clean(watch.id)  # the next look is another process
-        return end if end is not None else _died(run, request, await watch.last_words())
+        return end or _died(run, request, words)
     idempotent = bool(request.options.get("idempotent"))
     main = _HookProcess(run, request, "main")
     end = await main.outcome(begin=hook == "main" or run.engine.hosts.know_all, again=idempotent)

@@ -87,6 +87,7 @@ class Engine:
 
     async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
+        await self._watchdog.stop()
         for run in list(self._runs.values()):
             run.abandon()
         self._runs.clear()
@@ -94,7 +95,6 @@ class Engine:
         await self.threads.close()
         await asyncio.gather(*(task for tasks in self._tasks.values() for task in tasks), return_exceptions=True)
         await self.hosts.close()
-        await self._watchdog.stop()
 
     def leave(self) -> set[ExecutionId]:
         """Let every run begin nothing more, and park once nothing is under way that could not be begun again.

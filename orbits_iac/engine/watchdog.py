@@ -65,7 +65,7 @@ class Watchdog:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Watch no more, and wait for the thread."""
+        """Watch no more, and wait for the thread, which ends by itself even if nobody does."""
         self._stopping.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -77,7 +77,8 @@ class Watchdog:
                 loop.call_soon_threadsafe(turned.set)
                 if not turned.wait(self._seconds) and (found := self._look(its)) is not None:
                     self._tell(loop, found, asked)
-                turned.wait()
+                while not (turned.wait(self._seconds) or self._stopping.is_set()):  # it may be closed before it turns
+                    pass
 
     def _tell(self, loop: asyncio.AbstractEventLoop, found: Blocked, since: float) -> None:
         """Say it at once, and leave an event with the whole time before anything else goes on."""

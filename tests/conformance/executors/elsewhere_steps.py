@@ -60,7 +60,7 @@ class Looked(Action[list[int], list[int]]):
         return seen if len(seen) == 3 else InProgress(seen, poll=timedelta(0))
 
 
-class Keeps(Action[SecretStr, SecretStr]):
+class SecretHandle(Action[SecretStr, SecretStr]):
     """Hands a secret to its watch."""
 
     def main(self) -> InProgress[SecretStr]:
@@ -91,6 +91,17 @@ class Dies(Action[str]):
     def main(self) -> str:
         os.write(2, b"last words\n")
         os._exit(self.code)
+
+
+class DiesLooking(Action[str, str]):
+    """Takes the process of its look with it."""
+
+    def main(self) -> InProgress[str]:
+        return InProgress("handle", poll=timedelta(0))
+
+    def watch(self, handle: str, /) -> str:
+        os.write(2, b"last look\n")
+        os._exit(4)
 
 
 class DiesAndKnows(Dies):

@@ -103,7 +103,7 @@ async def test_secrets_come_and_go_and_are_shown_nowhere(run: Runner) -> None:
             step.model_copy(update={"fails": True}), target=steps.Place(name="here", password=SecretStr("swordfish"))
         )
     assert (await run.entry()).message == "with **********"
-    assert (await run(steps.Keeps())).get_secret_value() == "hunter2hunter2"
+    assert (await run(steps.SecretHandle())).get_secret_value() == "hunter2hunter2"
     files = [file for file in run.files.rglob("*") if file.is_file()]
     assert [f for f in files for canary in (b"hunter2", b"swordfish") if canary in f.read_bytes()] == []
 
@@ -115,6 +115,8 @@ async def test_one_that_takes_its_process_with_it_has_failed(orbits: Orbits, exe
         await run(steps.Dies(code=3))
     assert failed.value.error_type == "Interrupted"
     assert await run(steps.DiesAndKnows(code=3)) == "found out by 1"
+    with pytest.raises(ExecutionFailed, match="exit status 4: last look"):
+        await run(steps.DiesLooking())
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)

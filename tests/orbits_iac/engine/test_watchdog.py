@@ -132,6 +132,7 @@ async def test_what_runs_in_a_thread_may_block(orbits: Orbits) -> None:
 
 
 async def test_its_thread_is_gone_when_it_is_closed(orbits_settings: Settings) -> None:
+    before = set(threading.enumerate())
     async with Orbits(orbits_settings):
-        assert any(thread.name == "orbits watchdog" for thread in threading.enumerate())
-    assert not any(thread.name == "orbits watchdog" for thread in threading.enumerate())
+        assert "orbits watchdog" in {thread.name for thread in set(threading.enumerate()) - before}
+    assert "orbits watchdog" not in {thread.name for thread in set(threading.enumerate()) - before}
