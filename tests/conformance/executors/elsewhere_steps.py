@@ -70,7 +70,7 @@ class SecretHandle(Action[SecretStr, SecretStr]):
         return SecretStr(handle.get_secret_value() * 2)
 
 
-class Fails(Action[str]):
+class FailsFirst(Action[str]):
     """Raises what it is told; an attempt later it does not."""
 
     options = Options(retry=Retry(attempts=2, delay=timedelta(milliseconds=1), on=(Outage,)))

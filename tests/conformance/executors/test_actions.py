@@ -78,17 +78,17 @@ async def test_watch_is_called_until_it_is_done(run: Runner) -> None:
 
 
 async def test_it_is_attempted_again_after_the_errors_that_it_names_alone(run: Runner) -> None:
-    await run(steps.Fails(error="outage"))
+    await run(steps.FailsFirst(error="outage"))
     assert (await run.entry()).attempt == 2
     for error in ("permanent", "value"):
         with pytest.raises(ExecutionFailed):
-            await run(steps.Fails(error=error))
+            await run(steps.FailsFirst(error=error))
         assert (await run.entry()).attempt == 1
 
 
 async def test_its_error_comes_back_with_its_causes(run: Runner) -> None:
     with pytest.raises(ExecutionFailed, match=r"step: Permanent: no answer") as failed:
-        await run(steps.Fails(error="permanent"))
+        await run(steps.FailsFirst(error="permanent"))
     error = failed.value
     assert (error.error_type, error.path) == ("Permanent", ("step",))
     assert [error.caused_by(kind) for kind in (Permanent, KeyError, steps.Outage)] == [True, True, False]

@@ -109,7 +109,7 @@ async def test_a_turn_that_came_as_it_was_given_up_is_the_next_ones() -> None:
         assert await (await threads.begin("bolt", lambda: "served")) == "served"
 
 
-class Stuck(Action):
+class RunsOn(Action):
     """Runs on in its thread after its time limit, until a test lets it end."""
 
     options = Options(timeout=timedelta(milliseconds=30), retry=Retry(attempts=2, delay=timedelta(0)))
@@ -139,12 +139,12 @@ class Client(Resource):
 
     async def define_update(self) -> None:
         if self.stuck:
-            await self.do("stuck", Stuck())
+            await self.do("stuck", RunsOn())
         else:
             await self.do("quick", Quick())
 
 
-class Clients(Workflow):
+class ClientsOfTwo(Workflow):
     """One tenant is stuck; it and another have more to do."""
 
     async def define(self) -> None:
@@ -177,7 +177,7 @@ async def test_a_thread_that_runs_on_after_its_time_limit_counts_until_it_is_ove
     WORLD.clear()
     settings = Settings(project="tests", store="memory:", threads=4, threads_per_tenant=1)
     async with Orbits(settings) as orbits:
-        execution = await orbits.start(Clients())
+        execution = await orbits.start(ClientsOfTwo())
         while "served bolt" not in WORLD.log:
             await orbits.store.changed(1)
         asyncio.get_running_loop().call_later(0.1, open_gate)  # when the first attempt's time limit is over

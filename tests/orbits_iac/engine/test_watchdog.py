@@ -68,7 +68,7 @@ class Computes(Workflow[int]):
         return 1
 
 
-class Outer(Workflow[int]):
+class TwoSlow(Workflow[int]):
     async def define(self) -> int:
         return await self.do("first", Blocks()) + await self.do("second", Computes())
 
@@ -114,7 +114,7 @@ async def test_a_definition_that_computes_is_named_too(orbits: Orbits) -> None:
 
 
 async def test_each_step_is_named(orbits: Orbits) -> None:
-    class Both(Outer):
+    class Both(TwoSlow):
         async def define(self) -> int:
             await self.do("first", Blocks())
             GATE.clear()
