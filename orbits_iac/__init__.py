@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orbits_iac.steps.resource import Resource, Revision, command
     from orbits_iac.steps.shell import Shell
     from orbits_iac.steps.step import Step
+    from orbits_iac.steps.trigger import on
     from orbits_iac.steps.workflow import Workflow
     from orbits_iac.testing.clock import Clock
 
@@ -58,6 +59,7 @@ _HOME = {
     "Workflow": "steps.workflow",
     "action": "steps.action",
     "command": "steps.resource",
+    "on": "steps.trigger",
     "run": "orbits",
 }
 
@@ -92,6 +94,7 @@ __all__ = [
     "Workflow",
     "action",
     "command",
+    "on",
     "run",
 ]
 

@@ -211,7 +211,9 @@ class Orbits:
         return await preview(self.engine, step, target, who=self.who)
 
     async def emit(self, event: Event, *, to: str | None = None) -> None:
-        """Send an event to execution `to`, or to every execution that waits for one of its class now.
+        """Send an event to execution `to`, or to all: to every execution that waits for one of its class now.
+
+        One that is sent to all sets off what the functions marked with `@on` say, as far as they are imported here.
 
         Returns when that is durable. One that was sent to an execution waits there until it is waited for; one that was
         sent to all, and fits no wait, is dropped.

@@ -16,6 +16,7 @@ from orbits_iac.model.errors import UsageError
 from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, kind_of
+from orbits_iac.steps.trigger import all_triggers
 
 
 class Registry:
@@ -69,8 +70,8 @@ class Registry:
         return self._kinds
 
     def modules(self) -> frozenset[str]:
-        """The modules of the project's own steps, as far as they are imported now."""
-        found = {cls.__module__ for cls in _subclasses(Step)}
+        """The modules of the project's own steps and triggers, as far as they are imported now."""
+        found = {cls.__module__ for cls in _subclasses(Step)} | {trigger.module for trigger in all_triggers()}
         return frozenset(name for name in found if not f"{name}.".startswith("orbits_iac."))
 
     def _scan(self) -> None:

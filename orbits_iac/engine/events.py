@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from pydantic.errors import PydanticInvalidForJsonSchema
 
+from orbits_iac.engine.requests import Asked, creation
 from orbits_iac.model.errors import Conflict, Refused, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event
-from orbits_iac.model.rows import EventRow, ExecutionRow, Json, MessageRow, WaitRow
+from orbits_iac.model.rows import EventRow, ExecutionRow, Json, MessageRow, WaitRow, amended
 from orbits_iac.model.states import ENDED
+from orbits_iac.steps.step import kind_of
+from orbits_iac.steps.trigger import concerned, triggered
 from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
@@ -63,13 +66,15 @@ def sent_in(message: MessageRow) -> Sent:
 async def emit(engine: "Engine", event: Event, *, to: ExecutionId | None, who: str) -> None:
     """Send `event` to execution `to`, or to every execution that waits for its kind now; durable on return.
 
+    One that is sent to all also sets off what its triggers say, in the same transaction.
+
     Raises `Refused` if `to` has ended, UsageError if there is none, or if the event is no `Event`.
     """
     if not isinstance(event, Event):
         raise UsageError(f"emit takes an Event, and got {type(event).__name__}")
     sent = Sent(kind=kind_of_event(type(event)), value=engine.codec.encode(event, type(event)), all=to is None)
     if to is None:
-        await _send_all(engine, sent, who)
+        await _send_all(engine, sent, who, _triggered(engine, event, who))
     else:
         await send(engine, sent, to, who)
 
@@ -95,15 +100,30 @@ async def send(engine: "Engine", sent: Sent, to: ExecutionId, who: str) -> None:
         raise Refused(f"execution {to} ended before {sent.kind} had reached it")
 
 
-async def _send_all(engine: "Engine", sent: Sent, who: str) -> None:
+def _triggered(engine: "Engine", event: Event, who: str) -> Asked | None:
+    """The execution of what this event sets off, if there is anything here that it does."""
+    if not concerned(event):
+        return None
+    cls, codec = triggered(type(event)), engine.codec
+    engine.registry.know(cls)
+    argument = codec.encode(cls.model_validate({"event": event}), cls)
+    digest = codec.digest(kind_of(cls), "run", codec.decode(argument, cls), "{}")
+    return Asked(kind=kind_of(cls), command="run", argument=argument, digest=digest, who=who)
+
+
+async def _send_all(engine: "Engine", sent: Sent, who: str, sets_off: Asked | None) -> None:
     while True:
         waits = await engine.store.find(WaitRow, event=sent.kind)
         roots = {wait.execution: wait.root for wait in waits}
         messages = [(await _message(engine, sent, execution), root) for execution, root in roots.items()]
-        if not messages:
+        if not messages and sets_off is None:
             return
+        written = _transaction(engine, sent, messages, who)
+        if sets_off is not None:
+            also = creation(engine, sets_off)
+            written = amended(written, put=[*written.put, *also.put], events=[*written.events, *also.events])
         try:
-            await engine.commit(_transaction(engine, sent, messages, who), wake=list(roots))
+            await engine.commit(written, wake=list(roots))
         except Conflict:
             continue
         return

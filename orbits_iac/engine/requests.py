@@ -166,6 +166,12 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
         return made.child
 
 
+def creation(engine: "Engine", asked: Asked) -> Transaction:
+    """What creates an execution without a record that is asked for from outside: to be written with its cause."""
+    made = _create(engine, asked, None, new_id(engine.clock.now()), queued=False)
+    return Transaction(put=made.rows, events=made.events)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Made:
     """The rows that create or join an execution; or, with no `child`, what the request gets without one."""

@@ -1,5 +1,6 @@
 """Ids: what names an execution, a record and a step, for ever and in every store."""
 
+import re
 import secrets
 from functools import lru_cache
 from typing import NamedTuple, NewType
@@ -50,8 +51,14 @@ def _own_part(*parts: str) -> str:
 
 
 def first_attempt(key: StepKey) -> StepKey:
-    """The key that a step had at its first attempt, and the Workflows around it at theirs."""
+    """The key that a step had at its first attempt, and the Workflows around it at theirs; of what is repeated, as if
+    it were done once."""
+    if ":repeat/" in key:
+        key = StepKey(_repeated.sub(r"\1\2:", key))
     return StepKey("/".join(_first(part) for part in key.split("/"))) if "~" in key else key
+
+
+_repeated = re.compile(r"(^|/)([^/:]*):[^/:]*:repeat/\d+:")  # the repeat, and which time it is
 
 
 def _first(part: str) -> str:

@@ -36,6 +36,7 @@ EXPORTED = [
     "Workflow",
     "action",
     "command",
+    "on",
     "run",
 ]
 

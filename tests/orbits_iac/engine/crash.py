@@ -178,7 +178,8 @@ async def _live(process: Process, make: Callable[[], Step[Any]], plan: Plan | No
         WORLD.emit = orbits.emit
         _know(orbits, make)
         roots = [row for row in await store.find(ExecutionRow) if row.parent is None and row.who != _BEFORE]
-        execution = orbits.execution(roots[0].id) if roots else await orbits.start(make(), plan=plan)
+        first = min(roots, key=lambda row: row.created_at, default=None)  # the others were set off by it
+        execution = orbits.execution(first.id) if first is not None else await orbits.start(make(), plan=plan)
         async with asyncio.timeout(20):
             if plan is not None:
                 await orbits.settled()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import Action, Event, ExecutionFailed, Options, Resource, Step, Workflow, action
+from orbits_iac import Action, Event, ExecutionFailed, Options, Resource, Step, Workflow, action, on
 from orbits_iac.model.states import State
 from orbits_iac.steps.resource import Command
 
@@ -309,6 +309,11 @@ class Ready(Event):
     """Something is."""
 
     name: str
+
+
+@on(Ready, where=lambda event: event.name == "b")
+def on_ready(event: Ready) -> Step[ThingState]:
+    return SharedThing(name=f"set off by {event.name}", value=3)
 
 
 class Sends(Action):
