@@ -51,8 +51,7 @@ def _own_part(*parts: str) -> str:
 
 
 def first_attempt(key: StepKey) -> StepKey:
-    """The key that a step had at its first attempt, and the Workflows around it at theirs; of what is repeated, as if
-    it were done once."""
+    """The key that a step had at its first attempt, and the Workflows around it at theirs; a repeat's, if done once."""
     if ":repeat/" in key:
         key = StepKey(_repeated.sub(r"\1\2:", key))
     return StepKey("/".join(_first(part) for part in key.split("/"))) if "~" in key else key
