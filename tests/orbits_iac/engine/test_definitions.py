@@ -5,6 +5,7 @@ import contextlib
 import gc
 import socket
 import subprocess
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ from orbits_iac.model.errors import LONGEST_MESSAGE
 from orbits_iac.model.rows import EntryRow, EventRow
 from orbits_iac.model.states import State
 from orbits_iac.steps.options import Pool
+from orbits_iac.store.memory import MemoryStore
+from orbits_iac.testing import Clock
 
+from .crash import SETTINGS
 from .world import WORLD, App, Chain, Outage, Thing, add, blocking
 
 
@@ -445,3 +449,37 @@ async def test_nothing_of_a_run_is_kept_when_it_has_ended(orbits: Orbits) -> Non
     assert orbits.engine._runs == {}
     assert orbits.engine._tasks == {}
     assert orbits._told == {}
+
+
+class Sleeps(Workflow):
+    """Does nothing but sleep."""
+
+    async def define(self) -> None:
+        await asyncio.sleep(5)
+
+
+class Outslept(Workflow[str]):
+    """Races a nested definition that sleeps with a timer of its own, and goes on for an hour."""
+
+    async def define(self) -> str:
+        nested = asyncio.ensure_future(self.do("nested", Sleeps()))
+        timer = asyncio.create_task(asyncio.sleep(6))
+        done, _ = await asyncio.wait([nested, timer], return_when=asyncio.FIRST_COMPLETED)
+        first = "nested" if nested in done else "timer"
+        await self.do("first", blocking(first), key=first)
+        await asyncio.gather(nested, timer, asyncio.sleep(3600))
+        return first
+
+
+async def test_a_timer_of_a_definition_that_has_ended_is_not_taken_for_another(clock: Clock) -> None:
+    store = MemoryStore()
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits:
+        execution = await orbits.start(Outslept())
+        await orbits.settled()
+        clock.tell(orbits.settled)
+        await clock.advance(timedelta(seconds=10))  # both are due; the nested one's comes first, and ends it
+        clock._settled.clear()
+    await clock.advance(timedelta(hours=1))
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits, asyncio.timeout(20):
+        assert await orbits.execution(execution.id) == "nested"
+    assert WORLD.log == ["blocking nested"]
