@@ -197,7 +197,7 @@ class PreviewFlow(Flow):
     ) -> T:
         del every
         result = await self.do(ref, step, key=None, once=False, undo=None, target=None, was=None, options=options)
-        return result if until(result) else cast("T", await self._looking.loop.create_future())
+        return result if until(result) else cast("T", await self._looking.wait_outside(ref))
 
     async def _name(self, ref: str, subject: Step[Any], command: str, key: str | None, was: str | None) -> Name:
         """What a step is known by, as in a run."""

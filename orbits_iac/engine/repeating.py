@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.calls import Call
-from orbits_iac.engine.naming import returns_of, subject_of
+from orbits_iac.engine.naming import refuse_secrets, returns_of, subject_of
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.run import passed_in
 from orbits_iac.model.errors import UsageError
@@ -32,7 +32,9 @@ REPEAT = "repeat"
 
 def repeating(run: "Run", call: Call, step: Step[Any], options: StepOptions) -> Request:
     """The request of a definition that repeats a step; UsageError if it repeats one under this ref already."""
-    cls = type(subject_of(step)[0])
+    subject, _ = subject_of(step)
+    cls = type(subject)
+    refuse_secrets(run.engine.codec, call.where(), subject, call.ref)
     key = step_key(ABOVE.get(), call.ref, kind_of(cls), REPEAT, "")
     if key in run.asked:
         raise UsageError(

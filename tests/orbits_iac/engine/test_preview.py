@@ -126,6 +126,26 @@ async def test_an_event_from_outside_is_waited_for(orbits: Orbits) -> None:
     assert tree((await orbits.preview(Waits())).root) == ["run Waits (then what depends on paid)"]
 
 
+class Polls(Workflow):
+    """Does a thing until its value is as wanted."""
+
+    wanted: int
+
+    async def define(self) -> None:
+        thing = SharedThing(name="x", value=1)
+        await self.repeat("thing", thing, every=timedelta(hours=1), until=lambda state: state.value >= self.wanted)
+        await self.do("ship", add(1, 1))
+
+
+async def test_a_repeat_is_done_once_and_what_follows_is_known_if_that_is_enough(orbits: Orbits) -> None:
+    await orbits.run(SharedThing(name="x", value=1))
+    enough = tree((await orbits.preview(Polls(wanted=1))).root)
+    assert [line.split()[:2] for line in enough] == [["run", "Polls"], ["unchanged", "thing"], ["run", "ship"]]
+    more = tree((await orbits.preview(Polls(wanted=2))).root)
+    assert more[0] == "run Polls (then what depends on thing)"
+    assert len(more) == 2
+
+
 async def test_what_stands_is_unchanged_and_once_is_skipped(orbits: Orbits) -> None:
     app = App(name="x", first=1, second=2)
     await orbits.run(app)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Resource, Retry, Workflow
 from orbits_iac.model.errors import UsageError
@@ -277,6 +278,25 @@ async def test_what_a_repeated_resource_is_belongs_to_its_place(orbits: Orbits) 
     assert WORLD.log == ["create Thing Keeps keeps/thing 7"]
     record = await orbits.record(Keeps, "keeps").row()
     assert [child.ref for child in record.children] == ["thing"]
+
+
+class Signs(Action):
+    """Has a secret."""
+
+    key: SecretStr
+
+    async def main(self) -> None:
+        raise AssertionError("never run")
+
+
+async def test_a_ref_that_holds_a_secret_is_refused(orbits: Orbits) -> None:
+    class Leaks(Workflow):
+        async def define(self) -> None:
+            step = Signs(key=SecretStr("correct-horse"))
+            await self.repeat("with correct-horse", step, every=timedelta(0), until=lambda _: True)
+
+    with pytest.raises(ExecutionFailed, match="a secret of Signs is part of a ref"):
+        await orbits.run(Leaks())
 
 
 async def test_two_under_one_ref_are_an_error_and_so_is_no_step(orbits: Orbits) -> None:
