@@ -191,6 +191,17 @@ async def test_what_came_in_time_wins_over_a_limit_that_is_over_by_now(clock: Cl
         assert await orbits.execution(execution.id) == "ada"
 
 
+async def test_what_came_in_time_wins_over_a_limit_that_is_over_when_it_is_looked_at(
+    orbits: Orbits, clock: Clock
+) -> None:
+    execution = await orbits.start(Limited())
+    await waiting(orbits)
+    clock._ahead += timedelta(days=2).total_seconds()  # nobody has looked since
+    await execution.answer(Approved(by="ada"))
+    assert await execution == "ada"
+    assert WORLD.log == []
+
+
 async def test_kept_events_are_found_again_by_another_process(clock: Clock) -> None:
     store = MemoryStore()
     async with process(store, clock) as orbits:
