@@ -34,7 +34,7 @@ def repeating(run: "Run", call: Call, step: Step[Any], options: StepOptions) -> 
     """The request of a definition that repeats a step; UsageError if it repeats one under this ref already."""
     subject, _ = subject_of(step)
     cls = type(subject)
-    refuse_secrets(run.engine.codec, call.where(), subject, call.ref)
+    refuse_secrets(run.engine.codec, call.where, subject, call.ref)
     key = step_key(ABOVE.get(), call.ref, kind_of(cls), REPEAT, "")
     if key in run.asked:
         raise UsageError(
