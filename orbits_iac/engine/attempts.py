@@ -63,10 +63,15 @@ class Waits:
 End = Done | Failed | Waits
 
 
+class UncertainError(Exception):
+    """The claim was not certain any more where a hook was to be called: it was not."""
+
+
 async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None = None) -> End:
     """Call one hook of the request's Action and say what came of it.
 
-    Raises nothing but CancelledError, and for the engine's own questions what the store raises.
+    Raises nothing but CancelledError, `UncertainError` if it was not called, and, for the engine's own questions, what
+    the store raises.
     """
     codec = run.engine.codec
     try:
@@ -92,7 +97,7 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
             text = codec.encode(value.handle, handle_type(type(step)))
             return Waits(handle=text, poll=value.poll.total_seconds())
         return Done(result=codec.encode(value, request.returns))
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, UncertainError):
         raise
     except StoreError as error:
         if request.ask is not None:
@@ -149,6 +154,8 @@ async def _in_thread(
     context = contextvars.copy_context()
 
     def call() -> Outcome:
+        if not run.engine.is_certain(run):  # it may have waited for its thread
+            return None, UncertainError()
         try:
             return context.run(method, *arguments), None
         except BaseException as error:  # noqa: BLE001 - raised again by who waits

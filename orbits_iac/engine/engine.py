@@ -200,12 +200,16 @@ class Engine:
         if not tasks:
             del self._tasks[execution]
 
+    def is_certain(self, run: Run) -> bool:
+        """Whether nobody can have taken over a run's execution; from any thread."""
+        return self.lease is None or self.lease.is_certain(run.claimed_at)
+
     async def hold(self, run: Run) -> None:
         """Return when a run's claim is certain: just before an Action's hook is called, which no fence protects.
 
         Raises `Fenced` if it was lost while the worker's lease was not renewed in time.
         """
-        while self.lease is not None and not self.lease.is_certain(run.claimed_at):
+        while self.lease is not None and not self.is_certain(run):
             asked = self.lease.elapsed()
             if self.lease.is_certain(asked):
                 await self.store.commit(Transaction(fence=run.pages.fence))

@@ -6,7 +6,7 @@ A step that its definition has given up is not begun; one that had begun is aske
 import asyncio
 from typing import TYPE_CHECKING
 
-from orbits_iac.engine.attempts import Done, Failed, attempt
+from orbits_iac.engine.attempts import Done, End, Failed, UncertainError, attempt
 from orbits_iac.engine.events import WAITS
 from orbits_iac.engine.forgetting import clear
 from orbits_iac.engine.letting_go import let_go
@@ -143,9 +143,7 @@ def _start(run: "Run", request: Request) -> None:
 def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None) -> None:
     async def go() -> None:
         try:
-            if request.ask is None:
-                await run.engine.hold(run)
-            end = await attempt(run, request, hook, handle)
+            end = await _held_attempt(run, request, hook, handle)
         except asyncio.CancelledError as error:
             if run.abandoned:
                 raise
@@ -159,6 +157,17 @@ def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None
 
     run.fresh.discard(request.key)
     run.attempts[request.key] = run.engine.task(run.pages.execution.id, go(), request.key)
+
+
+async def _held_attempt(run: "Run", request: Request, hook: str, handle: Json | None) -> End:
+    """An attempt that is called under a certain claim, however long it has to wait for that."""
+    while request.ask is None:
+        await run.engine.hold(run)
+        try:
+            return await attempt(run, request, hook, handle)
+        except UncertainError:
+            continue
+    return await attempt(run, request, hook, handle)
 
 
 def _given_up(run: "Run", request: Request) -> None:
