@@ -314,3 +314,21 @@ async def test_two_under_one_ref_are_an_error_and_so_is_no_step(orbits: Orbits) 
 
     with pytest.raises((ExecutionFailed, UsageError), match=r"repeat\('poll', ...\) takes a step, and got"):
         await orbits.run(Wrong())
+
+
+async def test_a_plan_that_shows_what_is_repeated_shows_each_time(orbits: Orbits) -> None:
+    class Keeps(Resource[ThingState]):
+        def identity(self) -> str:
+            return "planned"
+
+        async def define_update(self) -> ThingState:
+            count = await self.repeat("poll", Counts(), every=timedelta(0), until=lambda n: n > 3)
+            return await self.do("thing", Thing(value=count))
+
+    plan = await orbits.preview(Keeps())
+    execution = await orbits.start(Keeps(), plan=plan)
+    await orbits.settled()
+    row = await execution.row()
+    assert (row.state, WORLD.jobs["count"]) == (State.PAUSED, 4)  # the thing follows from what was not known then
+    await execution.approve()
+    assert (await execution).value == 4
