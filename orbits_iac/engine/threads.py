@@ -50,6 +50,11 @@ class Threads:
         """Wait for what runs; nothing more is begun."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a thread."""
+        return sum(len(queue) for queue in self._waiting.values())
+
     def said(self, tenant: str | None) -> str:
         """How many threads a tenant has, for people."""
         if tenant is None:

@@ -52,13 +52,13 @@ async def test_a_call_that_waited_for_its_thread_is_made_only_while_the_claim_is
     assert await asyncio.to_thread(WORLD.reached.wait, 10)
     second = await orbits.start(called("second"))
     async with asyncio.timeout(10):
-        while not orbits.engine.threads._work_queue.qsize():
+        while not orbits.engine.threads.waiting:
             await orbits.store.changed(0.01)
     lease.certain = False
     WORLD.gate.set()
     await first
     async with asyncio.timeout(10):
-        while orbits.engine.threads._work_queue.qsize():
+        while orbits.engine.threads.waiting:
             await orbits.store.changed(0.01)
     assert WORLD.log == []
     lease.certain = True
