@@ -107,6 +107,8 @@ class Project:
         self._monkeypatch.setattr("orbits_iac.orbits.sources_of", lambda _: sources)
         settings, who = SETTINGS.model_copy(update={"concurrency": concurrency}), f"code {version}"
         async with Orbits(settings, store=self.store, clock=self.clock, who=who, modules=modules) as orbits:
+            for kind in (Versioned, VersionedPart, VersionedWhole):
+                orbits.registry.know(kind)  # other tests may have classes of the same kinds
             yield orbits
 
     async def stranded(self, orbits: Orbits) -> None:
