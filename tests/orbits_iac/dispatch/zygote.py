@@ -6,6 +6,7 @@ leaves a line in the log, outside of the store: what it did, its token, and the 
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 from orbits_iac import Action, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
 
 LOG = [Path("log")]
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def note(what: str, token: str) -> None:
@@ -153,6 +155,12 @@ async def work(settings: dict[str, Any]) -> None:
         await asyncio.Event().wait()
 
 
+def end_with_parent() -> None:
+    """Let the kernel kill this process when the one that forked it is gone: no worker outlives a test."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Do as told, a line at a time."""
     for line in sys.stdin:
@@ -160,6 +168,7 @@ def main() -> None:
         if "fork" in told:
             answer = os.fork()
             if not answer:
+                end_with_parent()
                 LOG[0] = Path(told["log"])
                 asyncio.run(work(told["fork"]))
         else:
