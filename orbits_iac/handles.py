@@ -87,7 +87,7 @@ class Execution(Generic[R]):
             if row.state in ENDED:
                 self._orbits.tell(row)
                 return row
-            await asyncio.wait([told], timeout=0.5)
+            await asyncio.wait([told], timeout=self._orbits.look_every)
 
     async def cancel(self) -> None:
         """Ask it to cancel; it settles, goes back, and ends as CANCELLED. One that has ended stays as it is."""

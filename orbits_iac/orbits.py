@@ -71,6 +71,7 @@ class Orbits:
         self.who = who or _who()
         self.store: Store = store or open_store(self.settings.store)
         self.registry = Registry()
+        self.look_every: float | None = 0.5  # seconds between looks for the end of what is advanced elsewhere
         self._clock = clock
         self.works = work
         self._modules = tuple(modules)

@@ -48,6 +48,15 @@ class MemoryStore(Store):
     def url(self) -> str:
         return "memory:"
 
+    def copied(self) -> "MemoryStore":
+        """Another store, open as this one is, with the rows that are here now."""
+        other = MemoryStore()
+        with self._lock:
+            for table, buckets in self._tables.items():
+                other._tables[table].update({first: dict(bucket) for first, bucket in buckets.items() if bucket})
+            other._seq, other._is_open = self._seq, self._is_open
+        return other
+
     async def open(self) -> None:
         self._is_open = True
 

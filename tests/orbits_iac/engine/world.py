@@ -6,12 +6,25 @@ Crashing an engine leaves it as it is, as a cloud would be left.
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from copy import copy
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
-from orbits_iac import Action, InProgress, Managed, Options, Outputs, Permanent, Resource, Retry, Workflow, action
+from orbits_iac import (
+    Action,
+    InProgress,
+    Managed,
+    Options,
+    Outputs,
+    Permanent,
+    Resource,
+    Retry,
+    Workflow,
+    action,
+)
+from orbits_iac.testing import outside
 
 
 class World:
@@ -19,13 +32,13 @@ class World:
 
     def __init__(self) -> None:
         self.log: list[str] = []
-        self.tokens: list[str] = []
+        self.tokens: list[str] = []  # of the steps whose effects are in the log
         self.things: dict[str, int] = {}
         self.buckets: dict[str, str] = {}  # by their names, what they are for
         self.names: dict[str, str] = {}  # of buckets, by the tokens that they were made with
         self.mounts: dict[str, str] = {}  # where, and what: a bucket and a weight
         self.failing: set[str] = set()
-        self.crash: Callable[[], object] = bool  # called before and after each effect
+        self.crash: Callable[[], object] = bool  # called before and after each effect, where it is crashed in place
         self.emit: Callable[..., Awaitable[None]] | None = None  # what this process sends events with
         self.jobs: Counter[str] = Counter()
         self.reached = threading.Event()  # a step is where a test waits for it
@@ -33,11 +46,26 @@ class World:
 
     def did(self, what: str, token: str = "", change: Callable[[], object] = bool) -> None:
         """Something has an effect, by the step with this token; a crash may come just before it, or just after."""
-        self.crash()
-        self.log.append(what)
-        self.tokens.append(token)
-        change()
-        self.crash()
+        with outside(what, token=token):
+            self.crash()
+            self.log.append(what)
+            self.tokens.append(token)
+            change()
+            self.crash()
+
+    def snapshot(self) -> Any:
+        """A copy of what crashes leave as it is."""
+        kept = (self.log, self.tokens, self.things, self.buckets, self.names, self.mounts, self.failing, self.jobs)
+        return tuple(copy(one) for one in kept)
+
+    def restore(self, snapshot: Any, /) -> None:
+        kept = (copy(one) for one in snapshot)
+        self.log, self.tokens, self.things, self.buckets, self.names, self.mounts, self.failing, self.jobs = kept
+
+    def stands(self) -> Any:
+        """What stands; what was done at least once; what was made, and how often."""
+        made = Counter(line for line in self.log if line.startswith("create"))
+        return {"things": {**self.things, **self.buckets, **self.mounts}, "done": frozenset(self.log), "made": made}
 
     def clear(self) -> None:
         """Begin anew."""
@@ -68,11 +96,19 @@ def add(a: int, b: int) -> Action[int]:
     return Add(a=a, b=b)
 
 
-@action
-async def careful(text: str) -> str:
+class Delicate(Action[str]):
     """Something that may not be done twice."""
-    WORLD.did(f"careful {text}")
-    return text
+
+    text: str
+
+    async def main(self) -> str:
+        WORLD.did(f"careful {self.text}", self.execution.token)
+        return self.text
+
+
+def careful(text: str) -> Action[str]:
+    """Something that may not be done twice."""
+    return Delicate(text=text)
 
 
 @action(idempotent=True)

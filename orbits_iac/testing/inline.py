@@ -1,0 +1,145 @@
+"""A dispatcher for tests: it advances whatever is due in this process, with no lease, no thread and no waiting.
+
+It stands on the engine's one operation for dispatchers, `Engine.advance`, as the worker does. It takes an execution as
+soon as it is due and nobody holds it, in the order of the store; on a held loop (`held`) the course of a test is
+therefore always the same. It believes to be the only process: what others held when it came is taken from them at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from orbits_iac.engine.engine import Engine
+from orbits_iac.model.errors import Error, Fenced, StoreError
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import TaskRow
+from orbits_iac.store.contract import Fence, Park, Transaction
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+AGAIN = 1.0
+"""Seconds after which it tries again what could not go on."""
+
+MOST = 1_000_000
+"""Executions that are claimed at a time: all."""
+
+
+class Inline:
+    """Advances an engine's executions between `async with` and its end."""
+
+    def __init__(self, engine: Engine, *, look_every: float | None = None) -> None:
+        """`look_every`: seconds after which it looks by itself; for a store that fails, as hints may be lost then."""
+        self.id = WorkerId("inline")
+        self._engine = engine
+        self._look_every = look_every
+        self._active: dict[ExecutionId, asyncio.Task[None]] = {}
+        self._poked = asyncio.Event()
+        self._quiet = asyncio.Event()  # it has just looked, and nothing was due
+        self._loop: asyncio.Task[None] | None = None
+        self._defects: list[Exception] = []
+        self._defect = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        store = self._engine.store
+        for owner in {task.owner for task in await store.find(TaskRow)} - {None}:
+            await store.release(WorkerId(str(owner)), now=self._engine.clock.now())
+        self._engine.on_due(self._poked.set)
+        self._loop = asyncio.get_running_loop().create_task(self._run(), name="inline")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        tasks = [task for task in (self._loop, *self._active.values()) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, which waits for executions; a defect of the engine meanwhile is raised here."""
+        task, defect = asyncio.ensure_future(work), asyncio.ensure_future(self._defect.wait())
+        try:
+            await asyncio.wait([task, defect], return_when=asyncio.FIRST_COMPLETED)
+            if self._defects:
+                raise self._defects[0]
+            return await task
+        finally:
+            task.cancel()
+            defect.cancel()
+            await asyncio.gather(task, defect, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Wait until nothing is due and nothing is being advanced."""
+        while True:
+            self._quiet.clear()
+            self._poked.set()
+            await self._quiet.wait()
+            if not self._active:
+                return
+            await asyncio.wait(self._active.values())
+
+    async def _run(self) -> None:
+        engine = self._engine
+        while True:
+            self._poked.clear()
+            try:
+                claimed = await engine.store.claim(self.id, now=engine.clock.now(), limit=MOST)
+                for task in claimed:
+                    self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
+                if claimed:
+                    continue
+                due = await engine.store.next_due()
+                self._quiet.set()
+                if self._look_every is None:
+                    await engine.clock.wait(self._poked, due)
+                    continue
+                look = engine.clock.now() + self._look_every
+                await engine.clock.wait(self._poked, look if due is None else min(look, due))
+                await self._sweep()
+            except StoreError as error:
+                log.info("the store did not answer: %s", error)
+                await asyncio.sleep(AGAIN)
+
+    async def _advance(self, task: TaskRow) -> None:
+        try:
+            await self._engine.advance(task)
+        except Fenced:
+            log.info("execution %s was taken over", task.id)
+        except (Error, StoreError) as error:
+            log.info("execution %s cannot go on now: %s", task.id, error)
+            await self._let_go(task)
+        except Exception as error:  # noqa: BLE001 - raised where it is seen
+            self._defects.append(error)
+            self._defect.set()
+        finally:
+            if self._active.get(task.id) is asyncio.current_task():  # it may have been claimed again since it parked
+                del self._active[task.id]
+            self._poked.set()
+
+    async def _sweep(self) -> None:
+        """Give back what was claimed by a claim whose answer was lost, and let runs look whose hint was."""
+        for task in await self._engine.store.find(TaskRow, owner=self.id):
+            if task.id in self._active:
+                self._engine.poke(task.id)
+            else:
+                await self._let_go(task)
+
+    async def _let_go(self, task: TaskRow) -> None:
+        """Give the execution back, to be tried again; what was written meanwhile may have ended the claim already."""
+        park = Park(due=self._engine.clock.now() + AGAIN)
+        while True:
+            try:
+                await self._engine.store.commit(
+                    Transaction(fence=Fence(execution=task.id, token=task.token), park=park)
+                )
+            except Fenced:
+                return
+            except StoreError as error:
+                log.info("execution %s could not be given back: %s", task.id, error)
+                await asyncio.sleep(AGAIN)
+            else:
+                return

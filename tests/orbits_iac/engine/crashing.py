@@ -1,0 +1,42 @@
+"""Crashing the engine's scenarios everywhere, and counting the points."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from orbits_iac import Orbits, Step
+from orbits_iac.testing import CrashReport, crash_everywhere
+
+from .world import WORLD
+
+Store = Literal["memory", "sqlite"]
+Scenario = Callable[[], Step[Any]] | Callable[[Orbits], Awaitable[object]]
+
+TRIED: dict[tuple[str, Store], CrashReport] = {}
+"""What has been tried in this run of the tests, by scenario and store."""
+
+LARGE = {"adopted", "forward only", "made anew", "queued", "rollback", "shared", "shared and removed"}
+"""Scenarios so long that each point costs as much as ten of another's."""
+
+
+class Ends:
+    """The world, of which only what stands at the end counts: what was done meanwhile depends on who was faster."""
+
+    def snapshot(self) -> Any:
+        return WORLD.snapshot()
+
+    def restore(self, snapshot: Any, /) -> None:
+        WORLD.restore(snapshot)
+
+    def stands(self) -> Any:
+        return WORLD.stands()["things"]
+
+
+def crashed(name: str, scenario: Scenario, *, store: Store, racing: bool = False, **options: Any) -> CrashReport:
+    """Crash a scenario everywhere; no point makes a difference."""
+    world: Any = Ends() if racing else WORLD
+    again = 0 if name in LARGE or store == "sqlite" else 4
+    faults = store == "memory" and not racing and name != "events"  # whose steps write to the store by themselves
+    report = crash_everywhere(scenario, world=world, store=store, again=again, faults=faults, **options)
+    TRIED[name, store] = report
+    report.check()
+    return report
