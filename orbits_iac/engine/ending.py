@@ -163,6 +163,7 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         install_version=run.installed or record.install_version,
         held=None,
         build=run.pages.execution.build,
+        brought_by=run.pages.execution.id,
         adopted=False,
         targets=run.pages.execution.targets,
         children=_with_earlier(children, _not_removed(run, record.children)),
@@ -240,6 +241,7 @@ async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[Rec
     after = amended(
         record,
         revision=to.number,
+        brought_by=run.pages.execution.id,
         adopted=to.number == 0,
         children=_with_earlier(to.row.children, record.children),
         targets=to.row.targets,

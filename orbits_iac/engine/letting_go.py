@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, refs
-from orbits_iac.model.rows import ExecutionRow, MessageRow, RecordRow, SubscriberRow, amended
+from orbits_iac.model.rows import ExecutionRow, MessageRow, RecordRow, Row, SubscriberRow, amended
 from orbits_iac.model.states import ENDED
 
 if TYPE_CHECKING:
@@ -30,18 +30,20 @@ async def let_go(run: "Run", request: "Request") -> None:
         if row is None or row.state in ENDED or entry.seq is not None or row.identity is None:
             return
         record = await engine.store.get(RecordRow, row.kind, row.identity)
-        touched = [amended(record, version=record.version + 1)] if record is not None else []
+        also: list[Row] = [amended(record, version=record.version + 1)] if record is not None else []
         waiting = await engine.store.find(SubscriberRow, execution=row.id)
         wake: list[ExecutionId] = []
+        gone: list[Row] = []
         shared = _is_shared(row, record, waiting, me)
         if shared:
-            run.pages.delete(SubscriberRow(execution=row.id, subscriber=me, key=entry.subscribed or request.key))
+            gone = [SubscriberRow(execution=row.id, subscriber=me, key=entry.subscribed or request.key)]
         else:
-            run.pages.add(MessageRow(execution=row.id, id="cancel", what="cancel"), row.id)
+            also.append(MessageRow(execution=row.id, id="cancel", what="cancel"))
             wake = [row.id]
+        made = run.pages.transaction(also=also, at=run.now())
         try:
-            await engine.commit(run.pages.transaction(also=touched, at=run.now()), wake=wake)
-        except Conflict:
+            await engine.commit(amended(made, delete=[*made.delete, *gone]), wake=wake)
+        except Conflict:  # it may have ended meanwhile: nothing of this is written then
             run.pages.restore()
             continue
         if shared:

@@ -22,7 +22,6 @@ from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, amended
-from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
@@ -104,12 +103,11 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
 
 async def _is_others(run: "Run", theirs: RecordRow) -> bool:
     """Whether somebody else has brought a record to where it stands: nothing that this execution has asked for."""
-    done = await run.engine.store.find(ExecutionRow, kind=theirs.kind, identity=theirs.identity)
-    ended = [row for row in done if row.state is State.SUCCESS and row.command in {"update", "rollback"}]
-    last = max(ended, key=lambda row: row.ended_at or 0.0, default=None)
-    while last is not None and last.id != run.pages.execution.id:
-        last = await run.engine.store.get(ExecutionRow, last.parent) if last.parent is not None else None
-    return last is None
+    by = theirs.brought_by
+    while by is not None and by != run.pages.execution.id:
+        row = await run.engine.store.get(ExecutionRow, by)
+        by = row.parent if row is not None else None
+    return by is None
 
 
 def _revisions(run: "Run", *, installed: bool) -> dict[tuple[str, str], int | None]:

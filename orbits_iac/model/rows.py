@@ -216,6 +216,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     queue: tuple[ExecutionId, ...] = ()  # the first holds it, the others wait their turn
     held: Held | None = None  # forward only
     made_by: ExecutionId | None = None  # the execution that first asked for it
+    brought_by: ExecutionId | None = None  # the command that brought it to where it stands
     build: str = ""  # of its last successful update, even if that changed nothing
     retain: bool = False
     protect: bool = False

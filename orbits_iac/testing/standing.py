@@ -51,7 +51,7 @@ async def standing_of(store: Store, world: Any) -> Standing:
     left += await under_way(store)
     executions = await store.find(ExecutionRow)
     return Standing(
-        ended=Counter(_ended(row) for row in executions if row.parent is None),
+        ended=_ends([row for row in executions if row.parent is None]),
         records=frozenset(
             (
                 row.kind,
@@ -73,6 +73,12 @@ async def under_way(store: Store) -> list[str]:
     """The executions that have not ended, for people."""
     rows = [row for row in await store.find(ExecutionRow) if row.state not in ENDED]
     return [" ".join(filter(None, (row.kind, row.identity, row.command, "is", row.state))) for row in rows]
+
+
+def _ends(roots: list[ExecutionRow]) -> Counter[Ended]:
+    """How often something ended so; what an event has set off counts once, since a step done again sends it again."""
+    triggered = {_ended(row) for row in roots if row.kind.startswith("on ")}
+    return Counter([*(_ended(row) for row in roots if not row.kind.startswith("on ")), *triggered])
 
 
 def _ended(row: ExecutionRow) -> Ended:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Resource, Step, Workflow
 from orbits_iac.handles import Execution
+from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.model.states import ENDED, State
@@ -188,7 +189,7 @@ def planned(make: Callable[[], Step[Any]], first: Step[Any]) -> Scenario:
         if len(known) == 1:
             execution: Execution[Any] = await orbits.start(make(), plan=await orbits.preview(make()))
         else:
-            execution = orbits.execution(max(known, key=lambda row: row.created_at).id)
+            execution = orbits.execution(next(row.id for row in known if read_approval(row.approval).plan))
         while states := {row.state for row in await orbits.store.find(ExecutionRow)} - ENDED:
             if State.PAUSED in states:
                 await execution.approve()

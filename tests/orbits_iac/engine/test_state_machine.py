@@ -33,8 +33,9 @@ from orbits_iac.store.memory import MemoryStore
 from orbits_iac.testing.held import HeldClock, HeldLoop
 from orbits_iac.testing.inline import Inline
 
+from .crash import SETTINGS
 from .operated import Brittle, Long
-from .world import SETTINGS, WORLD, Thing, ThingState, add
+from .world import WORLD, Thing, ThingState, add
 
 COURSES = int(os.environ.get("ORBITS_STATE_MACHINE", "60"))
 LIMIT = 3600.0  # seconds on the held clock that anything may take
