@@ -40,7 +40,10 @@ async def decide(execution: "Execution[Any]", decision: str | None, values: Sequ
 def _why(values: Sequence[str]) -> str:
     from orbits_iac.model.errors import UsageError
 
-    given = dict(value.partition("=")[::2] for value in values)
+    given: dict[str, str] = {}
+    for value in values:
+        name, _, text = value.partition("=")
+        given[name] = text
     if set(given) - {"why"}:
         raise UsageError(f"a decision takes why=..., and nothing else; got {', '.join(values)}")
     return given.get("why", "")

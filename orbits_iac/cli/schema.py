@@ -7,7 +7,7 @@ by the class when the event arrives.
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal, Union, cast
+from typing import Annotated, Any, Literal, Union
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
@@ -80,6 +80,6 @@ def _of_type(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
             more = schema.get("additionalProperties")
             return dict[str, _type(more, defs) if isinstance(more, dict) else Any]  # type: ignore[misc] # as above
         case str(name):
-            return cast("Any", _PLAIN.get(name, Any))
+            return _PLAIN.get(name, Any)
         case _:
             return Any

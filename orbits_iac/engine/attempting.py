@@ -65,15 +65,17 @@ _PERMANENT = frozenset(f"orbits_iac.model.errors.{name}" for name in ("Permanent
 
 async def _within(run: "Run", request: Request, until: float | None) -> Any:
     """One attempt, within its own time limit and before `until`."""
-    ends = [] if until is None else [(until, "deadline", request.options["deadline"])]
+    deadline = request.options.get("deadline")
+    ends = [] if until is None or deadline is None else [(until, "deadline", deadline)]
     if request.timeout is not None:
         ends.append((run.loop.time() + request.timeout.total_seconds(), "time limit", request.timeout))
     run.ask(request)
     if not ends:
         return await request.future
     end, what, length = min(ends)
+    limit = asyncio.timeout_at(end)
     try:
-        async with asyncio.timeout_at(end) as limit:
+        async with limit:
             return await request.future
     except TimeoutError:
         if not limit.expired():
@@ -93,8 +95,9 @@ async def within_own_limits(run: "Run", cls: type[Step[Any]]) -> AsyncGenerator[
         yield
         return
     seconds = min(limits).total_seconds()
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             yield
     except TimeoutError:
         if limit.expired():

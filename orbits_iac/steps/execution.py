@@ -88,9 +88,9 @@ class Flow(Current):
         """A source of chance that gives the same on a re-run."""
 
     @abstractmethod
-    async def wait_for(
+    def wait_for(
         self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None
-    ) -> E:
+    ) -> Coroutine[Any, Any, E]:
         """Wait for an event of this class from outside, and return it; it is sent with `emit` or `orbits answer`.
 
         An event that was sent to this execution before it waited is found. Events are taken in the order in which they

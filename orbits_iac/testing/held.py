@@ -13,7 +13,7 @@ import math
 import selectors
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -62,7 +62,7 @@ class HeldLoop(asyncio.SelectorEventLoop):
         return future
 
     @contextmanager
-    def outside(self) -> Iterator[None]:
+    def outside(self) -> Generator[None]:
         """Something that this loop will be told the end of is under way in a thread: no time passes until then."""
         self._under_way += 1
         try:

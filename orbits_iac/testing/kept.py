@@ -42,10 +42,10 @@ class InMemory(Kept):
     """A store in memory."""
 
     def __init__(self, store: MemoryStore | None = None) -> None:
-        self.store: MemoryStore = store or MemoryStore()
+        self.store = self._memory = store or MemoryStore()
 
     def copied(self) -> Callable[[], Kept]:
-        copy = self.store.copied()
+        copy = self._memory.copied()
         return lambda: InMemory(copy.copied())
 
 

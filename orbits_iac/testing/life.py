@@ -5,7 +5,7 @@ Called by `crashes`, a life after the other. Each runs in an event loop of its o
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ _LIFE: ContextVar["Life | None"] = ContextVar("life", default=None)
 
 
 @contextmanager
-def outside(what: str, *, token: str = "") -> Iterator[None]:
+def outside(what: str, *, token: str = "") -> Generator[None]:
     """A call to something outside: a crash may come just before it, and just after it with the answer lost.
 
     `token` is the step's `self.execution.token`: with it, a call of a step that was finished already is found out. In a
@@ -190,8 +190,9 @@ class Life:
 
 @asynccontextmanager
 async def _in_time(seconds: float) -> AsyncGenerator[None]:
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             yield
     except TimeoutError:
         if not limit.expired():

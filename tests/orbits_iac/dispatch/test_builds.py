@@ -1,7 +1,7 @@
 """Builds: who goes on with what, and what is shown where nobody may."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -101,7 +101,7 @@ class Project:
     @asynccontextmanager
     async def process(
         self, version: str, *, other: str | None = None, concurrency: int = 9, modules: tuple[str, ...] = ()
-    ) -> AsyncIterator[Orbits]:
+    ) -> AsyncGenerator[Orbits]:
         """A process with this version of the project's module, and with one of another module if that is given."""
         sources = {"project": version} | ({} if other is None else {"other": other})
         self._monkeypatch.setattr("orbits_iac.orbits.sources_of", lambda _: sources)

@@ -300,7 +300,7 @@ async def test_an_update_brings_its_schedule_in_line(orbits: Orbits, clock: Cloc
 def test_a_schedule_that_cannot_be_kept_is_refused_with_its_class(every: Every, said: str) -> None:
     with pytest.raises(TypeError, match=f"Wrong: the schedule of its options is wrong: .*{said}"):
 
-        class Wrong(Resource):
+        class Wrong(Resource):  # pyright: ignore[reportUnusedClass] # making it is what is refused
             options = Options(schedule=every)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 
 import pytest
@@ -173,7 +173,7 @@ async def test_a_time_limit_is_durable_and_closes_the_wait(orbits: Orbits, clock
 
 
 @contextlib.asynccontextmanager
-async def process(store: MemoryStore, clock: Clock, *, work: bool = True) -> AsyncIterator[Orbits]:
+async def process(store: MemoryStore, clock: Clock, *, work: bool = True) -> AsyncGenerator[Orbits]:
     """Orbits in a process of its own, on a store that outlives it."""
     async with Orbits(SETTINGS, store=store, clock=clock, work=work, who="eve") as orbits:
         yield orbits

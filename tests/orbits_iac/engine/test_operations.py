@@ -176,8 +176,7 @@ async def test_one_that_is_paused_can_be_cancelled(orbits: Orbits) -> None:
 @pytest.mark.parametrize("state", [State.SUCCESS, State.ERROR, State.CANCELLED])
 @pytest.mark.parametrize("when", ["runs", "waits", "paused"])
 async def test_a_person_ends_it(orbits: Orbits, when: str, state: State) -> None:
-    step: Workflow[Any] = Steps() if when == "runs" else Sleeps()
-    execution = await orbits.start(step)
+    execution: Execution[Any] = await (orbits.start(Steps()) if when == "runs" else orbits.start(Sleeps()))
     await (reached() if when == "runs" else orbits.settled())
     if when == "paused":
         await execution.pause()
