@@ -230,13 +230,14 @@ async def test_equal_requests_of_the_same_code_are_joined_whatever_else_is_impor
 
 
 async def test_requests_of_other_code_are_not_joined(project: Project, gate: Gate) -> None:
-    async with project.process("1") as older, project.process("2") as later:
+    async with project.process("1") as older:
         first = await older.start(VersionedWhole())
         await gate.reached.wait()
-        second = await later.start(VersionedWhole())
-        assert second.id != first.id
-        gate.open.set()
-        await asyncio.gather(first, second)
+        async with project.process("2") as later:
+            second = await later.start(VersionedWhole())
+            assert second.id != first.id
+            gate.open.set()
+            await asyncio.gather(first, second)
 
 
 async def test_what_comes_for_a_paused_one_waits_for_its_code(project: Project, gate: Gate) -> None:
