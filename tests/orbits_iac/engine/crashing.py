@@ -14,7 +14,22 @@ Scenario = Callable[[], Step[Any]] | Callable[[Orbits], Awaitable[object]]
 TRIED: dict[tuple[str, Store], CrashReport] = {}
 """What has been tried in this run of the tests, by scenario and store."""
 
-LARGE = {"adopted", "forward only", "made anew", "queued", "rollback", "shared", "shared and removed"}
+LARGE = {
+    "adopted",
+    "children dropped",
+    "cycle",
+    "forward only",
+    "made anew",
+    "queued",
+    "removal fails",
+    "removed by plan",
+    "renamed",
+    "repeat",
+    "replayed whole",
+    "rollback",
+    "shared",
+    "shared and removed",
+}
 """Scenarios so long that each point costs as much as ten of another's."""
 
 

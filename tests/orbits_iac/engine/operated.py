@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Resource, Step, Workflow
 from orbits_iac.handles import Execution
-from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.model.states import ENDED, State
@@ -184,12 +183,13 @@ def planned(make: Callable[[], Step[Any]], first: Step[Any]) -> Scenario:
     """Run one before; then the other under the plan that its preview gives, with approval where it waits for that."""
 
     async def script(orbits: Orbits) -> None:
-        await (await start_once(orbits, first))
-        known = [row for row in await orbits.store.find(ExecutionRow) if row.parent is None]
-        if len(known) == 1:
-            execution: Execution[Any] = await orbits.start(make(), plan=await orbits.preview(make()))
+        before = await start_once(orbits, first)
+        await before
+        known = [row.id for row in await orbits.store.find(ExecutionRow) if row.parent is None and row.id != before.id]
+        if known:
+            execution: Execution[Any] = orbits.execution(known[0])
         else:
-            execution = orbits.execution(next(row.id for row in known if read_approval(row.approval).plan))
+            execution = await orbits.start(make(), plan=await orbits.preview(make()))
         while states := {row.state for row in await orbits.store.find(ExecutionRow)} - ENDED:
             if State.PAUSED in states:
                 await execution.approve()
