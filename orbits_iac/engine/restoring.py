@@ -21,7 +21,8 @@ from orbits_iac.engine.losses import holds_data
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.ids import RecordId
-from orbits_iac.model.rows import Child, RecordRow, RevisionRow, amended
+from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, amended
+from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
@@ -73,8 +74,9 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
     failed = run.pages.execution.command == "update"
     found: list[Known] = []
     for child in to.row.children:
+        name = (child.kind, child.identity)
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
-        target = installed.get((child.kind, child.identity), child.revision)
+        target = installed.get(name, child.revision)
         if theirs is None or target is None:
             continue
         kept = ""
@@ -83,18 +85,14 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
                 continue
             if not await is_stale(run.engine, child.kind, child.identity, restored):
                 continue
-        elif (
-            restored is not None
-            or (failed and (child.kind, child.identity) not in made)
-            or (child.installed and not failed)
-        ):
+        elif restored is not None or (failed and name not in made) or (child.installed and not failed):
             continue
         elif theirs.revision is None and not failed:
             found.append(await as_made(run, child, theirs))
             continue
         elif theirs.revision is None:
             kept = f"it was uninstalled since revision {to.number} of {run.pages.execution.kind}"
-        elif (child.kind, child.identity) in made and theirs.revision != made[child.kind, child.identity]:
+        elif theirs.revision != made.get(name, theirs.revision) and await _is_others(run, theirs):
             kept = f"somebody else brought it to revision {theirs.revision} meanwhile"
         if not kept and len(theirs.users) > 1:
             kept = f"others use it too: {', '.join(user for user in theirs.users if user != me(run))}"
@@ -102,6 +100,16 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
         found.append(replace(known, to=target, expect=theirs.revision))
     order = await sources_first(run.engine, [(RecordId(child.kind, child.identity), child.to) for child in found])
     return [found[position] for position in order]
+
+
+async def _is_others(run: "Run", theirs: RecordRow) -> bool:
+    """Whether somebody else has brought a record to where it stands: nothing that this execution has asked for."""
+    done = await run.engine.store.find(ExecutionRow, kind=theirs.kind, identity=theirs.identity)
+    ended = [row for row in done if row.state is State.SUCCESS and row.command in {"update", "rollback"}]
+    last = max(ended, key=lambda row: row.ended_at or 0.0, default=None)
+    while last is not None and last.id != run.pages.execution.id:
+        last = await run.engine.store.get(ExecutionRow, last.parent) if last.parent is not None else None
+    return last is None
 
 
 def _revisions(run: "Run", *, installed: bool) -> dict[tuple[str, str], int | None]:

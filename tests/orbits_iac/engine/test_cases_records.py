@@ -18,7 +18,7 @@ from orbits_iac.store.memory import MemoryStore
 from .crash import SETTINGS, Crash, Process
 from .test_edits import Edited, Stop, edited
 from .test_sharing import Crossing, all_ended
-from .world import WORLD, Outage, SharedThing, Thing, ThingState, add
+from .world import WORLD, App, Outage, SharedThing, Thing, ThingState, add
 
 
 @pytest.fixture(autouse=True)
@@ -276,6 +276,28 @@ async def test_a_command_inside_of_another_runs_within_its_hold(orbits: Orbits) 
     assert (record.revision, record.queue) == (2, ())
     with pytest.raises(ExecutionFailed, match="this does itself again"):
         await orbits.run(commanded.forever())
+
+
+class Regretting(App):
+    """Goes back to an older revision inside of its update, and then fails."""
+
+    async def define_update(self) -> Any:
+        outputs = await super().define_update()
+        if self.first == 3:
+            await self.do("back", self.rollback(to=1))
+            raise Permanent("after all")
+        return outputs
+
+
+async def test_an_update_that_went_back_inside_of_it_and_fails_is_where_it_began(orbits: Orbits) -> None:
+    for value in (1, 2):
+        await orbits.run(Regretting(name="x", first=value, second=value))
+    with pytest.raises(ExecutionFailed, match="after all") as failed:
+        await orbits.run(Regretting(name="x", first=3, second=3))
+    assert failed.value.failure.state is State.REVERTED, failed.value.failure.left
+    assert set(WORLD.things.values()) == {2}
+    assert (await orbits.record(Regretting, "x").row()).revision == 2
+    assert [revision.number for revision in await orbits.record(Regretting, "x").history()] == [1, 2]
 
 
 class Impatient(Thing):

@@ -420,6 +420,35 @@ class Adopted(Workflow[list[str]]):
         return found
 
 
+class Regretful(Resource[Sum]):
+    """Goes back to its first revision inside of an update, which then fails."""
+
+    value: int
+
+    def identity(self) -> str:
+        return "regretful"
+
+    async def define_update(self) -> Sum:
+        state = await self.do("thing", Thing(value=self.value))
+        if self.value == 3:
+            await self.do("back", self.rollback(to=1))
+            raise ValueError("after all")
+        return Sum(total=state.value)
+
+
+class Regrets(Workflow[list[str]]):
+    """The update that fails so is back where it began."""
+
+    async def define(self) -> list[str]:
+        found: list[str] = []
+        for value in (1, 2, 3):
+            try:
+                await self.do("up", Regretful(value=value), key=str(value))
+            except ExecutionFailed as failed:
+                found += [failed.failure.state.value, *failed.failure.left]
+        return found
+
+
 class Called(Workflow[int]):
     """Owns a thing."""
 
@@ -520,6 +549,8 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "removed by plan": lambda: Fewer(most=False),
     "removal fails": lambda: Fewer(most=False, clings=True),
     "waits for approval": lambda: Follows(value=2),
+    "renamed": Renames,
+    "went back inside": Regrets,
 }
 FIRST: dict[str, Step[Any]] = {
     "removed by plan": Fewer(),
