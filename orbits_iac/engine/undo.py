@@ -126,12 +126,14 @@ async def _undone(run: "Run", entry: EntryRow) -> str:
 def _described(run: "Run", request: Request, step: Step[Any], above: StepKey) -> Json:
     codec = run.engine.codec
     subject, command = subject_of(step)
-    identity, owned = None, False
-    if isinstance(subject, Resource):
+    kind, identity, owned = kind_of(type(subject)), None, False
+    if request.owned and type(subject) is type(request.step):  # it is about what is done here, whatever that is called
+        kind, identity, owned = request.kind, request.identity, True
+    elif isinstance(subject, Resource):
         identity, owned = identity_of(subject, run.record_id, above, request.ref, None)
     return json.dumps(
         {
-            "kind": kind_of(type(subject)),
+            "kind": kind,
             "command": command,
             "argument": codec.encode(subject, type(subject)),
             "extra": codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}",

@@ -363,3 +363,19 @@ async def test_a_rename_makes_a_revision_that_knows_the_new_ref(orbits: Orbits) 
     await orbits.record(Renamed, "r").rollback()
     await update(orbits, doing("old"))
     assert await children(orbits) == [("old", "old")]
+
+
+async def test_what_undoes_an_owned_resource_is_about_the_one_that_was_renamed(orbits: Orbits) -> None:
+    async def before(self: Any) -> None:
+        await self.do("old", Thing(value=1), key="k")
+
+    async def after(self: Any) -> None:
+        thing = Thing(value=2)
+        await self.do("new", thing, key="k", was="old", undo=thing.uninstall())
+        raise ValueError("no")
+
+    await update(orbits, before)
+    with pytest.raises(ExecutionFailed):
+        await update(orbits, after)
+    assert WORLD.log[1:] == ["change Thing Renamed r/old[k] 2", "delete Thing Renamed r/old[k]"]
+    assert {row.identity for row in await orbits.store.find(RecordRow, kind="Thing")} == {"Renamed r/old[k]"}
