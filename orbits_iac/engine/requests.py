@@ -90,6 +90,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         approval=run.approval.below(request.key, request.digest),
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
+    named_here = request.owned and request.step is not None  # by a `do`, not by the record alone
     link = Child(
         ref=request.place or "/".join(refs(request.key)),
         kind=request.kind,
@@ -99,7 +100,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         installed=request.key.startswith("install/"),
         retain=asked.retain,
         protect=asked.protect,
-        place=run.names.place_beside(request.key, request.identity or "") if request.owned else "",
+        place=run.names.place_beside(request.key, request.identity or "") if named_here else "",
     )
     entry = EntryRow(
         execution=run.pages.execution.id,

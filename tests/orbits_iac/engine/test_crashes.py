@@ -549,7 +549,6 @@ SCENARIOS: dict[str, Callable[[], Step[Any]]] = {
     "removed by plan": lambda: Fewer(most=False),
     "removal fails": lambda: Fewer(most=False, clings=True),
     "waits for approval": lambda: Follows(value=2),
-    "renamed": Renames,
     "went back inside": Regrets,
 }
 FIRST: dict[str, Step[Any]] = {
