@@ -119,7 +119,7 @@ async def test_two_parents_need_one_child_and_the_first_is_cancelled() -> None:
 # What is made first and kept.
 
 
-class Account(SharedThing):
+class Vault(SharedThing):
     """Where everything of a client is: it is never removed by something else's failure."""
 
     options = Options(stateful=True)
@@ -135,7 +135,7 @@ class Client(Resource):
         return self.name
 
     async def define_update(self) -> None:
-        await self.do("account", Account(name=f"{self.name} account", value=1))
+        await self.do("account", Vault(name=f"{self.name} account", value=1))
         await self.do("repository", SharedThing(name=f"{self.name} git", value=2), retain=True)
         await self.do("network", Thing(value=3))
         await self.do("service", Thing(value=self.service))
@@ -146,7 +146,7 @@ async def test_the_last_step_of_a_new_client_fails_its_account_and_repository_st
     with pytest.raises(ExecutionFailed) as failed:
         await orbits.run(Client(name="acme", service=13))
     assert failed.value.failure.state is State.REVERTED
-    assert WORLD.things == {"Account acme account": 1, "SharedThing acme git": 2}
+    assert WORLD.things == {"Vault acme account": 1, "SharedThing acme git": 2}
     log = list(WORLD.log)
     await orbits.run(Client(name="acme", service=4))
     assert WORLD.log[len(log) :] == ["create Thing Client acme/network 3", "create Thing Client acme/service 4"]
@@ -184,15 +184,15 @@ async def test_one_ref_in_both_hooks_is_one_place_and_two_steps(orbits: Orbits) 
     assert WORLD.things == {}
 
 
-class Versioned(Resource):
+class Furnished(Resource):
     """Installs what its version says; its update does more, and may fail."""
 
-    options = Options(kind="Versioned", install_version=1)
+    options = Options(kind="Furnished", install_version=1)
     shared: int = 1
     fails: bool = False
 
     def identity(self) -> str:
-        return "versioned"
+        return "furnished"
 
     async def define_install(self) -> None:
         await self.do("base", Thing(value=1))
@@ -206,10 +206,10 @@ class Versioned(Resource):
             raise Permanent("no")
 
 
-class Later(Versioned):
+class Later(Furnished):
     """The same, with an install that does other things."""
 
-    options = Options(kind="Versioned", install_version=2)
+    options = Options(kind="Furnished", install_version=2)
 
     async def define_install(self) -> None:
         await self.do("base", Thing(value=2))
@@ -225,23 +225,23 @@ def upgrade(orbits: Orbits) -> None:
 
 def values_of(record: str) -> dict[str, int]:
     """The things of a record, by their places."""
-    prefix = f"Thing Versioned {record}/"
+    prefix = f"Thing Furnished {record}/"
     return {name.removeprefix(prefix): value for name, value in WORLD.things.items() if name.startswith(prefix)}
 
 
 async def test_an_install_of_a_later_version_runs_once_and_is_not_taken_back(orbits: Orbits) -> None:
-    await orbits.run(Versioned())
+    await orbits.run(Furnished())
     upgrade(orbits)
     with pytest.raises(ExecutionFailed) as failed:
         await orbits.run(Later(shared=5, fails=True))
     assert failed.value.failure.state is State.REVERTED, failed.value.failure.left
-    assert values_of("versioned") == {"base": 2, "old": 1, "shared": 2, "own": 1}
-    assert (await orbits.record(Later, "versioned").row()).install_version == 2
+    assert values_of("furnished") == {"base": 2, "old": 1, "shared": 2, "own": 1}
+    assert (await orbits.record(Later, "furnished").row()).install_version == 2
     WORLD.log.clear()
     await orbits.run(Later(shared=6))
-    assert WORLD.log == ["change Thing Versioned versioned/shared 6", "change Thing Versioned versioned/own 6"]
-    await orbits.record(Later, "versioned").rollback()
-    assert values_of("versioned") == {"base": 2, "old": 1, "shared": 1, "own": 1}
+    assert WORLD.log == ["change Thing Furnished furnished/shared 6", "change Thing Furnished furnished/own 6"]
+    await orbits.record(Later, "furnished").rollback()
+    assert values_of("furnished") == {"base": 2, "old": 1, "shared": 1, "own": 1}
 
 
 class Commanded(Resource[ThingState]):

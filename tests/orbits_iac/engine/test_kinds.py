@@ -21,9 +21,9 @@ from .world import WORLD, Thing, ThingState
 @pytest.fixture(autouse=True)
 def _new_world() -> Iterator[None]:
     WORLD.clear()
-    Stack.new = False
+    Layers.new = False
     yield
-    Stack.new = False
+    Layers.new = False
 
 
 class OldThing(Thing):
@@ -69,8 +69,8 @@ class OldFlow(Workflow[str]):
     """A Workflow that owns a thing, as it was called."""
 
     async def define(self) -> str:
-        await self.do("thing", NewThing(value=9) if Stack.new else OldThing(value=9))
-        return await self.do("inner", NewStep() if Stack.new else OldStep())
+        await self.do("thing", NewThing(value=9) if Layers.new else OldThing(value=9))
+        return await self.do("inner", NewStep() if Layers.new else OldStep())
 
 
 class NewFlow(OldFlow):
@@ -79,7 +79,7 @@ class NewFlow(OldFlow):
     options = Options(former_kinds=["OldFlow"])
 
 
-class Stack(Resource[ThingState]):
+class Layers(Resource[ThingState]):
     """Does all of them, by the old names or the new."""
 
     new: ClassVar[bool] = False
@@ -91,7 +91,7 @@ class Stack(Resource[ThingState]):
         return "stack"
 
     async def define_update(self) -> ThingState:
-        new = Stack.new
+        new = Layers.new
         await self.do("owned", NewThing(value=self.value) if new else OldThing(value=self.value))
         await self.do("named", NewNamed(name="n", value=self.value) if new else OldNamed(name="n", value=self.value))
         await self.do("step", NewStep() if new else OldStep(), once=True)
@@ -103,12 +103,12 @@ class Stack(Resource[ThingState]):
         return ThingState(value=self.value)
 
 
-NEW: list[type[Step[Any]]] = [NewThing, NewNamed, NewStep, NewFlow, Stack]
+NEW: list[type[Step[Any]]] = [NewThing, NewNamed, NewStep, NewFlow, Layers]
 
 
 def rename(orbits: Orbits) -> None:
     """From here on the code has the new classes alone."""
-    Stack.new = True
+    Layers.new = True
     orbits.registry = orbits.engine.registry = Registry()
     for cls in NEW:
         orbits.registry.know(cls)
@@ -118,7 +118,7 @@ class Renaming(Orbits):
     """Orbits of a process that has the new code alone."""
 
     async def __aenter__(self) -> Self:
-        Stack.new = True
+        Layers.new = True
         for cls in NEW:
             self.registry.know(cls)
         return await super().__aenter__()
@@ -130,28 +130,28 @@ async def records(orbits: Orbits) -> list[str]:
     return sorted(f"{row.kind} {row.identity}" for row in found if row.revision is not None)
 
 
-STANDS = ["OldNamed n", "OldThing Stack stack/flow/thing", "OldThing Stack stack/owned", "Stack stack"]
+STANDS = ["Layers stack", "OldNamed n", "OldThing Layers stack/flow/thing", "OldThing Layers stack/owned"]
 
 
 async def test_records_stay_under_their_first_kind_and_are_found(orbits: Orbits) -> None:
-    await orbits.run(Stack())
+    await orbits.run(Layers())
     rename(orbits)
     WORLD.log.clear()
-    await orbits.run(Stack())
+    await orbits.run(Layers())
     assert WORLD.log == ["step"]  # the one that is not done once
-    await orbits.run(Stack(value=2))
+    await orbits.run(Layers(value=2))
     assert await records(orbits) == STANDS
     assert WORLD.things == {
         "OldNamed n": 2,
-        "OldThing Stack stack/owned": 2,
-        "OldThing Stack stack/flow/thing": 9,
+        "OldThing Layers stack/owned": 2,
+        "OldThing Layers stack/flow/thing": 9,
     }
 
 
 async def test_what_is_under_way_goes_on_under_the_new_kinds() -> None:
     store = MemoryStore()
     async with Orbits(SETTINGS, store=store) as first:
-        execution = await first.start(Stack(stops=True))
+        execution = await first.start(Layers(stops=True))
         await asyncio.to_thread(WORLD.reached.wait, 10)
     WORLD.gate.set()
     log = list(WORLD.log)
@@ -178,18 +178,18 @@ async def test_the_record_is_found_by_the_new_class(orbits: Orbits) -> None:
 
 
 async def test_a_preview_of_renamed_kinds_changes_nothing(orbits: Orbits) -> None:
-    await orbits.run(Stack())
+    await orbits.run(Layers())
     rename(orbits)
-    assert [change for change in (await orbits.preview(Stack())).changes if "Step" not in change] == []
+    assert [change for change in (await orbits.preview(Layers())).changes if "Step" not in change] == []
 
 
 async def test_an_update_that_fails_goes_back_with_the_new_code(orbits: Orbits) -> None:
-    await orbits.run(Stack())
+    await orbits.run(Layers())
     rename(orbits)
     with pytest.raises(ExecutionFailed):
-        await orbits.run(Stack(value=2, fails=True))
+        await orbits.run(Layers(value=2, fails=True))
     assert set(WORLD.things.values()) == {1, 9}
-    await orbits.record(Stack, "stack").uninstall()
+    await orbits.record(Layers, "stack").uninstall()
     assert WORLD.things == {}
 
 

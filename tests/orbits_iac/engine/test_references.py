@@ -109,7 +109,7 @@ class Stored(Outputs):
     bucket_name: str
 
 
-class Storage(Resource[Stored]):
+class Shelf(Resource[Stored]):
     """A bucket below."""
 
     purpose: str
@@ -131,7 +131,7 @@ class Served(Workflow):
         await self.do("mount", Mount(bucket=self.bucket))
 
 
-class Service(Resource):
+class Serving(Resource):
     """Hands on what it is given."""
 
     bucket: str
@@ -150,7 +150,7 @@ class Reader(Resource):
         return "reader"
 
     async def define_update(self) -> None:
-        stored = await self.execution.outputs(Storage, "storage")
+        stored = await self.execution.outputs(Shelf, "storage")
         await self.do("mount", Mount(bucket=stored.bucket_name))
 
 
@@ -164,8 +164,8 @@ class Deep(Resource):
         return "deep"
 
     async def define_update(self) -> None:
-        stored = await self.do("storage", Storage(purpose=self.purpose))
-        await self.do("service", Service(bucket=stored.bucket_name))
+        stored = await self.do("storage", Shelf(purpose=self.purpose))
+        await self.do("service", Serving(bucket=stored.bucket_name))
         if self.fails:
             raise ValueError("no")
 
@@ -176,16 +176,16 @@ async def test_composites_hand_the_new_name_down_and_publish_it(orbits: Orbits) 
         await orbits.run(Deep(purpose="api", fails=True))
     assert failed.value.failure.state is State.REVERTED, failed.value.failure.left
     assert set(WORLD.mounts.values()) == {"bucket-0003 0"}
-    assert (await orbits.record(Storage, "storage").outputs()).bucket_name == "bucket-0003"
+    assert (await orbits.record(Shelf, "storage").outputs()).bucket_name == "bucket-0003"
     WORLD.log.clear()
     await orbits.run(Deep(purpose="web"))
     assert WORLD.log == []
 
 
 async def test_what_was_read_of_another_record_is_followed_too(orbits: Orbits) -> None:
-    await orbits.run(Storage(purpose="web"))
+    await orbits.run(Shelf(purpose="web"))
     await orbits.run(Reader())
-    await orbits.run(Storage(purpose="api"))
+    await orbits.run(Shelf(purpose="api"))
     await orbits.record(Reader, "reader").rollback(1)
     assert WORLD.mounts == {"Reader reader/mount": "bucket-0002 0"}
 
