@@ -167,7 +167,9 @@ async def test_a_ring_that_two_processes_close_at_the_same_moment(forking: Zygot
         forking.log.with_suffix(".go").touch()
         rows = [await end.ended() for end in ends]
     assert {row.state for row in rows} == {State.REVERTED}
-    assert all("this would wait for itself" in str(row.failure) for row in rows), [str(row.failure) for row in rows]
+    # Two builds do not join: where the one that asked has imported more, the ring is closed by an execution of its own.
+    closed = ("this would wait for itself", "this does itself again")
+    assert all(any(text in row.failure.message for text in closed) for row in rows if row.failure is not None)
     for pid in pids:
         await forking.kill(int(pid))
     assert "defect" not in forking.said()
