@@ -41,6 +41,7 @@ Its definition
     naming        the key of a `do`, the identity of the Resource that it names
     names         what a step was called before it was renamed
     above         where a definition stands while it runs
+    nested        definitions within a definition
 
 Resources
     commands      what update, cycle, rollback and uninstall do around their hooks

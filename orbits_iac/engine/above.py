@@ -13,3 +13,9 @@ if TYPE_CHECKING:
 
 ABOVE: ContextVar[StepKey] = ContextVar("orbits_above")
 RUNNING: "ContextVar[RunFlow]" = ContextVar("orbits_running")
+
+
+def enter(name: str, flow: "RunFlow") -> None:
+    """Let the steps of this definition task be those of `flow`, with their keys below `name`."""
+    ABOVE.set(StepKey(name))
+    RUNNING.set(flow)

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from orbits_iac.codec import explain
 from orbits_iac.engine import restoring
+from orbits_iac.engine.above import enter
 from orbits_iac.engine.adopting import adopt
 from orbits_iac.engine.approving import look_again, refuse_stale
 from orbits_iac.engine.attempting import within_own_limits
-from orbits_iac.engine.flow import RunFlow, enter, run_root
+from orbits_iac.engine.flow import RunFlow, run_root
 from orbits_iac.engine.losses import losses
 from orbits_iac.engine.pruning import bring_back, prune
 from orbits_iac.engine.references import is_stale, resolved

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,10 +16,10 @@ from typing_extensions import TypeVar
 
 from orbits_iac.codec import Codec, explain
 from orbits_iac.engine import children, restoring
-from orbits_iac.engine.above import ABOVE, RUNNING
+from orbits_iac.engine.above import ABOVE, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
-from orbits_iac.engine.attempts import Done, End, Failed, find_target
+from orbits_iac.engine.attempts import find_target
 from orbits_iac.engine.calls import Call
 from orbits_iac.engine.names import Name, record_kind, refuse_old_name, rename
 from orbits_iac.engine.naming import (
@@ -30,14 +30,14 @@ from orbits_iac.engine.naming import (
     result_of,
     subject_of,
 )
+from orbits_iac.engine.nested import begin, begin_nested
 from orbits_iac.engine.repeating import Repeat, repeating
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.run import BarredError
-from orbits_iac.engine.settling import lost, settle, settled
 from orbits_iac.engine.unapproved import refuse_repeated
 from orbits_iac.engine.unbuilt import refuse_unbuilt
-from orbits_iac.engine.undo import undo, undoing
+from orbits_iac.engine.undo import undoing
 from orbits_iac.engine.waiting import waiting
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, RecordId, StepKey, refs, step_key
@@ -465,45 +465,6 @@ def _masked(codec: Codec, found: Difference) -> Difference:
     return replace(found, recorded=codec.mask_json(found.recorded), live=codec.mask_json(found.live))
 
 
-def begin_nested(run: "Run", flow: RunFlow, request: Request) -> "asyncio.Task[None]":
-    """Start the definition of a Workflow that is a step."""
-    workflow = cast("Workflow[Any]", request.step)
-    bind(workflow, flow)
-    return begin(run, flow, request, workflow.define)
-
-
-def begin(
-    run: "Run", flow: RunFlow, request: Request, definition: Callable[[], Awaitable[Any]]
-) -> "asyncio.Task[None]":
-    """Start the definition of a step."""
-
-    async def define() -> None:
-        ABOVE.set(request.key)
-        RUNNING.set(flow)
-        end = await outcome_of(run, request, definition)
-        run.settling.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
-        run.finish(request.key, end)
-
-    return run.loop.create_task(define())
-
-
-async def outcome_of(run: "Run", request: Request, definition: Callable[[], Awaitable[Any]]) -> End:
-    """Run a nested definition to its end, and whatever it began."""
-    try:
-        value = await definition()
-        if (error := lost(run, request.key)) is not None:
-            raise error
-        end: End = Done(result=run.engine.codec.encode(value, request.returns))
-    except BaseException as error:
-        if run.abandoned:
-            raise
-        failure = run.failure(error, request)
-        left = (*failure.left, *await settled(run, request.key), *await undo(run, request.key))
-        return Failed(error=error, failure=replace(failure, left=left))
-    await settle(run, request.key)
-    return end
-
-
 async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: dict[str, Json]) -> Any:
     """Do the one step that an execution without a record is about."""
     flow = RunFlow(run, targets, StepKey("run"))
@@ -517,12 +478,6 @@ async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: 
         )
     except ExecutionFailed as failed:
         raise ExecutionFailed(replace(failed.failure, path=failed.failure.path[1:])) from None
-
-
-def enter(name: str, flow: RunFlow) -> None:
-    """Let the steps of this definition task be those of `flow`, with their keys below `name`."""
-    ABOVE.set(StepKey(name))
-    RUNNING.set(flow)
 
 
 def _check_step(call: Call, step: object) -> None:

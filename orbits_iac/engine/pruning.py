@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orbits_iac.engine.above import enter
 from orbits_iac.engine.children import Known, as_known, as_made, change_users
 from orbits_iac.engine.children import release as let_go
-from orbits_iac.engine.flow import enter
 from orbits_iac.engine.losses import holds_data, losses
 from orbits_iac.engine.settling import settle
 from orbits_iac.model.errors import ExecutionFailed, Refused

@@ -165,7 +165,8 @@ def _again(run: "Run", entry: EntryRow) -> Request:
 
 
 def _made(run: "Run", key: StepKey, ref: str, kept: dict[str, Any]) -> Request:
-    from orbits_iac.engine.flow import RunFlow, begin_nested
+    from orbits_iac.engine.flow import RunFlow
+    from orbits_iac.engine.nested import begin_nested
 
     codec = run.engine.codec
     cls = run.engine.registry.find(kept["kind"])
