@@ -308,7 +308,7 @@ async def test_a_time_limit_stops_a_nested_workflow_and_its_steps(orbits: Orbits
     class Limited(Workflow[str]):
         async def define(self) -> str:
             try:
-                async with asyncio.timeout(0.01):
+                async with asyncio.timeout(0.5):
                     await self.do("endless", Endless())
             except TimeoutError:
                 return "late"
@@ -335,7 +335,7 @@ async def test_a_time_limit_around_a_step_asks_it_to_cancel_and_goes_on(orbits: 
     class Limited(Workflow[int]):
         async def define(self) -> int:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.01):
+                async with asyncio.timeout(0.5):
                     await self.do("forever", Forever())
             return await self.do("after", add(1, 1))
 
