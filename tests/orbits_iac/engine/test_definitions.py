@@ -297,7 +297,7 @@ async def test_a_workflow_that_is_done_once_does_nothing_the_second_time(orbits:
     assert WORLD.log == ["add 0 0", "add 0 1"]
 
 
-async def test_a_time_limit_stops_a_nested_workflow_and_its_steps(orbits: Orbits) -> None:
+async def test_a_time_limit_stops_a_nested_workflow_and_its_steps(orbits: Orbits, clock: Clock) -> None:
     class Endless(Workflow):
         async def define(self) -> None:
             try:
@@ -308,13 +308,16 @@ async def test_a_time_limit_stops_a_nested_workflow_and_its_steps(orbits: Orbits
     class Limited(Workflow[str]):
         async def define(self) -> str:
             try:
-                async with asyncio.timeout(0.5):
+                async with asyncio.timeout(60):
                     await self.do("endless", Endless())
             except TimeoutError:
                 return "late"
             return "in time"
 
     execution = await orbits.start(Limited())
+    await asyncio.to_thread(WORLD.reached.wait, 10)
+    clock._ahead += 60
+    orbits.engine.poke(execution.id)  # it waits for the step, and looks at the clock only when that time has passed
     assert await execution == "late"
     assert sorted(WORLD.log) == ["nested ended", "stopped"]
     entries = await orbits.store.find(EntryRow, execution=execution.id)
@@ -325,6 +328,7 @@ class Forever(Action):
     """Ends only when it is cancelled."""
 
     async def main(self) -> None:
+        WORLD.reached.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -451,7 +455,7 @@ async def test_nothing_of_a_run_is_kept_when_it_has_ended(orbits: Orbits) -> Non
     assert orbits._told == {}
 
 
-class Sleeps(Workflow):
+class SleepsBelow(Workflow):
     """Does nothing but sleep."""
 
     async def define(self) -> None:
@@ -462,7 +466,7 @@ class Outslept(Workflow[str]):
     """Races a nested definition that sleeps with a timer of its own, and goes on for an hour."""
 
     async def define(self) -> str:
-        nested = asyncio.ensure_future(self.do("nested", Sleeps()))
+        nested = asyncio.ensure_future(self.do("nested", SleepsBelow()))
         timer = asyncio.create_task(asyncio.sleep(6))
         done, _ = await asyncio.wait([nested, timer], return_when=asyncio.FIRST_COMPLETED)
         first = "nested" if nested in done else "timer"

@@ -85,7 +85,7 @@ async def test_an_event_to_one_leaves_the_others_waiting(orbits: Orbits) -> None
     assert await one == "bob"
 
 
-class Later(Workflow[list[str]]):
+class AsksLater(Workflow[list[str]]):
     """Does something first, then waits."""
 
     async def define(self) -> list[str]:
@@ -96,7 +96,7 @@ class Later(Workflow[list[str]]):
 
 
 async def test_an_event_that_comes_before_it_is_waited_for_is_kept(orbits: Orbits, clock: Clock) -> None:
-    execution = await orbits.start(Later())
+    execution = await orbits.start(AsksLater())
     await orbits.settled()
     for by in ("ada", "bob", "eve"):
         await orbits.emit(Approved(by=by), to=execution.id)
@@ -149,7 +149,7 @@ async def test_what_does_not_fit_is_kept_for_a_later_wait(orbits: Orbits) -> Non
     assert await execution == ["2", "1", "0"]
 
 
-class Limited(Workflow[str]):
+class AsksForADay(Workflow[str]):
     """Waits for a day at the most, and then for another event."""
 
     async def define(self) -> str:
@@ -161,7 +161,7 @@ class Limited(Workflow[str]):
 
 
 async def test_a_time_limit_is_durable_and_closes_the_wait(orbits: Orbits, clock: Clock) -> None:
-    execution = await orbits.start(Limited())
+    execution = await orbits.start(AsksForADay())
     await waiting(orbits)
     await clock.advance(timedelta(days=1))
     assert WORLD.log == ["blocking approval: no Approved that fits has come within 1 day, 0:00:00"]
@@ -182,7 +182,7 @@ async def process(store: MemoryStore, clock: Clock, *, work: bool = True) -> Asy
 async def test_what_came_in_time_wins_over_a_limit_that_is_over_by_now(clock: Clock) -> None:
     store = MemoryStore()
     async with process(store, clock) as orbits:
-        execution = await orbits.start(Limited())
+        execution = await orbits.start(AsksForADay())
         await waiting(orbits)
     async with process(store, clock, work=False) as orbits:
         await orbits.emit(Approved(by="ada"), to=execution.id)
@@ -194,7 +194,7 @@ async def test_what_came_in_time_wins_over_a_limit_that_is_over_by_now(clock: Cl
 async def test_what_came_in_time_wins_over_a_limit_that_is_over_when_it_is_looked_at(
     orbits: Orbits, clock: Clock
 ) -> None:
-    execution = await orbits.start(Limited())
+    execution = await orbits.start(AsksForADay())
     await waiting(orbits)
     clock._ahead += timedelta(days=2).total_seconds()  # nobody has looked since
     await execution.answer(Approved(by="ada"))
@@ -205,7 +205,7 @@ async def test_what_came_in_time_wins_over_a_limit_that_is_over_when_it_is_looke
 async def test_kept_events_are_found_again_by_another_process(clock: Clock) -> None:
     store = MemoryStore()
     async with process(store, clock) as orbits:
-        execution = await orbits.start(Later())
+        execution = await orbits.start(AsksLater())
         await orbits.settled()
         await orbits.emit(Approved(by="ada"), to=execution.id)
         await orbits.emit(Approved(by="bob"), to=execution.id)

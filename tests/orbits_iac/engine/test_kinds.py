@@ -130,7 +130,7 @@ async def records(orbits: Orbits) -> list[str]:
     return sorted(f"{row.kind} {row.identity}" for row in found if row.revision is not None)
 
 
-STANDS = ["OldNamed n", "OldThing Layers stack/flow/thing", "OldThing Layers stack/owned", "Layers stack"]
+STANDS = ["Layers stack", "OldNamed n", "OldThing Layers stack/flow/thing", "OldThing Layers stack/owned"]
 
 
 async def test_records_stay_under_their_first_kind_and_are_found(orbits: Orbits) -> None:

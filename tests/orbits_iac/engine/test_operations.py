@@ -60,7 +60,7 @@ class Steps(Workflow[list[Any]]):
         return found
 
 
-class Sleeps(Workflow):
+class SleepsAnHour(Workflow):
     """Waits for an hour."""
 
     async def define(self) -> None:
@@ -105,7 +105,7 @@ async def test_one_that_is_paused_stays_so_in_another_process(clock: Clock) -> N
 
     store = MemoryStore()
     async with Orbits(store=store, clock=clock) as orbits:
-        execution = await orbits.start(Sleeps())
+        execution = await orbits.start(SleepsAnHour())
         await orbits.settled()
         await execution.pause()
         await in_state(execution, State.PAUSED)
@@ -165,7 +165,7 @@ async def test_a_pause_reaches_what_it_alone_waits_for(orbits: Orbits) -> None:
 
 
 async def test_one_that_is_paused_can_be_cancelled(orbits: Orbits) -> None:
-    execution = await orbits.start(Sleeps())
+    execution = await orbits.start(SleepsAnHour())
     await orbits.settled()
     await execution.pause()
     await in_state(execution, State.PAUSED)
@@ -176,7 +176,7 @@ async def test_one_that_is_paused_can_be_cancelled(orbits: Orbits) -> None:
 @pytest.mark.parametrize("state", [State.SUCCESS, State.ERROR, State.CANCELLED])
 @pytest.mark.parametrize("when", ["runs", "waits", "paused"])
 async def test_a_person_ends_it(orbits: Orbits, when: str, state: State) -> None:
-    execution: Execution[Any] = await (orbits.start(Steps()) if when == "runs" else orbits.start(Sleeps()))
+    execution: Execution[Any] = await (orbits.start(Steps()) if when == "runs" else orbits.start(SleepsAnHour()))
     await (reached() if when == "runs" else orbits.settled())
     if when == "paused":
         await execution.pause()

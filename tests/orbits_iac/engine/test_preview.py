@@ -126,7 +126,7 @@ async def test_an_event_from_outside_is_waited_for(orbits: Orbits) -> None:
     assert tree((await orbits.preview(Waits())).root) == ["run Waits (then what depends on paid)"]
 
 
-class Polls(Workflow):
+class Settles(Workflow):
     """Does a thing until its value is as wanted."""
 
     wanted: int
@@ -139,10 +139,10 @@ class Polls(Workflow):
 
 async def test_a_repeat_is_done_once_and_what_follows_is_known_if_that_is_enough(orbits: Orbits) -> None:
     await orbits.run(SharedThing(name="x", value=1))
-    enough = tree((await orbits.preview(Polls(wanted=1))).root)
-    assert [line.split()[:2] for line in enough] == [["run", "Polls"], ["unchanged", "thing"], ["run", "ship"]]
-    more = tree((await orbits.preview(Polls(wanted=2))).root)
-    assert more[0] == "run Polls (then what depends on thing)"
+    enough = tree((await orbits.preview(Settles(wanted=1))).root)
+    assert [line.split()[:2] for line in enough] == [["run", "Settles"], ["unchanged", "thing"], ["run", "ship"]]
+    more = tree((await orbits.preview(Settles(wanted=2))).root)
+    assert more[0] == "run Settles (then what depends on thing)"
     assert len(more) == 2
 
 

@@ -128,17 +128,18 @@ async def test_what_is_in_memory_does_not_grow(orbits: Orbits) -> None:
     class Watches(Workflow[int]):
         async def define(self) -> int:
             def until(count: int) -> bool:
-                gc.collect()  # tasks that are done hold each other
-                (run,) = orbits.engine._runs.values()
-                sizes = [len(value) for value in vars(run).values() if isinstance(value, (dict, set, list))]
-                sizes += [len(run.pages.entries), len(run.loop._timers), len(run.loop.tasks())]
-                seen.append(sum(sizes))
+                if count in {5, 40}:
+                    gc.collect()  # tasks that are done hold each other
+                    (run,) = orbits.engine._runs.values()
+                    sizes = [len(value) for value in vars(run).values() if isinstance(value, (dict, set, list))]
+                    sizes += [len(run.pages.entries), len(run.loop._timers), len(run.loop.tasks())]
+                    seen.append(sum(sizes))
                 return count == 40
 
             return await self.repeat("poll", Inner(), every=timedelta(microseconds=1), until=until)
 
     assert await orbits.run(Watches()) == 40
-    assert len(set(seen[3:])) == 1, seen
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.slow
@@ -189,7 +190,7 @@ async def test_another_process_goes_on_with_the_count(clock: Clock) -> None:
     (entry,) = [e for e in await store_entries(store, execution.id) if e.command == "repeat"]
     assert (entry.count, WORLD.jobs["count"]) == (3, 3)
     await clock.advance(timedelta(minutes=1))
-    async with Orbits(SETTINGS, store=store, clock=clock) as orbits:
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits, asyncio.timeout(20):
         assert await orbits.execution(execution.id) == 4
 
 
