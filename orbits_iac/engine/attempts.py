@@ -197,8 +197,9 @@ class AttemptExecution(Current):
         self.record = run.record_id
 
     def progress(self, message: str, share: float | None = None) -> None:
+        masked = self._run.engine.codec.mask(message)  # here already: in debug mode the loop logs what it is handed
         with suppress(RuntimeError):  # a thread that has outlived its event loop
-            self._loop.call_soon_threadsafe(self._run.progress, self._key, message, share)
+            self._loop.call_soon_threadsafe(self._run.progress, self._key, masked, share)
 
     def target(self, kind: type[TG]) -> TG:
         return find_target(self._run.engine.codec, self._targets, kind, self._what)
