@@ -22,6 +22,7 @@ import msgspec
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.attempts import find_target
+from orbits_iac.engine.returned import recorded
 from orbits_iac.executors.documents import OUTCOME, PROGRESS, TASK, Outcome, Progress, Task
 from orbits_iac.model.errors import Failure, UsageError
 from orbits_iac.model.target import Target
@@ -64,12 +65,13 @@ def _attempt(task: Task, codec: Codec, folder: Path) -> Outcome:
         bind(step, _Here(task, codec, folder))
         handle = handle_type(type(step))
         arguments = () if task.handle is None else (codec.decode(task.handle, handle),)
-        value = getattr(step, task.hook)(*arguments)
+        method = getattr(step, task.hook)
+        value = method(*arguments)
         if inspect.isawaitable(value):
             value = asyncio.run(_awaited(value))
         if isinstance(value, InProgress):
-            return Outcome(handle=codec.encode(value.handle, handle), poll=value.poll.total_seconds())
-        return Outcome(result=codec.encode(value, result_type(type(step))))
+            return Outcome(handle=recorded(codec, value.handle, handle, method), poll=value.poll.total_seconds())
+        return Outcome(result=recorded(codec, value, result_type(type(step)), method))
     except (Ending, asyncio.CancelledError):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a user's hook raises, SystemExit too, is its outcome

@@ -33,7 +33,7 @@ _REPLACED = "\ufffd"  # what half of a surrogate pair becomes in a key
 _MOST_DIGITS = 4300  # of a number, which Python reads back
 _too_many_digits = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}").search
 _CERTAIN = (bool, float, int, str, type(None))  # a value of exactly this type is one of the declared type
-_input = re.compile(r", input_value=.*?(?=, input_type=)", re.DOTALL)  # in pydantic's messages
+_input = re.compile(r"(?<=[\[ ])input_value=.*?, (?=input_type=)", re.DOTALL)  # in pydantic's messages
 
 
 class Codec:

@@ -38,6 +38,7 @@ Its definition
     flow          what `self.execution` is in them
     calls         where in the user's code a `do` stands
     request       one `do`
+    returned      what a hook returned, as it is recorded
     naming        the key of a `do`, the identity of the Resource that it names
     names         what a step was called before it was renamed
     above         where a definition stands while it runs

@@ -19,6 +19,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.codec import Codec
 from orbits_iac.engine.limits import attempt_ends_at
+from orbits_iac.engine.returned import recorded
 from orbits_iac.model.errors import Failure, Interrupted, Permanent, Refused, StoreError
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Json
@@ -92,11 +93,12 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
                 return await elsewhere.call(run, request, hook, handle)
         if seconds is not None and seconds <= 0 and not request.elsewhere:  # what runs there has to be stopped first
             raise TimeoutError(f"{request.kind}: the time limit of the attempt is over")
-        value = await _call(run, getattr(step, hook), arguments, seconds)
+        method = getattr(step, hook)
+        value = await _call(run, method, arguments, seconds)
         if isinstance(value, InProgress):
-            text = codec.encode(value.handle, handle_type(type(step)))
+            text = recorded(codec, value.handle, handle_type(type(step)), method)
             return Waits(handle=text, poll=value.poll.total_seconds())
-        return Done(result=codec.encode(value, request.returns))
+        return Done(result=recorded(codec, value, request.returns, method))
     except (asyncio.CancelledError, UncertainError):
         raise
     except StoreError as error:

@@ -13,6 +13,13 @@ from typing import Any
 from orbits_iac.model.ids import StepKey
 
 
+def line_of(name: str, line: int) -> str:
+    """`shop.py, line 12`: the file as it is seen from the working directory."""
+    file = Path(name)
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else Path(file.name)
+    return f"{shown}, line {line}"
+
+
 @dataclass(eq=False, slots=True)
 class Call:
     """A `do` or a `wait_for` as it stands in the user's code."""
@@ -31,10 +38,8 @@ class Call:
         return cls(what, ref, above, frame.f_code.co_filename, frame.f_lineno)
 
     def where(self) -> str:
-        """`shop.py, line 12`: the file as it is seen from the working directory."""
-        file = Path(self.file)
-        shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else Path(file.name)
-        return f"{shown}, line {self.line}"
+        """The file and line, for people."""
+        return line_of(self.file, self.line)
 
 
 class Calls:

@@ -21,6 +21,7 @@ from orbits_iac.engine.flow import RunFlow, run_root
 from orbits_iac.engine.losses import losses
 from orbits_iac.engine.pruning import bring_back, prune
 from orbits_iac.engine.references import is_stale, resolved
+from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
 from orbits_iac.engine.undo import undo
@@ -31,6 +32,7 @@ from orbits_iac.model.states import State
 from orbits_iac.steps.managed import Managed
 from orbits_iac.steps.resource import Resource, command_arguments, command_of, command_result_type
 from orbits_iac.steps.step import Step, bind, kinds_of, options_of, result_type
+from orbits_iac.steps.workflow import Workflow
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
@@ -113,7 +115,8 @@ def _once(left: Iterable[str]) -> tuple[str, ...]:
 async def _root(run: "Run", step: Any) -> Json:
     value = await run_root(run, step, run.pages.execution.targets)
     cls: type[Step[Any]] = type(step)
-    return run.engine.codec.encode(value, result_type(cls))
+    hook = step.define if isinstance(step, Workflow) else step.main
+    return recorded(run.engine.codec, value, result_type(cls), hook)
 
 
 async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
@@ -123,7 +126,7 @@ async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
         async with within_own_limits(run, type(resource)):
             outputs = await _installed_and_updated(run, flow, resource)
         _check(run)
-        result = run.engine.codec.encode(outputs, result_type(type(resource)))
+        result = recorded(run.engine.codec, outputs, result_type(type(resource)), resource.define_update)
         await prune(run, flow)
     except BaseException as error:
         if _is_cut_off(run):
@@ -257,7 +260,7 @@ async def _rollback(run: "Run", flow: RunFlow, resource: Resource[Any], to: Stor
     outputs = await resource.define_rollback(to)
     if run.left:
         raise Refused("; ".join(run.left))
-    return run.engine.codec.encode(outputs, declared)
+    return recorded(run.engine.codec, outputs, declared, resource.define_rollback)
 
 
 async def _is_otherwise(run: "Run", flow: RunFlow, to: StoredRevision) -> bool:
@@ -311,7 +314,7 @@ async def _others(run: "Run") -> list[str]:
 
 async def _plain(run: "Run", flow: RunFlow, hook: Any, returns: Any) -> Json:
     enter(run.pages.execution.command, flow)
-    return run.engine.codec.encode(await hook(), returns)
+    return recorded(run.engine.codec, await hook(), returns, hook)
 
 
 def _arguments(run: "Run", cls: type[Resource[Any]], name: str) -> dict[str, Any]:
@@ -333,4 +336,4 @@ async def _own(run: "Run", flow: RunFlow, resource: Resource[Any], name: str, gi
         raise Refused(f"{run.pages.execution.kind} has no command {name!r}")
     enter(name, flow)
     value = await cast("Any", method)(resource, **given)
-    return run.engine.codec.encode(value, command_result_type(type(resource), name))
+    return recorded(run.engine.codec, value, command_result_type(type(resource), name), method)

@@ -407,7 +407,7 @@ class RunFlow(Flow):
         refuse_old_name(run, request_key, call.where)
         if wanted.was is not None:
             rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
-        argument, fresh = self._fresh(ref, subject)
+        argument, fresh = self._fresh(call, subject)
         targets, places = self._targets, run.places
         if target is not None:
             targets = {**targets, type(target).__name__: codec.encode(target, type(target))}
@@ -450,14 +450,18 @@ class RunFlow(Flow):
         refuse_repeated(run, request)
         return request
 
-    def _fresh(self, ref: str, step: Step[Any]) -> tuple[Json, Step[Any]]:
+    def _fresh(self, call: Call, step: Step[Any]) -> tuple[Json, Step[Any]]:
         """The argument as it is recorded, and an instance of its own made from that."""
         codec, cls = self._run.engine.codec, type(step)
-        argument = codec.encode(step, cls)
         try:
+            argument = codec.encode(step, cls)
             return argument, codec.decode(argument, cls)
+        except Refused as error:
+            raise Refused(f"{call.ref} ({call.where()}): {error}") from error
         except ValidationError as error:
-            raise UsageError(f"{ref}: {kind_of(cls)} does not accept its own fields again: {explain(error)}") from error
+            raise UsageError(
+                f"{call.ref} ({call.where()}): {kind_of(cls)} does not accept its own fields again: {explain(error)}"
+            ) from error
 
 
 def _masked(codec: Codec, found: Difference) -> Difference:

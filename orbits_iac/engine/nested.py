@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from orbits_iac.engine.above import ABOVE, RUNNING
 from orbits_iac.engine.attempts import Done, End, Failed
 from orbits_iac.engine.request import Request
+from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.settling import lost, settle, settled
 from orbits_iac.engine.undo import undo
 from orbits_iac.steps.step import bind
@@ -50,7 +51,7 @@ async def outcome_of(run: "Run", request: Request, definition: Callable[[], Awai
         value = await definition()
         if (error := lost(run, request.key)) is not None:
             raise error
-        end: End = Done(result=run.engine.codec.encode(value, request.returns))
+        end: End = Done(result=recorded(run.engine.codec, value, request.returns, definition))
     except BaseException as error:
         if run.abandoned:
             raise

@@ -101,6 +101,7 @@ def _action_of(fn: Callable[..., Any], options: Options) -> Callable[..., Action
     async def main_async(self: Action[Any]) -> Any:
         return await fn(**{name: getattr(self, name) for name in fields})
 
+    main.__wrapped__ = main_async.__wrapped__ = fn  # type: ignore[attr-defined] # where errors say that it stands
     settings = cast("Options", {"kind": fn.__name__, **options})
     body = {
         "main": main_async if inspect.iscoroutinefunction(fn) else main,

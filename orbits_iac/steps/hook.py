@@ -125,4 +125,6 @@ def _call(cls: type[Step[Any]], name: str, fields: list[str]) -> Callable[..., A
     async def call_async(self: Any, *given: Any) -> Any:
         return await bound(self)(*arguments(self, given))
 
-    return call_async if inspect.iscoroutinefunction(getattr(cls, name)) else call
+    method = getattr(cls, name)
+    call.__wrapped__ = call_async.__wrapped__ = method  # type: ignore[attr-defined] # where errors say that it stands
+    return call_async if inspect.iscoroutinefunction(method) else call

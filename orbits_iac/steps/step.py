@@ -17,16 +17,19 @@ R = TypeVar("R", default=None)
 
 
 def _refuse_shadows(cls: type) -> None:
-    """Raise TypeError where an annotated field of `cls` hides a method or property of the base classes."""
-    for name in inspect.get_annotations(cls):
-        if name == "options" or name.startswith("_"):
+    """Raise TypeError where a field of `cls`, or of what it is mixed with, hides a name of the base classes."""
+    ours = [base for base in cls.__mro__[1:] if base.__module__.startswith(("orbits_iac.steps", "pydantic."))]
+    for owner in cls.__mro__:
+        if owner in ours or (owner is not cls and issubclass(owner, Step)):  # which was looked at when it was made
             continue
-        for base in cls.__mro__[1:]:
-            if base.__module__.startswith(("orbits_iac.steps", "pydantic.")) and name in base.__dict__:
-                raise TypeError(
-                    f"{cls.__qualname__}: the field {name!r} hides {base.__name__}.{name}, which Orbits needs. "
-                    f"Give the field another name."
-                )
+        for name, annotation in inspect.get_annotations(owner).items():
+            hidden = next((base for base in reversed(ours) if name in base.__dict__), None)
+            if hidden is None or (name == "options" and "ClassVar" in str(annotation)):
+                continue
+            raise TypeError(
+                f"{cls.__qualname__}: the field {name!r} hides {hidden.__name__}.{name}, which Orbits needs. "
+                f"Give the field another name."
+            )
 
 
 def _check_schedule(cls: type) -> None:

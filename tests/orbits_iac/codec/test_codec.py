@@ -144,9 +144,14 @@ def test_what_should_be_secret_and_is_not_is_refused_and_not_shown(token: Any) -
     assert "hunter22" not in str(refused.value)
 
 
-def test_a_refusal_does_not_show_what_was_refused() -> None:
+@pytest.mark.parametrize(
+    ("value", "declared"),
+    [(Point("hunter22", 1.0), Point), ("hunter22", int), (["hunter22"], list[int])],  # type: ignore[arg-type]
+    ids=["field", "whole", "item"],
+)
+def test_a_refusal_does_not_show_what_was_refused(value: Any, declared: Any) -> None:
     with pytest.raises(Refused, match="input_type=str") as refused:
-        CODEC.encode(Point("hunter22", 1.0), Point)  # type: ignore[arg-type]
+        CODEC.encode(value, declared)
     assert "hunter22" not in str(refused.value)
 
 
