@@ -66,6 +66,7 @@ async def _begin(run: "Run") -> Parked | None:
     if run.record_id is not None:
         await _read_record(run, *run.record_id)
     if pausing.stays_paused(run):
+        pausing.paused(run)
         return await _park(run, None)
     cancelled = any(message.what == "cancel" for message in run.pages.inbox)
     run.told.forced = _forced(run.pages.inbox)

@@ -2,6 +2,9 @@
 
 Attempts under way come to their outcome, which the definition gets; what it then asks for is not begun, and its timers
 do not fire. The time for which it was paused counts for no time limit of an Action.
+
+What always holds: that somebody has paused it is written with the deletion of the message that says so. If the process
+dies before all has come to its outcome, the execution is paused as it is found.
 """
 
 from typing import TYPE_CHECKING
@@ -28,6 +31,7 @@ def pause(run: "Run", who: str) -> None:
         return
     if not run.told.pausing:
         run.told.pausing = True
+        run.pages.change(at=run.now(), paused_at=run.now())
         run.pages.note(at=run.now(), key="", why="asked to pause", who=who)
 
 
@@ -38,6 +42,8 @@ def go_on(run: "Run", who: str) -> None:
     if since is None:
         return
     now = run.now()
+    if run.pages.execution.state is not State.PAUSED:
+        run.pages.note(at=now, key="", why="resumed", who=who)
     for entry in list(run.pages.entries.values()):
         if entry.seq is None and entry.child is None:
             run.pages.put(amended(entry, **moved(entry, now - since)), at=now)
@@ -46,5 +52,5 @@ def go_on(run: "Run", who: str) -> None:
 
 def paused(run: "Run") -> None:
     """Nothing is under way any more: from now on it is paused."""
-    if run.pages.execution.paused_at is None:
+    if run.pages.execution.state is not State.PAUSED:
         run.pages.change(at=run.now(), state=State.PAUSED, paused_at=run.now(), why="paused")

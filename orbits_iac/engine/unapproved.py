@@ -70,7 +70,7 @@ def approve(run: "Run", approval: Approval, who: str) -> "list[Request]":
     what = "what follows, unseen" if approval.deferred else f"plan {approval.plan}"
     run.pages.change(at=run.now(), approval=approval.text())
     run.pages.note(at=run.now(), key="", why=f"approved: {what}", who=who)
-    if run.pages.execution.state is State.PAUSED:
+    if run.pages.execution.state is State.PAUSED and not run.told.pausing:
         run.pages.change(at=run.now(), state=State.EXECUTING, why="approved", who=who)
     held = waiting(run)
     run.unapproved.clear()

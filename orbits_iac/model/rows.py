@@ -72,7 +72,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     revision: int | None = None  # the record's, when it began; once it has ended, the one that stands
     no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
     references: dict[str, Reference] = {}  # JSON pointers in the argument to the outputs that values came from
-    paused_at: float | None = None  # somebody has paused it, then
+    paused_at: float | None = None  # somebody has paused it; once nothing is under way any more, since when
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
     token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
     stranded: bool = False  # PAUSED since no living worker has its code: the next one that does takes it up

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import Action, ExecutionFailed, InProgress, Options, Orbits, Workflow
+from orbits_iac import Action, ExecutionFailed, InProgress, Options, Orbits, Settings, Workflow
 from orbits_iac.handles import Execution
 from orbits_iac.model.errors import UsageError
-from orbits_iac.model.rows import EventRow, ExecutionRow, MessageRow, TaskRow
+from orbits_iac.model.rows import EventRow, ExecutionRow, MessageRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
+from orbits_iac.store.memory import MemoryStore
 from orbits_iac.testing import Clock
 
 from .world import WORLD, App, add
+
+SETTINGS = Settings(project="tests", store="memory:")
 
 
 @pytest.fixture(autouse=True)
@@ -101,22 +104,63 @@ async def test_paused_what_is_under_way_comes_to_its_outcome_and_nothing_begins(
 
 
 async def test_one_that_is_paused_stays_so_in_another_process(clock: Clock) -> None:
-    from orbits_iac.store.memory import MemoryStore
-
     store = MemoryStore()
-    async with Orbits(store=store, clock=clock) as orbits:
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits:
         execution = await orbits.start(SleepsAnHour())
         await orbits.settled()
         await execution.pause()
         await in_state(execution, State.PAUSED)
     await store.open()
-    async with Orbits(store=store, clock=clock) as orbits:
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits:
         clock.tell(orbits.settled)
         again = orbits.execution(execution.id)
         await clock.advance(timedelta(hours=2))
         assert (await again.row()).state is State.PAUSED
         await again.resume()
         assert await again is None
+
+
+async def test_a_pause_that_was_read_outlives_the_process() -> None:
+    store = MemoryStore()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        execution = await orbits.start(Steps())
+        await reached()
+        await execution.pause()
+        async with asyncio.timeout(20):
+            while await store.find(MessageRow):  # noqa: ASYNC110 - there is nothing to wait on
+                await asyncio.sleep(0.001)
+        after = store.copied()  # the process has died, with the gate under way
+        WORLD.gate.set()
+    for worker in await after.find(WorkerRow):
+        await after.release(worker.id, now=0.0)
+    async with Orbits(SETTINGS, store=after) as orbits:
+        again = orbits.execution(execution.id)
+        await in_state(again, State.PAUSED)
+        await orbits.settled()
+        assert (await again.row()).state is State.PAUSED
+        assert WORLD.log.count("at the gate") == 1
+        await again.resume()
+        assert await again == ["through", 2]
+
+
+async def test_what_is_approved_while_it_is_paused_begins_once_it_is_resumed(orbits: Orbits) -> None:
+    class Follows(Workflow[int]):
+        async def define(self) -> int:
+            first = await self.do("first", add(1, 1))
+            return await self.do("second", add(first, 1))
+
+    execution = await orbits.start(Follows(), plan=await orbits.preview(Follows()))
+    await in_state(execution, State.PAUSED)
+    await execution.pause()
+    await orbits.settled()
+    since = (await execution.row()).paused_at
+    await execution.approve()
+    await orbits.settled()
+    row = await execution.row()
+    assert (row.state, row.paused_at) == (State.PAUSED, since)
+    assert "add 2 1" not in WORLD.log
+    await execution.resume()
+    assert await execution == 3
 
 
 async def test_a_pause_counts_for_no_time_limit_of_an_action(orbits: Orbits, clock: Clock) -> None:
