@@ -87,7 +87,8 @@ class Execution(Generic[R]):
             if row.state in ENDED:
                 self._orbits.tell(row)
                 return row
-            await asyncio.wait([told], timeout=self._orbits.look_every)
+            if (await asyncio.wait([told], timeout=self._orbits.look_every))[0]:
+                return told.result()
 
     async def cancel(self) -> None:
         """Ask it to cancel; it settles, goes back, and ends as CANCELLED. One that has ended stays as it is."""

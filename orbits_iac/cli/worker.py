@@ -1,5 +1,6 @@
 """`orbits worker`: advance whatever is due, until it is told to stop."""
 
+import gc
 import json
 import sys
 import time
@@ -37,6 +38,8 @@ async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
         modules = tuple(dict.fromkeys((*settings.modules, *await queries.all_modules(store))))
     session.import_all(modules)
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
+        gc.collect()
+        gc.freeze()  # what was imported stays: the collector need not look at it again and again
         orbits.engine.on_end(lambda row: _say("finished", row, as_json=as_json))
         _tell({"event": "started", "modules": list(modules)}, "works; Ctrl-C ends it", as_json=as_json)
         await follow.first_of(interrupt.asked.wait(), *([_nothing_left(orbits)] if once else []))

@@ -189,7 +189,6 @@ class AttemptExecution(Current):
         self._request = request
         self._key: StepKey = request.key
         self._targets = request.targets
-        self._what = kind_of(type(request.step)) if request.step is not None else request.ref
         self._loop = asyncio.get_running_loop()
         self.id = run.pages.execution.id
         self.token = entry.token
@@ -204,7 +203,9 @@ class AttemptExecution(Current):
             self._loop.call_soon_threadsafe(self._run.progress, self._key, masked, share)
 
     def target(self, kind: type[TG]) -> TG:
-        return find_target(self._run.engine.codec, self._targets, kind, self._what)
+        step = self._request.step
+        what = self._request.ref if step is None else kind_of(type(step))
+        return find_target(self._run.engine.codec, self._targets, kind, what)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._run.engine.clock.now(), UTC)

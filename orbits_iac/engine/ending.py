@@ -42,8 +42,8 @@ async def end(run: "Run") -> ExecutionRow:
             MessageRow(execution=s.subscriber, id=f"{ended.id} {s.key}", what="ended", key=s.key, child=ended.id)
             for s in subscribers
         ]
-        unread = [*_unread(run), *await run.engine.store.find(MessageRow, execution=ended.id)]
-        made = amended(made, put=[*made.put, *messages], delete=[*made.delete, *deletes, *subscribers, *unread, task])
+        deletes += [*_not_waited_for(run), *subscribers, task]
+        made = amended(made, put=[*made.put, *messages], delete=[*made.delete, *deletes])
         wake = [s.subscriber for s in subscribers]
         try:
             await run.engine.commit(made, wake=[*wake, *_next_in_turn(rows, ended)])
@@ -53,18 +53,16 @@ async def end(run: "Run") -> ExecutionRow:
         return ended
 
 
-def _unread(run: "Run") -> list[Row]:
-    """What nobody reads once it has ended: a late cancel, what a child would still tell it, what it waited for."""
+def _not_waited_for(run: "Run") -> list[Row]:
+    """What would still be told to it of children and events that it does not wait for any more."""
     me = run.pages.execution.id
-    names = ("cancel", "pause", "resume", "approve", "end")
-    rows: list[Row] = [MessageRow(execution=me, id=name, what=name) for name in names]
+    rows: list[Row] = []
     for entry in run.pages.entries.values():
         if entry.command == WAITS and entry.seq is None:
             rows.append(WaitRow(event=entry.kind, execution=me, key=entry.key, root=run.pages.execution.root))
         if entry.child is not None and entry.seq is None:
             key = entry.subscribed or entry.key
             rows.append(SubscriberRow(execution=entry.child, subscriber=me, key=key))
-            rows.append(MessageRow(execution=me, id=f"{entry.child} {key}", what="ended"))
     return rows
 
 

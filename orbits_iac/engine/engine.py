@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,7 +75,7 @@ class Engine:
         self._watchdog = Watchdog(longest_block, self._run_of)
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait
-        self._tasks: dict[ExecutionId, set[asyncio.Task[None]]] = {}
+        self._left: dict[ExecutionId, set[asyncio.Task[Any]]] = {}  # attempts of runs that were abandoned
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
         self._builds: dict[str, BuildRow] = {}
@@ -93,7 +93,7 @@ class Engine:
         self._runs.clear()
         await asyncio.sleep(0)  # the definitions end in callbacks
         await self.threads.close()
-        await asyncio.gather(*(task for tasks in self._tasks.values() for task in tasks), return_exceptions=True)
+        await asyncio.gather(*(task for tasks in self._left.values() for task in tasks), return_exceptions=True)
         await self.hosts.close()
 
     def leave(self) -> set[ExecutionId]:
@@ -152,7 +152,7 @@ class Engine:
         await self.store.commit(transaction)
         for execution in wake:
             self.poke(execution)
-        if wake or transaction.park is not None or any(isinstance(row, TaskRow) for row in transaction.put):
+        if wake or transaction.park is not None or TaskRow in map(type, transaction.put):
             for tell in self._due:
                 tell()
 
@@ -183,22 +183,22 @@ class Engine:
         if run is not None:
             run.poke()
 
-    def task(self, execution: ExecutionId, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run an attempt of an execution's step; the execution is not taken up anew here before that has ended."""
-        tasks = self._tasks.setdefault(execution, set())
-        made = asyncio.get_running_loop().create_task(work, name=name)
-        tasks.add(made)
-        made.add_done_callback(lambda done: self._forget(execution, done))
-        return made
+    def leave_behind(self, execution: ExecutionId, attempts: Iterable[asyncio.Task[Any]]) -> None:
+        """Cancel attempts that nobody waits for; the execution is not taken up anew here before they have ended."""
+        left = self._left.setdefault(execution, set())
+        for task in attempts:
+            left.add(task)
+            task.cancel()
+            task.add_done_callback(lambda done: self._forget(execution, done))
 
     def _run_of(self, loop: DefinitionLoop) -> Run | None:
         return next((run for run in list(self._runs.values()) if run.loop is loop), None)
 
     def _forget(self, execution: ExecutionId, done: asyncio.Task[None]) -> None:
-        tasks = self._tasks[execution]
-        tasks.discard(done)
-        if not tasks:
-            del self._tasks[execution]
+        left = self._left.get(execution, set())
+        left.discard(done)
+        if not left:
+            self._left.pop(execution, None)
 
     def is_certain(self, run: Run) -> bool:
         """Whether nobody can have taken over a run's execution; from any thread."""
@@ -230,8 +230,8 @@ class Engine:
             run.abandon()
 
     async def _load(self, task: TaskRow) -> Run:
-        if task.id in self._tasks:
-            await asyncio.wait(self._tasks[task.id])
+        if task.id in self._left:
+            await asyncio.wait(self._left[task.id])
         journal = await self.store.load(task.id)
         if journal is None:
             raise Refused(f"there is no execution {task.id}")

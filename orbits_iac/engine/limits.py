@@ -12,14 +12,11 @@ from orbits_iac.model.rows import EntryRow
 
 def attempt_ends_at(request: Request, entry: EntryRow) -> float | None:
     """When the attempt that is under way is over at the latest; None: never by itself."""
-    ends = [
-        began + limit.total_seconds()
-        for began, limit in (
-            (entry.started_at, request.timeout),
-            (entry.asked_at, request.options.get("deadline")),
-        )
-        if began is not None and limit is not None
-    ]
+    timeout, deadline = request.timeout, request.options.get("deadline")
+    if timeout is None and deadline is None:
+        return None
+    limits = ((entry.started_at, timeout), (entry.asked_at, deadline))
+    ends = [began + limit.total_seconds() for began, limit in limits if began is not None and limit is not None]
     return min(ends, default=None)
 
 

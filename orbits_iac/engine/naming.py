@@ -43,7 +43,7 @@ def check_name(what: str, name: str, where: Callable[[], str]) -> None:
             f"{_shortened(name)}: {what} of {len(name):,} characters is too long for a name ({where()}): {LONGEST:,} "
             f"are the most; name it by a digest of that, for example"
         )
-    if "\0" in name or not _is_unicode(name):
+    if "\0" in name or not (name.isascii() or _is_unicode(name)):
         raise UsageError(f"{_shortened(name)}: {what} has to be Unicode text without NUL ({where()})")
 
 

@@ -22,7 +22,7 @@ class Pages:
         self.entries: dict[StepKey, EntryRow] = {entry.key: entry for entry in journal.entries}
         self.inbox: list[MessageRow] = list(journal.messages)
         self.seq = max((entry.seq or 0 for entry in journal.entries), default=0)
-        self.token = journal.task.token if journal.task else 0
+        self.token = 0  # of the claim under which it is written
         self._who = who
         self.moved: dict[StepKey, StepKey] = {}  # entries that were renamed
         self._puts: dict[tuple[type[Row], str], Row] = {}

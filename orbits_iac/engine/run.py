@@ -89,7 +89,7 @@ class Run:
         self.given_up: list[Request] = []  # children, since the last write
         self.fresh: set[StepKey] = set()  # begun by this process
         self.worn: list[ExecutionId] = []  # executions of steps that were forgotten since the last write
-        self.attempts: dict[StepKey, asyncio.Task[None]] = {}
+        self.attempts: dict[StepKey, asyncio.Task[End]] = {}
         self.due: dict[StepKey, float] = {}
         self.arrived: deque[tuple[StepKey, End]] = deque()
         self.waits = Waits(self)
@@ -130,7 +130,7 @@ class Run:
         # What the outside has to say.
         self.inbox_changed = False
         self.woken = asyncio.Event()
-        self.broken: Exception | None = None
+        self.broken: BaseException | None = None
 
     @property
     def record_id(self) -> tuple[str, str] | None:
@@ -245,7 +245,7 @@ class Run:
             self.pages.put(amended(entry, message=text, share=share), at=self.now())
             self.woken.set()
 
-    def break_off(self, error: Exception) -> None:
+    def break_off(self, error: BaseException) -> None:
         """Something that is not the definition's doing went wrong: the run ends with it, to be taken up anew."""
         self.broken = error
         self.woken.set()
@@ -266,8 +266,8 @@ class Run:
     def abandon(self) -> None:
         """Let go of everything: nothing that still happens in here reaches anybody."""
         self.abandoned = True
-        for task in self.attempts.values():
-            task.cancel()
+        if self.attempts:
+            self.engine.leave_behind(self.pages.execution.id, self.attempts.values())
         self.calls.drop()
         asyncio.get_running_loop().call_soon(self.loop.abandon)
 

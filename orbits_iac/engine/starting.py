@@ -4,6 +4,7 @@ A step that its definition has given up is not begun; one that had begun is aske
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, End, Failed, UncertainError, attempt
@@ -136,27 +137,28 @@ def _start(run: "Run", request: Request) -> None:
         _attempt(run, request, "main")
     else:
         _attempt(run, request, "on_interrupted")
-    if request.elsewhere and request.given_up and (task := run.attempts.get(request.key)) is not None:
+    if request.given_up and request.elsewhere and (task := run.attempts.get(request.key)) is not None:
         asyncio.get_running_loop().call_soon(task.cancel)  # once it has found its process
 
 
 def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None) -> None:
-    async def go() -> None:
-        try:
-            end = await _held_attempt(run, request, hook, handle)
-        except asyncio.CancelledError as error:
-            if run.abandoned:
-                raise
-            end = Failed(error=error, failure=run.failure(Interrupted("cancelled while it ran"), request))
-        except Exception as error:  # noqa: BLE001 - the engine's or the store's; the run ends with it and is taken up anew
-            run.break_off(error)
-            return
-        finally:
-            run.attempts.pop(request.key, None)
-        run.finish(request.key, end)
-
     run.fresh.discard(request.key)
-    run.attempts[request.key] = run.engine.task(run.pages.execution.id, go(), request.key)
+    attempted = _held_attempt(run, request, hook, handle)
+    task = run.attempts[request.key] = asyncio.get_running_loop().create_task(attempted, name=request.key)
+    task.add_done_callback(partial(_attempted, run, request))
+
+
+def _attempted(run: "Run", request: Request, task: asyncio.Task[End]) -> None:
+    """Hand on what an attempt has come to; one that was cancelled before it could begin comes to something too."""
+    run.attempts.pop(request.key, None)
+    if task.cancelled():
+        if not run.abandoned:
+            failure = run.failure(Interrupted("cancelled while it ran"), request)
+            run.finish(request.key, Failed(error=asyncio.CancelledError(), failure=failure))
+    elif (error := task.exception()) is None:
+        run.finish(request.key, task.result())
+    else:  # the engine's or the store's: the run ends with it and is taken up anew
+        run.break_off(error)
 
 
 async def _held_attempt(run: "Run", request: Request, hook: str, handle: Json | None) -> End:

@@ -45,7 +45,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     the order of the fields:
 
     - `put`: each row whole, in place of the one with its key or as a new one; of two with one key the last counts;
-    - `delete`: what has these `KEY` fields, if it is there. The newest event of all may be kept, for its number;
+    - `delete`: what has these `KEY` fields, if it is there. The newest event of all may be kept, for its number; with a
+      task goes all that is in the inbox of its execution, which nobody reads any more;
     - `events`: each with the next `seq`, whatever it says itself;
     - `wake`: the tasks of these executions are due at `wake_at`, unless they are due earlier. One without a task has
       ended, and that is no conflict. One that is held stays with its holder: if this transaction puts a message for it,
@@ -68,7 +69,6 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """All of one execution, read in one snapshot."""
 
     execution: ExecutionRow
-    task: TaskRow | None  # None once it has ended
     entries: Sequence[EntryRow]
     messages: Sequence[MessageRow]
 

@@ -72,6 +72,8 @@ class MemoryStore(Store):
                 self._put(row)
             for row in transaction.delete:
                 self._bucket(type(row), rules.key_of(row)).pop(rules.key_of(row), None)
+                if isinstance(row, TaskRow):
+                    self._tables[MessageRow].pop(row.id, None)
             rules.settle(self, transaction)
             for event in transaction.events:
                 self._seq += 1
@@ -109,7 +111,6 @@ class MemoryStore(Store):
                 return None
             return Journal(
                 execution=cast("ExecutionRow", row),
-                task=self.task(execution),
                 entries=self._rows(EntryRow, execution),
                 messages=self._rows(MessageRow, execution),
             )

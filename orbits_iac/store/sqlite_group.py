@@ -22,6 +22,8 @@ from orbits_iac.store.tables import Key, Table, Values, encoded, table_of
 _TASK, _EVENT, _MESSAGE = table_of(TaskRow), table_of(EventRow), table_of(MessageRow)
 _WORKER = table_of(WorkerRow)
 _INBOX = "SELECT id FROM message WHERE execution = ?"
+_EMPTY = "DELETE FROM message WHERE execution IN (SELECT value FROM json_each(?))"
+_END = "DELETE FROM task WHERE id IN (SELECT value FROM json_each(?))"
 _HOLDER = "SELECT owner, token FROM task WHERE id = ?"
 _HOLDERS = """
     SELECT json_group_array(json_array(id, owner, token)) FROM task WHERE id IN (SELECT value FROM json_each(?))
@@ -99,6 +101,7 @@ class Group:
         self._holders: dict[str, rules.Holder | None] = {}
         self._tasks: dict[str, TaskRow | None] = {}
         self._kept: set[str] = set()  # those of `_tasks` that are to be written
+        self._over: set[str] = set()  # executions whose task was deleted: what their inbox had is deleted too
         self._rows: defaultdict[Table[Any], dict[Key, Values | None]] = defaultdict(dict)  # None: to be deleted
         self._events: list[Values] = []
 
@@ -107,7 +110,7 @@ class Group:
         fences = [work.transaction.fence for work in works if isinstance(work, Prepared)]
         executions = [fence.execution for fence in fences if fence is not None]
         if len(executions) > 1:
-            (found,) = self._connection.execute(_HOLDERS, (msgspec.json.encode(executions).decode(),)).fetchone()
+            (found,) = self._connection.execute(_HOLDERS, (_list(executions),)).fetchone()
             self._holders = dict.fromkeys(executions)
             self._holders.update((execution, (owner, token)) for execution, owner, token in _holders(found))
 
@@ -129,6 +132,8 @@ class Group:
     def flush(self) -> None:
         """Write what was added so far."""
         execute = self._connection.execute
+        if self._over:
+            execute(_EMPTY, (_list(self._over),))
         for rows, changed in self._rows.items():
             rows.write(execute, [values for values in changed.values() if values is not None])
             for key, values in changed.items():
@@ -136,10 +141,10 @@ class Group:
                     execute(rows.delete, key)
         kept = [(execution, self._tasks[execution]) for execution in self._kept]
         _TASK.write(execute, [_TASK.values(task) for _, task in kept if task is not None])
-        for execution, task in kept:
-            if task is None:
-                execute(_TASK.delete, (execution,))
+        if ended := [execution for execution, task in kept if task is None]:
+            execute(_END, (_list(ended),))
         _EVENT.write(execute, self._events)
+        self._over.clear()
         self._rows.clear()
         self._kept.clear()
         self._events = []
@@ -161,6 +166,8 @@ class Group:
         rows, key = table_of(type(row)), rules.key_of(row)
         if key in self._rows[rows]:
             return self._rows[rows][key] is not None
+        if rows is _MESSAGE and key[0] in self._over:
+            return False
         return self._connection.execute(rows.exists, key).fetchone() is not None
 
     def version(self, row: Row) -> int:
@@ -171,7 +178,8 @@ class Group:
         return 0 if stored is None else stored[0]
 
     def inbox(self, execution: ExecutionId) -> Iterable[str]:
-        ids = {message for (message,) in self._connection.execute(_INBOX, (execution,)).fetchall()}
+        stored = () if execution in self._over else self._connection.execute(_INBOX, (execution,)).fetchall()
+        ids = {message for (message,) in stored}
         for (of, message), values in self._rows[_MESSAGE].items():
             if of == execution:
                 (ids.discard if values is None else ids.add)(message)
@@ -188,7 +196,7 @@ class Group:
             self._rows[rows][key] = values
         for rows, key in work.deletes:
             if rows is _TASK:
-                self._change(key[0], None)
+                self._end(key[0])
             else:
                 self._rows[rows][key] = None
         rules.settle(self, work.transaction)
@@ -198,6 +206,12 @@ class Group:
         for task in tasks:
             self.keep(task)
         return tasks
+
+    def _end(self, execution: ExecutionId) -> None:
+        self._change(execution, None)
+        self._over.add(execution)
+        for key in [key for key in self._rows[_MESSAGE] if key[0] == execution]:
+            del self._rows[_MESSAGE][key]
 
     def _change(self, execution: ExecutionId, task: TaskRow | None) -> None:
         self._tasks[execution] = task
@@ -217,3 +231,8 @@ class Group:
             tasks += [_TASK.row(values) for values in found]
             (level,) = execute(_LEVEL, (level,)).fetchone()
         return tasks
+
+
+def _list(names: Iterable[str]) -> str:
+    """Names as a value that `json_each` takes apart."""
+    return msgspec.json.encode(list(names)).decode()

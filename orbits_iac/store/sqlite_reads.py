@@ -5,18 +5,25 @@ Called by the SQLite store: at once for what is small, in the reader's thread fo
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
 from orbits_iac.store.contract import D, Journal
-from orbits_iac.store.tables import Table, table_of
+from orbits_iac.store.tables import Table, Values, table_of
 
 R = TypeVar("R", bound=Row)
 
-_ENTRY, _MESSAGE, _EVENT = table_of(EntryRow), table_of(MessageRow), table_of(EventRow)
-_ENTRIES = f"SELECT {_ENTRY.selected} FROM entry WHERE execution = ? LIMIT ?"  # noqa: S608 - names come from the model
-_MESSAGES = f"SELECT {_MESSAGE.selected} FROM message WHERE execution = ? ORDER BY id LIMIT ?"  # noqa: S608
+_EXECUTION, _ENTRY, _MESSAGE = table_of(ExecutionRow), table_of(EntryRow), table_of(MessageRow)
+_EVENT = table_of(EventRow)
+# One statement, which is one snapshot: several, with what holds them together, take thrice the time of a short journal.
+_LOAD = """
+    SELECT 'execution', id, NULL, body FROM execution WHERE id = ?1
+    UNION ALL SELECT 'entry', execution, "key", body FROM entry WHERE execution = ?1
+    UNION ALL SELECT 'message', execution, id, body FROM message WHERE execution = ?1
+    LIMIT ?2
+"""
 _TAIL = f"SELECT {_EVENT.selected} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 _TAIL_OF = f"SELECT {_EVENT.selected} FROM event WHERE root = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 _NEXT_DUE = """
@@ -75,21 +82,15 @@ def find(
 
 def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | None = None) -> Journal | None:
     """All of an execution."""
-    connection.execute("BEGIN")
-    try:
-        row = get(connection, table_of(ExecutionRow), (execution,))
-        if row is None:
-            return None
-        task = get(connection, table_of(TaskRow), (execution,))
-        entries = _some(connection, _ENTRIES, [execution], None, most)
-        messages = _some(connection, _MESSAGES, [execution], None, most)
-    finally:
-        connection.execute("COMMIT")
+    found: dict[str, list[Values]] = {"execution": [], "entry": [], "message": []}
+    for values in _some(connection, _LOAD, [execution], None, most):
+        found[values[0]].append(values[1:])
+    if not found["execution"]:
+        return None
     return Journal(
-        execution=row,
-        task=task,
-        entries=[_ENTRY.row(values) for values in entries],
-        messages=[_MESSAGE.row(values) for values in messages],
+        execution=_EXECUTION.row(found["execution"][0]),
+        entries=[_ENTRY.row(values) for values in found["entry"]],
+        messages=sorted((_MESSAGE.row(values) for values in found["message"]), key=attrgetter("id")),
     )
 
 

@@ -88,6 +88,14 @@ async def test_write_to_an_execution_that_has_ended(store: Store, make: Any) -> 
         await store.commit(Transaction(fence=fence, put=[make.entry("a", "k")]))
 
 
+async def test_message_left_for_an_execution_that_has_ended(store: Store, make: Any) -> None:
+    fence = await make.held(store, "a")
+    await store.commit(Transaction(put=[make.message("a", "early"), make.message("b", "of another")]))
+    late = Transaction(put=[make.message("a", "late")])  # in the same group as the end
+    assert await outcomes(late, Transaction(fence=fence, delete=[make.task("a")]), store=store) == ["written"] * 2
+    assert [row.id for row in await store.find(MessageRow)] == ["of another"]
+
+
 async def test_fence_is_checked_against_the_earlier_ones_of_its_group(store: Store, make: Any) -> None:
     fence = await make.held(store, "a")
     parked = Transaction(fence=fence, park=Park(due=None))

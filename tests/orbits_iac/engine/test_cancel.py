@@ -331,3 +331,31 @@ async def test_what_clings_is_cancelled_again_after_its_grace_and_then_begins_no
         row = await execution.ended()
     assert row.state is State.CANCELLED
     assert WORLD.log.count("at gate") == 2  # the second within its grace, none after it
+
+
+class Hurried(Resource):
+    """Does a gate beside a step that was done once before, and gives it up as soon as that one's result is there."""
+
+    number: int
+
+    def identity(self) -> str:
+        return "hurried"
+
+    async def define_update(self) -> None:
+        known = asyncio.ensure_future(self.do("known", add(1, 1), once=True))
+        gate = asyncio.ensure_future(self.do("gate", Gate()))
+        await asyncio.wait([known, gate], return_when=asyncio.FIRST_COMPLETED)
+        gate.cancel()
+
+
+async def test_a_step_that_is_given_up_before_its_attempt_could_begin_has_an_outcome(orbits: Orbits) -> None:
+    await orbits.run(Hurried(number=1))
+    WORLD.log.clear()
+    execution = await orbits.start(Hurried(number=2))  # its first step is there at once
+    async with asyncio.timeout(20):
+        await execution
+    assert "at gate" not in WORLD.log
+    [gate] = [row for row in await orbits.store.find(EntryRow, execution=execution.id) if "gate" in row.key]
+    assert gate.state is State.ERROR
+    assert gate.failure is not None
+    assert gate.failure.error_type == "Interrupted"

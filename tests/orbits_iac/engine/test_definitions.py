@@ -451,7 +451,7 @@ async def test_nothing_of_a_run_is_kept_when_it_has_ended(orbits: Orbits) -> Non
             await orbits.run(Wrong(how="result"))
     gc.collect()
     assert orbits.engine._runs == {}
-    assert orbits.engine._tasks == {}
+    assert orbits.engine._left == {}
     assert orbits._told == {}
 
 
