@@ -91,7 +91,7 @@ class Execution(Generic[R]):
                 return told.result()
 
     async def cancel(self) -> None:
-        """Ask it to cancel; it settles, goes back, and ends as CANCELLED. One that has ended stays as it is."""
+        """Ask it to cancel; it settles, goes back, and ends as CANCELLED. UsageError if it has ended."""
         await operations.cancel(self._orbits.engine, self.id, self._orbits.who)
 
     async def pause(self) -> None:

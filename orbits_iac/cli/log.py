@@ -75,7 +75,7 @@ def _line(event: EventRow, mark: Mark | None, path: str, label: str, picture: "P
     name = path or _label(picture.execution, owned=False)
     words = [_took(event, picture)] if mark is not None and mark.ended and mark not in _QUIET else []
     words += [mark.value] if mark is not None and mark in _SAID else []
-    if event.why and (mark is None or mark in _EXPLAINED or (mark.bad and not path)):
+    if event.why and event.why not in words and (mark is None or mark in _EXPLAINED or (mark.bad and not path)):
         words.append(event.why.replace("\n", " "))
     return Text.assemble(
         (at, "dim"),

@@ -25,7 +25,7 @@ from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
 from orbits_iac.engine.undo import undo
-from orbits_iac.model.errors import ExecutionFailed, Refused
+from orbits_iac.model.errors import ExecutionFailed, Failure, Refused
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, Json, RevisionRow
 from orbits_iac.model.states import State
@@ -84,13 +84,21 @@ async def _whole(run: "Run", definition: Coroutine[Any, Any, Json], cls: type[St
     except BaseException as error:
         if _is_cut_off(run):
             raise
-        first = run.failure(error)
+        first = _first(run, error)
         left = (*first.left, *await settled(run), *await undo(run))
         if left:
             raise ExecutionFailed(replace(first, state=State.QUARANTINED, left=_once(left))) from error
         raise
     await settled(run)
     return result
+
+
+def _first(run: "Run", error: BaseException) -> Failure:
+    """How a definition has failed, before anything is brought back."""
+    failure = run.failure(error)
+    if not run.was_cancelled(error):
+        return failure
+    return replace(failure, error_type="Cancelled", message="it was cancelled")
 
 
 def _is_cut_off(run: "Run") -> bool:
@@ -152,9 +160,7 @@ async def _installed_and_updated(run: "Run", flow: RunFlow, resource: Resource[A
 
 async def _go_back(run: "Run", flow: RunFlow, resource: Resource[Any], error: BaseException) -> None:
     """Settle, then bring back what the update did, and raise the first error with how it ended."""
-    first = run.failure(error)
-    if run.was_cancelled(error):
-        first = replace(first, error_type="Cancelled", message="it was cancelled")
+    first = _first(run, error)
     left = [*first.left, *await settled(run)]
     held = run.record.held.steps if run.record is not None and run.record.held is not None else ()
     passed = run.passed() or held

@@ -80,10 +80,8 @@ def _named(row: ExecutionRow) -> tuple[str, str]:
 
 
 async def cancel(engine: "Engine", execution: ExecutionId, who: str) -> None:
-    """Ask it to cancel: it settles, goes back, and ends as CANCELLED. One that has ended stays as it is."""
-    row = await _row(engine, execution)
-    if row.state in ENDED:
-        return
+    """Ask it to cancel: it settles, goes back, and ends as CANCELLED. UsageError if it has ended."""
+    await _under_way(engine, execution, "cancelled")
     await _tell(engine, [_message(execution, "cancel", who)])
 
 

@@ -54,17 +54,20 @@ async def replay(engine: "Engine", execution: ExecutionId, path: str, who: str) 
     UsageError if there is no such step; `Refused` says why it is not possible now. Nothing was done then.
     """
     while True:
+        root = await _found(engine, execution)
+        await _check(engine, root, first=True)
         rows: list[tuple[ExecutionRow, Found | None]]
         if path:
             found = await find_step(engine.store, execution, path)
             steps = [*found.above, found]
             rows = [(step.execution, step) for step in steps]
         else:
-            rows = [(await _found(engine, execution), None)]
+            rows = [(root, None)]
         written = _Written()
         why = f"replayed from {path}" if path else "replayed"
         for row, step in rows:
-            await _check(engine, row, first=row.id == execution)
+            if row.id != execution:
+                await _check(engine, row, first=False)
             await _reopen(engine, row, _Rewind(row, step, last=row is rows[-1][0]), written, who, why)
         try:
             await _commit(engine, written, execution)

@@ -67,7 +67,7 @@ class Project:
         assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         return out
 
-    def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, seconds: float = 60, **env: str) -> "subprocess.Popen[str]":
         """Start a command; its output is read by the caller. After a minute it is killed: nobody waits for ever."""
         process = subprocess.Popen(
             [*ORBITS, *arguments],
@@ -79,7 +79,7 @@ class Project:
             stderr=subprocess.PIPE,
         )
 
-        timer = threading.Timer(60, process.kill)
+        timer = threading.Timer(seconds, process.kill)
         timer.start()
         self._started.append((process, timer))
         return process

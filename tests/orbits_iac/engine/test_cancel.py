@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from orbits_iac import Action, ExecutionFailed, InProgress, Options, Orbits, Resource, Retry, Workflow
+from orbits_iac.model.errors import UsageError
 from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, SubscriberRow, TaskRow
 from orbits_iac.model.states import ENDED, State
 
@@ -293,7 +294,8 @@ async def test_a_rollback_that_was_cancelled_half_way_says_that_it_was_not_compl
 async def test_what_has_ended_cannot_be_cancelled_any_more(orbits: Orbits) -> None:
     execution = await orbits.start(add(1, 1))
     await execution
-    await execution.cancel()
+    with pytest.raises(UsageError, match=r"has ended \(SUCCESS\) and cannot be cancelled"):
+        await execution.cancel()
     assert (await execution.row()).state is State.SUCCESS
     await nothing_is_left(orbits)
 

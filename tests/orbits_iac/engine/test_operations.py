@@ -11,7 +11,7 @@ from orbits_iac import Action, ExecutionFailed, InProgress, Options, Orbits, Set
 from orbits_iac.handles import Execution
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.rows import EventRow, ExecutionRow, MessageRow, TaskRow, WorkerRow
-from orbits_iac.model.states import ENDED, State
+from orbits_iac.model.states import State
 from orbits_iac.store.memory import MemoryStore
 from orbits_iac.testing import Clock
 
@@ -302,25 +302,6 @@ async def test_what_makes_no_sense_is_refused(orbits: Orbits, ask: Any, message:
         await ask(execution)
     WORLD.gate.set()
     assert await execution == ["through", 2]
-
-
-@pytest.mark.parametrize(
-    ("ask", "what"),
-    [
-        (lambda e: e.pause(), "paused"),
-        (lambda e: e.resume(), "resumed"),
-        (lambda e: e.end(State.ERROR), "ended"),
-        (lambda e: e.set_handle("gate", "x"), "given a handle"),
-    ],
-)
-async def test_what_has_ended_is_left_alone(orbits: Orbits, ask: Any, what: str) -> None:
-    WORLD.gate.set()
-    execution = await orbits.start(Steps())
-    await execution
-    with pytest.raises(UsageError, match=f"has ended \\(SUCCESS\\) and cannot be {what}; `orbits replay"):
-        await ask(execution)
-    await execution.cancel()
-    assert (await execution.row()).state in ENDED
 
 
 async def test_a_resume_overtakes_a_pause_that_nobody_has_read(orbits: Orbits) -> None:

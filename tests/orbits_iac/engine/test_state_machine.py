@@ -10,6 +10,7 @@ store, and each record's revision is what stands in the world.
 import asyncio
 import os
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -18,7 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from orbits_iac import Orbits, Resource, Workflow
 from orbits_iac.handles import Execution
-from orbits_iac.model.errors import Refused
+from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.rows import (
     ExecutionRow,
     MessageRow,
@@ -147,7 +148,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(execution=executions)
     def cancel(self, execution: str) -> None:
-        self.now(self.orbits.execution(execution).cancel())
+        with suppress(UsageError):  # it has ended
+            self.now(self.orbits.execution(execution).cancel())
 
     @rule(execution=executions, path=st.sampled_from(["", "thing", "long", "brittle", "last", "box[a].long"]))
     def replay(self, execution: str, path: str) -> None:
