@@ -1,15 +1,18 @@
 """A project in a folder of its own, and the command line run in it as its users run it."""
 
+import codecs
 import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 import pytest
 
@@ -100,6 +103,65 @@ class Project:
     def open_gate(self) -> None:
         """Let migrations end."""
         (self.folder / "gate").touch()
+
+
+class Screen:
+    """A command on a terminal of its own, which is read."""
+
+    def __init__(self, project: Project, *arguments: str) -> None:
+        self.code: int | None = None
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (40, 100))
+        env = {name: value for name, value in environment({"TERM": "xterm"}).items() if name != "COLUMNS"}
+        self._process = subprocess.Popen(
+            [*ORBITS, *arguments],
+            cwd=project.folder,
+            env=env,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        self._watch = threading.Timer(60, self._process.kill)
+        self._watch.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.cancel()
+        self._watch.join()
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+    def until(self, holds: Callable[[str], bool]) -> str:
+        """Read until that holds of all that was read by this call; all of that."""
+        read = ""
+        while not holds(read):
+            more = self._read()
+            assert more, f"it ended before that:\n{read}"
+            read += more
+        return read
+
+    def rest(self) -> str:
+        """All that comes until its end; then `code` is its exit code."""
+        read = ""
+        while more := self._read():
+            read += more
+        self.code = self._process.wait()
+        return read
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def _read(self) -> str:
+        try:
+            return self._decoder.decode(os.read(self._ours, 65536))
+        except OSError:  # Linux says so when the other end is closed
+            return ""
 
 
 @pytest.fixture
