@@ -32,8 +32,10 @@ format: $(VENV)/.dev ## Format, and mend what ruff can mend by itself
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure what the design promises: steps a second, memory, start-up
-	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do echo "== $$script"; $(BIN)/python $$script $(ARGS); done
+bench: $(VENV)/.dev $(VENV)/rivals/.installed ## Measure what the design promises, beside DBOS, into benchmarks/results
+	@set -e; for script in $(sort $(basename $(notdir $(wildcard benchmarks/bench_*.py)))); do \
+		$(BIN)/python -m benchmarks.$$script $(ARGS); echo; done
+	@$(BIN)/python -m benchmarks.measures
 
 picture: $(VENV)/.demo ## Draw the README's pictures from a real run of the demo
 	@$(BIN)/python -m orbits_stacks.demo --picture docs/pictures $(ARGS)
@@ -47,6 +49,14 @@ COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11
 lock: $(VENV)/.dev ## Write requirements/*.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(COMPILE) --extra stacks --group build --output-file requirements/demo.lock
 	@$(COMPILE) --extra all --group dev --constraint requirements/demo.lock --output-file requirements/dev.lock
+	@$(subst pip compile pyproject.toml,pip compile,$(COMPILE)) --group rivals --output-file requirements/rivals.lock
+
+# What is measured beside Orbits has an environment of its own: its requirements are none of ours.
+$(VENV)/rivals/.installed: requirements/rivals.lock
+	@"$(PYTHON)" -m venv --clear $(VENV)/rivals
+	@$(VENV)/rivals/bin/python -m pip --disable-pip-version-check --no-input --quiet install --require-hashes \
+		--only-binary :all: --no-deps --requirement $<
+	@touch $@
 
 clean: ## Remove .venv, caches, and what runs and builds left behind
 	@rm -rf $(VENV) .orbits build dist cdk.out .coverage htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache \

@@ -1,18 +1,17 @@
 """What a composite of 3,222 Resources costs the engine when there is nothing to do, and at first.
 
-python benchmarks/bench_composite.py [folder] [resources]
+python -m benchmarks.bench_composite [folder] [resources]
 """
 
 import asyncio
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.measures import Bar, Table, folder_of
 from orbits_iac import Orbits, Outputs, Resource, Settings
 
 RESOURCES = 3_222
-ROWS = "{:<58} {:>12} {:>12}"
 
 
 class Name(Outputs):
@@ -46,10 +45,10 @@ class Many(Resource):
 
 
 async def main() -> None:
-    """Measure, and print a table."""
+    """Measure, print a table, and keep it."""
     number = int(sys.argv[2]) if len(sys.argv) > 2 else RESOURCES
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
-        print(ROWS.format("", "in all", "each"))
+    with folder_of(sys.argv) as folder:
+        table = Table("composite", Path(folder))
         async with Orbits(Settings(store=f"sqlite:{Path(folder) / 'composite.db'}")) as orbits:
             for what in ("made", "with nothing to do", "cycled"):
                 start = time.perf_counter()
@@ -58,7 +57,9 @@ async def main() -> None:
                 else:
                     await orbits.run(Many(number=number))
                 took = time.perf_counter() - start
-                print(ROWS.format(f"{number:,} resources, {what}", f"{took:.1f} s", f"{took / number * 1e3:.2f} ms"))
+                table.add(f"a composite of {number:,} resources, {what}", took, "s", Bar(30))
+        if number == RESOURCES:
+            table.write()
 
 
 if __name__ == "__main__":

@@ -1,19 +1,25 @@
-"""What durable steps cost: on SQLite with synchronous=FULL, async hooks, one process.
+"""What durable steps cost: on SQLite with synchronous=FULL, async hooks; beside DBOS on its SQLite.
 
-python benchmarks/bench_steps.py [folder]
+python -m benchmarks.bench_steps [folder]
+
+`make bench` installs DBOS into an environment of its own; without it its rows are left out.
 """
 
 import asyncio
+import gc
+import json
+import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.measures import Bar, Table, folder_of
 from orbits_iac import Action, Options, Orbits, Settings, Workflow
 from orbits_iac.model.rows import EntryRow
 
 CONCURRENCY = 32
-ROWS = "{:<58} {:>12} {:>12}"
+STEPS = 10  # of an execution
+RIVAL = Path(__file__).parents[1] / ".venv" / "rivals" / "bin" / "python"
 
 
 class Step(Action[int]):
@@ -54,53 +60,105 @@ REACHED, OPEN = asyncio.Event(), asyncio.Event()
 
 
 async def main() -> None:
-    """Measure, and print a table."""
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
-        print(ROWS.format("", "each", "a second"))
-        await _many(Path(folder) / "many.db", executions=300)
-        await _alone(Path(folder) / "alone.db", steps=500)
-        for steps in (100, 1_000, 10_000):
-            await _long(Path(folder) / f"{steps}.db", steps)
-        await _recovery(Path(folder) / "recovery.db", 10_000)
+    """Measure, print a table, and keep it."""
+    with folder_of(sys.argv) as name:
+        folder = Path(name)
+        table = Table("steps", folder)
+        gc.collect()
+        gc.freeze()  # as `orbits worker` does
+        ours = max([await _many(folder / f"many{number}.db", executions=300) for number in range(3)])
+        table.add(
+            f"steps a second, {CONCURRENCY} executions of {STEPS} at a time", ours, "/s", Bar(10_000, at_least=True)
+        )
+        table.add("the same, in commits of one row by plain SQLite", ours / _plain(table), "times")
+        table.add("the same, by two processes on one file", await _two(folder / "two.db"), "/s")
+        _beside_dbos(table, folder, ours)
+        table.add(
+            "one step alone, the next after it", await _alone(folder / "alone.db", steps=500) * 1e3, "ms", Bar(0.5)
+        )
+        shortest = await _long(folder / "100.db", 100)
+        for steps in (1_000, 10_000, 100_000):
+            each = await _long(folder / f"{steps}.db", steps)
+            table.add(f"one execution of {steps:,} steps: each", each * 1e3, "ms")
+            table.add(f"one execution of {steps:,} steps: each, to one of 100", each / shortest, "times", Bar(1.2))
+        recovery = await _recovery(folder / "recovery.db", 10_000)
+        table.add("recovery of an execution of 10,000 finished steps", recovery * 1e3, "ms", Bar(1_000))
+        table.write()
+
+
+def _plain(table: Table) -> float:
+    return float(table.machine["plain_sqlite_commits_a_second"])
 
 
 def _opened(file: Path) -> Orbits:
     return Orbits(Settings(store=f"sqlite:{file}", concurrency=CONCURRENCY))
 
 
-async def _many(file: Path, *, executions: int) -> None:
-    """Executions of ten steps, `CONCURRENCY` at a time."""
+async def _many(file: Path, *, executions: int) -> float:
+    """Steps a second of executions of ten steps, `CONCURRENCY` at a time."""
     async with _opened(file) as orbits:
         slots = asyncio.Semaphore(CONCURRENCY)
 
         async def one() -> None:
             async with slots:
-                await orbits.run(Steps(steps=10))
+                await orbits.run(Steps(steps=STEPS))
 
+        await asyncio.gather(*(one() for _ in range(CONCURRENCY)))
         start = time.perf_counter()
         await asyncio.gather(*(one() for _ in range(executions)))
-        _print(f"executions of 10 steps, {CONCURRENCY} at a time", time.perf_counter() - start, executions * 10)
+        return executions * STEPS / (time.perf_counter() - start)
 
 
-async def _alone(file: Path, *, steps: int) -> None:
-    """One step after the other, each an execution's next."""
+async def _two(file: Path) -> float:
+    """Steps a second of two processes that share a file, each as busy as one alone."""
+    async with _opened(file):
+        pass
+    command = [sys.executable, "-m", "benchmarks.bench_steps", "--many", str(file)]
+    both = [
+        await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for process in both:
+        if process.stdout is not None:
+            await process.stdout.readline()  # it is ready
+    found = await asyncio.gather(*(process.communicate(b"go\n") for process in both))
+    return sum(float(printed) for printed, _ in found)
+
+
+def _beside_dbos(table: Table, folder: Path, ours: float) -> None:
+    if not RIVAL.exists():
+        print("DBOS is not installed (make bench does so): left out")
+        return
+    script = Path(__file__).with_name("dbos_steps.py")
+    command = [str(RIVAL), str(script), str(folder / "dbos.db"), str(CONCURRENCY), str(STEPS)]
+    theirs = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+    table.add(f"DBOS {theirs['version']} on SQLite: steps a second", theirs["many"], "/s")
+    table.add("steps a second, to those of DBOS", ours / theirs["many"], "times", Bar(10, at_least=True))
+    table.add(f"DBOS {theirs['version']} on SQLite: one step alone", theirs["alone"] * 1e3, "ms")
+
+
+async def _alone(file: Path, *, steps: int) -> float:
+    """Seconds of one step after the other, each an execution's next."""
     async with _opened(file) as orbits:
-        await orbits.run(Steps(steps=10))
+        await orbits.run(Steps(steps=STEPS))
         start = time.perf_counter()
         await orbits.run(Steps(steps=steps))
-        _print("one step alone, the next after it", time.perf_counter() - start, steps)
+        return (time.perf_counter() - start) / steps
 
 
-async def _long(file: Path, steps: int) -> None:
-    """One execution of many steps."""
+async def _long(file: Path, steps: int) -> float:
+    """Seconds a step of one execution of many; of short ones as many as give a figure."""
+    executions = max(1, 1_000 // steps)
     async with _opened(file) as orbits:
+        await orbits.run(Steps(steps=STEPS))
         start = time.perf_counter()
-        await orbits.run(Steps(steps=steps))
-        _print(f"one execution of {steps:,} steps", time.perf_counter() - start, steps)
+        for _ in range(executions):
+            await orbits.run(Steps(steps=steps))
+        return (time.perf_counter() - start) / steps / executions
 
 
-async def _recovery(file: Path, steps: int) -> None:
-    """How long an execution of many finished steps takes to its next one in another process."""
+async def _recovery(file: Path, steps: int) -> float:
+    """Seconds that an execution of many finished steps takes to its next one in another process."""
     async with _opened(file) as orbits:
         execution = await orbits.start(Steps(steps=steps, gated=True))
         await REACHED.wait()
@@ -113,12 +171,17 @@ async def _recovery(file: Path, steps: int) -> None:
         await orbits.execution(execution.id)
         if len(await orbits.store.find(EntryRow, execution=execution.id)) != steps + 1:
             raise SystemExit("a step was lost, or done again")
-    print(ROWS.format(f"recovery of an execution of {steps:,} finished steps", f"{took * 1e3:,.0f} ms", ""))
+    return took
 
 
-def _print(what: str, took: float, steps: int) -> None:
-    print(ROWS.format(what, f"{took / steps * 1e3:.3f} ms", f"{steps / took:,.0f}"))
+async def _half(file: Path) -> None:
+    """One of two processes: says that it is ready, waits for a line, and prints its steps a second."""
+    gc.collect()
+    gc.freeze()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(await _many(file, executions=300))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(_half(Path(sys.argv[2])) if sys.argv[1:2] == ["--many"] else main())

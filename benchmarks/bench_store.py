@@ -2,19 +2,19 @@
 
 Each commit is what a step makes of the store: two entries and two events, under the fence of its execution. `work` is
 the time that each committer spends computing between its commits, as an engine does: it competes with the store's
-writer for the interpreter. The second table is of reads, alone and beside busy committers; the third of commits of one
-row, alone and beside another process with 32 busy committers.
+writer for the interpreter. Then come reads, alone and beside busy committers, and commits of one row, alone and beside
+another process with 32 busy committers.
 
-    python benchmarks/bench_store.py [folder]
+python -m benchmarks.bench_store [folder]
 """
 
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from benchmarks.measures import Bar, Table, folder_of
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, TaskRow
 from orbits_iac.model.states import State
@@ -25,29 +25,28 @@ STEPS = 10  # an execution's
 
 
 async def main() -> None:
-    """Measure, and print both tables."""
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as folder:
-        print(f"{'committers':>10} {'work us':>8} {'commits/s':>10} {'ms each':>8} {'commits a group':>16} {'cpu':>5}")
+    """Measure, print a table, and keep it."""
+    with folder_of(sys.argv) as folder:
+        table = Table("store", Path(folder))
         for committers, work, commits in ((1, 0, 2000), (32, 0, 30000), (32, 65, 20000), (256, 65, 20000)):
             async with SqliteStore(Path(folder) / f"{committers}-{work}.db") as store:
-                await _commits(store, committers, work * 1e-6, commits)
+                await _commits(table, store, committers, work * 1e-6, commits)
         async with SqliteStore(Path(folder) / "32-0.db") as store:
-            await _reads(store)
+            await _reads(table, store)
         async with SqliteStore(Path(folder) / "shared.db") as store:
-            await _beside_another_process(store, Path(folder) / "shared.db")
+            await _beside_another_process(table, store, Path(folder) / "shared.db")
+        table.write()
 
 
-async def _commits(store: SqliteStore, committers: int, work: float, commits: int) -> None:
+async def _commits(table: Table, store: SqliteStore, committers: int, work: float, commits: int) -> None:
     left = iter(range(commits // STEPS))
     groups = store.groups
-    start, cpu = time.perf_counter(), time.process_time()
+    start = time.perf_counter()
     await asyncio.gather(*(_committer(store, left, work) for _ in range(committers)))
-    took, cpu = time.perf_counter() - start, time.process_time() - cpu
-    group = commits / (store.groups - groups)
-    print(
-        f"{committers:>10} {work * 1e6:>8.0f} {commits / took:>10,.0f} {took / commits * committers * 1e3:>8.3f} "
-        f"{group:>16.1f} {cpu / took:>5.2f}"
-    )
+    took = time.perf_counter() - start
+    busy = f", each {work * 1e6:.0f} us busy in between" if work else ""
+    table.add(f"commits a second of {committers} committers{busy}", commits / took, "/s")
+    table.add("    commits a group", commits / (store.groups - groups), "")
 
 
 async def _committer(store: Store, left: Iterator[int], work: float) -> None:
@@ -117,9 +116,8 @@ def _step(fence: Fence, step: int) -> Transaction:
     return Transaction(fence=fence, put=[started, ended], events=events)
 
 
-async def _reads(store: Store) -> None:
+async def _reads(table: Table, store: Store) -> None:
     name = ExecutionId("01hz00000000")
-    print(f"\n{'read':>10} {'us alone':>9} {'us beside 32 committers':>24}")
     for what, read in (
         ("get", lambda: store.get(TaskRow, name)),
         ("next_due", store.next_due),
@@ -134,33 +132,35 @@ async def _reads(store: Store) -> None:
         for task in busy:
             task.cancel()
         await asyncio.gather(*busy, return_exceptions=True)
-        print(f"{what:>10} {alone * 1e6:>9.0f} {beside * 1e6:>24.0f}")
+        table.add(f"read: {what}", alone * 1e6, "us")
+        table.add(f"read: {what}, beside 32 committers", beside * 1e6, "us")
 
 
-async def _beside_another_process(store: SqliteStore, path: Path) -> None:
-    print(f"\n{'one-row commit':>20} {'median ms':>10} {'99 % ms':>8} {'worst ms':>9}")
-    await _one_row("alone", store)
+async def _beside_another_process(table: Table, store: SqliteStore, path: Path) -> None:
+    alone = await _one_row("alone", store)
+    table.add("a commit of one row: median", alone[len(alone) // 2], "ms")
     busy = await asyncio.create_subprocess_exec(
-        sys.executable, __file__, "--busy", path, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "benchmarks.bench_store", "--busy", path, stdout=asyncio.subprocess.PIPE
     )
     try:
         if busy.stdout is not None:
             await busy.stdout.readline()
-        await _one_row("beside a busy one", store)
+        beside = await _one_row("beside", store)
+        table.add("a commit of one row, beside a busy process: median", beside[len(beside) // 2], "ms", Bar(5))
+        table.add("a commit of one row, beside a busy process: worst", beside[-1], "ms", Bar(50))
     finally:
         busy.kill()
         await busy.communicate()
 
 
-async def _one_row(what: str, store: SqliteStore) -> None:
+async def _one_row(what: str, store: SqliteStore) -> list[float]:
     took: list[float] = []
     for number in range(500):
         start = time.perf_counter()
         await store.commit(Transaction(put=[MessageRow(execution=ExecutionId(what), id=str(number), what="event")]))
         took.append((time.perf_counter() - start) * 1e3)
         await asyncio.sleep(0.002)
-    took.sort()
-    print(f"{what:>20} {took[250]:>10.2f} {took[495]:>8.2f} {took[-1]:>9.2f}")
+    return sorted(took)
 
 
 async def _busy(path: str) -> None:

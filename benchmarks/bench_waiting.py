@@ -1,17 +1,17 @@
 """What executions cost that wait, and how soon they go on when all are due at once: on SQLite, in one process.
 
-python benchmarks/bench_waiting.py [executions] [folder]
+python -m benchmarks.bench_waiting [folder] [executions]
 """
 
 import asyncio
 import gc
 import os
 import sys
-import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.measures import Bar, Table, folder_of
 from orbits_iac import Action, Event, InProgress, Options, Orbits, Resource, Settings
 from orbits_iac.model.rows import ExecutionRow, TaskRow
 from orbits_iac.model.states import State
@@ -19,7 +19,6 @@ from orbits_iac.testing import Clock
 
 EXECUTIONS = 10_000
 WAIT = timedelta(hours=1)
-ROWS = "{:<62} {:>14}"
 WAYS = ("sleep", "watch", "event")
 
 
@@ -71,31 +70,34 @@ WOKEN: list[float] = []
 
 async def main() -> None:
     """Start them, let them wait, make all due, and print a table."""
-    executions = int(sys.argv[1]) if len(sys.argv) > 1 else EXECUTIONS
-    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as folder:
+    executions = int(sys.argv[2]) if len(sys.argv) > 2 else EXECUTIONS
+    with folder_of(sys.argv) as folder:
+        table = Table("waiting", Path(folder))
         clock = Clock()
         async with Orbits(Settings(store=f"sqlite:{Path(folder) / 'waiting.db'}"), clock=clock) as orbits:
             await orbits.settled()
             empty = _resident()
-            _print("resident, before", f"{empty / 1e6:,.0f} MB")
+            table.add("resident, before", empty / 1e6, "MB")
             start = time.perf_counter()
             await asyncio.gather(*(orbits.start(Root(number=number)) for number in range(executions // 2)))
             await orbits.settled()
-            _print(f"{executions:,} executions started, two levels deep, until all wait", _seconds(start))
+            table.add(f"{executions:,} started, two levels deep, until all wait", time.perf_counter() - start, "s")
             waiting = _resident()
-            _print("resident, while they wait", f"{waiting / 1e6:,.0f} MB")
-            _print("of which each", f"{(waiting - empty) / executions / 1e3:,.1f} kB")
+            table.add(f"resident, while {executions:,} wait", waiting / 1e6, "MB", Bar(200))
+            table.add("of which each", (waiting - empty) / executions / 1e3, "kB")
             await _all_wait(orbits, executions)
             start = time.perf_counter()
             await asyncio.gather(clock.set(2 * WAIT), orbits.emit(Go()))
             async with asyncio.timeout(120):
                 await orbits.settled()
-            _print("all due at once: the last one woken after", f"{max(WOKEN) - start:,.2f} s")
-            _print("all due at once: the last one ended after", _seconds(start))
-            _print("resident, at the end", f"{_resident() / 1e6:,.0f} MB")
+            table.add("all due at once: the last one woken after", max(WOKEN) - start, "s", Bar(5))
+            table.add("all due at once: the last one ended after", time.perf_counter() - start, "s")
+            table.add("resident, at the end", _resident() / 1e6, "MB")
             ended = await orbits.store.find(ExecutionRow, state=State.SUCCESS)
             if len(ended) != executions or len(WOKEN) != executions // 2:
                 raise SystemExit(f"{len(ended)} ended, {len(WOKEN)} woken")
+            if executions == EXECUTIONS:
+                table.write()
 
 
 async def _all_wait(orbits: Orbits, executions: int) -> None:
@@ -107,14 +109,6 @@ async def _all_wait(orbits: Orbits, executions: int) -> None:
 def _resident() -> int:
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _seconds(start: float) -> str:
-    return f"{time.perf_counter() - start:,.2f} s"
-
-
-def _print(what: str, measured: str) -> None:
-    print(ROWS.format(what, measured))
 
 
 if __name__ == "__main__":
