@@ -76,6 +76,8 @@ async def main() -> None:
         clock = Clock()
         async with Orbits(Settings(store=f"sqlite:{Path(folder) / 'waiting.db'}"), clock=clock) as orbits:
             await orbits.settled()
+            gc.collect()
+            gc.freeze()  # as `orbits worker` does
             empty = _resident()
             table.add("resident, before", empty / 1e6, "MB")
             start = time.perf_counter()
