@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-LOCKS = ["demo", "dev"]
+LOCKS = ["demo", "dev", "rivals"]
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -54,7 +54,8 @@ def test_each_requirement_is_one_version_with_hashes(root: Path, lock: str) -> N
 
 def test_dev_holds_all_that_the_demo_needs_at_the_same_versions(root: Path) -> None:
     demo, dev = (
-        {entry.partition(" ;")[0]: hashes for entry, hashes in requirements(root, lock).items()} for lock in LOCKS
+        {entry.partition(" ;")[0]: hashes for entry, hashes in requirements(root, lock).items()}
+        for lock in ("demo", "dev")
     )
     assert [entry for entry, hashes in demo.items() if dev.get(entry) != hashes] == []
 
@@ -65,9 +66,11 @@ def test_the_locks_hold_all_that_pyproject_asks_for(root: Path, pyproject: dict[
     groups = pyproject["dependency-groups"]
     core = pyproject["project"]["dependencies"]
     demo = [entry for extra in ("aws", "cdk", "offline", "tenants", "stacks") for entry in extras[extra]]
-    dev = [entry for group in groups.values() for entry in group if isinstance(entry, str)]
-    wanted = {"demo": core + demo + groups["build"], "dev": core + extras["mongodb"] + dev}
-    missing = {
-        lock: names(wanted[lock]) - {"orbits-iac"} - names(list(requirements(root, lock))) for lock in ("demo", "dev")
+    dev = [entry for group in ("build", "dev") for entry in groups[group] if isinstance(entry, str)]
+    wanted = {
+        "demo": core + demo + groups["build"],
+        "dev": core + extras["mongodb"] + dev,
+        "rivals": groups["rivals"],
     }
-    assert missing == {"demo": set(), "dev": set()}
+    missing = {lock: names(wanted[lock]) - {"orbits-iac"} - names(list(requirements(root, lock))) for lock in LOCKS}
+    assert [lock for lock in LOCKS if missing[lock]] == []
