@@ -159,11 +159,28 @@ class Worker:
 
     async def _advance(self, task: TaskRow, claimed_at: float) -> None:
         try:
+            while not await self._is_over(task, claimed_at):
+                await asyncio.sleep(LONGEST_WAIT)
+                if self._active.get(task.id) is not asyncio.current_task():
+                    return  # it had parked: only the answer was lost
+        finally:
+            if self._active.get(task.id) is asyncio.current_task():  # it may have been claimed again since it parked
+                del self._active[task.id]
+            self._freed.set()
+
+    async def _is_over(self, task: TaskRow, claimed_at: float) -> bool:
+        """Advance an execution; whether its claim is given back, or lost.
+
+        It is kept while what came of the execution is known here alone: another process would not know what was done.
+        """
+        try:
             await self._engine.advance(task, claimed_at=claimed_at)
         except Fenced:
             log.warning("execution %s was taken over by another worker", task.id)
         except StoreError as error:
             log.warning("execution %s waits for the store: %s", task.id, error)
+            if self._engine.knows_more(task.id):
+                return False
             await self._let_go(task, LONGEST_WAIT)
         except Error as error:
             log.warning("execution %s cannot go on here: %s", task.id, error)
@@ -171,10 +188,7 @@ class Worker:
         except Exception:
             log.exception("execution %s cannot go on: this is a defect of Orbits", task.id)
             await self._let_go(task, self._lease_length)
-        finally:
-            if self._active.get(task.id) is asyncio.current_task():  # it may have been claimed again since it parked
-                del self._active[task.id]
-            self._freed.set()
+        return True
 
     async def _let_go(self, task: TaskRow, seconds: float) -> None:
         """Give the execution back, to be tried again after so many seconds."""

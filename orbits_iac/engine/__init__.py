@@ -11,6 +11,7 @@ The parts put together
 One execution
     run           what of it is in memory
     course        how it goes on: from a claim until it parks or ends
+    broken_off    when the store failed under it: what it knows beyond that
     pages         its journal in memory, and what of that is to be written
     starting      beginning steps once their beginning is durable
     attempts      running an Action: main, watch, on_interrupted

@@ -156,7 +156,7 @@ async def _in_thread(
     context = contextvars.copy_context()
 
     def call() -> Outcome:
-        if not run.engine.is_certain(run):  # it may have waited for its thread
+        if not run.engine.is_certain(run.current):  # it may have waited for its thread
             return None, UncertainError()
         try:
             return context.run(method, *arguments), None

@@ -17,8 +17,8 @@ from orbits_iac.engine.inbox import given, read_inbox, take
 from orbits_iac.engine.names import Names
 from orbits_iac.engine.outcomes import hand_out, replay
 from orbits_iac.engine.revisions import read_revision
-from orbits_iac.engine.run import LIVE, Forced, has_to_stay
-from orbits_iac.model.errors import ExecutionFailed, Failure, Refused
+from orbits_iac.engine.run import LIVE, Forced, staying
+from orbits_iac.model.errors import ExecutionFailed, Failure, Fenced, Refused
 from orbits_iac.model.rows import ExecutionRow, Json, MessageRow, OnceRow, RecordRow, TaskRow
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Park
@@ -47,7 +47,10 @@ class ReloadError(Exception):
 
 
 async def advance(run: "Run", task: TaskRow) -> Parked | Ended:
-    """Go on until it waits for longer than `STAY`, or has ended. Raises `Fenced` once the claim is lost."""
+    """Go on until it waits for longer than `STAY`, or has ended. Raises `Fenced` once the claim is lost.
+
+    Whatever else is raised breaks it off, and leaves under way what may not be begun again.
+    """
     run.pages.token = task.token
     _take_up(run, task.build)
     try:
@@ -56,6 +59,12 @@ async def advance(run: "Run", task: TaskRow) -> Parked | Ended:
         elif (parked := await _begin(run)) is not None:
             return parked
         return await _go_on(run)
+    except (Fenced, ReloadError):
+        run.abandon()
+        raise
+    except Exception:
+        run.abandon(but=staying(run))
+        raise
     except BaseException:
         run.abandon()
         raise
@@ -65,11 +74,13 @@ async def _begin(run: "Run") -> Parked | None:
     """Start the definition and replay its journal; parked if it is not its turn, or its code cannot run here."""
     if run.record_id is not None:
         await _read_record(run, *run.record_id)
-    if pausing.stays_paused(run):
+    if pausing.stays_paused(run) and not (run.attempts or run.arrived or run.fresh):
         pausing.paused(run)
         return await _park(run, None)
     cancelled = any(message.what == "cancel" for message in run.pages.inbox)
     run.told.forced = _forced(run.pages.inbox)
+    if run.told.forced is not None and run.attempts:
+        await _stop_attempts(run)
     definition = await _definition(run, cancelled=cancelled)
     if isinstance(definition, Parked):
         return definition
@@ -93,6 +104,14 @@ async def _begin(run: "Run") -> Parked | None:
     for message in run.pages.inbox:
         await take(run, message)
     return None
+
+
+async def _stop_attempts(run: "Run") -> None:
+    """What is still under way from before, in this process, is stopped."""
+    under_way = list(run.attempts.values())
+    for task in under_way:
+        task.cancel()
+    await asyncio.wait(under_way)
 
 
 def _take_up(run: "Run", build: str) -> None:
@@ -146,7 +165,7 @@ async def _go_on(run: "Run") -> Parked | Ended:
 async def _hold_still(run: "Run") -> Parked | None:
     """Begin nothing more; parked once nothing is under way that has to come to its outcome here."""
     if run.leaving:
-        if not has_to_stay(run):
+        if not staying(run):
             parked = await _park(run, run.now())
             run.abandon()
             return parked

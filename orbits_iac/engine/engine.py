@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orbits_iac.codec import Codec
+from orbits_iac.engine.broken_off import is_next, knows_more, take_over
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
 from orbits_iac.engine.hosts import Hosts
@@ -17,7 +18,7 @@ from orbits_iac.engine.run import Run
 from orbits_iac.engine.threads import Threads
 from orbits_iac.engine.watchdog import Watchdog
 from orbits_iac.model.builds import is_same_code
-from orbits_iac.model.errors import Refused
+from orbits_iac.model.errors import Fenced, Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
 from orbits_iac.registry import Registry
@@ -75,6 +76,8 @@ class Engine:
         self._watchdog = Watchdog(longest_block, self._run_of)
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait
+        self._broken_off: dict[ExecutionId, Run] = {}  # those that know what the store does not
+        self._leaving = False
         self._left: dict[ExecutionId, set[asyncio.Task[Any]]] = {}  # attempts of runs that were abandoned
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
@@ -88,9 +91,10 @@ class Engine:
     async def close(self) -> None:
         """Let go of every definition in memory and of the threads; executions go on from the store."""
         await self._watchdog.stop()
-        for run in list(self._runs.values()):
+        for run in [*self._runs.values(), *self._broken_off.values()]:
             run.abandon()
         self._runs.clear()
+        self._broken_off.clear()
         await asyncio.sleep(0)  # the definitions end in callbacks
         await self.threads.close()
         await asyncio.gather(*(task for tasks in self._left.values() for task in tasks), return_exceptions=True)
@@ -101,7 +105,12 @@ class Engine:
 
         Returns the executions that have to be waited for.
         """
-        return {execution for execution, run in self._runs.items() if run.leave()}
+        self._leaving = True
+        return {execution for execution, run in self._runs.items() if run.leave()} | self._broken_off.keys()
+
+    def knows_more(self, execution: ExecutionId) -> bool:
+        """Whether something that came of an execution here is not in the store: another process would never know."""
+        return execution in self._broken_off
 
     def on_due(self, tell: Callable[[], None]) -> None:
         """Tell whenever something that was written here may have made an execution due."""
@@ -128,12 +137,15 @@ class Engine:
             try:
                 outcome = await advance(run, task)
             except ReloadError:
+                self._broken_off[task.id] = run
                 run = await self._load(task)
                 run.claimed_at = claimed_at
                 outcome = await advance(run, task)
-        except BaseException:
+        except BaseException as error:
             if self._runs.get(task.id) is run:
                 del self._runs[task.id]
+            if isinstance(error, Exception) and not isinstance(error, Fenced) and knows_more(run):
+                self._broken_off[task.id] = run
             raise
         if isinstance(outcome, Ended) or run.main is None:
             self._runs.pop(task.id, None)
@@ -209,7 +221,7 @@ class Engine:
 
         Raises `Fenced` if it was lost while the worker's lease was not renewed in time.
         """
-        while self.lease is not None and not self.is_certain(run):
+        while self.lease is not None and not self.is_certain(run := run.current):
             asked = self.lease.elapsed()
             if self.lease.is_certain(asked):
                 await self.store.commit(Transaction(fence=run.pages.fence))
@@ -230,11 +242,20 @@ class Engine:
             run.abandon()
 
     async def _load(self, task: TaskRow) -> Run:
+        before = self._broken_off.get(task.id)
+        if before is not None and not is_next(before, task):
+            before.abandon()
+            del self._broken_off[task.id]
+            before = None
         if task.id in self._left:
             await asyncio.wait(self._left[task.id])
         journal = await self.store.load(task.id)
         if journal is None:
             raise Refused(f"there is no execution {task.id}")
         run = Run(self, journal)
+        run.leaving = self._leaving
+        if before is not None:
+            del self._broken_off[task.id]
+            take_over(run, before)
         self._runs[task.id] = run
         return run

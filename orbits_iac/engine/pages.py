@@ -125,6 +125,12 @@ class Pages:
         self._puts, self._deletes, self._events = {}, [], []
         return made
 
+    def unwritten(self) -> list[EntryRow]:
+        """The entries as they were last changed, or removed, since what is known to be written."""
+        puts, deletes, _ = self._taken
+        rows = (*puts.values(), *deletes, *self._puts.values(), *self._deletes)
+        return list({row.key: row for row in rows if isinstance(row, EntryRow)}.values())
+
     def restore(self) -> None:
         """The last transaction was refused: everything that it took is pending again."""
         puts, deletes, events = self._taken

@@ -105,6 +105,7 @@ class Run:
         self.cancel_again: float | None = None  # when one that does not end is cancelled again
         self.told = Told(pausing=execution.paused_at is not None)
         self.abandoned = False
+        self.heir: Run | None = None  # what has taken its place, after it broke off
         self.leaving = False  # the process is about to end: nothing more is begun
         self.stuck: Refused | None = None  # why it cannot go on with the code that is here
         self.settling: set[asyncio.Task[Any]] = set()  # definitions that wait for their steps to end
@@ -143,6 +144,11 @@ class Run:
     def ask(self, request: Request) -> None:
         """Take up a `do`."""
         starting.ask(self, request)
+
+    @property
+    def current(self) -> "Run":
+        """The run that goes on with the execution here: this one, or what has taken its place."""
+        return self if self.heir is None else self.heir.current
 
     def finish(self, key: StepKey, end: End) -> None:
         """An attempt or a nested definition has ended: its outcome is handed out in its turn."""
@@ -261,13 +267,14 @@ class Run:
         """
         self.leaving = True
         self.woken.set()
-        return has_to_stay(self)
+        return bool(staying(self))
 
-    def abandon(self) -> None:
-        """Let go of everything: nothing that still happens in here reaches anybody."""
+    def abandon(self, *, but: frozenset[StepKey] = frozenset()) -> None:
+        """Let go of everything: nothing that still happens in here reaches anybody, `but` these attempts."""
         self.abandoned = True
-        if self.attempts:
-            self.engine.leave_behind(self.pages.execution.id, self.attempts.values())
+        left = [self.attempts.pop(key) for key in [*self.attempts] if key not in but]
+        if left:
+            self.engine.leave_behind(self.pages.execution.id, left)
         self.calls.drop()
         asyncio.get_running_loop().call_soon(self.loop.abandon)
 
@@ -292,17 +299,18 @@ def passed_in(entries: Iterable[EntryRow]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def has_to_stay(run: Run) -> bool:
-    """Whether an attempt is under way that another process could not begin again."""
-    under_way = [(run.pages.entries[key], run.asked.get(key)) for key in run.attempts]
-    return any(
-        entry.state is State.EXECUTING
-        and request is not None
-        and request.ask is None
-        and not request.elsewhere
-        and not request.options.get("idempotent")
-        for entry, request in under_way
+def staying(run: Run) -> frozenset[StepKey]:
+    """The attempts under way that another process could not begin again."""
+    return frozenset(
+        key
+        for key in run.attempts
+        if run.pages.entries[key].state is State.EXECUTING
+        and ((request := run.asked.get(key)) is None or _may_be_made_once(request))
     )
+
+
+def _may_be_made_once(request: Request) -> bool:
+    return request.ask is None and not request.elsewhere and not request.options.get("idempotent")
 
 
 def _nothing_done(entry: EntryRow) -> bool:

@@ -4,7 +4,6 @@ A step that its definition has given up is not begun; one that had begun is aske
 """
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, End, Failed, UncertainError, attempt
@@ -145,7 +144,7 @@ def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None
     run.fresh.discard(request.key)
     attempted = _held_attempt(run, request, hook, handle)
     task = run.attempts[request.key] = asyncio.get_running_loop().create_task(attempted, name=request.key)
-    task.add_done_callback(partial(_attempted, run, request))
+    task.add_done_callback(lambda done: _attempted(run.current, request, done))
 
 
 def _attempted(run: "Run", request: Request, task: asyncio.Task[End]) -> None:
@@ -164,7 +163,12 @@ def _attempted(run: "Run", request: Request, task: asyncio.Task[End]) -> None:
 async def _held_attempt(run: "Run", request: Request, hook: str, handle: Json | None) -> End:
     """An attempt that is called under a certain claim, however long it has to wait for that."""
     while request.ask is None:
-        await run.engine.hold(run)
+        try:
+            await run.engine.hold(run)
+        except Exception:
+            if hook == "main":
+                run.current.fresh.add(request.key)  # it was not called
+            raise
         try:
             return await attempt(run, request, hook, handle)
         except UncertainError:

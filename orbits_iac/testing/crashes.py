@@ -112,7 +112,8 @@ def crash_everywhere(
         only: the name of a point, as a `Difference` has it: nothing else is tried.
         settings: of the `Orbits`; its `store` is not used.
 
-    A step that may not be done twice, and was under way, may end as `Interrupted`; what comes of that is not compared.
+    A step that may not be done twice, and was under way when its process died, may end as `Interrupted`; what comes of
+    that is not compared.
 
     Raises:
         AssertionError: the scenario leaves something unfinished without any crash.
@@ -216,9 +217,9 @@ class _Trial:
         careful = {doubt.token for doubt in doubts if doubt.token in life.earlier}
         lines += [f"a step that may not be done twice was: {token}" for token in life.calls if token in careful]
         known = {step.key for step in (*doubts, *before.values())}
-        if life.fault is None:
-            lines += [f"{one.key} was interrupted, and had not begun" for one in given_up if one.key not in known]
-        return lines
+        if life.fault is not None:
+            return [*lines, *(f"{one.key} was interrupted, and its process lived" for one in given_up)]
+        return [*lines, *(f"{one.key} was interrupted, and had not begun" for one in given_up if one.key not in known)]
 
     def _is_tried(self, point: str) -> bool:
         return self._only in {"", point}
