@@ -128,12 +128,13 @@ async def old_executions(store: Store, known: Survey, *, before: float) -> Async
 async def prune_execution(store: Store, tree: Tree) -> bool:
     """Delete what goes of a tree; False if something of it was taken up again: then nothing more is deleted.
 
-    First all of it is marked as pruned, so that none whose journal is half gone is gone on with; the root goes last.
+    First all of it is marked as pruned, if it is still as it was looked at: from then on whoever would go on with it is
+    refused, and none goes on whose journal is half gone. The root goes last.
     """
     rows = (*tree.goes, *tree.stays)
     try:
         for some in _batches([row for row in reversed(rows) if not row.pruned]):
-            await _commit(store, some, put=[amended(row, pruned=True) for row in some])
+            await _commit(store, some, unchanged=some, put=[amended(row, pruned=True) for row in some])
         for row in rows:
             for table in _JOURNAL:
                 while lines := await store.find(table, execution=row.id, limit=_AT_ONCE):
@@ -255,11 +256,16 @@ def _parted(root: ExecutionRow, rows: Sequence[ExecutionRow], named: set[Executi
 
 
 async def _commit(
-    store: Store, executions: Iterable[ExecutionRow], *, put: Sequence[Row] = (), delete: Sequence[Row] = ()
+    store: Store,
+    executions: Iterable[ExecutionRow],
+    *,
+    unchanged: Sequence[Row] = (),
+    put: Sequence[Row] = (),
+    delete: Sequence[Row] = (),
 ) -> None:
     """Write about executions that nobody goes on with; a `Conflict` if somebody does."""
     tasks = [TaskRow(id=row.id, kind=row.kind, build=row.build) for row in executions]
-    await store.commit(Transaction(absent=tasks, put=put, delete=delete))
+    await store.commit(Transaction(absent=tasks, unchanged=unchanged, put=put, delete=delete))
 
 
 def _batches(rows: Sequence[ExecutionRow]) -> Iterable[Sequence[ExecutionRow]]:

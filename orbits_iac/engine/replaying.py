@@ -4,8 +4,9 @@ It goes on in place, under its own id. The generation of each step that is to be
 has a new token, and what the journal said of it is gone; all other steps stay finished. A path that leads through a
 Resource's command reopens each execution on the way, in one transaction.
 
-What always holds: one that is under way is refused; so is one whose record has moved on since; a step of no return that
-has succeeded is done again only if it is the one that is named; `once` successes stand, but for that of the named step.
+What always holds: one that is under way is refused; so is one whose record has moved on since, and one that was pruned;
+nothing is reopened unless its row still is what was decided on. A step of no return that has succeeded is done again
+only if it is the one that is named; `once` successes stand, but for that of the named step.
 """
 
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ class _Written:
     delete: list[Row] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     absent: list[Row] = field(default_factory=list)
+    unchanged: list[Row] = field(default_factory=list)
 
 
 async def replay(engine: "Engine", execution: ExecutionId, path: str, who: str) -> None:
@@ -58,7 +60,7 @@ async def replay(engine: "Engine", execution: ExecutionId, path: str, who: str) 
         await _check(engine, root, first=True)
         rows: list[tuple[ExecutionRow, Found | None]]
         if path:
-            found = await find_step(engine.store, execution, path)
+            found = await _step(engine, execution, path)
             steps = [*found.above, found]
             rows = [(step.execution, step) for step in steps]
         else:
@@ -107,7 +109,7 @@ async def accept(engine: "Engine", execution: ExecutionId, who: str, why: str) -
                 put.append(amended(record, version=record.version + 1, held=None))
         event = _event(engine, row, State.ERROR, who, said)
         try:
-            await engine.commit(Transaction(absent=[_task(row, None)], put=put, events=[event]))
+            await engine.commit(Transaction(absent=[_task(row, None)], unchanged=[row], put=put, events=[event]))
         except Conflict:
             continue
         return
@@ -204,12 +206,19 @@ async def _reopen(engine: "Engine", row: ExecutionRow, rewind: _Rewind, written:
     task = _task(row, None if queued else engine.clock.now())
     written.put.append(task)
     written.absent.append(task)
+    written.unchanged.append(row)
     written.events.append(_event(engine, row, State.SLEEPING, who, why))
 
 
 async def _commit(engine: "Engine", written: _Written, execution: ExecutionId) -> None:
     await engine.commit(
-        Transaction(absent=written.absent, put=written.put, delete=written.delete, events=written.events),
+        Transaction(
+            absent=written.absent,
+            unchanged=written.unchanged,
+            put=written.put,
+            delete=written.delete,
+            events=written.events,
+        ),
         wake=[execution],
     )
 
@@ -258,6 +267,14 @@ async def _found(engine: "Engine", execution: ExecutionId) -> ExecutionRow:
     return row
 
 
+async def _step(engine: "Engine", execution: ExecutionId, path: str) -> Found:
+    try:
+        return await find_step(engine.store, execution, path)
+    except UsageError:
+        _refuse_pruned(await _found(engine, execution))  # its steps are gone
+        raise
+
+
 async def _quarantined(engine: "Engine", execution: ExecutionId) -> ExecutionRow:
     row = await _found(engine, execution)
     if row.state is not State.QUARANTINED:
@@ -271,8 +288,7 @@ async def _check(engine: "Engine", row: ExecutionRow, *, first: bool) -> None:
         raise Refused(
             f"execution {row.id} ({row.kind} {row.command}) is under way: cancel it first, or wait for its end"
         )
-    if row.pruned:
-        raise Refused(f"execution {row.id} ({row.kind} {row.command}) was pruned: its journal is gone. Ask for it anew")
+    _refuse_pruned(row)
     if first and row.parent is not None:
         above = await engine.store.get(ExecutionRow, row.parent)
         if above is not None and above.state not in ENDED:
@@ -291,3 +307,8 @@ async def _check(engine: "Engine", row: ExecutionRow, *, first: bool) -> None:
                 f"{row.kind} {row.identity} has moved on since: execution {other.id} ({other.command}) came after "
                 f"{row.id}. Ask for the command anew instead"
             )
+
+
+def _refuse_pruned(row: ExecutionRow) -> None:
+    if row.pruned:
+        raise Refused(f"execution {row.id} ({row.kind} {row.command}) was pruned: its journal is gone. Ask for it anew")

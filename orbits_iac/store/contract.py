@@ -41,8 +41,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """Writes that happen together or not at all.
 
     First everything is checked, against what is stored before it: the fence, then that no row of `absent` exists (its
-    `KEY` fields count), then every versioned row of `put` against the stored version. Then everything is written, in
-    the order of the fields:
+    `KEY` fields count), that every row of `unchanged` is stored just so, then every versioned row of `put` against the
+    stored version. Then everything is written, in the order of the fields:
 
     - `put`: each row whole, in place of the one with its key or as a new one; of two with one key the last counts;
     - `delete`: what has these `KEY` fields, if it is there. The newest event of all may be kept, for its number; with a
@@ -57,6 +57,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
     fence: Fence | None = None
     absent: Sequence[Row] = ()
+    unchanged: Sequence[Row] = ()
     put: Sequence[Row] = ()
     delete: Sequence[Row] = ()
     events: Sequence[EventRow] = ()
@@ -90,7 +91,8 @@ class Store(ABC):
     *Raised*: `Fenced` and `Conflict` where a transaction must not be written; `StoreError`, with the store's name and
     what to do, for whatever else goes wrong, and for a store that is not open. On any of them nothing was written, with
     one exception: if the answer was lost (the connection broke, the machine failed), the transaction may be written. So
-    callers send none that would do harm if it were sent twice: the fence, `absent` or a version refuses the second.
+    callers send none that would do harm if it were sent twice: the fence, `absent`, `unchanged` or a version refuses
+    the second.
 
     *Kept*: text is any Unicode without half surrogate pairs, numbers have 64 bits. A row holds values of users, each of
     up to `largest_value` characters: a technology whose documents are smaller keeps them apart. A store has no clock:

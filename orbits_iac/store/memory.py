@@ -200,6 +200,9 @@ class MemoryStore(Store):
     def has(self, row: Row) -> bool:
         return rules.key_of(row) in self._bucket(type(row), rules.key_of(row))
 
+    def stored(self, row: Row) -> Row | None:
+        return self._bucket(type(row), rules.key_of(row)).get(rules.key_of(row))
+
     def version(self, row: Row) -> int:
         stored: Any = self._bucket(type(row), rules.key_of(row)).get(rules.key_of(row))
         return stored.version if stored is not None else 0

@@ -31,6 +31,10 @@ class View(Protocol):
         """Whether a row with the key of `row` is stored."""
         ...
 
+    def stored(self, row: Row) -> Row | None:
+        """What is stored with the key of `row`."""
+        ...
+
     def version(self, row: Row) -> int:
         """The stored version of a `VERSIONED` row with the key of `row`; 0 for none."""
         ...
@@ -57,6 +61,9 @@ def check(view: View, transaction: Transaction) -> None:
     for row in transaction.absent:
         if view.has(row):
             raise Conflict(f"{_named(row)} exists already; read it and decide again")
+    for row in transaction.unchanged:
+        if view.stored(row) != row:
+            raise Conflict(f"{_named(row)} is not as it was read; read it again")
     for row in transaction.put:
         if isinstance(row, EventRow):
             raise ValueError("events go into `events`, where they are given their order")  # noqa: TRY004 - a wrong place

@@ -170,6 +170,15 @@ class Group:
             return False
         return self._connection.execute(rows.exists, key).fetchone() is not None
 
+    def stored(self, row: Row) -> Row | None:
+        if isinstance(row, TaskRow):
+            return self.task(row.id)
+        rows, key = table_of(type(row)), rules.key_of(row)
+        if not self.has(row):
+            return None
+        values = self._rows[rows].get(key) or self._connection.execute(rows.get, key).fetchone()
+        return rows.row(values)
+
     def version(self, row: Row) -> int:
         rows, key = table_of(type(row)), rules.key_of(row)
         if key in self._rows[rows]:

@@ -1,14 +1,15 @@
 """What goes and what stays when old executions and revisions are pruned."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from orbits_iac import Orbits, Outputs, Resource, Settings, pruning
-from orbits_iac.model.errors import ExecutionFailed, StoreError
+from orbits_iac import Orbits, Outputs, Resource, Settings, Workflow, action, pruning
+from orbits_iac.model.errors import ExecutionFailed, Refused, StoreError, UsageError
 from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.rows import (
     TABLES,
@@ -170,6 +171,8 @@ async def test_row_that_says_who_made_what_stands_stays_without_its_journal(stor
     assert all(row.pruned and row.argument and row.who for row in rows)
     assert await store.find(EntryRow) == []
     assert await prune(store, keep=2) == ([], [])
+    with pytest.raises(Refused, match="was pruned: its journal is gone"):
+        await orbits.execution(rows[0].id).replay("part")
 
 
 def part(revision: int) -> Child:
@@ -245,6 +248,124 @@ async def test_execution_that_is_taken_up_again_meanwhile_loses_nothing(store: S
     assert await everything(store) == before
 
 
+DONE: list[str] = []
+
+
+@action
+async def note(text: str) -> str:
+    DONE.append(text)
+    if text == "fails" and DONE.count(text) == 1:
+        raise ValueError("not yet")
+    return text
+
+
+class Noted(Workflow[list[str]]):
+    """A step that stays finished, and one that fails the first time."""
+
+    async def define(self) -> list[str]:
+        return [await self.do("first", note("first")), await self.do("fails", note("fails"))]
+
+
+class Between:
+    """A store before whose n-th call something else is done."""
+
+    def __init__(self, store: Store, at: int, then: Callable[[], Awaitable[object]]) -> None:
+        self._store = store
+        self._left = at
+        self._then = then
+
+    @property
+    def came_to_it(self) -> bool:
+        return self._left <= 0
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(*arguments: Any, **named: Any) -> Any:
+            self._left -= 1
+            if self._left == 0:
+                await self._then()
+            return await getattr(self._store, name)(*arguments, **named)
+
+        return call
+
+
+async def failed(store: Store) -> ExecutionId:
+    """An execution whose second step has failed."""
+    DONE.clear()
+    async with Orbits(Settings(store="memory:"), store=store) as orbits:
+        execution = await orbits.start(Noted())
+        await execution.ended()
+    return execution.id
+
+
+async def replayed(orbits: Orbits, execution: ExecutionId, path: str) -> bool:
+    """Ask for a replay, and let it go on to its end, an hour later; False if what pruning has done forbids it."""
+    try:
+        await orbits.execution(execution).replay(path)
+    except (Refused, UsageError) as error:
+        if "was pruned: its journal is gone" not in str(error) and "there is no execution" not in str(error):
+            raise
+        return False
+    clock = Clock()
+    await clock.advance(timedelta(hours=1))
+    async with Orbits(Settings(store="memory:"), store=orbits.store, clock=clock) as later:
+        assert await later.execution(execution) == ["first", "fails"]
+    return True
+
+
+async def check_whole_or_gone(store: Store, execution: ExecutionId, *, allowed: bool, path: str) -> None:
+    """Either the replay went on with the journal as it was, and nothing is missing; or nothing of it is left."""
+    entries, row = await store.find(EntryRow, execution=execution), await store.get(ExecutionRow, execution)
+    if not allowed:
+        assert (entries, row, await store.find(TaskRow)) == ([], None, [])
+        return
+    assert [entry.state for entry in entries] == [State.SUCCESS] * 2
+    assert row is not None
+    assert (row.state, row.pruned) == (State.SUCCESS, False)
+    assert ["first", "fails", *(["first"] if not path else []), "fails"] == DONE
+
+
+@pytest.mark.parametrize("path", ["fails", ""])
+@pytest.mark.parametrize("first", ["replay", "prune"])
+@pytest.mark.parametrize("url", ["memory:", "sqlite"])
+async def test_replay_and_prune_at_once_leave_all_or_nothing(url: str, first: str, path: str, tmp_path: Path) -> None:
+    """One of them begins, and before each of its calls in turn the other is done as a whole."""
+    seen, at, came_to_it = set[bool](), 0, True
+    while came_to_it:
+        at += 1
+        async with open_store(url if url == "memory:" else f"sqlite:{tmp_path / f'{at}.db'}") as opened:
+            store = cast("Store", Unclosed(opened))
+            execution, allowed = await failed(store), list[bool]()
+            async with Orbits(Settings(store="memory:"), store=store, work=False) as orbits:
+                came_to_it = await both(orbits, execution, path, first, at, allowed)
+            if came_to_it:
+                seen.add(allowed[0])
+                await check_whole_or_gone(store, execution, allowed=allowed[0], path=path)
+    assert seen == ({False} if first == "replay" else {True, False})
+    assert at > 3
+
+
+async def both(orbits: Orbits, execution: ExecutionId, path: str, first: str, at: int, allowed: list[bool]) -> bool:
+    """Replay and prune; whether the first came to its call `at`, before which the second was done."""
+    store, row = orbits.store, await orbits.execution(execution).row()
+    assert row.ended_at is not None
+    before = row.ended_at + 1
+
+    async def replay() -> None:
+        allowed.append(await replayed(orbits, execution, path))
+
+    async def prune_old(through: Store = store) -> None:
+        async for tree in pruning.old_executions(through, await pruning.survey(through), before=before):
+            await pruning.prune_execution(through, tree)
+
+    between = Between(store, at, prune_old if first == "replay" else replay)
+    if first == "replay":
+        orbits.engine.store = cast("Store", between)
+        await replay()
+    else:
+        await prune_old(cast("Store", between))
+    return between.came_to_it
+
+
 async def test_trial_deletes_nothing_and_says_what_would_go(store: Store, orbits: Orbits) -> None:
     for size in range(1, 6):
         await orbits.run(Whole(size=size, part=size))
@@ -253,6 +374,22 @@ async def test_trial_deletes_nothing_and_says_what_would_go(store: Store, orbits
     assert await everything(store) == before
     assert all(would)
     assert await prune(store) == would
+
+
+class Unclosed:
+    """A store that stays open, whoever else has had it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def open(self) -> None:
+        """It is open already."""
+
+    async def close(self) -> None:
+        """It stays open."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 class Failing:

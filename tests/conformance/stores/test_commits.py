@@ -8,7 +8,7 @@ import pytest
 
 from orbits_iac.model.errors import Conflict, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, RecordRow, TaskRow
+from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, RecordRow, TaskRow, amended
 from orbits_iac.store.contract import Fence, Park, Store, Transaction
 
 A, B = ExecutionId("a"), ExecutionId("b")
@@ -120,7 +120,29 @@ async def test_creating_what_was_deleted_earlier_in_the_group(store: Store, make
     assert await store.get(MessageRow, "a", "m") == row
 
 
-@pytest.mark.parametrize("refused", ["fence", "version", "absent"])
+async def test_decision_on_a_row_that_another_has_changed_or_deleted(store: Store, make: Any) -> None:
+    row, task = make.execution("a"), make.task("a", due=None)
+    other = amended(row, pruned=True)
+    await store.commit(Transaction(put=[row, task]))
+    late = Transaction(unchanged=[row, task], put=[amended(row, ref="late")])
+    assert await outcomes(Transaction(put=[other]), late, store=store) == ["written", "Conflict"]
+    assert await outcomes(Transaction(delete=[other]), late, store=store) == ["written", "Conflict"]
+    assert await outcomes(Transaction(unchanged=[make.task("a", due=7.0)]), store=store) == ["Conflict"]
+    assert await store.get(ExecutionRow, "a") is None
+
+
+async def test_decision_on_a_row_that_is_as_it_was_read(store: Store, make: Any) -> None:
+    row, task = make.execution("a", argument='"ä"'), make.task("a", due=None)
+    changed = amended(row, ref="changed")
+    first = Transaction(unchanged=[row], put=[changed, task])
+    assert await outcomes(Transaction(put=[row]), first, store=store) == ["written", "written"]
+    read = await store.get(ExecutionRow, "a")
+    assert read is not None
+    assert await outcomes(Transaction(unchanged=[read, task], put=[row]), store=store) == ["written"]
+    assert await store.get(ExecutionRow, "a") == row
+
+
+@pytest.mark.parametrize("refused", ["fence", "version", "absent", "unchanged"])
 async def test_refused_transaction_leaves_nothing(store: Store, make: Any, refused: str) -> None:
     fence = await make.held(store, "a")
     await store.commit(Transaction(put=[make.task("b", due=None), make.message("a", "m"), make.record("r", 1)]))
@@ -128,6 +150,7 @@ async def test_refused_transaction_leaves_nothing(store: Store, make: Any, refus
         "fence": {"fence": Fence(execution=A, token=fence.token + 1)},
         "version": {"fence": fence, "put": [make.record("r", 1)]},
         "absent": {"fence": fence, "absent": [make.message("a", "m")]},
+        "unchanged": {"fence": fence, "unchanged": [make.message("a", "other")]},
     }
     cause = causes[refused]
     put = [make.entry("a", "k"), make.record("new", 1), *cause.pop("put", [])]
