@@ -207,7 +207,7 @@ async def _waited_for(store: Store) -> set[ExecutionId]:
     """The roots of what those that have not ended still wait for."""
     found = set[ExecutionId]()
     for task in await store.find(TaskRow):
-        for entry in await store.find(EntryRow, execution=task.id):
+        for entry in await store.find(EntryRow, execution=task.id, whole=False):
             child = (
                 await store.get(ExecutionRow, entry.child) if entry.child is not None and entry.seq is None else None
             )

@@ -87,7 +87,7 @@ class Follower:
     async def _begin(self) -> None:
         row = await execution(self._store, self.picture.root)
         self._top = row.root
-        for one in await self._store.find(ExecutionRow, root=row.root):
+        for one in await self._store.find(ExecutionRow, root=row.root, whole=False):
             self.picture.executions[one.id] = one
         await self._read(set(self.picture.executions))
 
@@ -104,11 +104,11 @@ class Follower:
             if one in seen:
                 continue
             seen.add(one)
-            row = await self._store.get(ExecutionRow, one)
-            if row is None:
+            rows = await self._store.find(ExecutionRow, id=one, whole=one == picture.root)
+            if not rows:
                 continue
-            picture.executions[one] = row
-            picture.entries[one] = tuple(await self._store.find(EntryRow, execution=one))
+            picture.executions[one] = rows[0]
+            picture.entries[one] = tuple(await self._store.find(EntryRow, execution=one, whole=False))
             waiting += [e.child for e in picture.entries[one] if e.child and e.child not in picture.executions]
 
 
@@ -174,7 +174,7 @@ def _is_bound(row: ExecutionRow) -> bool:
 
 async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:
     """The executions that somebody asked for from outside, the newest first."""
-    rows = await store.find(ExecutionRow, parent=None, newest=True, limit=limit + _PAGE // 10)
+    rows = await store.find(ExecutionRow, parent=None, newest=True, limit=limit + _PAGE // 10, whole=False)
     return sorted(rows, key=lambda row: row.created_at, reverse=True)[:limit]  # ids have no order within a second
 
 

@@ -105,7 +105,7 @@ async def go_on_here(engine: Engine, builds: Builds, worker: WorkerId, execution
         row = await engine.store.get(ExecutionRow, one)
         if row is None or row.state in ENDED:
             continue
-        entries = await engine.store.find(EntryRow, execution=one)
+        entries = await engine.store.find(EntryRow, execution=one, whole=False)
         waiting += [entry.child for entry in entries if entry.child is not None and entry.seq is None]
         await builds.refresh([row.build])
         if row.build not in builds.claims:

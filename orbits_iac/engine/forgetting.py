@@ -40,7 +40,7 @@ async def clear(run: "Run") -> None:
             if all(_is_over(one) and one.id not in unheard for one in tree):
                 going.update((one.id, one) for one in tree)
     for row in going.values():
-        for entry in await store.find(EntryRow, execution=row.id):
+        for entry in await store.find(EntryRow, execution=row.id, whole=False):
             pages.delete(entry)
         if await _is_named(store, row):
             pages.add(amended(row, pruned=True), row.id)

@@ -60,7 +60,7 @@ async def _waits_for(engine: "Engine", execution: ExecutionId) -> list[tuple[Ste
             return [(None, record.queue[0])]
     if row.started_at is None:  # it has done nothing yet
         return []
-    entries = await engine.store.find(EntryRow, execution=execution)
+    entries = await engine.store.find(EntryRow, execution=execution, whole=False)
     return [(entry.key, entry.child) for entry in entries if entry.child is not None and entry.seq is None]
 
 

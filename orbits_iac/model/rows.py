@@ -6,7 +6,7 @@ epoch. Engine and stores agree on these classes and on nothing else.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from orbits_iac.model.schedule import Timing
 from orbits_iac.model.states import State
 
 Json = str  # a JSON document, as text
+LONG = 64 * 1024  # characters
 
 amended = msgspec.structs.replace
 """A row with some of its fields otherwise: `amended(entry, state=State.SUCCESS)`."""
@@ -25,12 +26,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A document with a key. `KEY` names the fields that identify it, `INDEXED` those that it is found by.
 
     A `VERSIONED` row is written by compare-and-set: a write of version n is refused unless version n - 1 is stored
-    (0 stands for none).
+    (0 stands for none). `APART` names a field, of text or None, whose long values are read only for who asks for whole
+    rows.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ()
     INDEXED: ClassVar[tuple[str, ...]] = ()
     VERSIONED: ClassVar[bool] = False
+    APART: ClassVar[str | None] = None
+
+
+R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,11 +48,20 @@ class Reference:
     path: str
 
 
+def parted(row: R) -> tuple[R, str | None]:
+    """A row without its `APART` field, and what that has, if that is over `LONG`; else the row as it is."""
+    text: str | None = getattr(row, row.APART) if row.APART is not None else None
+    if text is None or len(text) <= LONG:
+        return row, None
+    return amended(row, **{str(row.APART): None}), text
+
+
 class ExecutionRow(Row, frozen=True, kw_only=True):
     """One durable run of a root step or of a Resource's command. Only its owner writes it, under its fence."""
 
     KEY = ("id",)
     INDEXED = ("root", "parent", "kind", "identity", "state")
+    APART = "result"
 
     id: ExecutionId
     kind: str
@@ -102,6 +117,7 @@ class EntryRow(Row, frozen=True, kw_only=True):
 
     KEY = ("execution", "key")
     INDEXED = ()
+    APART = "result"
 
     execution: ExecutionId
     key: StepKey

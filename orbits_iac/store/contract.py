@@ -145,9 +145,13 @@ class Store(ABC):
         limit: int | None = None,
         newest: bool = False,
         after: Sequence[str | int] = (),
+        whole: bool = True,
         **where: str | int | None,
     ) -> list[R]:
         """Rows whose fields equal all of `where`, in the order of their keys (`newest`: the reverse).
+
+        Not `whole`, they are `parted`: a long value is None. That is enough to show a row, which is never to be
+        written again like that.
 
         `after` is the key of a row, there or not: those that come after it in that order. So one reads page by page.
         `where` may name leading fields of `KEY`, and `INDEXED` fields; None matches a field that is None. Anything else

@@ -23,6 +23,7 @@ from orbits_iac.model.rows import (
     TaskRow,
     WorkerRow,
     amended,
+    parted,
 )
 from orbits_iac.store import rules
 from orbits_iac.store.contract import D, Journal, Store, Transaction
@@ -92,6 +93,7 @@ class MemoryStore(Store):
         limit: int | None = None,
         newest: bool = False,
         after: Sequence[str | int] = (),
+        whole: bool = True,
         **where: str | int | None,
     ) -> list[R]:
         check_where(table, where, after)
@@ -102,7 +104,7 @@ class MemoryStore(Store):
             past = lt if newest else gt
             found = [row for row in found if past(rules.key_of(row), tuple(after))]
         found.sort(key=rules.key_of, reverse=newest)
-        return found[:limit]
+        return found[:limit] if whole else [parted(row)[0] for row in found[:limit]]
 
     async def load(self, execution: ExecutionId) -> Journal | None:
         with self._held():

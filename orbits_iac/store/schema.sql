@@ -7,7 +7,7 @@
 
 CREATE TABLE execution (
     id TEXT PRIMARY KEY, root TEXT NOT NULL, parent TEXT, kind TEXT NOT NULL, identity TEXT, state TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL, apart TEXT
 );
 CREATE INDEX execution_root ON execution (root, id);
 CREATE INDEX execution_parent ON execution (parent, id);
@@ -15,7 +15,7 @@ CREATE INDEX execution_record ON execution (kind, identity, id);
 CREATE INDEX execution_state ON execution (state, id);
 
 CREATE TABLE entry (
-    execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
+    execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL, apart TEXT,
     PRIMARY KEY (execution, "key")
 );
 

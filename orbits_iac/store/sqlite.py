@@ -74,10 +74,12 @@ class SqliteStore(Store):
         limit: int | None = None,
         newest: bool = False,
         after: Sequence[str | int] = (),
+        whole: bool = True,
         **where: str | int | None,
     ) -> list[R]:
         check_where(table, where, after)
-        read = partial(sqlite_reads.find, rows=table_of(table), where=where, newest=newest, after=after, limit=limit)
+        of = partial(sqlite_reads.find, rows=table_of(table), where=where, newest=newest, after=after, limit=limit)
+        read = partial(of, whole=whole)
         return await self._read(read, partial(read, most=_FEW) if is_short(table, where) else None)
 
     async def load(self, execution: ExecutionId) -> Journal | None:

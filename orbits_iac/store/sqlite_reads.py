@@ -19,9 +19,9 @@ _EXECUTION, _ENTRY, _MESSAGE = table_of(ExecutionRow), table_of(EntryRow), table
 _EVENT = table_of(EventRow)
 # One statement, which is one snapshot: several, with what holds them together, take thrice the time of a short journal.
 _LOAD = """
-    SELECT 'execution', id, NULL, body FROM execution WHERE id = ?1
-    UNION ALL SELECT 'entry', execution, "key", body FROM entry WHERE execution = ?1
-    UNION ALL SELECT 'message', execution, id, body FROM message WHERE execution = ?1
+    SELECT 'execution', id, NULL, body, apart FROM execution WHERE id = ?1
+    UNION ALL SELECT 'entry', execution, "key", body, apart FROM entry WHERE execution = ?1
+    UNION ALL SELECT 'message', execution, id, body, NULL FROM message WHERE execution = ?1
     LIMIT ?2
 """
 _TAIL = f"SELECT {_EVENT.selected} FROM event WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
@@ -71,11 +71,12 @@ def find(
     newest: bool,
     limit: int | None,
     after: Sequence[str | int] = (),
+    whole: bool = True,
     most: int | None = None,
 ) -> list[R]:
     """The rows where all is as in `where`, in the order of their keys, from `after` on."""
     names = tuple(sorted(where))
-    sql = rows.find(names, newest=newest, after=bool(after))
+    sql = rows.find(names, newest=newest, after=bool(after), whole=whole)
     values = [*(where[name] for name in names), *after]
     return [rows.row(found) for found in _some(connection, sql, values, limit, most)]
 
@@ -90,7 +91,7 @@ def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | 
     return Journal(
         execution=_EXECUTION.row(found["execution"][0]),
         entries=[_ENTRY.row(values) for values in found["entry"]],
-        messages=sorted((_MESSAGE.row(values) for values in found["message"]), key=attrgetter("id")),
+        messages=sorted((_MESSAGE.row(values[:-1]) for values in found["message"]), key=attrgetter("id")),
     )
 
 

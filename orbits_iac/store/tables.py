@@ -1,7 +1,8 @@
 """How rows stand in tables: which columns, and the row as JSON beside them.
 
-A table has the fields that rows are found by as columns, and the whole row as JSON in `body`; tasks, which are
-changed in place, have a column for each field instead. Fields that a later version added are passed over when read.
+A table has the fields that rows are found by as columns, and the whole row as JSON in `body`; a long text of an `APART`
+field stands behind it in a column of its own, whose pages are read only for whole rows. Tasks, which are changed in
+place, have a column for each field instead. Fields that a later version added are passed over when read.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow, amended
+from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow, amended, parted
 
 R = TypeVar("R", bound=Row)
 Key = tuple[Any, ...]
@@ -49,7 +50,7 @@ class Table(Generic[R]):
         self.exists = f"SELECT 1 FROM {self.name} WHERE {key}"  # noqa: S608
         self.version = f"SELECT version FROM {self.name} WHERE {key}"  # noqa: S608
         self._puts = [(count, self._put(count)) for count in _AT_ONCE]
-        self._finds: dict[tuple[tuple[str, ...], bool, bool], str] = {}
+        self._finds: dict[tuple[tuple[str, ...], bool, bool, bool], str] = {}
 
     def write(self, execute: Callable[[str, Sequence[Any]], object], rows: Sequence[Values]) -> None:
         """Insert or replace rows with different keys. Many with one statement: it lets go of the interpreter once."""
@@ -59,12 +60,12 @@ class Table(Generic[R]):
                 execute(put, tuple(chain.from_iterable(rows[start : start + count])))
                 start += count
 
-    def find(self, names: tuple[str, ...], *, newest: bool, after: bool = False) -> str:
+    def find(self, names: tuple[str, ...], *, newest: bool, after: bool = False, whole: bool = True) -> str:
         """The rows where columns `names` are as given, and (`after`) whose key comes after the one that follows them.
 
         The last value says how many at most (-1: all).
         """
-        sql = self._finds.get((names, newest, after))
+        sql = self._finds.get((names, newest, after, whole))
         if sql is None:
             conditions = [f"{name} IS ?" for name in _quoted(names)]
             if after:
@@ -72,8 +73,9 @@ class Table(Generic[R]):
                 conditions.append(f"({key}) {'<' if newest else '>'} ({', '.join('?' * self.width)})")
             where = " AND ".join(conditions) or "1"
             order = ", ".join(f"{name} {'DESC' if newest else 'ASC'}" for name in _quoted(self.row_type.KEY))
-            sql = f"SELECT {self.selected} FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-            self._finds[names, newest, after] = sql
+            selected = self.selected if whole else self.selected.replace('"apart"', "NULL")
+            sql = f"SELECT {selected} FROM {self.name} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+            self._finds[names, newest, after, whole] = sql
         return sql
 
     def version_of(self, values: Values | None) -> int:
@@ -132,7 +134,7 @@ def _columns(row_type: type[Row]) -> tuple[str, ...]:
         return TaskRow.__struct_fields__
     version = ("version",) if row_type.VERSIONED else ()
     names = (*row_type.KEY, *row_type.INDEXED, *version, *_ALSO_COLUMNS.get(row_type, ()))
-    return (*dict.fromkeys(names), "body")
+    return (*dict.fromkeys(names), "body", *(["apart"] if row_type.APART else []))
 
 
 def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Values]:
@@ -140,6 +142,8 @@ def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Value
         return attrgetter(*columns)
     if row_type is EventRow:
         columns = columns[1:]  # `seq` is given by the database
+    if row_type.APART:
+        return _parting_encoder(attrgetter(*columns[:-2]))
     if len(columns) == 2:
         pick = attrgetter(columns[0])
         return lambda row: (pick(row), encoded(row))
@@ -147,20 +151,34 @@ def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Value
     return lambda row: (*pick_all(row), encoded(row))
 
 
+def _parting_encoder(pick_all: Callable[[Any], Values]) -> Callable[[Row], Values]:
+    def values(row: Row) -> Values:
+        short, apart = parted(row)
+        if apart is not None:
+            apart.encode()  # what is no Unicode is its writer's error, not that of all who are written with it
+        return (*pick_all(row), encoded(short), apart)
+
+    return values
+
+
 def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], R]:
     if row_type is TaskRow:
         return lambda values: row_type(**dict(zip(columns, values, strict=True)))
     decode = msgspec.json.Decoder(row_type).decode
+    body = columns.index("body") - len(columns)  # from the end: before it, a reader may select what it likes
 
     def row(values: Values) -> R:
         try:
-            return decode(values[-1])
+            return decode(values[body])
         except msgspec.DecodeError as error:
             key = " ".join(str(value) for value in values[: len(row_type.KEY)])
             raise StoreError(f"{TABLES[row_type]} {key} cannot be read back: {error}") from error
 
     if row_type is EventRow:
         return lambda values: cast("R", amended(cast("EventRow", row(values)), seq=values[0]))
+    if row_type.APART:
+        name = row_type.APART
+        return lambda values: row(values) if values[-1] is None else amended(row(values), **{name: values[-1]})
     return row
 
 

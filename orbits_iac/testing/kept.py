@@ -149,10 +149,11 @@ class Seen(Store):
         limit: int | None = None,
         newest: bool = False,
         after: Sequence[str | int] = (),
+        whole: bool = True,
         **where: str | int | None,
     ) -> list[R]:
         with self._outside():
-            return await self._kept.find(table, limit=limit, newest=newest, after=after, **where)
+            return await self._kept.find(table, limit=limit, newest=newest, after=after, whole=whole, **where)
 
     async def load(self, execution: ExecutionId) -> Journal | None:
         with self._outside():

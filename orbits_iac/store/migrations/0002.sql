@@ -1,11 +1,14 @@
--- From version 1 to 2: waits for events, events that are found by their root alone, and the data key, which was the
--- secret key itself.
+-- From version 1 to 2: waits for events, long results in a column of their own, events that are found by their root
+-- alone, and the data key, which was the secret key itself.
 
 CREATE TABLE wait (
     event TEXT NOT NULL, execution TEXT NOT NULL, "key" TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY (event, execution, "key")
 ) WITHOUT ROWID;
 CREATE INDEX wait_execution ON wait (execution);
+
+ALTER TABLE execution ADD COLUMN apart TEXT;
+ALTER TABLE entry ADD COLUMN apart TEXT;
 
 CREATE TABLE data_key (
     name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL

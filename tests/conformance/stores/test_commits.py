@@ -8,7 +8,7 @@ import pytest
 
 from orbits_iac.model.errors import Conflict, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, RecordRow, TaskRow, amended
+from orbits_iac.model.rows import LONG, EntryRow, ExecutionRow, MessageRow, RecordRow, TaskRow, amended
 from orbits_iac.store.contract import Fence, Park, Store, Transaction
 
 A, B = ExecutionId("a"), ExecutionId("b")
@@ -183,12 +183,14 @@ async def test_refused_transactions_do_not_fail_those_written_with_them(store: S
     assert written == {f"k{number:03}" for number in range(200) if number % 3}
 
 
-async def test_row_that_cannot_be_kept_fails_its_own_transaction_alone(store: Store, make: Any) -> None:
+@pytest.mark.parametrize("bad", [("\ud800", None), ("k", "long \ud800" * LONG)], ids=["key", "what stands apart"])
+async def test_row_that_cannot_be_kept_fails_its_own_transaction_alone(store: Store, make: Any, bad: Any) -> None:
     """A lone surrogate is no text, in no encoding."""
+    key, result = bad
     good = [Transaction(put=[make.task(f"t{number}")]) for number in range(20)]
     results = await asyncio.gather(
         *(store.commit(each) for each in good[:10]),
-        store.commit(Transaction(put=[make.task("bad \ud800"), make.record("r", 1)])),
+        store.commit(Transaction(put=[make.entry("bad", key, result=result), make.record("r", 1)])),
         *(store.commit(each) for each in good[10:]),
         return_exceptions=True,
     )

@@ -9,6 +9,7 @@ import pytest
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import (
+    LONG,
     Child,
     EntryRow,
     EventRow,
@@ -19,6 +20,7 @@ from orbits_iac.model.rows import (
     RevisionRow,
     TaskRow,
     WorkerRow,
+    amended,
 )
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Store, Transaction
@@ -59,6 +61,21 @@ async def test_body_of_a_megabyte(store: Store, make: Any) -> None:
     journal = await store.load(A)
     assert journal is not None
     assert sorted(journal.entries, key=lambda row: row.key) == rows
+
+
+async def test_long_value_in_rows_that_are_not_read_whole(store: Store, make: Any) -> None:
+    short, long = f'"{"s" * (LONG - 2)}"', f'"{"l" * LONG}"'
+    rows = [make.execution("a", result=long), make.entry("a", "k1", result=short), make.entry("a", "k2", result=long)]
+    await store.commit(Transaction(put=rows))
+    assert await store.find(EntryRow, execution="a", whole=False) == [rows[1], amended(rows[2], result=None)]
+    assert await store.find(ExecutionRow, id="a", whole=False) == [amended(rows[0], result=None)]
+    assert await store.find(EntryRow, execution="a") == rows[1:]
+    assert await store.get(ExecutionRow, "a") == rows[0]
+    journal = await store.load(A)
+    assert journal is not None
+    assert [journal.execution, *sorted(journal.entries, key=lambda row: row.key)] == rows
+    await store.commit(Transaction(put=[make.entry("a", "k2", result=short)]))
+    assert await store.find(EntryRow, execution="a", whole=False) == await store.find(EntryRow, execution="a")
 
 
 async def test_put_replaces_the_whole_row(store: Store, make: Any) -> None:
