@@ -5,6 +5,7 @@ import getpass
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self, cast
 
 from typing_extensions import TypedDict, TypeVar, Unpack
@@ -105,7 +106,7 @@ class Orbits:
                 threads_per_tenant=self.settings.threads_per_tenant,
                 longest_block=self.settings.longest_block.total_seconds(),
                 grace=self.settings.grace.total_seconds(),
-                files=self.settings.files(),
+                files=_files(self.store),
             )
             self._engine.on_end(self.tell)
             if self.works:
@@ -280,6 +281,12 @@ def run(step: Step[T], *, target: Target | None = None, settings: Settings | Non
             return await orbits.run(step, target=target)
 
     return asyncio.run(main())
+
+
+def _files(store: Store) -> Path | None:
+    """The folder beside a local store for what is no row: runs and artifacts; None for a store without one."""
+    technology, _, where = store.url.partition(":")
+    return Path(f"{where}-files") if technology == "sqlite" else None
 
 
 async def _check_inputs(step: Step[Any]) -> None:

@@ -67,8 +67,3 @@ class Settings(BaseSettings):
         """The folder beside a local store where its key and caches are; None for a store without one."""
         technology, _, where = self.store.partition(":")
         return Path(where).parent if technology == "sqlite" else None
-
-    def files(self) -> Path | None:
-        """The folder beside a local store for what is no row: runs and artifacts; None for a store without one."""
-        technology, _, where = self.store.partition(":")
-        return Path(f"{where}-files") if technology == "sqlite" else None

@@ -61,6 +61,10 @@ class Process:
         self._dead = False
         self._buried = False
 
+    @property
+    def url(self) -> str:
+        return self._kept.url
+
     def as_store(self) -> Store:
         """This, for whom a store is asked of."""
         return cast("Store", self)

@@ -18,6 +18,7 @@ from orbits_iac.model.rows import EntryRow, ExecutionRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.registry import import_source
 from orbits_iac.store.contract import Transaction
+from orbits_iac.store.memory import MemoryStore
 
 FILE = Path(__file__).parents[2] / "conformance" / "executors" / "elsewhere_steps.py"
 steps = import_source(str(FILE))
@@ -123,6 +124,18 @@ async def test_with_a_store_in_memory_nothing_goes_on_without_its_worker(world: 
         await orbits.start(given(world.stays()))
         await world.here()
     assert world.is_gone()
+    assert world.log() == ["begun 1", "over 1"]
+
+
+async def test_whoever_has_another_store_leaves_it_alone_though_the_settings_are_the_same(world: World) -> None:
+    async with Orbits(world.settings) as orbits:
+        execution = await orbits.start(given(world.stays()))
+        await world.here()
+        async with Orbits(world.settings, store=MemoryStore()):
+            pass  # what it finds to be nobody's is ended by then
+        async with asyncio.timeout(60):
+            await world.open("alone")
+            assert await execution == "alone"
     assert world.log() == ["begun 1", "over 1"]
 
 
