@@ -24,6 +24,7 @@ from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.handles import Execution, Record
 from orbits_iac.model.approvals import Approval, approval_of
+from orbits_iac.model.builds import REGISTERED_AGAIN
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.outputs import Event, Outputs
@@ -261,13 +262,19 @@ class Orbits:
 
     async def register_build(self) -> None:
         """Let the store know the build of the code that is here: before anything is asked for by it."""
-        if self._build.order:
+        now = self.engine.clock.now()
+        if self._build.order and now - self._build.at < REGISTERED_AGAIN:
             return
         known = {row.digest: row for row in await self.store.find(BuildRow)}
         order = 1 + max((row.order for row in known.values()), default=0)
         row = known.get(self._build.digest) or amended(self._build, order=order)
         modules = self._modules or tuple(source_of(module) for module in sorted(self.registry.modules()))
-        row = amended(row, modules=tuple(dict.fromkeys((*row.modules, *modules))))
+        row = amended(
+            row,
+            modules=tuple(dict.fromkeys((*row.modules, *modules))),
+            renamed={**row.renamed, **self.registry.renamed()},
+            at=row.at if now - row.at < REGISTERED_AGAIN else now,
+        )
         if row != known.get(row.digest):
             await self.store.commit(Transaction(put=[row]))
         self._build = row

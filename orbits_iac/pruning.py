@@ -1,8 +1,9 @@
-"""What is old enough to go: executions that ended long ago, and revisions that nothing needs any more.
+"""What is old enough to go: executions that ended long ago, revisions that nothing needs any more, and builds.
 
 What always stays: executions that have not ended, or have left something for a decision; whatever one that has not
 ended still waits for; of a record, the revision that stands, the last two good ones, and every revision that another
-record's revision is made of; the row of an execution that a record, a revision or a look names, without its journal.
+record's revision is made of; the row of an execution that a record, a revision or a look names, without its journal;
+the latest build, and every one that something which stays was made by, or that somebody may be about to use.
 
 Everything is read, and deleted, through the store's contract, in transactions of at most `_AT_ONCE` rows: whoever works
 meanwhile is hardly held up, and a pruning that was cut off is gone on with by the next one. Called by the command line.
@@ -13,17 +14,21 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from orbits_iac.model.builds import STAYS_REGISTERED
 from orbits_iac.model.errors import Conflict
 from orbits_iac.model.ids import ExecutionId, RecordId
 from orbits_iac.model.rows import (
     TABLES,
+    BuildRow,
     EntryRow,
     ExecutionRow,
     LookRow,
     RecordRow,
     RevisionRow,
     Row,
+    ScheduleRow,
     TaskRow,
+    WorkerRow,
     amended,
 )
 from orbits_iac.model.states import ENDED, State
@@ -58,6 +63,14 @@ class Survey:
 
     records: dict[RecordId, RecordRow] = field(default_factory=dict)
     revisions: dict[Numbered, Seen] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Gone:
+    """What was deleted, or would be."""
+
+    executions: set[ExecutionId] = field(default_factory=set)
+    revisions: set[Numbered] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +161,46 @@ async def prune_execution(store: Store, tree: Tree) -> bool:
     except Conflict:
         return False
     return True
+
+
+async def prune_builds(store: Store, gone: Gone, *, now: float, dry: bool = False) -> list[BuildRow]:
+    """Delete the builds that nothing refers to but what is `gone`, or would be; which ones. `dry`: what would go."""
+    builds = await store.find(BuildRow)
+    latest = max((row.order for row in builds), default=0)
+    old = {row.digest: row for row in builds if row.order < latest and row.at < now - STAYS_REGISTERED}
+    if old:
+        for digest in await _used_builds(store, gone):
+            old.pop(digest, None)
+    pruned: list[BuildRow] = []
+    for row in old.values():
+        try:
+            if not dry:
+                await store.commit(Transaction(unchanged=[row], delete=[row]))
+        except Conflict:  # it was registered again
+            continue
+        pruned.append(row)
+    return pruned
+
+
+async def _used_builds(store: Store, gone: Gone) -> set[str]:
+    """The builds that something which stays was made by."""
+    found = {row.build for row in await store.find(TaskRow)}
+    found |= {row.build for row in await store.find(WorkerRow)}
+    found |= {row.build for row in await store.find(ScheduleRow)}
+    found |= {row.build for row in await store.find(RecordRow)}
+    after = tuple[str, ...]()
+    while page := await store.find(ExecutionRow, limit=_PAGE, after=after):
+        after = (page[-1].id,)
+        found |= {row.build for row in page if row.id not in gone.executions}
+    place = tuple[str | int, ...]()
+    while revisions := await store.find(RevisionRow, limit=_PAGE, after=place):
+        place = (revisions[-1].kind, revisions[-1].identity, revisions[-1].number)
+        found |= {
+            row.build
+            for row in revisions
+            if Numbered(RecordId(row.kind, row.identity), row.number) not in gone.revisions
+        }
+    return found
 
 
 def _made_of(row: RecordRow | RevisionRow) -> Iterable[Numbered]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from orbits_iac.model.approvals import read_approval
+from orbits_iac.model.builds import also_called
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, refs
 from orbits_iac.model.marks import SEALS, Mark
@@ -179,8 +180,12 @@ async def recent(store: Store, limit: int = 20) -> list[ExecutionRow]:
 
 
 async def record(store: Store, kind: str, identity: str, *, former: Sequence[str] = ()) -> RecordRow:
-    """A record, under its kind or one that this was called before; UsageError if there is none names others of it."""
-    row = of_one_thing([await store.get(RecordRow, one, identity) for one in (kind, *former)])
+    """A record, under its kind or another name of that; UsageError if there is none names others of it.
+
+    `former`: what it was called before. Without the code, the builds tell that came to the store.
+    """
+    names = dict.fromkeys((kind, *(former or also_called(kind, await store.find(BuildRow)))))
+    row = of_one_thing([await store.get(RecordRow, one, identity) for one in names])
     if row is None:
         others = [other.identity for other in await store.find(RecordRow, kind=kind, limit=10)]
         there = f"; of this kind there are: {', '.join(others)}" if others else "; there is none of this kind"

@@ -15,7 +15,7 @@ from typing import Any
 from orbits_iac.model.errors import UsageError
 from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.resource import Resource
-from orbits_iac.steps.step import Step, kind_of
+from orbits_iac.steps.step import Step, kind_of, kinds_of
 from orbits_iac.steps.trigger import all_triggers
 
 
@@ -73,6 +73,11 @@ class Registry:
         """The modules of the project's own steps and triggers, as far as they are imported now."""
         found = {cls.__module__ for cls in _subclasses(Step)} | {trigger.module for trigger in all_triggers()}
         return frozenset(name for name in found if not f"{name}.".startswith("orbits_iac."))
+
+    def renamed(self) -> dict[str, tuple[str, ...]]:
+        """The kinds of Resources that had others before, with these."""
+        names = [kinds_of(cls) for cls in _subclasses(Resource)]
+        return {kind: tuple(before) for kind, *before in sorted(names) if before}
 
     def _scan(self) -> None:
         claims: dict[str, list[type[Step[Any]]]] = {}

@@ -74,6 +74,7 @@ async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -
     from orbits_iac.cli import describe, follow, report
 
     record = await queries.record(store, kind, identity)
+    kind = record.kind
     revisions = await queries.revisions(store, kind, identity)
     found = await queries.looks(store, kind, identity)
     left = [child for _, child in await queries.no_longer_done(store, kind, identity)]

@@ -64,7 +64,7 @@ def prune(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Let go of executions that ended long ago, and of revisions that nothing needs any more."""
+    """Let go of executions that ended long ago, and of revisions and builds that nothing needs any more."""
     from orbits_iac.cli import session
     from orbits_iac.cli.running import finish
 
@@ -107,7 +107,11 @@ class Gone:
     done: bool
     executions: "dict[tuple[str, str], Ran]" = field(default_factory=dict)
     revisions: "dict[RecordId, list[int]]" = field(default_factory=dict)
+    builds: "list[str]" = field(default_factory=list)
     freed: int | None = None  # bytes
+
+    def __bool__(self) -> bool:
+        return bool(self.executions or self.revisions or self.builds)
 
     def document(self) -> dict[str, Any]:
         """As JSON's own types."""
@@ -118,6 +122,7 @@ class Gone:
                 {"kind": record.kind, "identity": record.identity, "numbers": sorted(numbers)}
                 for record, numbers in self.revisions.items()
             ],
+            "builds": self.builds,
             "freed": self.freed,
         }
 
@@ -139,14 +144,17 @@ async def _prune(url: str, *, before: float, keep: int, yes: bool, compact: bool
 async def _let_go(store: "Opened", *, before: float, keep: int, yes: bool) -> Gone:
     from orbits_iac import pruning
 
-    gone, known = Gone(done=yes), await pruning.survey(store)
+    gone, known, went = Gone(done=yes), await pruning.survey(store), pruning.Gone()
     async for name, _ in pruning.prune_revisions(store, known, keep=keep, dry=not yes):
+        went.revisions.add(name)
         gone.revisions.setdefault(name.record, []).append(name.number)
     async for tree in pruning.old_executions(store, known, before=before):
         if yes and not await pruning.prune_execution(store, tree):
             continue
+        went.executions.update(row.id for row in tree.goes)
         key = (tree.root.kind, tree.root.command)
         gone.executions.setdefault(key, Ran(kind=key[0], command=key[1])).count(tree)
+    gone.builds = [row.digest for row in await pruning.prune_builds(store, went, now=time.time(), dry=not yes)]
     return gone
 
 
@@ -155,7 +163,7 @@ def _show(gone: Gone, out: Any) -> None:
 
     from rich.table import Table
 
-    if not gone.executions and not gone.revisions:
+    if not gone:
         out.print("nothing is old enough to go")
     if gone.executions:
         made = Table(box=None, pad_edge=False, header_style="dim")
@@ -172,7 +180,9 @@ def _show(gone: Gone, out: Any) -> None:
         for record, numbers in sorted(gone.revisions.items()):
             made.add_row(record.kind, record.identity, _spans(numbers))
         out.print(made)
-    if not gone.done and (gone.executions or gone.revisions):
+    if gone.builds:
+        out.print(f"{len(gone.builds):,} builds that nothing is left of")
+    if not gone.done and gone:
         out.print("Nothing was deleted: --yes does it.")
     if gone.freed is not None:
         out.print(f"{gone.freed / 1e6:,.1f} MB were given back")

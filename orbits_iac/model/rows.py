@@ -347,6 +347,8 @@ class BuildRow(Row, frozen=True, kw_only=True):
     order: int
     modules: tuple[str, ...] = ()  # what has to be imported to have its kinds
     sources: dict[str, str] = {}  # of the modules with its steps, a digest of their code
+    renamed: dict[str, tuple[str, ...]] = {}  # kinds, with those that they had before: for who reads without the code
+    at: float = 0.0  # when it was last registered, give or take `builds.REGISTERED_AGAIN`
 
 
 class ScheduleRow(Row, frozen=True, kw_only=True):

@@ -10,9 +10,10 @@ import pytest
 
 from orbits_iac import Orbits, Outputs, Resource, Settings, Workflow, action, pruning
 from orbits_iac.model.errors import ExecutionFailed, Refused, StoreError, UsageError
-from orbits_iac.model.ids import ExecutionId, StepKey
+from orbits_iac.model.ids import ExecutionId, RecordId, StepKey, WorkerId
 from orbits_iac.model.rows import (
     TABLES,
+    BuildRow,
     Child,
     EntryRow,
     EventRow,
@@ -22,6 +23,7 @@ from orbits_iac.model.rows import (
     RevisionRow,
     Row,
     TaskRow,
+    WorkerRow,
     amended,
 )
 from orbits_iac.model.states import State
@@ -364,6 +366,55 @@ async def both(orbits: Orbits, execution: ExecutionId, path: str, first: str, at
     else:
         await prune_old(cast("Store", between))
     return between.came_to_it
+
+
+def build(digest: str, order: int, **fields: Any) -> BuildRow:
+    return BuildRow(digest=digest, order=order, **fields)
+
+
+async def test_build_that_nothing_is_left_of_goes(store: Store) -> None:
+    """One by one, what was made by it; the latest stays, so that the next one comes after it."""
+    worker = WorkerRow(id=WorkerId("w"), build="worker")
+    row, revision = (
+        ended("a", build="execution"),
+        RevisionRow(kind="K", identity="i", number=1, argument="{}", build="r"),
+    )
+    names = ("gone", "worker", "execution", "r", "record", "latest")
+    await put(store, worker, row, revision, RecordRow(kind="K", identity="i", build="record"))
+    await put(store, *(build(name, order) for order, name in enumerate(names, 1)), build("lately", 0, at=YEAR - 1))
+    before = await everything(store)
+    nothing = pruning.Gone()
+    assert [one.digest for one in await pruning.prune_builds(store, nothing, now=YEAR, dry=True)] == ["gone"]
+    assert await everything(store) == before
+    would = pruning.Gone(executions={row.id}, revisions={pruning.Numbered(RecordId("K", "i"), 1)})
+    found = await pruning.prune_builds(store, would, now=YEAR, dry=True)
+    assert [one.digest for one in found] == ["execution", "gone", "r"]
+    assert [one.digest for one in await pruning.prune_builds(store, nothing, now=YEAR)] == ["gone"]
+    assert {one.digest for one in await store.find(BuildRow)} == {*names[1:], "lately"}
+
+
+async def test_build_that_is_registered_again_meanwhile_stays(store: Store) -> None:
+    rows = [build("a", 1), build("b", 2)]
+    await put(store, *rows)
+    again = Between(store, 7, lambda: put(store, amended(rows[0], at=YEAR)))
+    assert await pruning.prune_builds(cast("Store", again), pruning.Gone(), now=YEAR) == []
+    assert again.came_to_it
+    assert len(await store.find(BuildRow)) == 2
+
+
+async def test_whoever_uses_a_build_registers_it_again_each_day(store: Store) -> None:
+    clock = Clock()
+    async with Orbits(Settings(store="memory:"), store=store, clock=clock, work=False) as orbits:
+        await orbits.register_build()
+        (first,) = await store.find(BuildRow)
+        await clock.advance(timedelta(hours=23))
+        await orbits.register_build()
+        assert await store.find(BuildRow) == [first]
+        await clock.advance(timedelta(hours=2))
+        await orbits.register_build()
+        (second,) = await store.find(BuildRow)
+    assert second.at - first.at >= timedelta(hours=25).total_seconds()
+    assert (second.digest, second.order) == (first.digest, first.order)
 
 
 async def test_trial_deletes_nothing_and_says_what_would_go(store: Store, orbits: Orbits) -> None:
