@@ -94,7 +94,8 @@ async def _root(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -
     if isinstance(subject, Resource):
         identity, _ = identity_of(subject, None, StepKey(""), kind, None)
         if command == "update":
-            change, _ = await preview.resource(subject, identity, targets)
+            adopt = options_of(type(subject)).get("adopt", False)
+            change, _ = await preview.resource(subject, identity, targets, adopt=adopt)
             return change
         return await command_change(preview.engine, step, identity)
     digest = preview.engine.codec.digest(kind, "run", subject, "{}")
@@ -104,6 +105,9 @@ async def _root(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -
     below, waits = await looking.follow(subject, subject.define, "run")
     verb = Verb.RUN if any(below) or waits else Verb.UNCHANGED
     return Change(verb=verb, kind=kind, digest=digest, below=below, waits=waits, detail=then(waits))
+
+
+MAY_ADOPT = "may adopt what is there"
 
 
 class Preview:
@@ -123,6 +127,7 @@ class Preview:
         *,
         tenant: str | None = None,
         above: tuple[tuple[str, str], ...] = (),
+        adopt: bool = False,
     ) -> tuple[Change, Any]:
         """What updating a Resource would do, and its outputs as they stand (or `NOTHING`)."""
         kind = await record_kind(self.engine.store, kinds_of(type(resource)), identity)
@@ -137,6 +142,8 @@ class Preview:
             found = await self._look(resource, record, targets, tenant=tenant, above=(*above, me))
             self._found[kind, identity, digest] = found
         change, outputs = self._found[kind, identity, digest]
+        if adopt and change.revision is None:  # whether anything is there is looked at when it is done
+            change = replace(change, detail="; ".join(filter(None, (change.detail, MAY_ADOPT))))
         asking = {"direct", *(" ".join(one) for one in above[-1:])}
         users = tuple(user for user in record.users if user not in asking) if record is not None and change else ()
         return replace(change, kind=kind, identity=identity, digest=digest, users=users), outputs

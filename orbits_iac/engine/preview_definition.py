@@ -203,7 +203,12 @@ class Looking:
             self._action(asked)
         elif asked.command == "update":
             change, outputs = await self.preview.resource(
-                subject, asked.identity or "", asked.targets, tenant=asked.tenant or self.tenant, above=self._above
+                subject,
+                asked.identity or "",
+                asked.targets,
+                tenant=asked.tenant or self.tenant,
+                above=self._above,
+                adopt=bool(asked.options.get("adopt")),
             )
             asked.change = change
             if outputs is NOTHING and returns_of(asked.step) is type(None):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Resource
+from orbits_iac import ExecutionFailed, Options, Orbits, Plan, Resource
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ExecutionRow, RecordRow
 from orbits_iac.model.states import State
@@ -185,3 +185,22 @@ async def test_a_class_that_cannot_is_refused_before_anything_is_written(orbits:
         await orbits.run(Unable(value=1))
     assert await orbits.store.find(ExecutionRow) == []
     assert await orbits.store.find(RecordRow) == []
+
+
+async def test_a_preview_says_that_it_may_adopt_as_long_as_nothing_is_recorded(orbits: Orbits) -> None:
+    class Asks(Resource):
+        def identity(self) -> str:
+            return "asks"
+
+        async def define_update(self) -> None:
+            await self.do("adopts", SharedThing(name="x", value=1), adopt=True)
+            await self.do("makes", SharedThing(name="y", value=1))
+
+    def said(plan: Plan) -> list[str]:
+        return [change.ref for change in plan.root.walk() if "may adopt what is there" in change.detail]
+
+    assert said(await orbits.preview(Asks())) == ["adopts"]
+    assert "may adopt what is there" in (await orbits.preview(Mine(name="here", value=6))).root.detail
+    await orbits.run(Mine(name="here", value=6), plan=await orbits.preview(Mine(name="here", value=6)))
+    assert await history(orbits) == [(0, 5), (1, 6)]
+    assert said(await orbits.preview(Mine(name="here", value=7))) == []
