@@ -164,7 +164,7 @@ class Swallows(Workflow[list[str]]):
         sleep = asyncio.sleep(200, "slept")
         match self.how:
             case "gather":
-                found = await asyncio.gather(looked, sleep, return_exceptions=True)
+                found = list[Any](await asyncio.gather(looked, sleep, return_exceptions=True))
             case "group":
                 try:
                     async with asyncio.TaskGroup() as group:

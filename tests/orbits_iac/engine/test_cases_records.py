@@ -15,7 +15,7 @@ from orbits_iac.registry import Registry
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.memory import MemoryStore
 
-from .crash import SETTINGS, Crash, Process
+from .crash import AT_ONCE, SETTINGS, Crash, Process
 from .test_edits import Edited, Stop, edited
 from .test_sharing import Crossing, all_ended
 from .world import WORLD, App, Outage, SharedThing, Thing, ThingState, add
@@ -60,7 +60,8 @@ async def needed_by_two(crash: Crash | None, *, cancelled: bool = False) -> bool
     first, asked = Process(kept, crash), asyncio.Event()
 
     async def one() -> None:
-        async with Orbits(SETTINGS, store=first.as_store(), who="one") as orbits:
+        settings = SETTINGS if crash is None else SETTINGS.model_copy(update={"grace": AT_ONCE})
+        async with Orbits(settings, store=first.as_store(), who="one") as orbits:
             parent = await orbits.start(Parent(name="a"))
             asked.set()
             if cancelled:

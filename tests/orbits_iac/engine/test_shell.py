@@ -14,8 +14,7 @@ from orbits_iac.model.rows import EntryRow
 from orbits_iac.model.states import State
 from orbits_iac.steps import shell
 
-from . import crash
-from .crash import Crash, run_with_crashes
+from .crash import SETTINGS, Crash, run_with_crash
 
 FOLDER: list[Path] = []
 
@@ -173,10 +172,8 @@ async def test_what_had_ended_well_when_it_was_cancelled_has(orbits: Orbits, fol
     assert entry.state is State.SUCCESS
 
 
-async def test_wherever_its_worker_dies_it_is_run_once(
-    orbits_settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crash, "SETTINGS", crash.SETTINGS.model_copy(update={"store": orbits_settings.store}))
+async def test_wherever_its_worker_dies_it_is_run_once(orbits_settings: Settings, folder: Path) -> None:
+    settings = SETTINGS.model_copy(update={"store": orbits_settings.store})
 
     def make() -> Sh:
         return Sh(command="echo x >> log; wc -l < log")
@@ -185,7 +182,7 @@ async def test_wherever_its_worker_dies_it_is_run_once(
     for where in ("before", "after"):
         for at in range(1, 100):
             (folder / "log").unlink(missing_ok=True)
-            outcome = await run_with_crashes(make, [Crash(at, where)])
+            outcome = await run_with_crash(make, Crash(at, where), settings)
             if outcome is None:
                 break
             points += 1

@@ -38,7 +38,6 @@ class World:
         self.names: dict[str, str] = {}  # of buckets, by the tokens that they were made with
         self.mounts: dict[str, str] = {}  # where, and what: a bucket and a weight
         self.failing: set[str] = set()
-        self.crash: Callable[[], object] = bool  # called before and after each effect, where it is crashed in place
         self.emit: Callable[..., Awaitable[None]] | None = None  # what this process sends events with
         self.jobs: Counter[str] = Counter()
         self.reached = threading.Event()  # a step is where a test waits for it
@@ -47,11 +46,9 @@ class World:
     def did(self, what: str, token: str = "", change: Callable[[], object] = bool) -> None:
         """Something has an effect, by the step with this token; a crash may come just before it, or just after."""
         with outside(what, token=token):
-            self.crash()
             self.log.append(what)
             self.tokens.append(token)
             change()
-            self.crash()
 
     def snapshot(self) -> Any:
         """A copy of what crashes leave as it is."""
