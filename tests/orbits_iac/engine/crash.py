@@ -21,7 +21,6 @@ from orbits_iac.model.errors import StoreError
 from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, RecordRow, SubscriberRow, TaskRow, WorkerRow
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Store, Transaction
-from orbits_iac.store.memory import MemoryStore
 
 from .world import WORLD
 
@@ -43,7 +42,7 @@ class Crash:
 class Process:
     """A store as one process has it, until that dies at its crash."""
 
-    def __init__(self, kept: MemoryStore, crash: Crash | None = None) -> None:
+    def __init__(self, kept: Store, crash: Crash | None = None) -> None:
         self.commits = 0
         self.died = asyncio.Event()
         self._kept = kept
@@ -105,12 +104,10 @@ class Outcome:
     repeated: tuple[str, ...]  # tokens of steps that were finished at the crash and done again
 
 
-async def run_with_crash(make: Callable[[], Step[Any]], crash: Crash, settings: Settings = SETTINGS) -> Outcome | None:
+async def run_with_crash(make: Callable[[], Step[Any]], crash: Crash, kept: Store) -> Outcome | None:
     """Run a step in a process that dies at `crash`, and go on in another; None if there was no such commit any more."""
-    kept = MemoryStore()
-    await kept.open()
     process = Process(kept, crash)
-    dying = settings.model_copy(update={"grace": AT_ONCE})
+    dying = SETTINGS.model_copy(update={"grace": AT_ONCE})
     life, death = asyncio.ensure_future(_live(process, make, dying)), asyncio.ensure_future(process.died.wait())
     await asyncio.wait([life, death], return_when=asyncio.FIRST_COMPLETED, timeout=20)
     process.bury()
@@ -123,7 +120,7 @@ async def run_with_crash(make: Callable[[], Step[Any]], crash: Crash, settings: 
     for worker in await kept.find(WorkerRow):
         await kept.release(worker.id, now=0.0)
     before, finished = len(WORLD.tokens), await _finished(kept)
-    ended = await _live(Process(kept), make, settings)
+    ended = await _live(Process(kept), make, SETTINGS)
     left = [len(await kept.find(table)) for table in (TaskRow, MessageRow, SubscriberRow)]
     return Outcome(
         state=ended.state,
@@ -133,7 +130,7 @@ async def run_with_crash(make: Callable[[], Step[Any]], crash: Crash, settings: 
     )
 
 
-async def _finished(kept: MemoryStore) -> set[str]:
+async def _finished(kept: Store) -> set[str]:
     """The tokens of the steps whose outcome is durable."""
     found: set[str] = set()
     for execution in await kept.find(ExecutionRow):

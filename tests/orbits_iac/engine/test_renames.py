@@ -237,7 +237,8 @@ class Lives:
 async def test_names_are_changed_while_it_is_under_way_at_any_point(where: Any) -> None:
     for at in range(1, 200):
         WORLD.clear()
-        ended = await run_with_crash(Lives(), Crash(at, where))
+        async with MemoryStore() as kept:
+            ended = await run_with_crash(Lives(), Crash(at, where), kept)
         if ended is None:
             assert at > 5
             return

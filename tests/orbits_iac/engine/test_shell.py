@@ -13,8 +13,9 @@ from orbits_iac.executors import Subprocess
 from orbits_iac.model.rows import EntryRow
 from orbits_iac.model.states import State
 from orbits_iac.steps import shell
+from orbits_iac.store import open_store
 
-from .crash import SETTINGS, Crash, run_with_crash
+from .crash import Crash, run_with_crash
 
 FOLDER: list[Path] = []
 
@@ -173,8 +174,6 @@ async def test_what_had_ended_well_when_it_was_cancelled_has(orbits: Orbits, fol
 
 
 async def test_wherever_its_worker_dies_it_is_run_once(orbits_settings: Settings, folder: Path) -> None:
-    settings = SETTINGS.model_copy(update={"store": orbits_settings.store})
-
     def make() -> Sh:
         return Sh(command="echo x >> log; wc -l < log")
 
@@ -182,10 +181,11 @@ async def test_wherever_its_worker_dies_it_is_run_once(orbits_settings: Settings
     for where in ("before", "after"):
         for at in range(1, 100):
             (folder / "log").unlink(missing_ok=True)
-            outcome = await run_with_crash(make, Crash(at, where), settings)
+            async with open_store(f"{orbits_settings.store}-{where}-{at}") as kept:
+                outcome = await run_with_crash(make, Crash(at, where), kept)
             if outcome is None:
                 break
             points += 1
             lines = (folder / "log").read_text().count("x")
-            assert (outcome.state, lines) == (State.SUCCESS, 1), (at, where)
+            assert (outcome.state, lines) == (State.SUCCESS, 1), (at, where, outcome)
     assert points >= 8
