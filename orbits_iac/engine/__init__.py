@@ -38,7 +38,8 @@ Its definition
     outside       what may not be done on it: I/O, and waiting by blocking
     flow          what `self.execution` is in them
     calls         where in the user's code a `do` stands
-    request       one `do`
+    wanted        what a `do` was called with
+    request       what it becomes
     returned      what a hook returned, as it is recorded
     naming        the key of a `do`, the identity of the Resource that it names
     names         what a step was called before it was renamed

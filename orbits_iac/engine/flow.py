@@ -4,29 +4,27 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from orbits_iac.codec import Codec, explain
+from orbits_iac.codec import Codec
 from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import find_target
 from orbits_iac.engine.calls import Call
-from orbits_iac.engine.names import Name, record_kind, refuse_old_name, rename
+from orbits_iac.engine.names import Name, record_kind
 from orbits_iac.engine.naming import (
     check_name,
     key_of,
-    once_at,
-    refuse_secrets,
     result_of,
     subject_of,
 )
@@ -35,21 +33,19 @@ from orbits_iac.engine.repeating import Repeat, repeating
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.run import BarredError
-from orbits_iac.engine.unapproved import refuse_repeated
 from orbits_iac.engine.unbuilt import refuse_unbuilt
-from orbits_iac.engine.undo import undoing
 from orbits_iac.engine.waiting import waiting
+from orbits_iac.engine.wanted import PLAIN, Wanted, check_step, request_of
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
-from orbits_iac.model.ids import UNDO, RecordId, StepKey, refs, step_key
+from orbits_iac.model.ids import UNDO, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, LookRow
 from orbits_iac.model.standing import Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.execution import Flow
-from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.options import OnDrift, Options, StepOptions
-from orbits_iac.steps.resource import Command, Resource, Revision
+from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
 
@@ -60,26 +56,6 @@ T = TypeVar("T")
 TG = TypeVar("TG", bound=Target)
 E = TypeVar("E", bound=Event)
 O = TypeVar("O", bound=Outputs | None, default=None)
-
-
-@dataclass(eq=False, slots=True)
-class Wanted:
-    """What a `do` was called with."""
-
-    call: Call
-    step: Step[Any]
-    key: str | None = field(kw_only=True)
-    once: bool = field(kw_only=True)
-    undo: Step[Any] | Callable[[Any], Step[Any]] | None = field(kw_only=True)
-    target: Target | None = field(kw_only=True)
-    was: str | None = field(kw_only=True)
-    options: StepOptions = field(kw_only=True)
-    place: tuple[StepKey, str] | None = field(
-        kw_only=True, default=None
-    )  # where it stands for people, if not by its key
-
-
-_PLAIN: dict[str, Any] = {"key": None, "once": False, "undo": None, "target": None, "was": None}
 
 
 class RunFlow(Flow):
@@ -227,11 +203,11 @@ class RunFlow(Flow):
         self._run.calls.add(call, coroutine)
         return coroutine
 
-    async def _do(self, wanted: "Wanted") -> Any:
+    async def _do(self, wanted: Wanted) -> Any:
         run, call = self._run, wanted.call
         run.calls.begun(call)
         await self._allowed(call)
-        _check_step(call, wanted.step)
+        check_step(call, wanted.step)
         subject, command = subject_of(wanted.step)
         refuse_unbuilt(call.ref, subject, wanted.options)
         if command == "update" or not isinstance(subject, Resource):
@@ -240,7 +216,7 @@ class RunFlow(Flow):
             raise UsageError(f"{call.ref}: once=True needs a Resource above, whose record remembers it")
         return await self._attempted(wanted)
 
-    async def _attempted(self, wanted: "Wanted") -> Any:
+    async def _attempted(self, wanted: Wanted) -> Any:
         run = self._run
         subject, command = subject_of(wanted.step)
         above, ref = wanted.place or (ABOVE.get(), wanted.call.ref)
@@ -295,12 +271,12 @@ class RunFlow(Flow):
         run, above = self._run, ABOVE.get(StepKey(""))
         run.calls.begun(call)
         await self._allowed(call)
-        _check_step(call, step)
+        check_step(call, step)
         refuse_unbuilt(call.ref, subject_of(step)[0], options)
 
         async def do(time: int) -> Any:
             each = replace(call, ref=str(time), above=request.key)
-            return await self._attempted(Wanted(each, step, options=options, place=(above, call.ref), **_PLAIN))
+            return await self._attempted(Wanted(each, step, options=options, place=(above, call.ref), **PLAIN))
 
         request = repeating(run, call, step, options)
         repeat = Repeat(run, request.key, do, every, until)
@@ -384,84 +360,12 @@ class RunFlow(Flow):
             raise asyncio.CancelledError(f"{ref}: no more steps are started")
         check_name("a ref", ref, call.where)
 
-    def _request(self, wanted: "Wanted", name: Name, attempt: int = 1) -> Request:
-        run, codec, call = self._run, self._run.engine.codec, wanted.call
-        ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
-        if key is not None:
-            check_name("a key=", key, call.where)
-        subject, command = subject_of(step)
-        extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
-        cls = type(subject)
-        above = ABOVE.get()
-        if isinstance(subject, Resource):
-            run.engine.registry.know(cls)
-        again = command if attempt == 1 else f"{command}~{attempt}"
-        named = None if name.owned else name.identity
-        request_key = key_of(above, ref, name.kind, again, key, named)
-        if request_key in run.asked:
-            raise UsageError(
-                f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run "
-                f"({call.where()}, after {run.asked[request_key].line()}); give each its own key=, as in "
-                f"do({ref!r}, ..., key=...)"
-            )
-        refuse_old_name(run, request_key, call.where)
-        if wanted.was is not None:
-            rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
-        argument, fresh = self._fresh(call, subject)
-        targets, places = self._targets, run.places
-        if target is not None:
-            targets = {**targets, type(target).__name__: codec.encode(target, type(target))}
-            places = {**places, type(target).__name__: target.place()}
-            refuse_secrets(codec, call.where, target, target.place())
-        refuse_secrets(codec, call.where, fresh, ref, key, name.identity)
-        request = Request(
-            key=request_key,
-            ref=ref,
-            kind=name.kind,
-            command=command,
-            step=fresh,
-            argument=argument,
-            digest=codec.digest(name.kind, command, codec.as_encoded(fresh, argument), extra),
-            returns=result_of(cls, command),
-            options=cast("Options", {**options_of(cls), **wanted.options}) if wanted.options else options_of(cls),
-            targets=targets,
-            places=places,
-            future=run.loop.create_future(),
-            identity=name.identity,
-            owned=name.owned,
-            extra=extra,
-            hidden=is_hook(cls),
-            tenant=(wanted.options.get("labels") or {}).get("tenant"),
-            references=(
-                {} if name.identity is None else run.given.references(argument, of=RecordId(name.kind, name.identity))
-            ),
-            call=call,
-        )
-        if wanted.once:
-            request.once = once_at(request.key, request.kind)
-            request.kinds = {kind: codec.digest(kind, command, fresh, extra) for kind in (name.kind, *kinds_of(cls))}
-        if wanted.undo is not None:
-            request.undo = undoing(run, request, wanted.undo, above)
-        if isinstance(fresh, Workflow):
-            nested = RunFlow(run, request.targets, request.key)
-            request.begin = lambda: begin_nested(run, nested, request)
-        if wanted.place is not None:
-            request.place = "/".join((*refs(wanted.place[0]), wanted.place[1]))
-        refuse_repeated(run, request)
+    def _request(self, wanted: Wanted, name: Name, attempt: int = 1) -> Request:
+        request = request_of(self._run, self._targets, wanted, name, attempt)
+        if isinstance(request.step, Workflow):
+            nested = RunFlow(self._run, request.targets, request.key)
+            request.begin = lambda: begin_nested(self._run, nested, request)
         return request
-
-    def _fresh(self, call: Call, step: Step[Any]) -> tuple[Json, Step[Any]]:
-        """The argument as it is recorded, and an instance of its own made from that."""
-        codec, cls = self._run.engine.codec, type(step)
-        try:
-            argument = codec.encode(step, cls)
-            return argument, codec.decode(argument, cls)
-        except Refused as error:
-            raise Refused(f"{call.ref} ({call.where()}): {error}") from error
-        except ValidationError as error:
-            raise UsageError(
-                f"{call.ref} ({call.where()}): {kind_of(cls)} does not accept its own fields again: {explain(error)}"
-            ) from error
 
 
 def _masked(codec: Codec, found: Difference) -> Difference:
@@ -482,11 +386,3 @@ async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: 
         )
     except ExecutionFailed as failed:
         raise ExecutionFailed(replace(failed.failure, path=failed.failure.path[1:])) from None
-
-
-def _check_step(call: Call, step: object) -> None:
-    if not isinstance(step, Step):
-        raise UsageError(
-            f"{call.what}({call.ref!r}, ...) takes a step, and got {type(step).__name__} ({call.where()}): call it, as "
-            f"in {call.what}({call.ref!r}, {getattr(step, '__name__', 'Step')}(...))"
-        )

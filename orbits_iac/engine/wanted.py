@@ -1,0 +1,139 @@
+"""What a `do` was called with, and the request that it becomes.
+
+What always holds: the step that is done is made anew from the argument as it is recorded; a key is there once in a run;
+no secret is part of a name.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from orbits_iac.codec import Codec, explain
+from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.calls import Call
+from orbits_iac.engine.names import Name, refuse_old_name, rename
+from orbits_iac.engine.naming import check_name, key_of, once_at, refuse_secrets, result_of, subject_of
+from orbits_iac.engine.request import Request
+from orbits_iac.engine.unapproved import refuse_repeated
+from orbits_iac.engine.undo import undoing
+from orbits_iac.model.errors import Refused, UsageError
+from orbits_iac.model.ids import RecordId, StepKey, refs
+from orbits_iac.model.rows import Json
+from orbits_iac.model.target import Target
+from orbits_iac.steps.hook import is_hook
+from orbits_iac.steps.options import Options, StepOptions
+from orbits_iac.steps.resource import Command, Resource
+from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+
+@dataclass(eq=False, slots=True)
+class Wanted:
+    """What a `do` was called with."""
+
+    call: Call
+    step: Step[Any]
+    key: str | None = field(kw_only=True)
+    once: bool = field(kw_only=True)
+    undo: Step[Any] | Callable[[Any], Step[Any]] | None = field(kw_only=True)
+    target: Target | None = field(kw_only=True)
+    was: str | None = field(kw_only=True)
+    options: StepOptions = field(kw_only=True)
+    place: tuple[StepKey, str] | None = field(
+        kw_only=True, default=None
+    )  # where it stands for people, if not by its key
+
+
+PLAIN: dict[str, Any] = {"key": None, "once": False, "undo": None, "target": None, "was": None}
+
+
+def check_step(call: Call, step: object) -> None:
+    """Raise UsageError for what is no step."""
+    if not isinstance(step, Step):
+        raise UsageError(
+            f"{call.what}({call.ref!r}, ...) takes a step, and got {type(step).__name__} ({call.where()}): call it, as "
+            f"in {call.what}({call.ref!r}, {getattr(step, '__name__', 'Step')}(...))"
+        )
+
+
+def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name: Name, attempt: int = 1) -> Request:
+    """The request that a `do` becomes, under the targets that were given above; UsageError where it cannot be one."""
+    codec, call = run.engine.codec, wanted.call
+    ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
+    if key is not None:
+        check_name("a key=", key, call.where)
+    subject, command = subject_of(step)
+    extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
+    cls = type(subject)
+    above = ABOVE.get()
+    if isinstance(subject, Resource):
+        run.engine.registry.know(cls)
+    again = command if attempt == 1 else f"{command}~{attempt}"
+    named = None if name.owned else name.identity
+    request_key = key_of(above, ref, name.kind, again, key, named)
+    if request_key in run.asked:
+        raise UsageError(
+            f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run "
+            f"({call.where()}, after {run.asked[request_key].line()}); give each its own key=, as in "
+            f"do({ref!r}, ..., key=...)"
+        )
+    refuse_old_name(run, request_key, call.where)
+    if wanted.was is not None:
+        rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
+    argument, fresh = _fresh(codec, call, subject)
+    targets, places = above_targets, run.places
+    if target is not None:
+        targets = {**targets, type(target).__name__: codec.encode(target, type(target))}
+        places = {**places, type(target).__name__: target.place()}
+        refuse_secrets(codec, call.where, target, target.place())
+    refuse_secrets(codec, call.where, fresh, ref, key, name.identity)
+    request = Request(
+        key=request_key,
+        ref=ref,
+        kind=name.kind,
+        command=command,
+        step=fresh,
+        argument=argument,
+        digest=codec.digest(name.kind, command, codec.as_encoded(fresh, argument), extra),
+        returns=result_of(cls, command),
+        options=cast("Options", {**options_of(cls), **wanted.options}) if wanted.options else options_of(cls),
+        targets=targets,
+        places=places,
+        future=run.loop.create_future(),
+        identity=name.identity,
+        owned=name.owned,
+        extra=extra,
+        hidden=is_hook(cls),
+        tenant=(wanted.options.get("labels") or {}).get("tenant"),
+        references=(
+            {} if name.identity is None else run.given.references(argument, of=RecordId(name.kind, name.identity))
+        ),
+        call=call,
+    )
+    if wanted.once:
+        request.once = once_at(request.key, request.kind)
+        request.kinds = {kind: codec.digest(kind, command, fresh, extra) for kind in (name.kind, *kinds_of(cls))}
+    if wanted.undo is not None:
+        request.undo = undoing(run, request, wanted.undo, above)
+    if wanted.place is not None:
+        request.place = "/".join((*refs(wanted.place[0]), wanted.place[1]))
+    refuse_repeated(run, request)
+    return request
+
+
+def _fresh(codec: Codec, call: Call, step: Step[Any]) -> tuple[Json, Step[Any]]:
+    """The argument as it is recorded, and an instance of its own made from that."""
+    cls = type(step)
+    try:
+        argument = codec.encode(step, cls)
+        return argument, codec.decode(argument, cls)
+    except Refused as error:
+        raise Refused(f"{call.ref} ({call.where()}): {error}") from error
+    except ValidationError as error:
+        raise UsageError(
+            f"{call.ref} ({call.where()}): {kind_of(cls)} does not accept its own fields again: {explain(error)}"
+        ) from error
