@@ -10,7 +10,6 @@ import logging
 import sys
 import sysconfig
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,10 @@ from typing import TYPE_CHECKING
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import attempt
 from orbits_iac.engine.loop import DefinitionLoop
+from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import StepKey, refs
+from orbits_iac.model.rows import EventRow
+from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
@@ -72,35 +74,31 @@ class Watchdog:
 
     def _watch(self, loop: asyncio.AbstractEventLoop, its: int) -> None:
         while not self._stopping.wait(self._seconds / 4):
-            turned, asked = threading.Event(), time.monotonic()
+            turned = threading.Event()
             with suppress(RuntimeError):  # it was closed
                 loop.call_soon_threadsafe(turned.set)
                 if not turned.wait(self._seconds) and (found := self._look(its)) is not None:
-                    self._tell(loop, found, asked)
+                    self._tell(found)
                 while not (turned.wait(self._seconds) or self._stopping.is_set()):  # it may be closed before it turns
                     pass
 
-    def _tell(self, loop: asyncio.AbstractEventLoop, found: Blocked, since: float) -> None:
-        """Say it at once, and leave an event with the whole time before anything else goes on."""
-        step = (found.run.pages.execution.id, found.key)
-        if step in self._told:
+    def _tell(self, found: Blocked) -> None:
+        """Leave an event, and say it in the log: at once, since the loop may never turn again."""
+        execution = found.run.pages.execution
+        if (execution.id, found.key) in self._told:
             return
-        self._told.add(step)
-        log.warning(
-            "execution %s: %s has kept the event loop from turning for more than %g s, at %s; all else waits. %s",
-            found.run.pages.execution.id,
-            found.what,
-            self._seconds,
-            found.line,
-            found.remedy,
+        self._told.add((execution.id, found.key))
+        engine = found.run.engine
+        why = engine.codec.mask(
+            f"{found.what} has kept the event loop from turning for more than {self._seconds:g} s, at {found.line}; "
+            f"all else waits. {found.remedy}"
         )
-
-        def note() -> None:
-            if not found.run.abandoned:
-                why = f"{found.what} kept the event loop from turning for {time.monotonic() - since:.1f} s"
-                found.run.pages.note(at=found.run.now(), key=found.key, why=f"{why}, at {found.line}. {found.remedy}")
-
-        loop.call_soon_threadsafe(note)
+        event = EventRow(at=engine.clock.now(), execution=execution.id, root=execution.root, key=found.key, why=why)
+        try:
+            asyncio.run(engine.store.commit(Transaction(events=[event])))
+        except StoreError as error:
+            log.warning("execution %s: an event could not be left: %s", execution.id, error)
+        log.warning("execution %s: %s", execution.id, why)
 
     def _look(self, its: int) -> Blocked | None:
         """What the loop's thread is doing, if that is a hook's or a definition's."""

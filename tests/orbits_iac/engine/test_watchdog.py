@@ -83,9 +83,10 @@ def _listening() -> Iterator[None]:
     log.removeHandler(handler)
 
 
-@pytest.fixture
-def orbits_settings() -> Settings:
-    return Settings(project="tests", store="memory:", longest_block=timedelta(seconds=LIMIT))
+@pytest.fixture(params=["memory:", "sqlite:"])
+def orbits_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    store = request.param if request.param == "memory:" else f"sqlite:{tmp_path / 'store.db'}"
+    return Settings(project="tests", store=store, longest_block=timedelta(seconds=LIMIT))
 
 
 async def _events(orbits: Orbits) -> list[EventRow]:
@@ -101,7 +102,7 @@ async def test_a_hook_that_blocks_is_named_once_with_its_line_and_what_to_do(orb
     assert said.endswith("or await asyncio.to_thread(...) for what blocks.")
     (event,) = await _events(orbits)
     assert event.key == "run/Blocks:Blocks:main"
-    assert event.why.startswith("Blocks, main() of Blocks, kept the event loop from turning for 0.")
+    assert said == f"execution {execution.id}: {event.why}"
 
 
 async def test_a_definition_that_computes_is_named_too(orbits: Orbits) -> None:
