@@ -118,7 +118,8 @@ class Orbits:
                 )
                 await self._worker.start()
         except BaseException:
-            await self.store.close()
+            self._worker = None  # it has begun nothing: the last thing that may fail is the writing of its row
+            await self.__aexit__()
             raise
         return self
 
@@ -128,7 +129,8 @@ class Orbits:
                 if self._worker is not None:
                     await self._worker.stop()
             finally:
-                await self.engine.close()
+                if self._engine is not None:
+                    await self._engine.close()
         finally:
             await self.store.close()
 

@@ -150,7 +150,6 @@ async def _go_on(run: "Run") -> Parked | Ended:
         if run.broken is not None:
             raise run.broken
         if run.main is not None and run.main.done():
-            await asyncio.sleep(0)  # what others have to say of it, as the watchdog does, comes before its end
             ended = await end(run)
             run.abandon()
             return Ended(ended)

@@ -11,7 +11,6 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FrameType
@@ -75,12 +74,14 @@ class Watchdog:
     def _watch(self, loop: asyncio.AbstractEventLoop, its: int) -> None:
         while not self._stopping.wait(self._seconds / 4):
             turned = threading.Event()
-            with suppress(RuntimeError):  # it was closed
+            try:
                 loop.call_soon_threadsafe(turned.set)
-                if not turned.wait(self._seconds) and (found := self._look(its)) is not None:
-                    self._tell(found)
-                while not (turned.wait(self._seconds) or self._stopping.is_set()):  # it may be closed before it turns
-                    pass
+            except RuntimeError:  # it was closed
+                return
+            if not turned.wait(self._seconds) and (found := self._look(its)) is not None:
+                self._tell(found)
+            while not (turned.wait(self._seconds) or self._stopping.is_set() or loop.is_closed()):
+                pass
 
     def _tell(self, found: Blocked) -> None:
         """Leave an event, and say it in the log: at once, since the loop may never turn again."""

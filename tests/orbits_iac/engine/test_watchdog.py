@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from orbits_iac import Action, Orbits, Settings, Workflow
+from orbits_iac.engine.watchdog import Watchdog
+from orbits_iac.model.errors import StoreError
 from orbits_iac.model.rows import EventRow
+from orbits_iac.store.contract import Transaction
+from orbits_iac.store.memory import MemoryStore
 
 LIMIT = 0.05
 GATE = threading.Event()
@@ -137,3 +141,26 @@ async def test_its_thread_is_gone_when_it_is_closed(orbits_settings: Settings) -
     async with Orbits(orbits_settings):
         assert "orbits watchdog" in {thread.name for thread in set(threading.enumerate()) - before}
     assert "orbits watchdog" not in {thread.name for thread in set(threading.enumerate()) - before}
+
+
+def test_its_thread_ends_with_the_loop_though_nobody_stops_it() -> None:
+    watchdog = Watchdog(LIMIT, lambda _: None)
+
+    async def main() -> None:
+        watchdog.start()
+
+    asyncio.run(main())
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "orbits watchdog"]
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+class Full(MemoryStore):
+    async def commit(self, transaction: Transaction) -> None:
+        raise StoreError("the disk is full")
+
+
+async def test_its_thread_is_gone_when_opening_fails(orbits_settings: Settings) -> None:
+    with pytest.raises(StoreError, match="the disk is full"):
+        await Orbits(orbits_settings, store=Full()).__aenter__()
+    assert "orbits watchdog" not in {thread.name for thread in threading.enumerate()}
