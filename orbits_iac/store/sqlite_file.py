@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from orbits_iac.model.errors import StoreError
@@ -61,10 +61,7 @@ def prepared(path: Path) -> Generator[None]:
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection to a store that is `prepared`. It may be used in any thread, by one at a time."""
-    connection = _connect(path)
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
-    return connection
+    return _connect(path, *(["PRAGMA query_only = ON"] if read_only else []))
 
 
 def compact(path: Path) -> int:
@@ -162,11 +159,14 @@ def _make(path: Path, connection: sqlite3.Connection) -> None:
         raise StoreError(f"the store sqlite:{path} is on a file system without shared memory: put it on a local disk")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *more: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=512
     )
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-    sqlite_migrations.know(connection)
+    with ExitStack() as opened:
+        opened.enter_context(closing(connection))
+        for pragma in (*_PRAGMAS, *more):
+            connection.execute(pragma)
+        sqlite_migrations.know(connection)
+        opened.pop_all()
     return connection
