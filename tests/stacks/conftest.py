@@ -7,6 +7,11 @@ import pytest
 from orbits_iac import Settings
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _begun(node: None) -> None:
+    """Node is begun before any of them, so that it is nothing that one of them leaves."""
+
+
 @pytest.fixture(autouse=True)
 def agency_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the agency's repositories, databases and logs are in this test."""

@@ -1,7 +1,7 @@
 """Leases: when a claim is certain, and when a worker's executions may be taken over."""
 
-import multiprocessing
 import os
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -122,10 +122,9 @@ def test_who_could_not_look_begins_to_count_anew() -> None:
 def test_a_process_that_lives_is_not_gone_and_one_that_ended_is() -> None:
     row = this_process(WorkerId("me"), "b", frozenset())
     assert not is_gone(row)
-    child = multiprocessing.get_context("spawn").Process(target=int)
-    child.start()
-    other = amended(row, pid=child.pid, pid_started=leases._started(child.pid or 0) or 0.0)
-    child.join()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+        other = amended(row, pid=child.pid, pid_started=leases._started(child.pid) or 0.0)
+        assert not is_gone(other)
     assert is_gone(other)
     assert is_gone(amended(row, pid_started=row.pid_started - 5000))  # its number was given to another
     assert not is_gone(amended(other, boot="another"))
