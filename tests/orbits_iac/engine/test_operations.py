@@ -134,6 +134,7 @@ async def test_a_pause_that_was_read_outlives_the_process() -> None:
     for worker in await after.find(WorkerRow):
         await after.release(worker.id, now=0.0)
     async with Orbits(SETTINGS, store=after) as orbits:
+        orbits.registry.know(Steps)  # other tests have a class of this name
         again = orbits.execution(execution.id)
         await in_state(again, State.PAUSED)
         await orbits.settled()
