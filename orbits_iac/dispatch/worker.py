@@ -41,6 +41,7 @@ class Worker:
         self._living: list[WorkerRow] = []  # as of the last sweep, this one among them
         self._kinds: frozenset[str] = frozenset()  # as of the last sweep
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()  # those of `_active`, and those that later claims replaced
         self._freed = asyncio.Event()
         self._poked = asyncio.Event()
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
@@ -68,11 +69,14 @@ class Worker:
         if self._loop is not None:
             await _cancelled([self._loop])
         staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
-        if staying:
-            await asyncio.wait(staying, timeout=self._engine.grace)
-        await _cancelled(list(self._active.values()))
+        try:
+            if staying:
+                await asyncio.wait(staying, timeout=self._engine.grace)
+        finally:
+            await _cancelled(list(self._tasks))
+            if self._lease is not None:
+                await asyncio.to_thread(self._lease.stop)
         if self._lease is not None:
-            await asyncio.to_thread(self._lease.stop)
             await self._engine.store.release(self.id, now=self._engine.clock.now())
 
     async def go_on_here(self, execution: ExecutionId, *, who: str) -> None:
@@ -132,7 +136,10 @@ class Worker:
             builds=self._builds.claims,
         )
         for task in claimed:
-            self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task, asked), name=task.id)
+            made = asyncio.get_running_loop().create_task(self._advance(task, asked), name=task.id)
+            self._active[task.id] = made
+            self._tasks.add(made)
+            made.add_done_callback(self._tasks.discard)
         return bool(claimed) or await self._stranded.look(self._living)
 
     async def _wait(self) -> None:
