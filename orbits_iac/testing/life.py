@@ -71,6 +71,10 @@ class Moment:
     kept: Callable[[], Kept]
     calls: tuple[str, ...]  # the tokens of all calls until then, earlier lives included
 
+    def is_also(self, at: float, world: Any, calls: tuple[str, ...]) -> bool:
+        """Whether a process that dies before the next write leaves the very same: nothing has happened in between."""
+        return self.name.startswith("after") and (self.at, self.world, self.calls) == (at, world, calls)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
@@ -131,17 +135,13 @@ class Life:
         number = what.partition(":")[0]
         if self.fault is not None and when == self.fault.when and number == f"write {self.fault.write}":
             raise StoreError(f"{number} failed on purpose: the store was gone {when} it")
-        if self._kept is not None and self._clock is not None and self._recording():
-            self.moments.append(
-                Moment(
-                    name=f"{when} {number}",
-                    what=what,
-                    at=self._clock.now(),
-                    world=self.scenario.world.snapshot(),
-                    kept=self._kept.copied(),
-                    calls=(*self.earlier, *self.calls),
-                )
-            )
+        if self._kept is None or self._clock is None or not self._recording():
+            return
+        at, world, calls = self._clock.now(), self.scenario.world.snapshot(), (*self.earlier, *self.calls)
+        if when == "before" and self.moments and self.moments[-1].is_also(at, world, calls):
+            return
+        kept = self._kept.copied()
+        self.moments.append(Moment(name=f"{when} {number}", what=what, at=at, world=world, kept=kept, calls=calls))
 
     async def _main(self, loop: HeldLoop, at: float) -> None:
         assert self._kept is not None  # noqa: S101 - set by `live`

@@ -164,6 +164,25 @@ def test_the_points_are_the_same_each_time_and_one_can_be_had_alone() -> None:
         assert (report.points, [found.point for found in report.differences]) == (1, [point])
 
 
+def test_moments_that_leave_the_very_same_are_one_point() -> None:
+    """What is after a write, or a call, is also before the next write."""
+    tried = points(Twice, again=0, faults=False)
+    assert {point for point in tried if point.startswith("before")} == {"before write 1", "before call 1"}
+    assert {"after write 1", "after write 2", "after call 1"} <= tried
+
+
+def test_what_has_changed_in_between_is_a_point() -> None:
+    """The world is another before the next write, though no call said so."""
+
+    class Unsaid(Restless):
+        def snapshot(self) -> Any:
+            self.looks += 1
+            return [*MADE, str(self.looks)]
+
+    report = crash_everywhere(Twice, world=Unsaid(), again=0, faults=False)
+    assert {"before write 2", "before write 3"} <= {found.point for found in report.differences}
+
+
 def test_a_script_asks_once() -> None:
     async def twice(orbits: Orbits) -> None:
         one, two = await start_once(orbits, Once()), await start_once(orbits, Once())
