@@ -151,6 +151,16 @@ class Machine(RuleBasedStateMachine):
         with suppress(UsageError):  # it has ended
             self.now(self.orbits.execution(execution).cancel())
 
+    @rule(execution=executions)
+    def pause(self, execution: str) -> None:
+        with suppress(UsageError):  # it has ended
+            self.now(self.orbits.execution(execution).pause())
+
+    @rule(execution=executions)
+    def resume(self, execution: str) -> None:
+        with suppress(UsageError):  # it has ended
+            self.now(self.orbits.execution(execution).resume())
+
     @rule(execution=executions, path=st.sampled_from(["", "thing", "long", "brittle", "last", "box[a].long"]))
     def replay(self, execution: str, path: str) -> None:
         try:
@@ -208,6 +218,8 @@ class Machine(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             WORLD.failing.clear()
+            for row in self.rows(ExecutionRow):
+                self.resume(row.id)
             self.now(self.inline.settled())
             self.now(self.all_ended())
             self.nothing_is_left()
