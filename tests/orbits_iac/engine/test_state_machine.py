@@ -73,6 +73,15 @@ class Boxes(Workflow[int]):
         return first + sum(box.value for box in boxes)
 
 
+class SetClock(HeldClock):
+    """A held clock that people set ahead and back."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
 class Machine(RuleBasedStateMachine):
     """An engine whose process may die at any time, and people who want things of it."""
 
@@ -82,7 +91,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         WORLD.clear()
         self.loop = HeldLoop()
-        self.clock = HeldClock(self.loop)
+        self.clock = SetClock(self.loop)
         self.store = MemoryStore()
         self.ended: dict[str, ExecutionRow] = {}
         self.orbits: Orbits
@@ -124,6 +133,10 @@ class Machine(RuleBasedStateMachine):
             await asyncio.sleep(seconds)
 
         self.now(wait())
+
+    @rule(seconds=st.sampled_from([3600.0, -3600.0, -1.0]))
+    def set_the_clock(self, seconds: float) -> None:
+        self.clock.ahead += seconds
 
     @rule()
     def die(self) -> None:
