@@ -1,0 +1,51 @@
+"""docs/schedules.md and docs/limits.md: their classes and commands are run, their figures are those of the code."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orbits_iac import Settings
+from orbits_iac.engine.loop import LONGEST_DRAIN
+from orbits_iac.engine.naming import LONGEST
+from orbits_iac.model.schedule import LONGEST_REPEAT
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCHEDULES, LIMITS = ((DOCS / f"{name}.md").read_text() for name in ("schedules", "limits"))
+ORBITS = [sys.executable, "-c", "from orbits_iac.cli import main; main()"]
+
+
+@pytest.mark.slow
+def test_the_classes_and_the_commands_work(tmp_path: Path) -> None:
+    (tmp_path / "pages.py").write_text("\n".join(re.findall(r"```python\n(.*?)```", SCHEDULES, re.DOTALL)))
+    said = []
+    for line in re.findall(r"^\$ orbits (.*)$", SCHEDULES + LIMITS, re.MULTILINE):
+        done = subprocess.run(
+            [*ORBITS, *line.split()],
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        said.append(done.stdout)
+    assert "https://shop.example" in said[1]
+    assert len(said) == 4
+
+
+def test_the_figures_are_those_of_the_code() -> None:
+    settings = Settings()
+    assert settings.largest_value // 1_000_000 == 10
+    assert "10 million characters of JSON (`largest_value`)" in LIMITS
+    assert f"{LONGEST:,} characters of any Unicode text" in LIMITS
+    assert f"{settings.suspended:,} of a process (`suspended`)" in LIMITS
+    assert LONGEST_DRAIN == 1_000_000
+    assert "a million turns" in LIMITS
+    assert f"over {settings.keep_executions.days} days ago go (`keep_executions`)" in LIMITS
+    assert f"all but {settings.keep_revisions} revisions of\neach record (`keep_revisions`)" in LIMITS
+    assert LONGEST_REPEAT == 3 * 3600
+    assert "up to three\n  hours" in SCHEDULES
