@@ -49,6 +49,7 @@ def test_what_does_not_fit_is_not_sent_here_either(project: Project) -> None:
     project.run("answer", execution, "Approved", "by=ada")
     project.run("resume", execution)
     assert json.loads(project.run("get", execution, "--json"))["result"] == "deployed for ada, within 1 h, 4"
+    assert project.run("get", execution).rstrip().endswith("deployed for ada, within 1 h, 4")
 
 
 def test_json_says_where_it_stands_now(project: Project) -> None:
