@@ -25,7 +25,7 @@ from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
 from orbits_iac.engine.undo import undo
-from orbits_iac.model.errors import ExecutionFailed, Failure, Refused
+from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import ExecutionRow, Json, RevisionRow
 from orbits_iac.model.states import State
@@ -41,10 +41,14 @@ if TYPE_CHECKING:
 async def program(run: "Run") -> Coroutine[Any, Any, Json]:
     """The coroutine that is this execution, to be run on its definition loop; it returns the encoded result.
 
-    Raises UsageError if the kind is not imported here, `Refused` if the recorded argument is no longer accepted.
+    Raises UsageError if the kind is not imported here; `Refused` if several classes claim it, or it no longer accepts
+    the argument that was recorded.
     """
     execution, codec = run.pages.execution, run.engine.codec
-    cls = run.engine.registry.find(execution.kind)
+    try:
+        cls = run.engine.registry.find(execution.kind)
+    except UsageError as error:
+        raise Refused(f"{error}, and resume execution {execution.id}.") from error
     if cls is None:
         run.engine.registry.resource(execution.kind)
         raise Refused(f"no step of kind {execution.kind!r} is imported here")

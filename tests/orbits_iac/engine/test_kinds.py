@@ -9,6 +9,7 @@ import pytest
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Resource, Step, Workflow
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ExecutionRow, RecordRow
+from orbits_iac.model.states import State
 from orbits_iac.registry import Registry
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.memory import MemoryStore
@@ -236,3 +237,29 @@ async def test_a_new_user_finds_the_record_of_the_old_kind(orbits: Orbits) -> No
     await orbits.run(Foreign())
     assert WORLD.log == []
     assert await records(orbits) == ["Foreign foreign", "OldNamed n"]
+
+
+async def test_a_kind_that_two_classes_claim_is_paused_with_their_names() -> None:
+    def claiming() -> type[Workflow]:
+        class Claimed(Workflow):
+            async def define(self) -> None:
+                """Nothing."""
+
+        return Claimed
+
+    first, second = claiming(), claiming()
+    store = MemoryStore()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        await orbits.worker.stop()
+        execution = await orbits.start(first())
+    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(20):
+        again = orbits.execution(execution.id)
+        while (row := await again.row()).state is not State.PAUSED:
+            await store.changed(1)
+        [why] = [event.why for event in await store.tail(0) if event.after is State.PAUSED]
+        assert "claimed by several classes" in why
+        assert f"resume execution {row.id}" in why
+        orbits.registry.know(first)  # as if the code was mended
+        await again.resume()
+        await again
+    assert first is not second  # which has to be there until now
