@@ -89,11 +89,17 @@ class Project:
 
     def close(self) -> None:
         """End what was started."""
-        for process, timer in self._started:
-            timer.cancel()
-            timer.join()
-            process.kill()
-            process.communicate()
+        while self._started:
+            self.end(self._started[-1][0])
+
+    def end(self, process: "subprocess.Popen[str]") -> None:
+        """End one that was started."""
+        (timer,) = [timer for one, timer in self._started if one is process]
+        timer.cancel()
+        timer.join()
+        process.kill()
+        process.communicate()
+        self._started.remove((process, timer))
 
     def calls(self) -> list[str]:
         """What was done in the cloud, in order."""

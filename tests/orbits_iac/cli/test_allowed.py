@@ -131,6 +131,7 @@ def test_pause_and_resume_of_one_that_is_under_way(stages: Stages, how: str) -> 
     read_until(resume.stdout, "asked to pause")
     stages.project.run("set-handle", execution, "job", '"second"')
     out, err = resume.communicate(timeout=30)
+    stages.project.end(resume)
     assert resume.returncode == 0, out + err
     assert stages.until(execution, ended)[0].state is State.SUCCESS
 
@@ -143,6 +144,7 @@ def test_resume_of_one_that_nothing_holds_up_shows_it(stages: Stages, how: str) 
     read_until(resume.stdout, "job")
     resume.send_signal(signal.SIGINT)
     resume.communicate(timeout=30)
+    stages.project.end(resume)
     assert resume.returncode == 130
     assert stands(how, *stages.until(execution, partial(stands, how)))
 
