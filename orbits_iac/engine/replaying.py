@@ -182,10 +182,16 @@ async def _reopen(engine: "Engine", row: ExecutionRow, rewind: _Rewind, written:
     rewind.look_at(entries)
     for entry in entries:
         if rewind.attaches(entry) and entry.child is not None:
-            written.put.append(_waiting(entry))
-            written.put.append(SubscriberRow(execution=entry.child, subscriber=row.id, key=entry.key))
+            again = _waiting(entry)
+            written.put += [again, SubscriberRow(execution=entry.child, subscriber=row.id, key=entry.key)]
+            written.events.append(_event(engine, row, again.state, who, "waits again", entry))
         elif rewind.closes(entry):
-            (written.delete if entry.kind in _OWN else written.put).append(_closed(row, entry))
+            closed = _closed(row, entry)
+            if entry.kind in _OWN:
+                written.delete.append(closed)
+            else:
+                written.put.append(closed)
+                written.events.append(_event(engine, row, closed.state, who, "to be done again", entry))
             if rewind.forgets(entry) and row.identity is not None:
                 known = await engine.store.get(OnceRow, row.kind, row.identity, once_at(entry.key, entry.kind))
                 written.delete += [known] if known is not None and known.execution == row.id else []
@@ -247,13 +253,18 @@ def _task(row: ExecutionRow, due: float | None) -> TaskRow:
     return TaskRow(id=row.id, kind=row.kind, build=row.build, tenant=row.tenant, due=due, token=row.token)
 
 
-def _event(engine: "Engine", row: ExecutionRow, after: State, who: str, why: str) -> EventRow:
+def _event(
+    engine: "Engine", row: ExecutionRow, after: State, who: str, why: str, entry: EntryRow | None = None
+) -> EventRow:
+    """An execution, or its step with this entry, is in another state now."""
+    of = row if entry is None else entry
     return EventRow(
         at=engine.clock.now(),
         execution=row.id,
         root=row.root,
-        kind=row.kind,
-        before=row.state,
+        key="" if entry is None else entry.key,
+        kind=of.kind,
+        before=of.state,
         after=after,
         who=who,
         why=why,

@@ -49,6 +49,7 @@ async def standing_of(store: Store, world: Any) -> Standing:
     left = [repr(row) for table in tables for row in await store.find(table)]
     left += [f"{row.kind} {row.identity} has a queue: {row.queue}" for row in records if row.queue]
     left += await under_way(store)
+    left += await gaps(store)
     executions = await store.find(ExecutionRow)
     return Standing(
         ended=_ends([row for row in executions if row.parent is None]),
@@ -67,6 +68,20 @@ async def standing_of(store: Store, world: Any) -> Standing:
         world=world,
         left=tuple(left),
     )
+
+
+async def gaps(store: Store) -> list[str]:
+    """The changes of a state, as the events tell of them, that do not follow the change before."""
+    found: list[str] = []
+    states: dict[tuple[str, str], State | None] = {}
+    for event in await store.tail(0, limit=1_000_000):
+        if event.after is None:
+            continue
+        place = event.execution, event.key
+        if event.before not in {None, states.get(place)}:  # None: it was forgotten meanwhile, and begins anew
+            found.append(f"event {event.seq}: {event.key or event.kind} was {states.get(place)}, not {event.before}")
+        states[place] = event.after
+    return found
 
 
 async def under_way(store: Store) -> list[str]:
