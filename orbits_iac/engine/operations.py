@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from orbits_iac.codec import explain
 from orbits_iac.engine.events import WAITS
-from orbits_iac.engine.steps_of import Found, find_step
+from orbits_iac.engine.steps_of import Found, execution_of, find_step
 from orbits_iac.model.approvals import Approved, read_approval
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import ExecutionId, StepKey
@@ -145,20 +145,13 @@ async def _tell(engine: "Engine", messages: list[MessageRow], *, instead_of: str
     unread = [amended(message, id=instead_of) for message in messages] if instead_of is not None else []
     wake = [message.execution for message in messages]
     await engine.commit(Transaction(put=messages, delete=unread), wake=wake)
-    ended = [message for message in messages if (await _row(engine, message.execution)).state in ENDED]
+    ended = [message for message in messages if (await execution_of(engine.store, message.execution)).state in ENDED]
     if ended:  # meanwhile: nobody reads them any more
         await engine.store.commit(Transaction(delete=ended))
 
 
-async def _row(engine: "Engine", execution: ExecutionId) -> ExecutionRow:
-    row = await engine.store.get(ExecutionRow, execution)
-    if row is None:
-        raise UsageError(f"there is no execution {execution!r}: `orbits get` lists the recent ones")
-    return row
-
-
 async def _under_way(engine: "Engine", execution: ExecutionId, what: str) -> ExecutionRow:
-    row = await _row(engine, execution)
+    row = await execution_of(engine.store, execution)
     if row.state in ENDED:
         raise UsageError(
             f"execution {execution} has ended ({row.state}) and cannot be {what}; `orbits replay {execution}` lets it "
@@ -200,7 +193,7 @@ def _checked(engine: "Engine", value: Any, declared: Any, what: str) -> Json:
 
 async def _tree(engine: "Engine", execution: ExecutionId) -> list[ExecutionRow]:
     """The execution and those below it that have not ended and that nobody outside waits for."""
-    row = await _row(engine, execution)
+    row = await execution_of(engine.store, execution)
     found = [row]
     names = {row.id}
     for one in found:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.engine.naming import once_at
 from orbits_iac.engine.outcomes import token
-from orbits_iac.engine.steps_of import Found, find_step
+from orbits_iac.engine.steps_of import Found, execution_of, find_step
 from orbits_iac.model.errors import Conflict, Refused, UsageError
 from orbits_iac.model.ids import UNDO, ExecutionId
 from orbits_iac.model.rows import (
@@ -56,7 +56,7 @@ async def replay(engine: "Engine", execution: ExecutionId, path: str, who: str) 
     UsageError if there is no such step; `Refused` says why it is not possible now. Nothing was done then.
     """
     while True:
-        root = await _found(engine, execution)
+        root = await execution_of(engine.store, execution)
         await _check(engine, root, first=True)
         rows: list[tuple[ExecutionRow, Found | None]]
         if path:
@@ -271,23 +271,16 @@ def _event(
     )
 
 
-async def _found(engine: "Engine", execution: ExecutionId) -> ExecutionRow:
-    row = await engine.store.get(ExecutionRow, execution)
-    if row is None:
-        raise UsageError(f"there is no execution {execution!r}: `orbits get` lists the recent ones")
-    return row
-
-
 async def _step(engine: "Engine", execution: ExecutionId, path: str) -> Found:
     try:
         return await find_step(engine.store, execution, path)
     except UsageError:
-        _refuse_pruned(await _found(engine, execution))  # its steps are gone
+        _refuse_pruned(await execution_of(engine.store, execution))  # its steps are gone
         raise
 
 
 async def _quarantined(engine: "Engine", execution: ExecutionId) -> ExecutionRow:
-    row = await _found(engine, execution)
+    row = await execution_of(engine.store, execution)
     if row.state is not State.QUARANTINED:
         raise Refused(f"execution {execution} is {row.state}, not QUARANTINED: there is nothing to decide")
     return row

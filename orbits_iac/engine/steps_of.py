@@ -37,14 +37,20 @@ async def steps_of(
                 yield below
 
 
+async def execution_of(store: Store, execution: str) -> ExecutionRow:
+    """The execution with this id; UsageError if there is none."""
+    row = await store.get(ExecutionRow, execution)
+    if row is None:
+        raise UsageError(f"there is no execution {execution!r}: `orbits get` lists the recent ones")
+    return row
+
+
 async def find_step(store: Store, execution: ExecutionId, name: str) -> Found:
     """The step at the path `name` (`deploy.migrate`), else the only one with that ref; UsageError lists them.
 
     Steps of two kinds under one ref are told apart by `deploy.migrate:Kind`.
     """
-    row = await store.get(ExecutionRow, execution)
-    if row is None:
-        raise UsageError(f"there is no execution {execution!r}: `orbits get` lists the recent ones")
+    row = await execution_of(store, execution)
     steps = [found async for found in steps_of(store, row)]
     fitting = [found for found in steps if name in _names(found, ".".join(found.path))]
     fitting = fitting or [found for found in steps if found.path and name in _names(found, found.path[-1])]
