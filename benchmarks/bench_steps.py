@@ -6,7 +6,6 @@ python -m benchmarks.bench_steps [folder]
 """
 
 import asyncio
-import gc
 import json
 import statistics
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.measures import Bar, Table, folder_of
 from orbits_iac import Action, Options, Orbits, Settings, Workflow
+from orbits_iac.dispatch.garbage import seldom_collected
 from orbits_iac.model.rows import EntryRow
 
 CONCURRENCY = 32
@@ -65,8 +65,7 @@ async def main() -> None:
     with folder_of(sys.argv) as name:
         folder = Path(name)
         table = Table("steps", folder)
-        gc.collect()
-        gc.freeze()  # as `orbits worker` does
+        seldom_collected()  # as `orbits worker` does
         ours = max([await _many(folder / f"many{number}.db", executions=300) for number in range(3)])
         table.add(
             f"steps a second, {CONCURRENCY} executions of {STEPS} at a time", ours, "/s", Bar(10_000, at_least=True)
@@ -179,8 +178,7 @@ async def _recovery(file: Path, steps: int) -> float:
 
 async def _half(file: Path) -> None:
     """One of two processes: says that it is ready, waits for a line, and prints its steps a second."""
-    gc.collect()
-    gc.freeze()
+    seldom_collected()
     print("ready", flush=True)
     sys.stdin.readline()
     print(await _many(file, executions=300))

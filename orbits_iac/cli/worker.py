@@ -1,6 +1,5 @@
 """`orbits worker`: advance whatever is due, until it is told to stop."""
 
-import gc
 import json
 import sys
 import time
@@ -32,14 +31,14 @@ def command(once: Once = False, store: Store = None, as_json: AsJson = False, de
 async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, session
+    from orbits_iac.dispatch.garbage import seldom_collected
 
     session.check_exists(settings.store)
     async with session.reading(settings.store) as store:
         modules = tuple(dict.fromkeys((*settings.modules, *await queries.all_modules(store))))
     session.import_all(modules)
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
-        gc.collect()
-        gc.freeze()  # what was imported stays: the collector need not look at it again and again
+        seldom_collected()
         orbits.engine.on_end(lambda row: _say("finished", row, as_json=as_json))
         _tell({"event": "started", "modules": list(modules)}, "works; Ctrl-C ends it", as_json=as_json)
         await follow.first_of(interrupt.asked.wait(), *([_nothing_left(orbits)] if once else []))
