@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measures import Bar, Table, folder_of
 from orbits_iac import Action, Event, InProgress, Options, Orbits, Resource, Settings
-from orbits_iac.dispatch.garbage import seldom_collected
+from orbits_iac.dispatch.garbage import collect_new_alone
 from orbits_iac.model.rows import ExecutionRow, TaskRow
 from orbits_iac.model.states import State
 from orbits_iac.testing import Clock
@@ -77,7 +77,7 @@ async def main() -> None:
         clock = Clock()
         async with Orbits(Settings(store=f"sqlite:{Path(folder) / 'waiting.db'}"), clock=clock) as orbits:
             await orbits.settled()
-            seldom_collected()  # as `orbits worker` does
+            collect_new_alone()  # as `orbits worker` does
             empty = _resident()
             table.add("resident, before", empty / 1e6, "MB")
             start = time.perf_counter()

@@ -37,13 +37,14 @@ async def main() -> None:
             await steps(STEPS)
 
     await asyncio.gather(*(one() for _ in range(CONCURRENCY)))
-    executions = 60
-    start = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(executions)))
-    many = executions * STEPS / (time.perf_counter() - start)
-    start = time.perf_counter()
-    await steps(100)
-    alone = (time.perf_counter() - start) / 100
+    executions, many, alone = 60, 0.0, float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(executions)))
+        many = max(many, executions * STEPS / (time.perf_counter() - start))
+        start = time.perf_counter()
+        await steps(100)
+        alone = min(alone, (time.perf_counter() - start) / 100)
     print(json.dumps({"version": version("dbos"), "many": many, "alone": alone}))
 
 

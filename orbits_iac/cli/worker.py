@@ -31,14 +31,14 @@ def command(once: Once = False, store: Store = None, as_json: AsJson = False, de
 async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, session
-    from orbits_iac.dispatch.garbage import seldom_collected
+    from orbits_iac.dispatch.garbage import collect_new_alone
 
     session.check_exists(settings.store)
     async with session.reading(settings.store) as store:
         modules = tuple(dict.fromkeys((*settings.modules, *await queries.all_modules(store))))
     session.import_all(modules)
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
-        seldom_collected()
+        collect_new_alone()
         orbits.engine.on_end(lambda row: _say("finished", row, as_json=as_json))
         _tell({"event": "started", "modules": list(modules)}, "works; Ctrl-C ends it", as_json=as_json)
         await follow.first_of(interrupt.asked.wait(), *([_nothing_left(orbits)] if once else []))

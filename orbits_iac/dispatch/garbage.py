@@ -1,17 +1,12 @@
-"""Python's collector of cycles, in a process that does nothing but advance executions.
-
-Most of what a worker makes is gone by itself as soon as nobody holds it. Looked for as often as Python does by default,
-and through all that was imported, the few cycles cost a tenth of its time.
-"""
+"""Python's collector of cycles, in a process that does nothing but advance executions."""
 
 import gc
 
-MADE = 10_000
-"""Objects made, less those that are gone, between two looks at the youngest: 700 by default."""
 
+def collect_new_alone() -> None:
+    """From here on, what is there already, imports above all, is not looked through any more: it cost a twentieth.
 
-def seldom_collected() -> None:
-    """From here on, what is there already is not looked through any more, and what comes less often."""
+    What comes is looked at as often as ever: looked at seldom, 10,000 executions that wait took twice the memory.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(MADE)
