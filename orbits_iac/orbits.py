@@ -191,8 +191,8 @@ class Orbits:
             protect=settings.get("protect", False),
         )
         await self.register_build()
-        approval = await self._approval(step, asked, approved)
-        asked = replace(asked, approval=approval)
+        if approved:
+            asked = replace(asked, approval=await self._approval(step, asked, approved))
         return Execution(self, await ask_root(self.engine, asked))
 
     @property

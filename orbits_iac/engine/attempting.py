@@ -34,12 +34,13 @@ async def attempts(run: "Run", make: Callable[[int], Request]) -> Any:
     retry = request.options.get("retry") or Retry()
     deadline: timedelta | None = request.options.get("deadline")
     until = None if deadline is None else run.loop.time() + deadline.total_seconds()
-    chance = Random(f"{run.pages.execution.id}{request.key}")  # noqa: S311 - has to come out the same again
+    chance: Random | None = None
     attempt = 1
     while True:
         try:
             return await _within(run, request, until)
         except ExecutionFailed as failed:
+            chance = chance or Random(f"{run.pages.execution.id}{request.key}")  # noqa: S311 - the same again
             wait = retry.wait(attempt, chance.random())
             over = until is not None and run.loop.time() + wait >= until
             if attempt >= retry.attempts or over or not may_follow(failed.failure, retry):

@@ -194,6 +194,8 @@ async def _schedule(run: "Run", record: RecordRow) -> tuple[list[Row], list[Row]
     """The record's schedule as its class has it now: the row to write or to delete, if it is not so already."""
     engine, now = run.engine, run.now()
     every = schedules.schedule_of(engine.registry.resource(record.kind))
+    if every is None and record.revision is None and not record.last_number:
+        return [], []  # its first update: it never had one
     row = await engine.store.get(ScheduleRow, record.kind, record.identity)
     if every is None:
         return [], [row] if row is not None else []

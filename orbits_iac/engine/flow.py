@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -65,7 +65,6 @@ class RunFlow(Flow):
         self._run = run
         self._targets = targets
         self._home = home
-        self._chance = Random(f"{run.pages.execution.id}{home}")  # noqa: S311 - has to come out the same again
         self.id = run.pages.execution.id
         self.token = run.pages.execution.id
         self.attempt = 1
@@ -85,10 +84,14 @@ class RunFlow(Flow):
         return datetime.fromtimestamp(self._run.loop.time(), UTC)
 
     def uuid(self) -> UUID:
-        return UUID(int=self._chance.getrandbits(128), version=4)
+        return UUID(int=self.random().getrandbits(128), version=4)
 
     def random(self) -> Random:
         return self._chance
+
+    @cached_property
+    def _chance(self) -> Random:  # few definitions ask for it, and to make one takes longer than the rest of this
+        return Random(f"{self.id}{self._home}")  # noqa: S311 - has to come out the same again
 
     def wait_for(
         self, ref: str, event: type[E], *, where: Callable[[E], bool] | None = None, timeout: timedelta | None = None

@@ -95,7 +95,7 @@ class DefinitionLoop(asyncio.AbstractEventLoop):
 
     def tasks(self) -> list[asyncio.Task[Any]]:
         """The tasks that somebody still holds, the first made first."""
-        return list(self._contexts)
+        return [task for ref in self._contexts.keyrefs() if (task := ref()) is not None]
 
     def context_of(self, task: asyncio.Task[Any]) -> Context:
         """The context that a task of this loop runs in."""
