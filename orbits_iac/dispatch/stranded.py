@@ -54,7 +54,8 @@ class Stranded:
         """Make due what waited for the code that is here now."""
         paused = [row for row in await self._engine.store.find(ExecutionRow, state=State.PAUSED) if row.stranded]
         await self._builds.refresh(row.build for row in paused)
-        wake = [row.id for row in paused if row.kind in kinds and row.build in self._builds.claims]
+        may = self._builds.may_claim
+        wake = [row.id for row in paused if row.kind in kinds and may(row.build, own=row.own_build)]
         if wake:
             await self._engine.commit(Transaction(), wake=wake)
 
@@ -108,7 +109,7 @@ async def go_on_here(engine: Engine, builds: Builds, worker: WorkerId, execution
         entries = await engine.store.find(EntryRow, execution=one, whole=False)
         waiting += [entry.child for entry in entries if entry.child is not None and entry.seq is None]
         await builds.refresh([row.build])
-        if row.build not in builds.claims:
+        if not builds.may_claim(row.build, own=row.own_build):
             await _rewrite(engine, worker, row, who)
 
 

@@ -250,7 +250,15 @@ def _waiting(entry: EntryRow) -> EntryRow:
 
 
 def _task(row: ExecutionRow, due: float | None) -> TaskRow:
-    return TaskRow(id=row.id, kind=row.kind, build=row.build, tenant=row.tenant, due=due, token=row.token)
+    return TaskRow(
+        id=row.id,
+        kind=row.kind,
+        build=row.build,
+        tenant=row.tenant,
+        due=due,
+        token=row.token,
+        own_build=row.own_build,
+    )
 
 
 def _event(

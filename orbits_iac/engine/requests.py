@@ -31,6 +31,7 @@ from orbits_iac.model.rows import (
     amended,
 )
 from orbits_iac.model.states import ENDED, State
+from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
 def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: ExecutionId, *, queued: bool) -> _Made:
     now = engine.clock.now()
     root = asked.parent.root if asked.parent is not None else execution
+    own_build = _own_build(engine, asked)
     row = ExecutionRow(
         id=execution,
         kind=asked.kind,
@@ -243,6 +245,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         digest=asked.digest,
         approval=asked.approval.text(),
         created_at=now,
+        own_build=own_build,
     )
     task = TaskRow(
         id=execution,
@@ -251,6 +254,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         tenant=asked.tenant,
         priority=asked.priority,
         due=None if queued else now,
+        own_build=own_build,
     )
     event = EventRow(
         at=now,
@@ -262,6 +266,14 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         why=_why(asked, queued=queued),
     )
     return _Made(rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution)
+
+
+def _own_build(engine: "Engine", asked: Asked) -> bool:
+    """Whether only its own build goes on with it: an update that its class wants so, and all that is below one."""
+    if asked.parent is not None and asked.parent.own_build:
+        return True
+    cls = engine.registry.find(asked.kind) if asked.command == "update" else None
+    return cls is not None and options_of(cls).get("own_build", False)
 
 
 def _options(asked: Asked) -> Json:

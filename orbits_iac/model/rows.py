@@ -88,6 +88,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     no_return: tuple[str, ...] = ()  # steps of no return that it, or what it did, has passed
     references: dict[str, Reference] = {}  # JSON pointers in the argument to the outputs that values came from
     paused_at: float | None = None  # somebody has paused it; once nothing is under way any more, since when
+    own_build: bool = False  # only workers of its build go on with it
     pruned: bool = False  # its journal was deleted: the row stays to say who made what
     token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
     stranded: bool = False  # PAUSED since no living worker has its code: the next one that does takes it up
@@ -200,6 +201,7 @@ class TaskRow(Row, frozen=True, kw_only=True):
     due: float | None = None  # None: only a message makes it due
     owner: WorkerId | None = None
     token: int = 0  # goes up with every claim: the fence
+    own_build: bool = False  # only workers of its build claim it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

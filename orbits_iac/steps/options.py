@@ -104,3 +104,4 @@ class Options(StepOptions, total=False):
     install_version: int
     stateful: bool
     schedule: Every
+    own_build: bool  # an update, and all below it, goes on only with the code that it was asked for by

@@ -178,7 +178,8 @@ class Store(ABC):
         The highest priority first, within it the earliest due, then the smallest id. Each gets `worker` as its owner
         and the next token, and is not due until it parks. `kinds`, the keys of `builds` and `only` narrow the choice
         (an empty set: none); the one of `only` need not be due, but nobody may hold it. The build of each becomes what
-        `builds` has for it: the code that it goes on with. No execution is ever given to two.
+        `builds` has for it: the code that it goes on with; one that is for its `own_build` is not among the choice if
+        that is another, but for `only`. No execution is ever given to two.
         """
 
     @abstractmethod

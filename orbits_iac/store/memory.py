@@ -135,6 +135,7 @@ class MemoryStore(Store):
                 and (only is not None or (task.due is not None and task.due <= now))
                 and (kinds is None or task.kind in kinds)
                 and (builds is None or task.build in builds)
+                and not (task.own_build and only is None and builds is not None and builds[task.build] != task.build)
             ]
             eligible.sort(key=lambda task: (-task.priority, task.due or rules.AT_ONCE, task.id))
             taken = [rules.claimed(task, worker, builds) for task in eligible[:limit]]

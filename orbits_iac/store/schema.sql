@@ -38,7 +38,7 @@ CREATE INDEX wait_execution ON wait (execution);
 -- Tasks are claimed, woken and parked in place, so each of their fields is a column.
 CREATE TABLE task (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, build TEXT NOT NULL, tenant TEXT, priority INTEGER NOT NULL, due REAL,
-    owner TEXT, token INTEGER NOT NULL
+    owner TEXT, token INTEGER NOT NULL, own_build INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX task_owner ON task (owner, id);
 -- Who is due next, without looking at those that are held or that only a message makes due.

@@ -36,7 +36,8 @@ _NARROWED = """
 """
 _DUE = f"""
     SELECT {_TASK.selected} FROM task
-    WHERE owner IS NULL AND due IS NOT NULL AND priority = ?3 AND due <= ?4 AND {_NARROWED} ORDER BY due, id LIMIT ?5
+    WHERE owner IS NULL AND due IS NOT NULL AND priority = ?3 AND due <= ?4 AND {_NARROWED}
+    AND (NOT own_build OR ?6 IS NULL OR build IN (SELECT value FROM json_each(?6))) ORDER BY due, id LIMIT ?5
 """  # noqa: S608
 _ONLY = f"SELECT {_TASK.selected} FROM task WHERE id = ?3 AND owner IS NULL AND {_NARROWED} LIMIT ?4"  # noqa: S608
 _ABOVE_ALL = 1 << 62
@@ -229,14 +230,16 @@ class Group:
 
     def _eligible(self, wanted: Wanted) -> Sequence[TaskRow]:
         execute = self._connection.execute
-        narrowed = (wanted.kinds, wanted.builds)
+        narrowed, become = (wanted.kinds, wanted.builds), wanted.become
+        own = None if become is None else _list(build for build in become if become[build] == build)
         if wanted.only is not None:
             found = execute(_ONLY, (*narrowed, wanted.only, wanted.limit)).fetchall()
             return [_TASK.row(values) for values in found]
         tasks: list[TaskRow] = []
         (level,) = execute(_LEVEL, (_ABOVE_ALL,)).fetchone()
         while level is not None and len(tasks) < wanted.limit:
-            found = execute(_DUE, (*narrowed, level, wanted.now, wanted.limit - len(tasks))).fetchall()
+            some = (*narrowed, level, wanted.now, wanted.limit - len(tasks), own)
+            found = execute(_DUE, some).fetchall()
             tasks += [_TASK.row(values) for values in found]
             (level,) = execute(_LEVEL, (level,)).fetchone()
         return tasks

@@ -163,7 +163,8 @@ def _parting_encoder(pick_all: Callable[[Any], Values]) -> Callable[[Row], Value
 
 def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], R]:
     if row_type is TaskRow:
-        return lambda values: row_type(**dict(zip(columns, values, strict=True)))
+        flag = columns.index("own_build")
+        return lambda values: row_type(**{**dict(zip(columns, values, strict=True)), "own_build": bool(values[flag])})
     decode = msgspec.json.Decoder(row_type).decode
     body = columns.index("body") - len(columns)  # from the end: before it, a reader may select what it likes
 

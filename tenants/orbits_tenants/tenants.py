@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic
 from pydantic import PrivateAttr, ValidationError
 from typing_extensions import TypeVar
 
-from orbits_iac import ExecutionFailed, Resource, Revision
+from orbits_iac import ExecutionFailed, Options, Resource, Revision
 from orbits_iac.provider import UsageError, hook, kind_of
 from orbits_tenants.report import OK, Report, TenantReport, TenantState, failed, not_begun, succeeded
 from orbits_tenants.rollout import Rollout
@@ -32,6 +32,7 @@ class Tenants(Resource[Report], Generic[S]):
     removes all tenants, the last first.
     """
 
+    options = Options(own_build=True)
     source: ClassVar[Source]
     rollout: ClassVar[Rollout]
 

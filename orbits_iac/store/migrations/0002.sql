@@ -9,6 +9,7 @@ CREATE INDEX wait_execution ON wait (execution);
 
 ALTER TABLE execution ADD COLUMN apart TEXT;
 ALTER TABLE entry ADD COLUMN apart TEXT;
+ALTER TABLE task ADD COLUMN own_build INTEGER NOT NULL DEFAULT 0;
 
 CREATE TABLE data_key (
     name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL

@@ -1,6 +1,7 @@
 """Who goes on with which execution, and when. The name of a case is the anomaly it excludes, or what holds instead."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -74,6 +75,20 @@ async def test_claim_is_narrowed_by_kind_build_and_id(store: Store, make: Any) -
         assert [task.id for task in claimed] == expected
     assert await store.claim(ONE, now=1.0, limit=9, only=ExecutionId("L2"), kinds=frozenset({"K"})) == []
     assert [task.id for task in await store.claim(ONE, now=1.0, limit=9)] == ["K2", "L1", "L2", "L3"]
+
+
+async def test_claim_by_another_build_of_what_is_for_its_own(store: Store, make: Any) -> None:
+    """Later code may take up what earlier code has begun, but for this."""
+    own = [make.task("a", build="b1", own_build=True), make.task("b", build="b2", own_build=True)]
+    await store.commit(Transaction(put=[*own, make.task("c", build="b1")]))
+    claim = partial(store.claim, WorkerId("w"), now=1.0, limit=9)
+    assert [(task.id, task.build) for task in await claim(builds={"b1": "b2", "b2": "b2"})] == [
+        ("b", "b2"),
+        ("c", "b2"),
+    ]
+    assert await claim(builds={"b1": "b3"}) == []
+    [task] = await claim(builds={"b1": "b3"}, only=A)  # somebody has said so
+    assert (task.id, task.build, task.own_build) == ("a", "b3", True)
 
 
 async def test_claims_and_commits_handed_in_together_happen_in_that_order(store: Store, make: Any) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from pydantic import SecretStr
 
-from orbits_iac import Orbits, Resource, Settings, Workflow, action
+from orbits_iac import Options, Orbits, Resource, Settings, Workflow, action
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import Refused
@@ -90,6 +90,18 @@ class Kept(MemoryStore):
         """It stays open."""
 
 
+class Fleet(Resource):
+    """As a roll-out is: all of it is of one build."""
+
+    options = Options(own_build=True)
+
+    def identity(self) -> str:
+        return "fleet"
+
+    async def define_update(self) -> None:
+        await self.do("part", VersionedPart())
+
+
 class Project:
     """A store, and processes on it whose code is of this or that version."""
 
@@ -107,7 +119,7 @@ class Project:
         self._monkeypatch.setattr("orbits_iac.orbits.sources_of", lambda _: sources)
         settings, who = SETTINGS.model_copy(update={"concurrency": concurrency}), f"code {version}"
         async with Orbits(settings, store=self.store, clock=self.clock, who=who, modules=modules) as orbits:
-            for kind in (Versioned, VersionedPart, VersionedWhole):
+            for kind in (Versioned, VersionedPart, VersionedWhole, Fleet):
                 orbits.registry.know(kind)  # other tests may have classes of the same kinds
             yield orbits
 
@@ -291,3 +303,36 @@ async def test_two_builds_that_come_at_once_have_an_order(project: Project) -> N
             orbits.engine.build = own
             await builds.refresh()
             assert {build: its for build, its in builds.claims.items() if build in "ab"} == claimed
+
+
+async def test_a_roll_out_and_all_below_it_is_gone_on_with_by_its_own_build_alone(project: Project, gate: Gate) -> None:
+    async with project.process("1"):
+        pass
+    async with project.process("2") as orbits:
+        execution, build = await orbits.start(Fleet()), orbits.engine.build
+        await gate.reached.wait()
+    gate.open.set()
+    async with project.process("3") as orbits:
+        await orbits.settled()
+        await project.stranded(orbits)
+        rows = await orbits.store.find(ExecutionRow, root=execution.id)
+        assert [(row.build, row.own_build) for row in rows] == [(build, True)] * 2
+        paused = [row for row in rows if row.state is State.PAUSED]
+        [why] = [why for row in paused for why in await project.why(row.id) if "--here" in why]
+        assert why.startswith(f"it is of build {build}, and the workers that run are of others")
+    async with project.process("2") as orbits, asyncio.timeout(20):
+        await orbits.execution(execution.id)
+        assert (await orbits.execution(execution.id).row()).build == build
+
+
+async def test_somebody_may_let_other_code_go_on_with_a_roll_out(project: Project, gate: Gate) -> None:
+    async with project.process("1") as orbits:
+        execution = await orbits.start(Fleet())
+        await gate.reached.wait()
+    gate.open.set()
+    async with project.process("2") as orbits, asyncio.timeout(20):
+        await project.stranded(orbits)
+        await orbits.execution(execution.id).resume(here=True)
+        await orbits.execution(execution.id)
+        rows = await orbits.store.find(ExecutionRow, root=execution.id)
+        assert {row.build for row in rows} == {orbits.engine.build}
