@@ -163,8 +163,13 @@ def _parting_encoder(pick_all: Callable[[Any], Values]) -> Callable[[Row], Value
 
 def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], R]:
     if row_type is TaskRow:
-        flag = columns.index("own_build")
-        return lambda values: row_type(**{**dict(zip(columns, values, strict=True)), "own_build": bool(values[flag])})
+
+        def task(values: Values) -> R:
+            fields: dict[str, Any] = dict(zip(columns, values, strict=True))
+            fields["own_build"] = bool(fields["own_build"])  # SQLite has numbers for it
+            return row_type(**fields)
+
+        return task
     decode = msgspec.json.Decoder(row_type).decode
     body = columns.index("body") - len(columns)  # from the end: before it, a reader may select what it likes
 
