@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from orbits_iac.engine.above import ABOVE, RUNNING
+from orbits_iac.engine.above import enter
 from orbits_iac.engine.attempts import Done, End, Failed
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.returned import recorded
@@ -36,8 +36,7 @@ def begin(
     """Start the definition of a step."""
 
     async def define() -> None:
-        ABOVE.set(request.key)
-        RUNNING.set(flow)
+        enter(request.key, flow)
         end = await outcome_of(run, request, definition)
         run.settling.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
         run.finish(request.key, end)

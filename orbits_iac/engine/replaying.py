@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.engine.naming import once_at
 from orbits_iac.engine.outcomes import token
+from orbits_iac.engine.requests import task_of
 from orbits_iac.engine.steps_of import Found, execution_of, find_step
 from orbits_iac.model.errors import Conflict, Refused, UsageError
 from orbits_iac.model.ids import UNDO, ExecutionId
@@ -26,7 +27,6 @@ from orbits_iac.model.rows import (
     RecordRow,
     Row,
     SubscriberRow,
-    TaskRow,
     amended,
 )
 from orbits_iac.model.states import ENDED, State
@@ -109,7 +109,7 @@ async def accept(engine: "Engine", execution: ExecutionId, who: str, why: str) -
                 put.append(amended(record, version=record.version + 1, held=None))
         event = _event(engine, row, State.ERROR, who, said)
         try:
-            await engine.commit(Transaction(absent=[_task(row, None)], unchanged=[row], put=put, events=[event]))
+            await engine.commit(Transaction(absent=[task_of(row, due=None)], unchanged=[row], put=put, events=[event]))
         except Conflict:
             continue
         return
@@ -209,7 +209,7 @@ async def _reopen(engine: "Engine", row: ExecutionRow, rewind: _Rewind, written:
             paused_at=None,
         )
     )
-    task = _task(row, None if queued else engine.clock.now())
+    task = task_of(row, due=None if queued else engine.clock.now())
     written.put.append(task)
     written.absent.append(task)
     written.unchanged.append(row)
@@ -247,18 +247,6 @@ def _waiting(entry: EntryRow) -> EntryRow:
     """A step that waits for its child again, as if that had not ended."""
     again = amended(entry, state=State.EXECUTING, seq=None, at=None, result=None, failure=None)
     return amended(again, changed=False, passed=(), subscribed=None)
-
-
-def _task(row: ExecutionRow, due: float | None) -> TaskRow:
-    return TaskRow(
-        id=row.id,
-        kind=row.kind,
-        build=row.build,
-        tenant=row.tenant,
-        due=due,
-        token=row.token,
-        own_build=row.own_build,
-    )
 
 
 def _event(

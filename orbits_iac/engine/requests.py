@@ -226,7 +226,6 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
 def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: ExecutionId, *, queued: bool) -> _Made:
     now = engine.clock.now()
     root = asked.parent.root if asked.parent is not None else execution
-    own_build = _own_build(engine, asked)
     row = ExecutionRow(
         id=execution,
         kind=asked.kind,
@@ -245,17 +244,9 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         digest=asked.digest,
         approval=asked.approval.text(),
         created_at=now,
-        own_build=own_build,
+        own_build=_own_build(engine, asked),
     )
-    task = TaskRow(
-        id=execution,
-        kind=asked.kind,
-        build=engine.build,
-        tenant=asked.tenant,
-        priority=asked.priority,
-        due=None if queued else now,
-        own_build=own_build,
-    )
+    task = task_of(row, due=None if queued else now, priority=asked.priority)
     event = EventRow(
         at=now,
         execution=execution,
@@ -266,6 +257,20 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         why=_why(asked, queued=queued),
     )
     return _Made(rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution)
+
+
+def task_of(row: ExecutionRow, *, due: float | None, priority: int = 0) -> TaskRow:
+    """What a dispatcher has to know of an execution that nobody holds, and that is due then."""
+    return TaskRow(
+        id=row.id,
+        kind=row.kind,
+        build=row.build,
+        tenant=row.tenant,
+        priority=priority,
+        due=due,
+        token=row.token,
+        own_build=row.own_build,
+    )
 
 
 def _own_build(engine: "Engine", asked: Asked) -> bool:

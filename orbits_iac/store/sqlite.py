@@ -78,8 +78,15 @@ class SqliteStore(Store):
         **where: str | int | None,
     ) -> list[R]:
         check_where(table, where, after)
-        of = partial(sqlite_reads.find, rows=table_of(table), where=where, newest=newest, after=after, limit=limit)
-        read = partial(of, whole=whole)
+        read = partial(
+            sqlite_reads.find,
+            rows=table_of(table),
+            where=where,
+            newest=newest,
+            limit=limit,
+            after=after,
+            whole=whole,
+        )
         return await self._read(read, partial(read, most=_FEW) if is_short(table, where) else None)
 
     async def load(self, execution: ExecutionId) -> Journal | None:
