@@ -19,7 +19,7 @@ demo: $(VENV)/.demo ## Run the agency's three clients on an offline AWS: provisi
 	@$(BIN)/python -m orbits_stacks.demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests; ARGS="-k name" chooses
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, format and the arrows between packages
 	@failed=0; $(BIN)/ruff check . || failed=1; $(BIN)/ruff format --check . || failed=1; \
