@@ -120,6 +120,17 @@ class FaultRules:
         with self._lock:
             self._rules.clear()
 
+    def state(self) -> list[FaultRule]:
+        """The rules with what they have struck, for `restore`."""
+        with self._lock:
+            return list(self._rules)
+
+    def restore(self, state: Sequence[FaultRule]) -> None:
+        """Have these rules and no others."""
+        with self._lock:
+            self._rules = list(state)
+            self._ids = itertools.count(max((rule.id for rule in state), default=0) + 1)
+
     def all(self) -> Sequence[FaultRule]:
         """The rules, the spent ones included."""
         with self._lock:

@@ -6,10 +6,13 @@ moto keeps its state in module globals, so there is one simulated AWS in a proce
 """
 
 import functools
+import importlib
 import io
 import json
+import sys
 from typing import Any, cast
 
+from moto.core.base_backend import BackendDict
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
@@ -40,6 +43,34 @@ def reset() -> None:
 
     moto_api_backend.reset()
     organizations_backends[MANAGEMENT_ACCOUNT]["aws"].create_organization("us-east-1", FeatureSet="ALL")
+
+
+_MADE_WITH = frozenset({"backend", "service_name", "_additional_regions", "_id", "_use_boto3_regions"})
+"""Attributes of a service's table of accounts that say how it was made, and nothing of what is in it."""
+
+
+def state() -> dict[tuple[str, str], Any]:
+    """All that moto holds: for each service, by where its table of accounts stands, the accounts and the rest."""
+    found: dict[tuple[str, str], Any] = {}
+    for table_of_accounts in list(cast("Any", BackendDict)._instances):  # noqa: SLF001 - moto has no other list of them
+        module = table_of_accounts.backend.__module__
+        [name] = [name for name, value in vars(sys.modules[module]).items() if value is table_of_accounts]
+        found[module, name] = (
+            {account: dict(regions) for account, regions in table_of_accounts.items()},
+            {name: value for name, value in vars(table_of_accounts).items() if name not in _MADE_WITH},
+        )
+    return found
+
+
+def restore(state: dict[tuple[str, str], Any]) -> None:
+    """Let moto, which was reset, hold what `state` gave."""
+    for one in list(cast("Any", BackendDict)._instances):  # noqa: SLF001 - as above
+        one.clear()
+    for (module, name), (accounts, rest) in state.items():
+        table_of_accounts = getattr(importlib.import_module(module), name)
+        vars(table_of_accounts).update(rest)
+        for account, regions in accounts.items():
+            table_of_accounts[account].update(regions)
 
 
 @functools.cache

@@ -6,12 +6,15 @@ held. All methods work by HTTP when attached, with the same results.
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any, ClassVar, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
 
 from .admin_client import AdminClient
 from .calls import Call, Origin
 from .faults import FaultSpec, Kind
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
 
 DEFAULT_REGION = "eu-west-1"
 
@@ -96,6 +99,18 @@ class OfflineAws:
     def reset(self) -> None:
         """Forget everything: resources, accounts, stacks, faults, calls, settings."""
         self._http.post("reset", {})
+
+    def snapshot(self) -> bytes:
+        """All that is in it, as bytes for `restore`, the log of calls apart. Raises RuntimeError for one elsewhere."""
+        from .state import dump
+
+        return dump(self._in_this_process())
+
+    def restore(self, saved: bytes) -> None:
+        """Let it hold what `snapshot` gave, and nothing else. Raises RuntimeError for one elsewhere."""
+        from .state import load
+
+        load(self._in_this_process(), saved)
 
     def settings(self, *, polls: int) -> None:
         """Change how it behaves: `polls` DescribeStacks show a stack operation as going on before its end is shown."""
@@ -192,6 +207,11 @@ class OfflineAws:
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """How many calls there were: account id, then service, then operation."""
         return cast("dict[str, dict[str, dict[str, int]]]", self._http.get("calls/counts"))
+
+    def _in_this_process(self) -> "Cloud":
+        if self._server is None:
+            raise RuntimeError("this OfflineAws does not run in this process")
+        return cast("Cloud", self._server.cloud)
 
     def _add(self, kind: Kind, service: str, operation: str, effect: dict[str, Any], which: Which) -> None:
         spec = FaultSpec(kind=kind, service=service, operation=operation, **effect, **which)

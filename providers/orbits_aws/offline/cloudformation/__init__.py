@@ -7,6 +7,7 @@ by way of the gateway, so it would run against another simulation as well.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from orbits_aws.offline.gateway import Gateway
 
@@ -29,14 +30,14 @@ class CloudFormation:
         """`endpoint_url` is where the offline AWS listens: resources name it in their URLs."""
         clients = Clients(gateway=gateway, endpoint_url=endpoint_url)
         self._stacks = Stacks(
-            world=lambda: self._world, goals=Goals(world=lambda: self._world, read_object=object_reader(clients))
+            world=lambda: self.world, goals=Goals(world=lambda: self.world, read_object=object_reader(clients))
         )
-        self._world = World(
+        self.world = World(
             clients=clients,
             stacks=lambda account, region: self._stacks.living(Place(account=account, region=region)),
         )
         self._change_sets = ChangeSets(stacks=self._stacks)
-        self.api = Api(self._world, self._stacks, self._change_sets)
+        self.api = Api(self.world, self._stacks, self._change_sets)
 
     @property
     def polls(self) -> int:
@@ -46,6 +47,16 @@ class CloudFormation:
     @polls.setter
     def polls(self, number: int) -> None:
         self._stacks.polls = number
+
+    def state(self) -> tuple[Any, Any]:
+        """All stacks and change sets, for `restore`."""
+        return self._stacks.state(), self._change_sets.state()
+
+    def restore(self, state: tuple[Any, Any]) -> None:
+        """Hold what `state` gave, and nothing else."""
+        self.clear()
+        self._stacks.restore(state[0])
+        self._change_sets.restore(state[1])
 
     def clear(self) -> None:
         """Forget all stacks, without touching their resources."""

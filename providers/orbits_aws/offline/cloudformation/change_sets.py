@@ -37,6 +37,16 @@ class ChangeSets:
         with self._lock:
             self._by_key.clear()
 
+    def state(self) -> dict[tuple[str, str], ChangeSet]:
+        """All change sets by their stack's id and name, for `restore`."""
+        with self._lock:
+            return dict(self._by_key)
+
+    def restore(self, state: dict[tuple[str, str], ChangeSet]) -> None:
+        """Have these change sets besides those there are."""
+        with self._lock:
+            self._by_key.update(state)
+
     def of(self, stack: Stack) -> list[ChangeSet]:
         """The change sets of a stack, oldest first."""
         with self._lock:

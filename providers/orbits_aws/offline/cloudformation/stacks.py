@@ -100,6 +100,16 @@ class Stacks:
                 stack.record("REVIEW_IN_PROGRESS", "User Initiated")
             return stack
 
+    def state(self) -> dict[str, Stack]:
+        """All stacks by id, for `restore`."""
+        with self._lock:
+            return dict(self._stacks)
+
+    def restore(self, state: dict[str, Stack]) -> None:
+        """Have these stacks besides those there are."""
+        with self._lock:
+            self._stacks.update(state)
+
     def clear(self) -> None:
         """Forget all stacks, without touching their resources."""
         with self._lock:
