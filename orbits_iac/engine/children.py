@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.dataclasses import dataclass
 
-from orbits_iac.engine.losses import holds_data
+from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.engine.sharing import released
@@ -115,7 +115,7 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
         kept = "it is retained" if child.retain or theirs.retain else ""
         if theirs.adopted:
             kept = "it was there before, and no update of it has succeeded"
-        elif run.options.get("keep_data") and holds_data(run.engine, child.kind):
+        elif run.options.get("keep_data") and await data_held(run.engine, theirs):
             kept = kept or "it holds data"
         found.append(await as_known(run, child, theirs, kept=kept))
         stands.append((RecordId(child.kind, child.identity), theirs.revision))

@@ -165,16 +165,17 @@ class RunFlow(Flow):
             execution=run.pages.execution.id,
         )
 
-    def allow_loss(self, what: str) -> None:
+    def allow_loss(self, what: str, *, part: str = "") -> None:
         execution, record = self._run.pages.execution, self._run.record
         kind, identity = self._run.record_id or (execution.kind, "")
-        stateful = bool(options_of(self._run.engine.registry.resource(kind)).get("stateful"))
+        stateful = bool(part or options_of(self._run.engine.registry.resource(kind)).get("stateful"))
         protected = record is not None and record.protect
-        if (stateful or protected) and not self._run.approval.accepts(kind, identity):
+        name = f"{identity}/{part}" if part else identity
+        if (stateful or protected) and not self._run.approval.accepts(kind, name):
             why = "it holds data" if stateful else "it is protected"
             raise Refused(
                 f"{what}, and {why}. Leave that as it is, make a new one under another name, or accept the loss by "
-                f"name: --accept-loss '{kind} {identity}'"
+                f"name: --accept-loss '{kind} {name}'"
             )
         if stateful:
             self._run.lost.add((kind, identity))

@@ -1,24 +1,32 @@
-"""What would be lost with a record: what holds data (`stateful`), and what is protected.
+"""What would be lost with a record: what holds data (`stateful`, or as `data_in` says), and what is protected.
 
 Losing either has to be accepted by name. A change of mind about everything else is no such acceptance.
 """
 
 from typing import TYPE_CHECKING
 
-from orbits_iac.model.rows import RecordRow
-from orbits_iac.steps.options import Options
+from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.model.rows import RecordRow, RevisionRow
+from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import options_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
     from orbits_iac.model.approvals import Approval
 
+WHOLE = ("data",)  # of a thing that is stateful as a whole
 
-def holds_data(engine: "Engine", kind: str) -> bool:
-    """Whether removing a thing of this kind loses data, as far as its class is known here; not what it retains."""
-    cls = engine.registry.find(kind)
-    options = options_of(cls) if cls is not None else Options()
-    return bool(options.get("stateful")) and not options.get("retain")
+
+async def data_held(engine: "Engine", record: RecordRow) -> tuple[str, ...]:
+    """The data that would go with a record's thing, as far as its class is known here; not what it retains."""
+    cls = engine.registry.find(record.kind)
+    if cls is None or not issubclass(cls, Resource) or options_of(cls).get("retain"):
+        return ()
+    if options_of(cls).get("stateful"):
+        return WHOLE
+    number = record.revision if record.revision is not None else record.last_number
+    row = await engine.store.get(RevisionRow, record.kind, record.identity, number)
+    return tuple(cls.data_in(StoredRevision(row, engine.codec, cls))) if row is not None else ()
 
 
 async def losses(
@@ -36,8 +44,8 @@ async def losses(
             pass
         elif kept or record.protect:
             found.append(f"{one} {name} is protected: take protect=True away first")
-        elif record.revision is not None and holds_data(engine, one):
-            found.append(f"{one} {name} holds data: keep it with retain=True")
+        elif record.revision is not None and (data := await data_held(engine, record)):
+            found.append(f"{one} {name} holds {', '.join(data)}: keep it with retain=True")
         for child in record.children:
             theirs = await engine.store.get(RecordRow, child.kind, child.identity)
             if theirs is None or (child.kind, child.identity) in seen or child.retain or theirs.retain:

@@ -154,7 +154,7 @@ class PreviewFlow(Flow):
     ) -> None:
         """Nothing is recorded."""
 
-    def allow_loss(self, what: str) -> None:
+    def allow_loss(self, what: str, *, part: str = "") -> None:
         """A preview loses nothing; it shows what would be lost."""
 
     @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from orbits_iac.engine.engine import Engine
-from orbits_iac.engine.losses import holds_data
+from orbits_iac.engine.losses import WHOLE, data_held
 from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import subject_of
 from orbits_iac.engine.revisions import StoredRevision, read_revision
@@ -94,13 +94,15 @@ async def _removed(
     for child in reversed(record.children):
         found = await removal(engine, child, (record.kind, record.identity))
         below += [found] if found is not None else []
-    detail = "gone with its last user" if user is not None and not owned else ""
+    data = await data_held(engine, record)
+    parts = f"with {', '.join(data)}" if data and data != WHOLE else ""
+    detail = "; ".join(filter(None, ("gone with its last user" if user is not None and not owned else "", parts)))
     return replace(
         change,
         verb=Verb.REMOVE,
         detail=detail,
         below=tuple(below),
-        stateful_loss=holds_data(engine, record.kind),
+        stateful_loss=bool(data),
         whole=False,
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.engine.above import enter
 from orbits_iac.engine.children import Known, as_known, as_made, change_users
 from orbits_iac.engine.children import release as let_go
-from orbits_iac.engine.losses import holds_data, losses
+from orbits_iac.engine.losses import data_held, losses
 from orbits_iac.engine.settling import settle
 from orbits_iac.model.errors import ExecutionFailed, Refused
 from orbits_iac.model.ids import step_key
@@ -39,8 +39,9 @@ async def prune(run: "Run", flow: "RunFlow") -> None:
     for child in reversed(await flow.ask("no longer done", lambda: _no_longer_done(run), list[Known])):
         last = await flow.ask("release", partial(let_go, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
+            held = await flow.ask("data", partial(_holds, run, child), bool, key=f"{child.kind} {child.identity}")
             await flow.command(child, "uninstall", {})
-            if holds_data(run.engine, child.kind):
+            if held:
                 run.lost.add((child.kind, child.identity))
         elif child.kept:
             flow.progress(f"{child.kind} {child.identity} stays: {child.kept}")
@@ -92,6 +93,12 @@ async def _no_longer_done(run: "Run") -> list[Known]:
     return found
 
 
+async def _holds(run: "Run", child: Known) -> bool:
+    """Whether data goes with it."""
+    theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
+    return theirs is not None and bool(await data_held(run.engine, theirs))
+
+
 async def _removed(run: "Run") -> list[Known]:
     """What this update has removed (with the revision that it had, in `to`) or released, in the order of its making."""
     begun = {
@@ -109,7 +116,7 @@ async def _removed(run: "Run") -> list[Known]:
         if entry is None:
             found.append(await as_known(run, child, theirs))
             continue
-        lost = entry.state is State.SUCCESS and holds_data(run.engine, child.kind)
+        lost = entry.state is State.SUCCESS and bool(await data_held(run.engine, theirs))
         kept = "it is made again, and what it held is lost" if lost else ""
         found.append(replace(await as_made(run, child, theirs), kept=kept))
     return found

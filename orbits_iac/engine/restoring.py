@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.children import Known, as_known, as_made, me
-from orbits_iac.engine.losses import holds_data
+from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.ids import RecordId
@@ -129,7 +129,7 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or theirs.revision is None or theirs.made_by != run.pages.execution.id:
             continue
-        if _stays(run, child, theirs):
+        if await _stays(run, child, theirs):
             continue
         known = await as_known(run, child, theirs)
         if await run.engine.store.get(RevisionRow, child.kind, child.identity, 0) is not None:
@@ -138,7 +138,7 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
     return found
 
 
-def _stays(run: "Run", child: Child, theirs: RecordRow) -> bool:
+async def _stays(run: "Run", child: Child, theirs: RecordRow) -> bool:
     """Whether something that this execution has asked for first is not removed when it fails."""
     wanted = child.retain or child.protect or theirs.retain or theirs.protect
-    return wanted or theirs.adopted or holds_data(run.engine, child.kind) or bool(set(theirs.users) - {me(run)})
+    return wanted or theirs.adopted or bool(set(theirs.users) - {me(run)}) or bool(await data_held(run.engine, theirs))

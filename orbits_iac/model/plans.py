@@ -140,7 +140,7 @@ class Plan:
 
     @property
     def losses(self) -> list[Loss]:
-        """What would be lost, by the record that holds it, each once."""
+        """What would be lost, by the name that it is accepted by, each once."""
         found = {(loss.kind, loss.identity): loss for loss in _losses(self.root, None)}
         return list(found.values())
 
@@ -184,12 +184,12 @@ def _paths(change: Change, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
 
 
 def _losses(change: Change, holder: Change | None) -> Iterator[Loss]:
-    """What is lost here and below; parts of a thing are lost from the record that holds them."""
+    """What is lost here and below; a part of a thing is named after the record that holds it."""
     record = holder or change
     if change.stateful_loss:
-        part = f": {change.verb.value} {change.ref}" if holder is not None else ""
-        yield Loss(kind=record.kind, identity=record.identity, why=f"loses data{part}")
+        name = f"{record.identity}/{change.ref}" if holder is not None else record.identity
+        yield Loss(kind=record.kind, identity=name, why="loses data")
     elif change.protected and change.verb in {Verb.REMOVE, Verb.REPLACE}:
         yield Loss(kind=record.kind, identity=record.identity, why="is protected")
     for below in change.below:
-        yield from _losses(below, record if change.whole else None)
+        yield from _losses(below, record if change.whole or holder is not None else None)

@@ -181,10 +181,11 @@ class Flow(Current):
         """
 
     @abstractmethod
-    def allow_loss(self, what: str) -> None:
+    def allow_loss(self, what: str, *, part: str = "") -> None:
         """Raise `Refused` if this Resource is stateful or protected, and losing what it holds was not accepted.
 
-        Asked before the thing is replaced; `what` says why it would be.
+        Asked before the thing is replaced; `what` says why it would be. A `part` of it that holds data is accepted by a
+        name of its own: the Resource's, a slash, and the part's.
         """
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, ParamSpec, cast
@@ -91,6 +91,15 @@ class Resource(Composite[O], Generic[O]):
         `revision` is the record's current one. A plain `def` runs in a thread, as an Action's hooks do.
         """
         return None
+
+    @classmethod
+    def data_in(cls, revision: Revision[O]) -> Sequence[str]:
+        """The parts of what `revision` made that hold data which an uninstall would lose, each named for people.
+
+        Asked of what is not `stateful` as a whole, before anything is removed: losing it has to be accepted by name.
+        """
+        del revision
+        return ()
 
     def cycle(self) -> Step[None]:
         """The command that compares this Resource with what is live."""

@@ -106,6 +106,15 @@ def last_operation(cfn: Any, stack_id: str) -> list[StackEvent]:
     return events
 
 
+def changes_of(cfn: Any, made: Mapping[str, Any], **more: Any) -> list[Mapping[str, Any]]:
+    """All changes of a change set, of which `made` is the first page of its description."""
+    changes: list[Mapping[str, Any]] = list(made.get("Changes", ()))
+    while made.get("NextToken"):
+        made = cfn.describe_change_set(ChangeSetName=made["ChangeSetId"], NextToken=made["NextToken"], **more)
+        changes += made.get("Changes", ())
+    return changes
+
+
 def validation_errors(cfn: Any, change_set_id: str) -> list[str]:
     """What CloudFormation's early validation says against a change set, which the change set itself does not."""
     return [

@@ -12,11 +12,21 @@ from typing import Any, Literal
 
 from orbits_aws.errors import AwsRefused, NotThere
 from orbits_aws.ownership import refuse_foreign
-from orbits_cdk.cloudformation import IDLE, NEVER_MADE, REVIEW, Stack, find_stack, template_of, validation_errors
+from orbits_cdk.cloudformation import (
+    IDLE,
+    NEVER_MADE,
+    REVIEW,
+    Stack,
+    changes_of,
+    find_stack,
+    template_of,
+    validation_errors,
+)
 from orbits_cdk.errors import DeployFailed, StackBusy
 from orbits_cdk.outcome import look
+from orbits_cdk.stateful import losses
 from orbits_cdk.stuck import refuse_stuck
-from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted
+from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted, Withheld
 from orbits_iac.provider import Refused
 
 LARGEST = 51_200  # bytes of a template that is handed over in the call
@@ -24,8 +34,10 @@ _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPA
 _NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
 
 
-def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
+def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Withheld | Underway:
     """Take the next step of the deployment, if there is one to take now.
+
+    What would lose data of resources that are not `wanted.accepted` is withheld before anything is done.
 
     Raises DeployFailed where CloudFormation went back, StackStuck where a person has to help, Refused where the stack
     is not ours, AwsError where a call failed.
@@ -33,7 +45,7 @@ def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploye
     if underway.phase == "begin":
         return _begin(cfn, wanted, tell)
     if underway.phase == "prepared":
-        return _execute(cfn, wanted, underway)
+        return _execute(cfn, wanted, underway, tell)
     return look(cfn, wanted, underway, tell)
 
 
@@ -105,33 +117,42 @@ def _prepare(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"]) -> Und
     return Underway(phase="prepared", stack_id=answer["StackId"])
 
 
-def _execute(cfn: Any, wanted: Wanted, underway: Underway) -> Deployed | Underway:
+def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Withheld | Underway:
     try:
         made = cfn.describe_change_set(StackName=underway.stack_id or wanted.stack, ChangeSetName=wanted.change_set)
     except NotThere as error:
         raise StackBusy(f"{wanted.where}: the change set was removed; somebody else deployed meanwhile") from error
-    stack_id = made["StackId"]
+    stack_id, executing = made["StackId"], made.get("ExecutionStatus", "UNAVAILABLE")
     if made["Status"] == "FAILED":
         return _not_made(cfn, wanted, made)
-    if made.get("ExecutionStatus", "UNAVAILABLE") in {"EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED"}:
+    if executing in {"EXECUTE_IN_PROGRESS", "EXECUTE_COMPLETE", "EXECUTE_FAILED"}:
         return Underway(phase="executing", stack_id=stack_id, total=len(made.get("Changes", ())))
-    if made["Status"] != "CREATE_COMPLETE" or made.get("ExecutionStatus") != "AVAILABLE":
+    if executing == "OBSOLETE" or made["Status"].startswith("DELETE"):
+        cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
+        raise StackBusy(f"{wanted.where}: the change set no longer holds; somebody else deployed meanwhile")
+    if made["Status"] != "CREATE_COMPLETE" or executing != "AVAILABLE":
+        tell(f"the change set is {made['Status']}", None)
         return Underway(phase="prepared", stack_id=stack_id)
-    total = _count(cfn, made, wanted)
-    cfn.execute_change_set(
-        StackName=stack_id,
-        ChangeSetName=wanted.change_set,
-        ClientRequestToken=wanted.change_set,
-        RetainExceptOnCreate=True,
-    )
-    return Underway(phase="executing", stack_id=stack_id, total=total)
-
-
-def _count(cfn: Any, made: Mapping[str, Any], wanted: Wanted) -> int:
-    if not made.get("NextToken"):
-        return len(made.get("Changes", ()))
-    changes = cfn.items("describe_change_set", "Changes", StackName=made["StackId"], ChangeSetName=wanted.change_set)
-    return sum(1 for _ in changes)
+    changes = changes_of(cfn, made)
+    lost = tuple(loss for loss in losses(changes) if loss.resource not in wanted.accepted)
+    if lost:
+        cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
+        return Withheld(losses=lost)
+    try:
+        cfn.execute_change_set(
+            StackName=stack_id,
+            ChangeSetName=wanted.change_set,
+            ClientRequestToken=wanted.change_set,
+            RetainExceptOnCreate=True,
+        )
+    except AwsRefused as error:
+        if error.code == "InvalidChangeSetStatus":  # it moved on since it was looked at: look again
+            return Underway(phase="prepared", stack_id=stack_id)
+        if error.code == "ChangeSetNotFound" or "IN_PROGRESS" in str(error):
+            cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
+            raise StackBusy(f"{wanted.where}: somebody else began to change it: {error}") from error
+        raise
+    return Underway(phase="executing", stack_id=stack_id, total=len(changes))
 
 
 def _not_made(cfn: Any, wanted: Wanted, made: Mapping[str, Any]) -> Deployed:

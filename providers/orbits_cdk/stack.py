@@ -1,5 +1,7 @@
 """CdkStack: a CloudFormation stack whose template comes from CDK constructs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -23,8 +25,9 @@ from orbits_cdk.plan import change_of
 from orbits_cdk.remediation import can_be_brought_back, healed
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.sources import holds_secrets, sources_of
+from orbits_cdk.stateful import data_in
 from orbits_cdk.synth import ONE_AT_A_TIME, refuse_secrets, synthesise
-from orbits_cdk.wanted import Deployed, Underway, Wanted, request_token
+from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Refused, hook, kind_of, result_type
 
@@ -71,11 +74,19 @@ class CdkStack(Resource[O]):
         if found.busy:
             await self._looked(found)
         elif self.execution.on_drift == "remediate" and can_be_brought_back(found):
-            await self.do("revert", self._change("revert", payload))
+            done = await self.do("revert", self._change("revert", payload))
+            if isinstance(done, Withheld):
+                await self._looked(found, error=f"not brought back: {'; '.join(loss.why for loss in done.losses)}")
+                return
             again: StackLook = await self.do("look again", look)
             await self._looked(healed(found, again))
         else:
             await self._looked(found)
+
+    @classmethod
+    def data_in(cls, revision: Revision[O]) -> tuple[str, ...]:
+        """The resources of the kept template that hold data and are not retained."""
+        return data_in(revision.payload(StackPayload).template)
 
     async def define_uninstall(self) -> None:
         """Delete the stack; what its template says is to stay is named."""
@@ -109,19 +120,21 @@ class CdkStack(Resource[O]):
         _CACHE.put(sources.digest, Entry(payload=payload, files=files), on_disk=on_disk)
         return payload
 
-    def deploy(self, payload: StackPayload) -> Deployed | InProgress[Underway]:
-        """Begin to bring the stack to the template, unless it is there."""
-        return self._advance(payload, Underway(), revert_drift=False)
+    def deploy(self, payload: StackPayload, accepted: list[str]) -> Deployed | Withheld | InProgress[Underway]:
+        """Begin to bring the stack to the template, unless it is there; data of `accepted` resources may be lost."""
+        return self.deploying(Underway(), payload, accepted)
 
-    def deploying(self, underway: Underway, payload: StackPayload, /) -> Deployed | InProgress[Underway]:
+    def deploying(
+        self, underway: Underway, payload: StackPayload, accepted: list[str], /
+    ) -> Deployed | Withheld | InProgress[Underway]:
         """Go on with it."""
-        return self._advance(payload, underway, revert_drift=False)
+        return self._advance(payload, underway, accepted=accepted)
 
-    def revert(self, payload: StackPayload) -> Deployed | InProgress[Underway]:
+    def revert(self, payload: StackPayload) -> Deployed | Withheld | InProgress[Underway]:
         """Begin to bring what is live back to the template, which did not change."""
-        return self._advance(payload, Underway(), revert_drift=True)
+        return self.reverting(Underway(), payload)
 
-    def reverting(self, underway: Underway, payload: StackPayload, /) -> Deployed | InProgress[Underway]:
+    def reverting(self, underway: Underway, payload: StackPayload, /) -> Deployed | Withheld | InProgress[Underway]:
         """Go on with it."""
         return self._advance(payload, underway, revert_drift=True)
 
@@ -152,38 +165,44 @@ class CdkStack(Resource[O]):
     # What the above have in common.
 
     async def _deployed(self, payload: StackPayload) -> O:
-        deployed: Deployed = await self.do("deploy", self._change("deploy", payload))
-        return cast("O", read_outputs(payload, deployed.outputs, result_type(type(self))))
+        done: Deployed | Withheld = await self.do("deploy", self._change("deploy", payload, []))
+        if isinstance(done, Withheld):
+            for loss in done.losses:
+                self.execution.allow_loss(loss.why, part=loss.resource)
+            accepted = [loss.resource for loss in done.losses]
+            done = await self.do("deploy with losses", self._change("deploy", payload, accepted))
+        if isinstance(done, Withheld):
+            raise Refused(f"more would be lost than was accepted: {'; '.join(loss.why for loss in done.losses)}")
+        return cast("O", read_outputs(payload, done.outputs, result_type(type(self))))
 
-    def _change(self, name: str, payload: StackPayload) -> Any:
+    def _change(self, name: str, *arguments: Any) -> Any:
         main, watch = (self.deploy, self.deploying) if name == "deploy" else (self.revert, self.reverting)
-        return hook(main, payload, returns=Deployed, handle=Underway, watch=watch, idempotent=True, retry=_AGAIN)
+        returns: Any = Deployed | Withheld
+        return hook(main, *arguments, returns=returns, handle=Underway, watch=watch, idempotent=True, retry=_AGAIN)
 
-    async def _looked(self, found: StackLook) -> None:
+    async def _looked(self, found: StackLook, *, error: str | None = None) -> None:
         await self.execution.looked(
             differences=found.differences,
             unchecked=found.unchecked,
             checked=found.checked,
-            error=f"the stack is {found.busy}" if found.busy else None,
+            error=f"the stack is {found.busy}" if found.busy else error,
         )
 
     def _advance(
-        self, payload: StackPayload, underway: Underway, *, revert_drift: bool
-    ) -> Deployed | InProgress[Underway]:
+        self, payload: StackPayload, underway: Underway, *, accepted: Sequence[str] = (), revert_drift: bool = False
+    ) -> Deployed | Withheld | InProgress[Underway]:
         cfn = self._aws("cloudformation")
-        wanted = self._wanted(payload, self._tags(), revert_drift=revert_drift)
+        wanted = replace(self._wanted(payload, self._tags()), accepted=frozenset(accepted), revert_drift=revert_drift)
         for _ in range(_PHASES):
             result = advance(cfn, wanted, underway, self.execution.progress)
-            if isinstance(result, Deployed):
+            if not isinstance(result, Underway):
                 return result
             if result == underway:
                 break
             underway = result
         return InProgress(underway, poll=_poll())
 
-    def _wanted(
-        self, payload: StackPayload, tags: dict[str, str], *, revert_drift: bool = False, preview: bool = False
-    ) -> Wanted:
+    def _wanted(self, payload: StackPayload, tags: dict[str, str], *, preview: bool = False) -> Wanted:
         execution = self.execution
         return Wanted(
             stack=payload.stack_name,
@@ -194,7 +213,6 @@ class CdkStack(Resource[O]):
             token="" if preview else execution.token,
             attempt=1 if preview else execution.attempt,
             role=partial(_service_role, self._aws),
-            revert_drift=revert_drift,
         )
 
     def _aws(self, service: str) -> Any:

@@ -20,6 +20,7 @@ class Wanted:
     token: str
     attempt: int = 1
     role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
+    accepted: frozenset[str] = frozenset()  # resources that hold data which may be lost
     revert_drift: bool = False  # bring what is live back to the template, which did not change
 
     @property
@@ -55,6 +56,23 @@ class Deployed(BaseModel):
 
     outputs: dict[str, str]
     changed: bool
+
+
+class Loss(BaseModel):
+    """Data that would be lost with a resource of the stack."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resource: str  # its logical id
+    why: str
+
+
+class Withheld(BaseModel):
+    """A change that was not made, since it would lose what nobody has accepted; it left nothing behind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    losses: tuple[Loss, ...]
 
 
 Tell = Callable[[str, float | None], None]

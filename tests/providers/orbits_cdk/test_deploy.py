@@ -59,6 +59,7 @@ def deploy(cfn: Any, what: Wanted, said: Callable[[str, float | None], None] | N
         result = advance(cfn, what, underway, said or Said())
         if isinstance(result, Deployed):
             return result
+        assert isinstance(result, Underway), result
         underway = result
     raise AssertionError(f"it never ended: {underway}")
 

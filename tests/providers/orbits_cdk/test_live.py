@@ -11,7 +11,7 @@ from orbits_aws.readers import reader
 from orbits_cdk.deploy import advance
 from orbits_cdk.live import StackLook, Where, look_at
 from orbits_cdk.payload import StackOutput, StackPayload
-from orbits_cdk.wanted import Deployed, Underway, Wanted
+from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld
 
 ALLOW_QUEUE = {
     "Version": "2012-10-17",
@@ -144,7 +144,7 @@ class Live:
             token="revert" if revert_drift else "make",
             revert_drift=revert_drift,
         )
-        result: Underway | Deployed = Underway()
+        result: Underway | Withheld | Deployed = Underway()
         while isinstance(result, Underway):
             result = advance(cfn, wanted, result, lambda *_: None)
 
