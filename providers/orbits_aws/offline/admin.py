@@ -5,8 +5,9 @@
     GET    /_offline/settings          the settings; PUT replaces them
     GET    /_offline/faults            the rules; POST adds one (see `FaultSpec`), DELETE removes all
     DELETE /_offline/faults/ID         remove one
-    GET    /_offline/calls             the log; ?service= &account= &origin= &writes=1 &after=SEQ; DELETE empties it
-    GET    /_offline/calls/counts      how many calls: account, service, operation
+    GET    /_offline/calls             the log; ?service= &operation= &account= &region= &origin= &writes=1 &after=SEQ;
+                                       DELETE empties it
+    GET    /_offline/calls/counts      how many calls: account, service, operation; ?service= &account= &region=
     GET    /_offline/accounts?name=N   the id of the account with a name
 
 Bodies and answers are JSON; a refused request is answered 400 with {"error": why}, an unknown path 404.
@@ -19,8 +20,8 @@ from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 
-from . import moto_adapter
-from .faults import FaultSpec
+from . import moto_state
+from .fault_spec import FaultSpec
 from .wire import Environ, StartResponse, read_body
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Admin:
             case "calls":
                 return self._calls(method, rest, query)
             case "accounts":
-                return {"account": moto_adapter.account_named(query.get("name", ""))}
+                return {"account": moto_state.account_named(query.get("name", ""))}
             case _:
                 raise Refused(404, f"{method} /_offline/{path} is not offered")
 
@@ -85,7 +86,7 @@ class Admin:
     def _faults(self, method: str, rest: str, body: bytes) -> Json:
         faults = self._cloud.gateway.faults
         if method == "POST":
-            return faults.add(FaultSpec.model_validate_json(body)).as_dict()
+            return self._cloud.gateway.add_fault(FaultSpec.model_validate_json(body)).as_dict()
         if method == "DELETE" and rest:
             if not faults.remove(int(rest)):
                 raise Refused(404, f"there is no fault {rest}")
@@ -99,11 +100,13 @@ class Admin:
             log.clear()
             return {}
         if rest == "counts":
-            return log.counts()
+            return log.counts(query.get("service"), account=query.get("account"), region=query.get("region"))
         calls = log.select(
             query.get("service"),
+            operation=query.get("operation", "*"),
             writes=query.get("writes") in ("1", "true"),
             account=query.get("account"),
+            region=query.get("region"),
             origin=query.get("origin"),
             after=int(query.get("after", "0")),
         )

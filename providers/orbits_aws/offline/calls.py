@@ -7,6 +7,7 @@ Written by the gateway, read by `OfflineAws.calls` and the admin interface.
 
 from collections import Counter, deque
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from threading import Lock
 from typing import Any, Literal, Self
 
@@ -66,7 +67,8 @@ class Call(str):
     origin: Origin
     """`cloudformation` for a call that CloudFormation made to carry out a stack operation."""
     error: str | None
-    """The error code of the answer; `AnswerLost` when the work was done and the answer cut off; None for success."""
+    """The error code of the answer; `AnswerLost` when the work was done and the answer cut off, `ConnectionCut`
+    when nothing was done; None for success."""
 
     def __new__(
         cls,
@@ -113,7 +115,7 @@ class CallLog:
         """Start empty."""
         self._lock = Lock()
         self._calls: deque[Call] = deque(maxlen=KEPT)
-        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._seq = 0
 
     def add(
@@ -132,15 +134,17 @@ class CallLog:
                 error=error,
             )
             self._calls.append(call)
-            self._counts[account, service, operation] += 1
+            self._counts[account, service, operation, region] += 1
             return call
 
     def select(
         self,
         service: str | None = None,
         *,
+        operation: str = "*",
         writes: bool = False,
         account: str | None = None,
+        region: str | None = None,
         after: int = 0,
         origin: str | None = None,
     ) -> list[Call]:
@@ -152,18 +156,24 @@ class CallLog:
             for call in calls
             if call.seq > after
             and (service is None or call.service == service)
+            and fnmatchcase(call.operation, operation)
+            and (region is None or call.region == region)
             and (account is None or call.account == account)
             and (origin is None or call.origin == origin)
             and (not writes or call.write)
         ]
 
-    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """How many calls there were: account, then service, then operation."""
+    def counts(
+        self, service: str | None = None, *, account: str | None = None, region: str | None = None
+    ) -> dict[str, dict[str, dict[str, int]]]:
+        """How many calls there were that match every given filter: account, then service, then operation."""
         with self._lock:
             items = sorted(self._counts.items())
         result: dict[str, dict[str, dict[str, int]]] = {}
-        for (account, service, operation), number in items:
-            result.setdefault(account, {}).setdefault(service, {})[operation] = number
+        for (in_account, of_service, operation, in_region), number in items:
+            if service in (None, of_service) and account in (None, in_account) and region in (None, in_region):
+                operations = result.setdefault(in_account, {}).setdefault(of_service, {})
+                operations[operation] = operations.get(operation, 0) + number
         return result
 
     def clear(self) -> None:

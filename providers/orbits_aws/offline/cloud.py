@@ -6,7 +6,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from . import moto_adapter
+from . import moto_state
 from .admin import Admin
 from .cloudformation import CloudFormation
 from .gateway import Gateway
@@ -41,9 +41,10 @@ class Cloud:
 
     def reset(self) -> None:
         """Forget everything: resources, accounts, stacks, faults, calls, settings."""
-        moto_adapter.reset()
+        moto_state.reset()
         self.gateway.accounts.clear()
         self.gateway.faults.clear()
+        self.gateway.past.clear()
         self.gateway.calls.clear()
         self.cloudformation.clear()
         self.configure(Settings())

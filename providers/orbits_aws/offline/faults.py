@@ -1,51 +1,21 @@
-"""Faults by request: rules that make chosen calls fail, lose their answer or take longer.
+"""The standing faults: which calls they strike.
 
-Pure bookkeeping: a rule says which calls it means and which of them (`nth`, `times`) it strikes; the gateway asks
-`FaultRules.strike` once for each call that arrives, from outside or from CloudFormation, and carries the effect out.
+Pure bookkeeping: a rule says which calls it means and which of them (`nth`, `times`, `share`, a throttle's buckets) it
+strikes; the gateway asks `FaultRules.strike` once for each call that arrives, from outside or from CloudFormation, and
+carries the effect out.
 """
 
 import itertools
+import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from threading import Lock
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from .calls import Origin
-
-Kind = Literal["error", "lose_answer", "delay"]
-
-
-class FaultSpec(BaseModel):
-    """What is asked for; the body of `POST /_offline/faults`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Kind = "error"
-    """`error`: refuse without doing anything. `lose_answer`: do the work, then cut the connection. `delay`: wait."""
-    service: str
-    """boto3's name of the service, such as `s3`; `*` matches any."""
-    operation: str
-    """The operation's name, such as `PutBucketTagging`; `*` and `?` are wildcards."""
-    account: str | None = None
-    """Only calls into this account: an id, or an account's name in the organization. None: any."""
-    resource: str | None = None
-    """Only calls whose path, query or body contains this text. None: any."""
-    origin: Origin | None = None
-    """Only calls from outside, or only those that CloudFormation makes. None: both."""
-    nth: int = Field(default=1, ge=1)
-    """The first matching call, counted from when the rule was added, that is struck."""
-    times: int | None = Field(default=1, ge=1)
-    """How many calls are struck from the `nth` on; None: all."""
-    code: str = "InternalFailure"
-    """The error code of an `error`."""
-    message: str | None = None
-    status: int | None = None
-    """The HTTP status of an `error`; None: the usual one for the code."""
-    delay: float = Field(default=0.0, ge=0.0)
-    """Seconds to wait before the call is worked on, whatever the kind."""
+from .calls import Origin, is_write
+from .fault_spec import FaultSpec
+from .throttling import Bucket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +25,14 @@ class Target:
     service: str
     operation: str
     account: str
+    region: str
     origin: Origin
     invocation: str | None
     """The SDK's id of the call, the same for all its retries."""
     text: str
     """Path, query and body."""
+    past: bool = False
+    """Whether it is known how the service was in this account before its latest write."""
 
 
 @dataclass(kw_only=True)
@@ -71,6 +44,11 @@ class FaultRule:
     seen: int = 0
     struck: int = 0
     invocations: set[str] = field(default_factory=set[str])
+    buckets: dict[tuple[str, str, str], Bucket] = field(default_factory=dict[tuple[str, str, str], Bucket])
+
+    def __post_init__(self) -> None:
+        """Take the dice."""
+        self._dice = random.Random(self.spec.seed)  # noqa: S311 - chooses calls, guards nothing
 
     @property
     def spent(self) -> bool:
@@ -80,6 +58,28 @@ class FaultRule:
     def as_dict(self) -> dict[str, object]:
         """The rule as JSON."""
         return {"id": self.id, "seen": self.seen, "struck": self.struck, **self.spec.model_dump()}
+
+    def count(self, target: Target, now: float, *, free: bool) -> bool:
+        """Count a matching call; whether the rule strikes it, which it may only where `free`.
+
+        Every call throws the dice and takes its token, whatever other rules do.
+        """
+        self.seen += 1
+        if self.seen < self.spec.nth or self.spent:
+            return False
+        chosen = self.spec.share is None or self._dice.random() < self.spec.share
+        if chosen and self.spec.kind == "throttle":
+            chosen = not self._bucket(target, now).take(now)
+        if not (chosen and free):
+            return False
+        self.struck += 1
+        if self.spec.kind == "lose_answer" and target.invocation is not None:
+            self.invocations.add(target.invocation)
+        return True
+
+    def _bucket(self, target: Target, now: float) -> Bucket:
+        key = (target.account, target.region, target.service)
+        return self.buckets.setdefault(key, Bucket.full(*self.spec.bucket, now))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +94,10 @@ class Strike:
 class FaultRules:
     """The standing rules, in the order in which they were added; safe to use from any thread."""
 
-    def __init__(self, account_id: Callable[[str], str | None]) -> None:
+    def __init__(self, account_id: Callable[[str], str | None], clock: Callable[[], float] = time.monotonic) -> None:
         """Start empty; `account_id` turns an account's name into its id, None if there is none."""
         self._account_id = account_id
+        self.clock = clock
         self._lock = Lock()
         self._ids = itertools.count(1)
         self._rules: list[FaultRule] = []
@@ -136,39 +137,43 @@ class FaultRules:
         with self._lock:
             return list(self._rules)
 
+    def stales(self, target: Target) -> bool:
+        """Whether a rule may make later reads of the call's service in its account stale."""
+        with self._lock:
+            return any(
+                rule.spec.kind == "stale" and not rule.spent and self._of_place(rule.spec, target)
+                for rule in self._rules
+            )
+
     def strike(self, target: Target) -> Strike | None:
         """The effect on a call, from the first rule that strikes it; every rule that matches counts it."""
         with self._lock:
             found: Strike | None = None
+            now = self.clock()
             for rule in self._rules:
                 if not self._matches(rule.spec, target):
                     continue
                 if target.invocation is not None and target.invocation in rule.invocations:
                     return Strike(spec=rule.spec, again=True)
-                if found is None:
-                    found = _count(rule, target)
-                else:
-                    rule.seen += 1
+                if rule.count(target, now, free=found is None):
+                    found = Strike(spec=rule.spec)
             return found
 
     def _matches(self, spec: FaultSpec, target: Target) -> bool:
         return (
-            spec.service in ("*", target.service)
+            self._of_place(spec, target)
             and fnmatchcase(target.operation, spec.operation)
             and (spec.origin is None or spec.origin == target.origin)
             and (spec.resource is None or spec.resource in target.text)
+            and (spec.kind != "stale" or (target.past and not is_write(target.operation)))
+        )
+
+    def _of_place(self, spec: FaultSpec, target: Target) -> bool:
+        return (
+            spec.service in ("*", target.service)
+            and (spec.region is None or spec.region == target.region)
             and (spec.account is None or spec.account == target.account or self._named(spec.account, target))
         )
 
     def _named(self, account: str, target: Target) -> bool:
         return self._account_id(account) == target.account
-
-
-def _count(rule: FaultRule, target: Target) -> Strike | None:
-    rule.seen += 1
-    if rule.seen < rule.spec.nth or rule.spent:
-        return None
-    rule.struck += 1
-    if rule.spec.kind == "lose_answer" and target.invocation is not None:
-        rule.invocations.add(target.invocation)
-    return Strike(spec=rule.spec)

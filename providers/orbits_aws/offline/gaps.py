@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
-from . import moto_adapter
+from . import moto_adapter, moto_state
 from .identify import Identity
 from .wire import Answer, Environ, error_answer
 
@@ -28,14 +28,14 @@ def _attach_policy(environ: Environ, identity: Identity, work: Work) -> Answer:
     """AWS's own policies exist in every account; moto has none of them."""
     policy = str(moto_adapter.parse_query("iam", identity.operation, environ).get("PolicyArn", ""))
     if ":iam::aws:policy/" in policy:
-        moto_adapter.provide_aws_policy(identity.account, policy)
+        moto_state.provide_aws_policy(identity.account, policy)
     return work()
 
 
 def _assume_role(environ: Environ, identity: Identity, work: Work) -> Answer:
     """A role that does not exist cannot be assumed; moto gives credentials for it."""
     role = str(moto_adapter.parse_query("sts", "AssumeRole", environ).get("RoleArn", ""))
-    if role.count(":") == 5 and not moto_adapter.role_exists(role):
+    if role.count(":") == 5 and not moto_state.role_exists(role):
         caller = f"arn:aws:iam::{identity.account}:root"
         message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
         return error_answer("query", "AccessDenied", message)
@@ -52,7 +52,7 @@ def _set_queue_attributes(body: bytes, identity: Identity, work: Work) -> Answer
         form = parse_qs(text)
         url = form.get("QueueUrl", [""])[0]
         names = [value for key, [value] in form.items() if key.startswith("Attribute") and key.endswith(".Name")]
-    queue = moto_adapter.queue(identity.account, identity.region, urlsplit(url).path.rpartition("/")[2])
+    queue = moto_state.queue(identity.account, identity.region, urlsplit(url).path.rpartition("/")[2])
     if queue is None or "Policy" in names:
         return work()
     policy = queue.policy
@@ -66,7 +66,7 @@ def _change_table(body: bytes, identity: Identity, work: Work) -> Answer:
     asked = json.loads(body)
     answer = work()
     name = str(asked.get("TableName") or asked.get("ResourceArn", "")).rpartition("/")[2]
-    table = moto_adapter.table(identity.account, identity.region, name)
+    table = moto_state.table(identity.account, identity.region, name)
     if table is not None:
         table.tags = list({tag["Key"]: tag for tag in table.tags}.values())
         if not (table.stream_specification or {}).get("StreamEnabled"):

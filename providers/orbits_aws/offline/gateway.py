@@ -7,21 +7,34 @@ the origin `cloudformation`, so that a fault or a count means them too.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import Protocol as Interface
 
-from . import moto_adapter
+from . import moto_adapter, moto_state
 from .calls import CallLog, Origin
-from .faults import FaultRules, Strike, Target
+from .fault_spec import FaultSpec
+from .faults import FaultRule, FaultRules, Strike, Target
 from .gaps import carry_out
 from .identify import Accounts, Identity, identify
-from .wire import Answer, Environ, StartResponse, error_answer, read_body, run_wsgi
+from .past import Past
+from .throttling import refusal
+from .wire import Answer, Environ, Protocol, StartResponse, error_answer, read_body, run_wsgi
 
 _LOG = logging.getLogger(__name__)
 
 
-class AnswerLost(ConnectionResetError):
+class Cut(ConnectionResetError):
     """The connection is to be cut without an answer."""
+
+
+class AnswerLost(Cut):
+    """After the work was done."""
+
+
+class ConnectionCut(Cut):
+    """Before anything was done."""
 
 
 class Service(Interface):
@@ -38,9 +51,10 @@ class Gateway:
     def __init__(self) -> None:
         """Make a gateway with moto behind it, without rules and with an empty log."""
         self.calls = CallLog()
-        self.faults = FaultRules(moto_adapter.account_named)
+        self.faults = FaultRules(moto_state.account_named)
         self.accounts = Accounts()
         self.services: dict[str, Service] = {}
+        self.past = Past()
         self.sleep: Callable[[float], None] = time.sleep
         self._moto = moto_adapter.application()
 
@@ -54,7 +68,7 @@ class Gateway:
         return [answer.body]
 
     def handle(self, environ: Environ, *, origin: Origin) -> Answer:
-        """Carry out one call; raises `AnswerLost` where a fault cuts the connection."""
+        """Carry out one call; raises `Cut` where a fault cuts the connection."""
         body = read_body(environ)
         identity = identify(environ, body, self.accounts)
         environ[moto_adapter.ACCOUNT_HEADER] = identity.account
@@ -63,8 +77,8 @@ class Gateway:
             answer = self._answer(environ, body, identity, origin)
             error = answer.error_code
             return answer
-        except AnswerLost:
-            error = "AnswerLost"
+        except Cut as cut:
+            error = type(cut).__name__
             raise
         finally:
             self.calls.add(
@@ -76,41 +90,77 @@ class Gateway:
                 error=error,
             )
 
+    def add_fault(self, spec: FaultSpec) -> FaultRule:
+        """Add a rule. Raises ValueError for one that can never strike: AWS has no such service or operation."""
+        if spec.service != "*":
+            self._check_operation(spec.service, spec.operation)
+        if spec.kind == "stale" and spec.service in self.services:
+            raise ValueError(f"stale reads of {spec.service} are not offered")
+        return self.faults.add(spec)
+
+    @staticmethod
+    def _check_operation(service: str, operation: str) -> None:
+        try:
+            operations = moto_adapter.operation_names(service)
+        except LookupError as unknown:
+            known = _nearest(service, moto_adapter.service_names())
+            raise ValueError(f"AWS has no service {service}; boto3's names are meant{known}") from unknown
+        if not any(fnmatchcase(name, operation) for name in operations):
+            raise ValueError(f"{service} has no operation {operation}{_nearest(operation, operations)}")
+
     def _answer(self, environ: Environ, body: bytes, identity: Identity, origin: Origin) -> Answer:
         said = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
-        strike = self.faults.strike(
-            Target(
-                service=identity.service,
-                operation=identity.operation,
-                account=identity.account,
-                origin=origin,
-                invocation=environ.get("HTTP_AMZ_SDK_INVOCATION_ID"),
-                text=f"{said} {body.decode('utf-8', 'replace')}",
-            )
+        target = Target(
+            service=identity.service,
+            operation=identity.operation,
+            account=identity.account,
+            region=identity.region,
+            origin=origin,
+            invocation=environ.get("HTTP_AMZ_SDK_INVOCATION_ID"),
+            text=f"{said} {body.decode('utf-8', 'replace')}",
+            past=self.past.known(identity),
         )
-        if strike is None:
-            return self._work(environ, body, identity)
-        return self._struck(strike, environ, body, identity)
+        strike = self.faults.strike(target)
 
-    def _struck(self, strike: Strike, environ: Environ, body: bytes, identity: Identity) -> Answer:
-        spec = strike.spec
+        def work() -> Answer:
+            return self._work(environ, body, identity, remember=self.faults.stales(target))
+
+        return work() if strike is None else self._struck(strike, environ, identity, work)
+
+    def _struck(self, strike: Strike, environ: Environ, identity: Identity, work: Callable[[], Answer]) -> Answer:
+        spec, what = strike.spec, f"{identity.service}:{identity.operation}"
         if spec.delay:
             self.sleep(spec.delay)
-        if spec.kind == "delay":
-            return self._work(environ, body, identity)
-        if spec.kind == "lose_answer":
-            if not strike.again:
-                self._work(environ, body, identity)
-            raise AnswerLost(f"answer of {identity.service}:{identity.operation} lost by request")
-        message = spec.message or f"{spec.code} by request of a test, on {identity.service}:{identity.operation}"
-        return self._error(environ, identity, spec.code, message, spec.status)
+        match spec.kind:
+            case "delay":
+                return work()
+            case "stale":
+                return self.past.answer(identity, work)
+            case "cut":
+                raise ConnectionCut(f"connection of {what} cut by request")
+            case "lose_answer":
+                if not strike.again:
+                    work()
+                raise AnswerLost(f"answer of {what} lost by request")
+            case "throttle":
+                code, message, usual = refusal(identity.service, self._protocol(environ, identity))
+                status = spec.status or (None if spec.code else usual)
+                return self._error(environ, identity, spec.code or code, spec.message or message, status)
+            case "error":
+                code = spec.code or "InternalFailure"
+                message = spec.message or f"{code} by request of a test, on {what}"
+                return self._error(environ, identity, code, message, spec.status)
 
-    def _work(self, environ: Environ, body: bytes, identity: Identity) -> Answer:
+    def _work(self, environ: Environ, body: bytes, identity: Identity, *, remember: bool) -> Answer:
         service = self.services.get(identity.service)
         try:
             if service is not None:
                 return service(identity, environ)
-            return carry_out(environ, body, identity, lambda: run_wsgi(self._moto, environ))
+            return self.past.watched(
+                identity,
+                lambda: carry_out(environ, body, identity, lambda: run_wsgi(self._moto, environ)),
+                remember=remember,
+            )
         except NotImplementedError as failure:
             message = f"The offline AWS does not implement {identity.service}:{identity.operation}: {failure}"
             return self._error(environ, identity, "NotImplemented", message, 501)
@@ -120,8 +170,16 @@ class Gateway:
             return self._error(environ, identity, "InternalFailure", message, 500)
 
     def _error(self, environ: Environ, identity: Identity, code: str, message: str, status: int | None) -> Answer:
+        return error_answer(self._protocol(environ, identity), code, message, status)
+
+    @staticmethod
+    def _protocol(environ: Environ, identity: Identity) -> Protocol:
         try:
-            protocol = moto_adapter.protocol(identity.service, environ.get("CONTENT_TYPE", ""))
+            return moto_adapter.protocol(identity.service, environ.get("CONTENT_TYPE", ""))
         except Exception:  # noqa: BLE001 - a service that botocore does not know still gets an answer it can read
-            protocol = "rest-json"
-        return error_answer(protocol, code, message, status)
+            return "rest-json"
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    near = get_close_matches(name, names, n=1) or [one for one in names if one.lower() == name.lower()]
+    return f": did you mean {near[0]}?" if near else ""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from . import moto_adapter
+from . import moto_adapter, moto_state
 from .wire import DEFAULT_REGION, Credential, Environ, credential
 
 _SERVICES: dict[str, Sequence[str]] = {
@@ -69,7 +69,7 @@ class Accounts:
             return key
         account = self._known.get(key)
         if account is None:
-            account = moto_adapter.account_of_key(key)
+            account = moto_state.account_of_key(key)
             if account is None:
                 return moto_adapter.MANAGEMENT_ACCOUNT
             self._known[key] = account

@@ -1,18 +1,16 @@
-"""moto, behind typed functions: the only module that imports it.
+"""moto's server and its reading and writing of requests, behind typed functions.
 
 moto keeps its state in module globals, so there is one simulated AWS in a process however many applications are made;
 `OfflineAws` sees to it that only one runs at a time. The account of a call is handed to moto in a header of its own
-(`x-moto-account-id`), which moto trusts above the access key.
+(`x-moto-account-id`), which moto trusts above the access key. Only this module and `moto_state` import moto.
 """
 
 import functools
-import importlib
 import io
-import json
-import sys
 from typing import Any, cast
 
-from moto.core.base_backend import BackendDict
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
@@ -36,46 +34,14 @@ def application() -> WsgiApp:
     return cast("WsgiApp", DomainDispatcherApplication(create_backend_app))
 
 
-def reset() -> None:
-    """Forget everything in every account; what is left is a new organization and its management account."""
-    from moto.moto_api._internal.models import moto_api_backend
-    from moto.organizations.models import organizations_backends
-
-    moto_api_backend.reset()
-    organizations_backends[MANAGEMENT_ACCOUNT]["aws"].create_organization("us-east-1", FeatureSet="ALL")
-
-
-_MADE_WITH = frozenset({"backend", "service_name", "_additional_regions", "_id", "_use_boto3_regions"})
-"""Attributes of a service's table of accounts that say how it was made, and nothing of what is in it."""
-
-
-def state() -> dict[tuple[str, str], Any]:
-    """All that moto holds: for each service, by where its table of accounts stands, the accounts and the rest."""
-    found: dict[tuple[str, str], Any] = {}
-    for table_of_accounts in list(cast("Any", BackendDict)._instances):  # noqa: SLF001 - moto has no other list of them
-        module = table_of_accounts.backend.__module__
-        [name] = [name for name, value in vars(sys.modules[module]).items() if value is table_of_accounts]
-        found[module, name] = (
-            {account: dict(regions) for account, regions in table_of_accounts.items()},
-            {name: value for name, value in vars(table_of_accounts).items() if name not in _MADE_WITH},
-        )
-    return found
-
-
-def restore(state: dict[tuple[str, str], Any]) -> None:
-    """Let moto, which was reset, hold what `state` gave."""
-    for one in list(cast("Any", BackendDict)._instances):  # noqa: SLF001 - as above
-        one.clear()
-    for (module, name), (accounts, rest) in state.items():
-        table_of_accounts = getattr(importlib.import_module(module), name)
-        vars(table_of_accounts).update(rest)
-        for account, regions in accounts.items():
-            table_of_accounts[account].update(regions)
-
-
 @functools.cache
 def _service_model(service: str) -> Any:
     return get_service_model(service)
+
+
+@functools.cache
+def _loader() -> Any:
+    return Loader()
 
 
 def target_prefix(service: str) -> str | None:
@@ -140,69 +106,14 @@ def serialize_query(service: str, operation_name: str, result: dict[str, Any]) -
     )
 
 
-def account_of_key(access_key: str) -> str | None:
-    """The account that an access key was issued in; None if moto issued no such key."""
-    from moto.iam.models import iam_backends
-
-    for account_id, backends in list(iam_backends.items()):
-        for backend in list(backends.values()):
-            if access_key in backend.access_keys:
-                return str(account_id)
-    return None
+def operation_names(service: str) -> tuple[str, ...]:
+    """The operations of a service, by boto3's name of it. Raises LookupError for a service that AWS does not have."""
+    try:
+        return tuple(_service_model(service).operation_names)
+    except UnknownServiceError as unknown:
+        raise LookupError(service) from unknown
 
 
-def role_exists(arn: str) -> bool:
-    """Whether the IAM role of this ARN exists in its account."""
-    from moto.iam.models import iam_backends
-
-    account, name = arn.split(":")[4], arn.rpartition("/")[2]
-    return account in iam_backends and any(
-        role.arn == arn and role.name == name for role in list(iam_backends[account]["aws"].roles.values())
-    )
-
-
-def queue(account: str, region: str, name: str) -> Any:
-    """moto's own object of an SQS queue; None if there is none of the name."""
-    from moto.sqs.models import sqs_backends
-
-    return sqs_backends[account][region].queues.get(name)
-
-
-def table(account: str, region: str, name: str) -> Any:
-    """moto's own object of a DynamoDB table; None if there is none of the name."""
-    from moto.dynamodb.models import dynamodb_backends
-
-    return dynamodb_backends[account][region].tables.get(name)
-
-
-def account_named(name: str) -> str | None:
-    """The id of the account that has this name in the organization of the management account."""
-    from moto.organizations.models import organizations_backends
-
-    for account in organizations_backends[MANAGEMENT_ACCOUNT]["aws"].accounts:
-        if account.name == name:
-            return str(account.id)
-    return None
-
-
-@functools.cache
-def _aws_policies() -> dict[str, Any]:
-    from moto.iam.aws_managed_policies import aws_managed_policies_data
-
-    return cast("dict[str, Any]", json.loads(aws_managed_policies_data))
-
-
-def provide_aws_policy(account: str, arn: str) -> None:
-    """Make one of AWS's own managed policies attachable in an account; an arn that is no such policy is left alone.
-
-    moto can load all 1,200 of them into each account; that is slow and large, so each comes when it is first named.
-    """
-    from moto.iam.models import AWSManagedPolicy, iam_backends
-
-    path, _, name = arn.partition(":policy")[2].rpartition("/")
-    data = _aws_policies().get(name)
-    backend = iam_backends[account]["aws"]
-    if data is None or arn in backend.managed_policies or data["Path"] != f"{path}/":
-        return
-    policy = AWSManagedPolicy.from_data(name, account, "aws", data)
-    backend.managed_policies[policy.arn] = policy
+def service_names() -> tuple[str, ...]:
+    """boto3's names of all services."""
+    return tuple(_loader().list_available_services("service-2"))

@@ -6,11 +6,11 @@ held. All methods work by HTTP when attached, with the same results.
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from .admin_client import AdminClient
-from .calls import Call, Origin
-from .faults import FaultSpec, Kind
+from .calls import Call
+from .fault_requests import FaultsByRequest
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -19,22 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "eu-west-1"
 
 
-class Which(TypedDict, total=False):
-    """Which of the matching calls a fault strikes."""
-
-    account: str | None
-    """Only calls into this account: its id, or its name in the organization."""
-    nth: int
-    """The first one, counted from 1 from now on."""
-    times: int | None
-    """How many from then on, 1 unless said; None: all."""
-    resource: str | None
-    """Only calls whose path, query or body contains this text."""
-    origin: Origin | None
-    """Only calls from `outside`, or only those that `cloudformation` makes."""
-
-
-class OfflineAws:
+class OfflineAws(FaultsByRequest):
     """An AWS that runs on this machine; `with OfflineAws() as aws:` starts and stops one in this process."""
 
     _running: ClassVar["OfflineAws | None"] = None
@@ -116,43 +101,6 @@ class OfflineAws:
         """Change how it behaves: `polls` DescribeStacks show a stack operation as going on before its end is shown."""
         self._http.put("settings", Settings(polls=polls).model_dump())
 
-    def fail(
-        self,
-        service: str,
-        operation: str,
-        *,
-        code: str,
-        message: str | None = None,
-        status: int | None = None,
-        **which: Unpack[Which],
-    ) -> None:
-        """Refuse calls with an error, without doing anything.
-
-        A call matches by boto3's name of the service and the operation's name (`*` is a wildcard); `which` narrows
-        that down. The `nth` matching call from now on is refused, and those after it, `times` in all. The SDK's own
-        repetitions count as calls. `status` is the HTTP status, by default the usual one for the code.
-        """
-        self._add("error", service, operation, {"code": code, "message": message, "status": status}, which)
-
-    def lose_answer(self, service: str, operation: str, **which: Unpack[Which]) -> None:
-        """Do the work of calls and cut the connection before they are answered; the client raises.
-
-        The SDK's repetitions of such a call are cut as well, without doing the work again. Otherwise as `fail`.
-        """
-        self._add("lose_answer", service, operation, {}, which)
-
-    def delay(self, service: str, operation: str, *, seconds: float, **which: Unpack[Which]) -> None:
-        """Let calls wait before they are worked on. Otherwise as `fail`."""
-        self._add("delay", service, operation, {"delay": seconds}, which)
-
-    def clear_faults(self) -> None:
-        """Forget all faults that were asked for."""
-        self._http.delete("faults")
-
-    def faults(self) -> list[dict[str, Any]]:
-        """The faults that were asked for, with how many calls each has seen and struck."""
-        return cast("list[dict[str, Any]]", self._http.get("faults")["faults"])
-
     def client(self, service: str, *, account: str, region: str | None = None) -> Any:
         """A boto3 client acting in an account, given by its id or by its name in the organization.
 
@@ -191,31 +139,34 @@ class OfflineAws:
         self,
         service: str | None = None,
         *,
+        operation: str = "*",
         writes: bool = False,
         account: str | None = None,
+        region: str | None = None,
         origin: str | None = None,
     ) -> Sequence[Call]:
         """The calls so far, oldest first; each is a string such as `s3:PutBucketTagging`.
 
-        `writes` selects those that change something, by the verb of the operation; `account` is an id or a name.
+        `writes` selects those that change something, by the verb of the operation; `account` is an id or a name,
+        `operation` may have wildcards.
         """
-        query = {"service": service, "origin": origin, "account": account and self.account(account)}
+        query = {"service": service, "origin": origin, "region": region, "account": account and self.account(account)}
         given = {name: value for name, value in query.items() if value is not None}
-        answer = self._http.get("calls", writes="1" if writes else "0", **given)
+        answer = self._http.get("calls", writes="1" if writes else "0", operation=operation, **given)
         return [Call.from_dict(call) for call in answer["calls"]]
 
-    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+    def counts(
+        self, service: str | None = None, *, account: str | None = None, region: str | None = None
+    ) -> dict[str, dict[str, dict[str, int]]]:
         """How many calls there were: account id, then service, then operation."""
-        return cast("dict[str, dict[str, dict[str, int]]]", self._http.get("calls/counts"))
+        query = {"service": service, "region": region, "account": account and self.account(account)}
+        given = {name: value for name, value in query.items() if value is not None}
+        return cast("dict[str, dict[str, dict[str, int]]]", self._http.get("calls/counts", **given))
 
     def _in_this_process(self) -> "Cloud":
         if self._server is None:
             raise RuntimeError("this OfflineAws does not run in this process")
         return cast("Cloud", self._server.cloud)
-
-    def _add(self, kind: Kind, service: str, operation: str, effect: dict[str, Any], which: Which) -> None:
-        spec = FaultSpec(kind=kind, service=service, operation=operation, **effect, **which)
-        self._http.post("faults", spec.model_dump())
 
     @property
     def _http(self) -> AdminClient:

@@ -1,6 +1,6 @@
 """Listening on loopback: werkzeug's threaded server, a thread a connection, around the `Cloud`.
 
-A lost answer closes the connection without a byte, so that the client sees what it would see if the network broke.
+A cut closes the connection without a byte, so that the client sees what it would see if the network broke.
 """
 
 import socket
@@ -12,7 +12,7 @@ from weakref import WeakSet
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from .cloud import Cloud
-from .gateway import AnswerLost
+from .gateway import Cut
 from .moto_adapter import RequestHandler
 from .wire import Environ
 
@@ -33,7 +33,7 @@ class _Handler(RequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        if isinstance(error, AnswerLost):
+        if isinstance(error, Cut):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
 

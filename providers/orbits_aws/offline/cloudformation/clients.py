@@ -22,11 +22,9 @@ from botocore.config import Config
 
 from orbits_aws.offline.gateway import Gateway
 from orbits_aws.offline.moto_adapter import ACCOUNT_HEADER
+from orbits_aws.offline.throttling import THROTTLED
 from orbits_aws.offline.wire import Environ
 
-_THROTTLED = frozenset(
-    {"RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException"}
-)
 _REPEATED = 4
 
 _ENDPOINT = "http://localhost"
@@ -93,7 +91,7 @@ def _send(request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse:
     acting = _acting.get()
     answer = acting.gateway.handle(_environ(request, acting), origin="cloudformation")
     for _ in range(_REPEATED):
-        if answer.error_code not in _THROTTLED:
+        if answer.error_code not in THROTTLED:
             break
         answer = acting.gateway.handle(_environ(request, acting), origin="cloudformation")
     headers = cast("Any", dict(answer.headers))

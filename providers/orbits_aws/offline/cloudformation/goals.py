@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from orbits_aws.offline.moto_adapter import role_exists
+from orbits_aws.offline.moto_state import role_exists
 
 from .desired import check_types, required_capabilities
 from .errors import CloudFormationError, ValidationError

@@ -104,7 +104,11 @@ def test_calls_are_selected_and_counted(aws: OfflineAws) -> None:
     assert aws.calls(account=MANAGEMENT) == []
     assert [call.seq for call in aws.calls()] == [1, 2, 3]
     assert aws.calls("s3")[0].error == "404"
-    assert aws.counts() == {ACCOUNT: {"s3": {"HeadBucket": 1}, "sqs": {"CreateQueue": 1, "ListQueues": 1}}}
+    aws.client("sqs", account=ACCOUNT, region="eu-west-2").list_queues()
+    assert aws.calls(region="eu-west-2") == aws.calls(operation="List*")[1:] == ["sqs:ListQueues"]
+    assert aws.counts("sqs", region="eu-west-2", account=ACCOUNT) == {ACCOUNT: {"sqs": {"ListQueues": 1}}}
+    assert aws.counts("s3", account=MANAGEMENT) == {}
+    assert aws.counts() == {ACCOUNT: {"s3": {"HeadBucket": 1}, "sqs": {"CreateQueue": 1, "ListQueues": 2}}}
 
 
 MANAGEMENT = "123456789012"

@@ -8,7 +8,8 @@ import urllib3
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from orbits_aws.offline import OfflineAws
-from orbits_aws.offline.faults import FaultRules, FaultSpec, Target
+from orbits_aws.offline.fault_spec import FaultSpec
+from orbits_aws.offline.faults import FaultRules, Target
 
 ACCOUNT = "111122223333"
 OTHER = "444455556666"
@@ -29,6 +30,7 @@ def target(**changes: Any) -> Target:
         "service": "s3",
         "operation": "PutObject",
         "account": ACCOUNT,
+        "region": "eu-west-1",
         "origin": "outside",
     } | changes
     return Target(invocation=given.pop("invocation", None), text=given.pop("text", "/bucket/key"), **given)
@@ -46,6 +48,12 @@ def target(**changes: Any) -> Target:
         ({"account": OTHER}, {}, False),
         ({"account": "acme"}, {}, True),
         ({"account": "bolt"}, {}, False),
+        ({"region": "eu-west-1"}, {}, True),
+        ({"region": "eu-west-2"}, {}, False),
+        ({"kind": "stale"}, {}, False),
+        ({"kind": "stale", "operation": "*"}, {"past": True}, False),
+        ({"kind": "stale", "operation": "Get*"}, {"past": True, "operation": "GetObject"}, True),
+        ({"kind": "stale", "operation": "Get*"}, {"operation": "GetObject"}, False),
         ({"resource": "bucket/k"}, {}, True),
         ({"resource": "pail"}, {}, False),
         ({"origin": "outside"}, {}, True),
@@ -75,6 +83,117 @@ def test_every_rule_counts_but_the_first_that_strikes_wins() -> None:
     rules.add(FaultSpec(service="s3", operation="*", code="Second", nth=2))
     strikes = [rules.strike(target()) for _ in range(3)]
     assert [strike and strike.spec.code for strike in strikes] == ["First", "Second", None]
+
+
+def test_a_share_strikes_the_same_calls_in_every_run() -> None:
+    def struck(**spec: Any) -> list[int]:
+        rules = FaultRules(lambda _: None)
+        rules.add(FaultSpec(service="s3", operation="*", share=0.3, **spec))
+        return [number for number in range(1000) if rules.strike(target())]
+
+    first = struck()
+    assert 250 < len(first) < 350
+    assert struck() == first
+    assert struck(seed=1) != first
+    assert struck(times=2) == first[:2]
+    assert struck(nth=11)[0] >= 10
+
+
+def test_a_throttle_has_a_bucket_for_each_account_region_and_service() -> None:
+    now = [0.0]
+    rules = FaultRules(lambda _: None, clock=lambda: now[0])
+    rules.add(FaultSpec(kind="throttle", service="*", operation="*", rate=2, burst=3))
+
+    def passed(**call: Any) -> int:
+        return [bool(rules.strike(target(**call))) for _ in range(10)].index(True)
+
+    assert passed() == 3
+    assert [passed(account=OTHER), passed(region="eu-west-2"), passed(service="sqs")] == [3, 3, 3]
+    now[0] += 1.0
+    assert (passed(), passed()) == (2, 0)
+    now[0] += 3600.0
+    assert passed() == 3
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "code", "status"),
+    [
+        ("sqs", "list_queues", {}, "RequestThrottled", 403),
+        ("s3", "list_buckets", {}, "SlowDown", 503),
+        ("ec2", "describe_vpcs", {}, "RequestLimitExceeded", 503),
+        ("lambda", "list_functions", {}, "TooManyRequestsException", 429),
+        ("dynamodb", "list_tables", {}, "ThrottlingException", 400),
+        ("iam", "list_roles", {}, "Throttling", 400),
+        ("cloudformation", "list_stacks", {}, "Throttling", 400),
+        ("organizations", "list_accounts", {}, "TooManyRequestsException", 400),
+    ],
+)
+def test_each_service_throttles_in_its_own_words(
+    aws: OfflineAws, service: str, operation: str, arguments: dict[str, object], code: str, status: int, quick: None
+) -> None:
+    aws.throttle(service, rate=0, burst=1)
+    client = aws.client(service, account="123456789012")
+    assert code_of(client, operation, **arguments) is None
+    with pytest.raises(ClientError) as refused:
+        getattr(client, operation)(**arguments)
+    response = cast("Any", refused.value.response)
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, status)
+    assert aws.faults()[0]["struck"] == 2  # the SDK, too, knows that it was throttled: it asked again
+
+
+def test_a_cut_connection_leaves_nothing_done_and_the_client_asks_again(aws: OfflineAws, quick: None) -> None:
+    sqs = aws.client("sqs", account=ACCOUNT)
+    aws.cut("sqs", "CreateQueue", times=2)
+    with pytest.raises(ConnectionClosedError):
+        sqs.create_queue(QueueName="orders")
+    assert sqs.list_queues().get("QueueUrls") is None
+    assert [call.error for call in aws.calls("sqs", operation="Create*")] == ["ConnectionCut", "ConnectionCut"]
+    aws.cut("sqs", "CreateQueue")
+    assert sqs.create_queue(QueueName="orders")["QueueUrl"]
+
+
+@pytest.mark.parametrize("service", ["sqs", "ssm", "s3", "dynamodb", "iam"])
+def test_a_stale_read_does_not_find_what_was_just_made(aws: OfflineAws, service: str) -> None:
+    make: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
+        "sqs": ("create_queue", {"QueueName": "one"}, "get_queue_url", {"QueueName": "one"}),
+        "ssm": ("put_parameter", {"Name": "one", "Value": "1", "Type": "String"}, "get_parameter", {"Name": "one"}),
+        "s3": ("put_object", {"Bucket": "one-bucket", "Key": "k"}, "get_object", {"Bucket": "one-bucket", "Key": "k"}),
+        "dynamodb": (
+            "create_table",
+            {
+                "TableName": "one",
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+            },
+            "describe_table",
+            {"TableName": "one"},
+        ),
+        "iam": ("create_role", {"RoleName": "one", "AssumeRolePolicyDocument": "{}"}, "get_role", {"RoleName": "one"}),
+    }
+    create, given, read, named = make[service]
+    client = aws.client(service, account=ACCOUNT, region="us-east-1")
+    if service == "s3":
+        client.create_bucket(Bucket="one-bucket")
+    aws.stale(service, times=2)
+    assert code_of(client, read, **named) is not None  # it is not there: this is no stale read
+    getattr(client, create)(**given)
+    assert [code_of(client, read, **named) is None for _ in range(3)] == [False, False, True]
+    assert aws.faults()[0]["struck"] == 2
+
+
+def test_a_stale_read_shows_the_old_value_in_that_account_alone(aws: OfflineAws) -> None:
+    clients = [aws.client("ssm", account=account) for account in (ACCOUNT, OTHER)]
+    for client in clients:
+        client.put_parameter(Name="one", Value="old", Type="String")
+    aws.stale("ssm", "GetParameter", account=ACCOUNT, times=None)
+    for value in ("new", "newest"):
+        for client in clients:
+            client.put_parameter(Name="one", Value=value, Type="String", Overwrite=True)
+    assert [client.get_parameter(Name="one")["Parameter"]["Value"] for client in clients] == ["new", "newest"]
+    assert [len(client.describe_parameters()["Parameters"]) for client in clients] == [1, 1]
+    aws.clear_faults()
+    assert clients[0].get_parameter(Name="one")["Parameter"]["Value"] == "newest"
 
 
 @pytest.mark.parametrize(
@@ -165,6 +284,16 @@ def test_faults_are_listed_and_cleared(aws: OfflineAws) -> None:
         ("POST", "faults", {"service": "s3"}, 400, "operation"),
         ("POST", "faults", {"service": "s3", "operation": "*", "nth": 0}, 400, "greater than or equal to 1"),
         ("POST", "faults", {"service": "s3", "operation": "*", "when": "now"}, 400, "when"),
+        ("POST", "faults", {"service": "S3", "operation": "*"}, 400, "AWS has no service S3; boto3's names are meant"),
+        ("POST", "faults", {"service": "s3", "operation": "PutTags"}, 400, "s3 has no operation PutTags"),
+        ("POST", "faults", {"service": "sqs", "operation": "CreateQueu"}, 400, "did you mean CreateQueue?"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "kind": "slow"}, 400, "kind"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "share": 0}, 400, "greater than 0"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "seed": 1}, 400, "seed has no meaning without a share"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "rate": 1}, 400, "rate has no meaning for a fault"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "kind": "throttle"}, 400, "a throttle needs its rate"),
+        ("POST", "faults", {"service": "s3", "operation": "*", "kind": "delay"}, 400, "needs its delay"),
+        ("POST", "faults", {"service": "cloudformation", "operation": "*", "kind": "stale"}, 400, "are not offered"),
         ("PUT", "settings", {"polls": -1}, 400, "greater than or equal to 0"),
         ("DELETE", "faults/99", None, 404, "there is no fault 99"),
         ("GET", "nothing", None, 404, "GET /_offline/nothing is not offered"),
