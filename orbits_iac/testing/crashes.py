@@ -18,13 +18,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar, Unpack, cast
 
 from pydantic import SecretStr
 
 from orbits_iac.handles import Execution
 from orbits_iac.model.rows import EntryRow, ExecutionRow
-from orbits_iac.orbits import Orbits
+from orbits_iac.orbits import Approving, Orbits
 from orbits_iac.registry import Registry
 from orbits_iac.settings import Settings
 from orbits_iac.steps.resource import Command, Resource
@@ -89,12 +89,13 @@ class CrashReport:
         return "\n".join([head, *map(str, self.differences)])
 
 
-def crash_everywhere(
+def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a default
     scenario: Callable[[], Step[Any]] | Script,
     *,
     world: World,
     store: Literal["memory", "sqlite"] = "memory",
     again: int = 2,
+    writes: bool = True,
     faults: bool = True,
     edit: Callable[[], object] | None = None,
     only: str = "",
@@ -108,6 +109,7 @@ def crash_everywhere(
         world: what the steps change outside of the store.
         store: where it is kept: in memory, or in a SQLite file (in memory, where the machine has files there).
         again: moments of each recovery at which the process dies again; they are drawn, always the same.
+        writes: whether it is crashed at the writes to the store too, and not at the calls alone.
         faults: whether the store also fails before and after each write while the process lives.
         edit: changes the code: called before each recovery, while the world still is as it was at the crash.
         only: the name of a point, as a `Difference` has it: nothing else is tried.
@@ -120,7 +122,8 @@ def crash_everywhere(
         AssertionError: the scenario leaves something unfinished without any crash.
 
     """
-    trial = _Trial(_scenario(scenario, world, settings or SETTINGS), STORES[store], again, edit, only)
+    made = replace(_scenario(scenario, world, settings or SETTINGS), at_writes=writes)
+    trial = _Trial(made, STORES[store], again, edit, only)
     began, before = time.monotonic(), world.snapshot()
     gc.freeze()  # thousands of lives leave garbage: what was there before need not be looked through each time
     try:
@@ -130,6 +133,15 @@ def crash_everywhere(
         world.restore(before)
     trial.report.seconds = time.monotonic() - began
     return trial.report
+
+
+def worlds_after_calls(script: Script, *, world: World) -> list[Any]:
+    """The world as it was after each call of a script, copied: what a process leaves that dies before the answer."""
+    life = Life(scenario=replace(_scenario(script, world, SETTINGS), at_writes=False))
+    life.live(InMemory(), EPOCH, recording=lambda: True)
+    if life.error is not None:
+        raise life.error
+    return [moment.world for moment in life.moments if moment.name.startswith("after")]
 
 
 class _Trial:
@@ -260,7 +272,7 @@ def _run_or_join(make: Callable[[], Step[Any]]) -> Script:
     return script
 
 
-async def start_once(orbits: Orbits, step: Step[T]) -> Execution[T]:
+async def start_once(orbits: Orbits, step: Step[T], **approved: Unpack[Approving]) -> Execution[T]:
     """Start a step, unless a process before has started the equal one: for scripts that are run again after a crash."""
     subject: Step[Any] = step.resource if isinstance(step, Command) else step
     command = step.command if isinstance(step, Command) else "update" if isinstance(step, Resource) else "run"
@@ -269,4 +281,4 @@ async def start_once(orbits: Orbits, step: Step[T]) -> Execution[T]:
     for row in await orbits.store.find(ExecutionRow, kind=kind_of(cls)):
         if row.parent is None and (row.command, row.argument) == (command, argument):
             return orbits.execution(row.id)
-    return await orbits.start(step)
+    return await orbits.start(step, **approved)

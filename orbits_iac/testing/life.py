@@ -93,6 +93,7 @@ class Scenario:
     settings: Settings
     registry: Registry
     careful: frozenset[str]  # kinds of Actions that may not be done twice
+    at_writes: bool = True  # whether a process may die at its writes to the store, and not at its calls alone
     look_every: float = 1.0  # seconds after which a process looks by itself, if its store fails: hints may be lost
     most_writes: int = 1_000_000
     longest: float = 10 * 365 * 24 * 3600
@@ -136,6 +137,8 @@ class Life:
         if self.fault is not None and when == self.fault.when and number == f"write {self.fault.write}":
             raise StoreError(f"{number} failed on purpose: the store was gone {when} it")
         if self._kept is None or self._clock is None or not self._recording():
+            return
+        if number.startswith("write") and not self.scenario.at_writes:
             return
         at, world, calls = self._clock.now(), self.scenario.world.snapshot(), (*self.earlier, *self.calls)
         if when == "before" and self.moments and self.moments[-1].is_also(at, world, calls):

@@ -1,0 +1,80 @@
+"""An offline AWS as the system behind a subject: copied and gone back to, its calls seen, chosen ones refused."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pytest
+from botocore.client import BaseClient
+
+from orbits_aws import AwsTarget, OfflineAws, client
+from orbits_iac.testing import Subject, outside
+
+PROJECT = "tests"  # of the settings that the suite runs with
+
+
+class AwsSubject(Subject):
+    """A thing in a member account."""
+
+    refused: ClassVar[tuple[str, str]]
+    """Service and operation of the call that changes the thing."""
+
+    def __init__(self, aws: OfflineAws, target: AwsTarget) -> None:
+        self.aws, self.target = aws, target
+        client("sts", target).get_caller_identity()  # the session is in every copy, so that its keys are always valid
+
+    @abstractmethod
+    def stands(self) -> Any:
+        """As `Subject` has it."""
+
+    def api(self, service: str) -> Any:
+        """A client for those who are not Orbits."""
+        assert self.target is not None
+        return self.aws.client(service, account=self.account)
+
+    @property
+    def account(self) -> str:
+        """The account that the thing is in."""
+        assert isinstance(self.target, AwsTarget)
+        return self.target.account
+
+    def snapshot(self) -> bytes:
+        return self.aws.snapshot()
+
+    def restore(self, snapshot: bytes, /) -> None:
+        self.aws.restore(snapshot)
+
+    def writes(self) -> int:
+        return len(self.aws.calls(writes=True))
+
+    @contextmanager
+    def calling(self) -> Generator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            call: Callable[..., Any] = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+            def seen(client: Any, operation: str, arguments: Any) -> Any:
+                with outside(f"{client.meta.service_model.service_name}:{operation}"):
+                    return call(client, operation, arguments)
+
+            patch.setattr(BaseClient, "_make_api_call", seen)
+            yield
+
+    @contextmanager
+    def refusing_changes(self) -> Generator[None]:
+        service, operation = self.refused
+        self.aws.fail(service, operation, code="AccessDenied", account=self.account, times=None)
+        try:
+            yield
+        finally:
+            self.aws.clear_faults()
+
+
+def theirs() -> dict[str, str]:
+    """The tags of another project."""
+    return {"orbits:project": "other", "orbits:record": "Thing theirs"}
+
+
+def without_ours(tags: dict[str, str]) -> dict[str, str]:
+    """The tags that are not Orbits' own."""
+    return {name: value for name, value in tags.items() if not name.startswith("orbits:")}
