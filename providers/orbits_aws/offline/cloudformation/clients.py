@@ -17,6 +17,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
@@ -84,7 +85,23 @@ def _client(service: str, region: str) -> Any:
 
 @cache
 def _session() -> boto3.Session:
-    return boto3.Session(aws_access_key_id="CLOUDFORMATION", aws_secret_access_key="offline")  # noqa: S106
+    return boto3.Session(
+        aws_access_key_id="CLOUDFORMATION",
+        aws_secret_access_key="offline",  # noqa: S106 - nothing checks it
+        botocore_session=cast("Any", _models()),
+    )
+
+
+@cache
+def _models() -> botocore.session.Session:
+    return botocore.session.Session()
+
+
+@cache
+def service_model(service: str) -> Any:
+    """botocore's model of a service: its operations and what they take and give."""
+    with _making:
+        return _models().get_service_model(service)
 
 
 def _send(request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse:

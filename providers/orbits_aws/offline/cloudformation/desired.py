@@ -79,7 +79,8 @@ def check_properties(type_name: str, properties: Properties) -> None:
         for name, *rest in sorted(schema.read_only):
             if not rest and name in properties:
                 raise NothingDone(f"Encountered read-only property {name} of {type_name}")
-    for name in sorted(set(properties) - TYPES[type_name].supported):
+    handler = TYPES[type_name]
+    for name in sorted(set(properties) - handler.carried_out() - handler.ignored):
         raise NothingDone(f"The offline AWS does not carry out property {name} of {type_name}")
 
 

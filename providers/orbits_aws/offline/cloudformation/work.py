@@ -5,6 +5,7 @@ and what exists is written into the stack as soon as it exists.
 """
 
 import logging
+import re
 import uuid
 from typing import Any
 
@@ -18,20 +19,9 @@ from .world import World
 
 _LOG = logging.getLogger(__name__)
 
-_GONE = frozenset(
-    {
-        "404",
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "NoSuchBucket",
-        "NoSuchBucketPolicy",
-        "NoSuchEntity",
-        "NotFound",
-        "NotFoundException",
-        "ParameterNotFound",
-        "QueueDoesNotExist",
-        "ResourceNotFoundException",
-    }
-)
+_GONE = re.compile(r"404|.*(NotFound|NonExistent|NoSuch|DoesNotExist|UnknownResource).*")
+"""The codes by which services say that a thing does not exist; few of them agree on one."""
+
 _HANDLER_CODES = (
     ("AccessDenied", ("AccessDenied", "Unauthorized", "Forbidden")),
     ("Throttling", ("Throttl", "SlowDown", "RequestLimit", "TooManyRequests")),
@@ -55,7 +45,10 @@ def is_gone(failure: Exception) -> bool:
     """Whether an error says that the resource does not exist."""
     if isinstance(failure, ResourceGone):
         return True
-    return isinstance(failure, ClientError) and failure.response.get("Error", {}).get("Code") in _GONE
+    if not isinstance(failure, ClientError):
+        return False
+    error: Any = failure.response.get("Error", {})
+    return _GONE.fullmatch(str(error.get("Code"))) is not None
 
 
 def read_live(world: World, stack: Stack, resource: StackResource) -> Properties | None:

@@ -1,38 +1,16 @@
 """The resource types that stacks can hold, a file a service.
 
-A type belongs here if it can be made, changed in place wherever AWS changes it in place, and removed, by calls to the
-offline AWS. A type that can do less is not listed, and a template that names it is refused.
+A type belongs here if it can be made and removed by calls to the offline AWS, and changed in place where AWS changes it
+in place; a change that cannot be carried out is refused with the property, never forgotten. A type that can do less is
+not listed, and a template that names it is refused. docs/offline-types.md tells what works; `orbits_aws.offline.types`
+makes it by trying.
 """
 
-from .awslambda import Function
+from . import awslambda, dynamodb, ec2, ec2_groups, events, iam, lambda_parts, logs, nothing, s3, sns, sqs, ssm
 from .contract import ResourceType
-from .dynamodb import Table
-from .iam import ManagedPolicy, Policy, Role
-from .logs import LogGroup
-from .nothing import Metadata, WaitConditionHandle
-from .s3 import Bucket, BucketPolicy
-from .sns import Topic
-from .sqs import Queue, QueuePolicy
-from .ssm import Parameter
 
-TYPES: dict[str, ResourceType] = {
-    handler.type: handler
-    for handler in (
-        Bucket(),
-        BucketPolicy(),
-        Function(),
-        LogGroup(),
-        ManagedPolicy(),
-        Metadata(),
-        Parameter(),
-        Policy(),
-        Queue(),
-        QueuePolicy(),
-        Role(),
-        Table(),
-        Topic(),
-        WaitConditionHandle(),
-    )
-}
+_SERVICES = (awslambda, dynamodb, ec2, ec2_groups, events, iam, lambda_parts, logs, nothing, s3, sns, sqs, ssm)
+
+TYPES: dict[str, ResourceType] = {handler.type: handler for service in _SERVICES for handler in service.HANDLERS}
 
 __all__ = ["TYPES", "ResourceType"]

@@ -143,3 +143,6 @@ class Function(ResourceType):
     @staticmethod
     def _made(site: Site, name: str) -> Made:
         return Made(physical_id=name, attributes={"Arn": site.arn("lambda", f"function:{name}")})
+
+
+HANDLERS = (Function(),)

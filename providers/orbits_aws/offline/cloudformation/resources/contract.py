@@ -58,8 +58,11 @@ class ResourceType(ABC):
     """One type of resource. A class for each type; instances have no state."""
 
     type: ClassVar[str]
-    supported: ClassVar[frozenset[str]]
+    supported: ClassVar[frozenset[str]] = frozenset()
     """The properties that it carries out; a template that sets another one fails, with a reason that names it."""
+    ignored: ClassVar[frozenset[str]] = frozenset()
+    """Properties that it accepts and does nothing about, as refusing them would refuse what most templates hold. The
+    table of types in the docs names them."""
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     """Properties whose change means a replacement though the schema calls them only conditionally create-only."""
     named_by: ClassVar[str | None] = None
@@ -76,6 +79,10 @@ class ResourceType(ABC):
     @abstractmethod
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         """Remove it."""
+
+    def carried_out(self) -> frozenset[str]:
+        """The properties that it carries out, for a type that works them out."""
+        return self.supported
 
     def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
         """The live properties in CloudFormation's shape, those that can be read; None if it does not exist.

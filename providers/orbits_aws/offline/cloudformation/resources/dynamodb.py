@@ -192,3 +192,6 @@ def _described_index(index: Mapping[str, Any], billing: str) -> dict[str, Any]:
 
 def _units(live: Mapping[str, Any]) -> dict[str, int]:
     return {name: int(live[name]) for name in ("ReadCapacityUnits", "WriteCapacityUnits")}
+
+
+HANDLERS = (Table(),)

@@ -255,3 +255,6 @@ class ManagedPolicy(ResourceType):
             getattr(iam, f"detach_{kind[:-1].lower()}_policy")(**{f"{kind[:-1]}Name": name}, PolicyArn=arn)
         for kind, name in [principal for principal in new if principal not in old]:
             getattr(iam, f"attach_{kind[:-1].lower()}_policy")(**{f"{kind[:-1]}Name": name}, PolicyArn=arn)
+
+
+HANDLERS = (ManagedPolicy(), Policy(), Role())

@@ -69,3 +69,6 @@ class LogGroup(ResourceType):
     @staticmethod
     def _made(site: Site, name: str) -> Made:
         return Made(physical_id=name, attributes={"Arn": site.arn("logs", f"log-group:{name}:*")})
+
+
+HANDLERS = (LogGroup(),)

@@ -26,3 +26,6 @@ class WaitConditionHandle(_Nothing):
 
     type = "AWS::CloudFormation::WaitConditionHandle"
     supported = frozenset[str]()
+
+
+HANDLERS = (Metadata(), WaitConditionHandle())

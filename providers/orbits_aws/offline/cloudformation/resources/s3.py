@@ -301,3 +301,6 @@ class BucketPolicy(ResourceType):
     def read(self, site: Site, physical_id: str, properties: Properties) -> Properties:
         policy = site.client("s3").get_bucket_policy(Bucket=physical_id)["Policy"]
         return {"Bucket": physical_id, "PolicyDocument": json.loads(policy)}
+
+
+HANDLERS = (Bucket(), BucketPolicy())

@@ -1,10 +1,14 @@
-"""Amazon SNS: topics."""
+"""Amazon SNS: topics, their policies, and subscriptions."""
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .contract import Made, Properties, ResourceType, Site, changed, is_true, retag, tag_list, tag_map
+from .mapped import Mapped
 
 _DEFAULTS = {"ContentBasedDeduplication": "false", "DisplayName": "", "KmsMasterKeyId": ""}
+_DEFAULT_POLICY = "__default_policy_ID"
 
 
 def _written(value: Any) -> str:
@@ -58,3 +62,115 @@ class Topic(ResourceType):
     @staticmethod
     def _made(arn: str) -> Made:
         return Made(physical_id=arn, attributes={"TopicArn": arn, "TopicName": arn.rpartition(":")[2]})
+
+
+class Subscription(Mapped):
+    """AWS::SNS::Subscription. Its settings are attributes, documents among them."""
+
+    type = "AWS::SNS::Subscription"
+    service = "sns"
+    creating, deleting, reading = "Subscribe", "Unsubscribe", "GetSubscriptionAttributes"
+    found_at = "Attributes"
+    made_at = "SubscriptionArn"
+    keys = {"SubscriptionArn": "{id}"}
+    renamed = {"Endpoint": "Endpoint", "Protocol": "Protocol"}
+    attributes = {"Arn": "SubscriptionArn"}
+    ignored = frozenset({"Region"})
+    settings = frozenset(
+        {
+            "DeliveryPolicy",
+            "FilterPolicy",
+            "FilterPolicyScope",
+            "RawMessageDelivery",
+            "RedrivePolicy",
+            "SubscriptionRoleArn",
+        }
+    )
+
+    def carried_out(self) -> frozenset[str]:
+        """What Subscribe takes by name, and the attributes."""
+        return super().carried_out() | self.settings
+
+    def besides(self, site: Site, properties: Properties) -> dict[str, Any]:
+        """Ask for the ARN at once, confirmed or not."""
+        return {"ReturnSubscriptionArn": True}
+
+    def change(self, site: Site, physical_id: str, before: Properties, after: Properties, names: Iterable[str]) -> None:
+        """Set the attributes one by one; one that is no longer set is emptied."""
+        self.refuse(set(names) - self.settings)
+        for name in sorted(names):
+            value = after.get(name, "false" if name == "RawMessageDelivery" else "")
+            text = json.dumps(value) if isinstance(value, Mapping) else _written(value)
+            site.client("sns").set_subscription_attributes(
+                SubscriptionArn=physical_id, AttributeName=name, AttributeValue=text
+            )
+
+    def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
+        """The attributes, as they stand; documents are compared as such."""
+        live = self.find(site, physical_id, properties)
+        return {name: live[name] for name in self.carried_out() if live.get(name) not in (None, "")}
+
+
+class TopicPolicy(ResourceType):
+    """AWS::SNS::TopicPolicy."""
+
+    type = "AWS::SNS::TopicPolicy"
+    supported = frozenset({"PolicyDocument", "Topics"})
+
+    def create(self, site: Site, properties: Properties) -> Made:
+        physical_id = site.name(128)
+        site.made(physical_id)
+        self._put(site, properties["Topics"], json.dumps(properties["PolicyDocument"]))
+        return Made(physical_id=physical_id, attributes={"Id": physical_id})
+
+    def update(self, site: Site, physical_id: str, before: Properties, after: Properties) -> Made:
+        self._put(site, [arn for arn in before.get("Topics", []) if arn not in after["Topics"]], None)
+        self._put(site, after["Topics"], json.dumps(after["PolicyDocument"]))
+        return Made(physical_id=physical_id, attributes={"Id": physical_id})
+
+    def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
+        self._put(site, properties["Topics"], None)
+
+    def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
+        found: dict[str, Any] = {"Topics": []}
+        for arn in properties["Topics"]:
+            policy = json.loads(site.client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"])
+            if policy.get("Id") != _DEFAULT_POLICY:
+                found["Topics"].append(arn)
+                found["PolicyDocument"] = policy
+        return found if found["Topics"] else None
+
+    @staticmethod
+    def _put(site: Site, arns: list[str], policy: str | None) -> None:
+        """Give topics a policy; None gives each back the one that a new topic has."""
+        for arn in arns:
+            site.client("sns").set_topic_attributes(
+                TopicArn=arn, AttributeName="Policy", AttributeValue=policy or _default_policy(site, arn)
+            )
+
+
+def _default_policy(site: Site, arn: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Sid": "__default_statement_ID",
+        "Principal": {"AWS": "*"},
+        "Action": [
+            f"SNS:{name}"
+            for name in (
+                "GetTopicAttributes",
+                "SetTopicAttributes",
+                "AddPermission",
+                "RemovePermission",
+                "DeleteTopic",
+                "Subscribe",
+                "ListSubscriptionsByTopic",
+                "Publish",
+            )
+        ],
+        "Resource": arn,
+        "Condition": {"StringEquals": {"AWS:SourceOwner": site.account}},
+    }
+    return json.dumps({"Version": "2008-10-17", "Id": _DEFAULT_POLICY, "Statement": [statement]})
+
+
+HANDLERS = (Subscription(), Topic(), TopicPolicy())

@@ -123,3 +123,6 @@ class QueuePolicy(ResourceType):
     def _put(site: Site, urls: list[str], policy: str) -> None:
         for url in urls:
             site.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+
+
+HANDLERS = (Queue(), QueuePolicy())

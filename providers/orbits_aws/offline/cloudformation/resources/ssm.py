@@ -66,3 +66,6 @@ class Parameter(ResourceType):
     @staticmethod
     def _made(name: str, properties: Properties) -> Made:
         return Made(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
+
+
+HANDLERS = (Parameter(),)
