@@ -26,6 +26,7 @@ class Cloud:
         self.gateway = Gateway()
         self.cloudformation = CloudFormation(self.gateway, lambda: self.endpoint_url)
         self.gateway.services["cloudformation"] = self.cloudformation.api
+        self.gateway.services["cloudcontrol"] = self.cloudformation.cloud_control
         self._admin = Admin(self)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

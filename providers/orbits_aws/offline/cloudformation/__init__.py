@@ -2,8 +2,9 @@
 
 The pure part: `template`, `intrinsics`, `parameters`, `graph`, `schemas`, `desired`, `changes`, `view`. What changes
 things: `stacks` and `change_sets` (the operations), `deploy` and `removal` (the order and the way back), `work` (one
-resource), `resources` (the types). `api` is the face, `clients` the hands. It knows AWS only through API calls made
-by way of the gateway, so it would run against another simulation as well.
+resource), `resources` (the types). `api` is the face, `cloud_control` that of single
+resources, `clients` the hands. It knows AWS only through API calls made by way of the gateway, so it would run against
+another simulation as well.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from orbits_aws.offline.gateway import Gateway
 from .api import Api
 from .change_sets import ChangeSets
 from .clients import Clients
+from .cloud_control import CloudControl
 from .goals import Goals
 from .place import Place
 from .stacks import Stacks
@@ -38,6 +40,7 @@ class CloudFormation:
         )
         self._change_sets = ChangeSets(stacks=self._stacks)
         self.api = Api(self.world, self._stacks, self._change_sets)
+        self.cloud_control = CloudControl(clients)
 
     @property
     def polls(self) -> int:
@@ -48,18 +51,20 @@ class CloudFormation:
     def polls(self, number: int) -> None:
         self._stacks.polls = number
 
-    def state(self) -> tuple[Any, Any]:
-        """All stacks and change sets, for `restore`."""
-        return self._stacks.state(), self._change_sets.state()
+    def state(self) -> tuple[Any, Any, Any]:
+        """All stacks, change sets and Cloud Control's requests, for `restore`."""
+        return self._stacks.state(), self._change_sets.state(), self.cloud_control.state()
 
-    def restore(self, state: tuple[Any, Any]) -> None:
+    def restore(self, state: tuple[Any, Any, Any]) -> None:
         """Hold what `state` gave, and nothing else."""
         self.clear()
         self._stacks.restore(state[0])
         self._change_sets.restore(state[1])
+        self.cloud_control.restore(state[2])
 
     def clear(self) -> None:
         """Forget all stacks, without touching their resources."""
         self._stacks.clear()
         self._change_sets.clear()
         self.api.clear()
+        self.cloud_control.clear()

@@ -75,18 +75,27 @@ def reason_of(failure: Exception) -> str:
     return f'Resource handler returned message: "{failure!r}" (HandlerErrorCode: InternalFailure)'
 
 
+def handler_code(failure: Exception) -> str:
+    """The handler error code that an error counts as."""
+    if isinstance(failure, ClientError):
+        code = str(failure.response.get("Error", {}).get("Code", ""))
+        found = (name for name, parts in _HANDLER_CODES if any(part in code for part in parts))
+        return next(found, "GeneralServiceException")
+    if isinstance(failure, ResourceGone):
+        return "NotFound"
+    if isinstance(failure, ResourceFailed):
+        return "InvalidRequest"
+    return "NetworkFailure" if isinstance(failure, BotoCoreError | ConnectionError) else "InternalFailure"
+
+
 def _service_reason(failure: ClientError) -> str:
     error: Any = failure.response.get("Error", {})
     metadata: Any = failure.response.get("ResponseMetadata", {})
     code = str(error.get("Code", ""))
-    handler_code = next(
-        (name for name, parts in _HANDLER_CODES if any(part in code for part in parts)), "GeneralServiceException"
-    )
     told = f"{error.get('Message', '')} ({code} on {failure.operation_name}, Status Code: "
     told += f"{metadata.get('HTTPStatusCode')}, Request ID: {metadata.get('RequestId', uuid.uuid4())})"
-    return (
-        f'Resource handler returned message: "{told}" (RequestToken: {uuid.uuid4()}, HandlerErrorCode: {handler_code})'
-    )
+    token = f"RequestToken: {uuid.uuid4()}, HandlerErrorCode: {handler_code(failure)}"
+    return f'Resource handler returned message: "{told}" ({token})'
 
 
 class Work:

@@ -63,6 +63,7 @@ class Function(ResourceType):
     """AWS::Lambda::Function."""
 
     type = "AWS::Lambda::Function"
+    listing = ("lambda", "list_functions", "Functions[].FunctionName")
     supported = _CONFIGURATION | {
         "Architectures",
         "Code",

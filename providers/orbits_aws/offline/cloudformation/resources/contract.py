@@ -8,11 +8,12 @@ resource's reason. A handler keeps nothing between calls.
 import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from orbits_aws.offline.cloudformation.errors import ResourceFailed
+from orbits_aws.offline.cloudformation.schemas import schema_of
 
 Properties = Mapping[str, Any]
 Attributes = Mapping[str, Any]
@@ -67,6 +68,8 @@ class ResourceType(ABC):
     """Properties whose change means a replacement though the schema calls them only conditionally create-only."""
     named_by: ClassVar[str | None] = None
     """The property that gives it a name of the user's choice."""
+    listing: ClassVar[tuple[str, str, str] | None] = None
+    """How all of its kind are listed: a service, one of its paginators, and where a page holds the identifiers."""
 
     @abstractmethod
     def create(self, site: Site, properties: Properties) -> Made:
@@ -91,6 +94,23 @@ class ResourceType(ABC):
         detected for the type.
         """
         raise Unreadable(self.type)
+
+    def list(self, site: Site, model: Properties) -> Iterable[str]:
+        """The identifiers of all there are here; `model` narrows down where the type lives inside another resource.
+
+        Raises `Unreadable` for a type that cannot be listed.
+        """
+        if self.listing is None:
+            raise Unreadable(self.type)
+        service, operation, expression = self.listing
+        pages = site.client(service).get_paginator(operation).paginate()
+        return [str(identifier) for identifier in pages.search(expression)]
+
+    def physical_id(self, identifier: Mapping[str, str]) -> str:
+        """The physical id of the resource that the parts of a primary identifier name."""
+        schema = schema_of(self.type)
+        made = [path[-1] for path in schema.identifier if path in schema.read_only] if schema else []
+        return identifier[made[0]] if made else "|".join(identifier.values())
 
 
 class Unreadable(ResourceFailed):

@@ -34,6 +34,7 @@ class Table(ResourceType):
     """AWS::DynamoDB::Table."""
 
     type = "AWS::DynamoDB::Table"
+    listing = ("dynamodb", "list_tables", "TableNames[]")
     supported = frozenset(
         {
             *_PLAIN,

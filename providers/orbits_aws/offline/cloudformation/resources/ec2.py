@@ -22,6 +22,7 @@ class Vpc(Ec2):
     """AWS::EC2::VPC. Two settings are attributes, changed and read one by one."""
 
     type = "AWS::EC2::VPC"
+    listing = ("ec2", "describe_vpcs", "Vpcs[].VpcId")
     creating, changing, deleting, reading = "CreateVpc", ("ModifyVpcAttribute",), "DeleteVpc", "DescribeVpcs"
     made_at, found_at = "Vpc.VpcId", "Vpcs.0"
     keys = {"VpcId": "{id}", "VpcIds": "{id}"}
@@ -55,6 +56,7 @@ class Subnet(Ec2):
     """AWS::EC2::Subnet."""
 
     type = "AWS::EC2::Subnet"
+    listing = ("ec2", "describe_subnets", "Subnets[].SubnetId")
     creating, changing, deleting = "CreateSubnet", ("ModifySubnetAttribute",), "DeleteSubnet"
     reading = "DescribeSubnets"
     made_at, found_at = "Subnet.SubnetId", "Subnets.0"
@@ -78,6 +80,7 @@ class RouteTable(Ec2):
     """AWS::EC2::RouteTable."""
 
     type = "AWS::EC2::RouteTable"
+    listing = ("ec2", "describe_route_tables", "RouteTables[].RouteTableId")
     creating, deleting, reading = "CreateRouteTable", "DeleteRouteTable", "DescribeRouteTables"
     made_at, found_at = "RouteTable.RouteTableId", "RouteTables.0"
     keys = {"RouteTableId": "{id}", "RouteTableIds": "{id}"}
@@ -147,6 +150,7 @@ class InternetGateway(Ec2):
     """AWS::EC2::InternetGateway."""
 
     type = "AWS::EC2::InternetGateway"
+    listing = ("ec2", "describe_internet_gateways", "InternetGateways[].InternetGatewayId")
     creating, deleting, reading = "CreateInternetGateway", "DeleteInternetGateway", "DescribeInternetGateways"
     made_at, found_at = "InternetGateway.InternetGatewayId", "InternetGateways.0"
     keys = {"InternetGatewayId": "{id}", "InternetGatewayIds": "{id}"}

@@ -64,6 +64,7 @@ class SecurityGroup(Ec2):
     """AWS::EC2::SecurityGroup. Its rules are added and taken away one by one, whoever else adds some."""
 
     type = "AWS::EC2::SecurityGroup"
+    listing = ("ec2", "describe_security_groups", "SecurityGroups[].GroupId")
     creating, deleting, reading = "CreateSecurityGroup", "DeleteSecurityGroup", "DescribeSecurityGroups"
     made_at, found_at = "GroupId", "SecurityGroups.0"
     named_by = "GroupName"

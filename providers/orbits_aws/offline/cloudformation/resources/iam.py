@@ -17,6 +17,7 @@ class Role(ResourceType):
     """AWS::IAM::Role."""
 
     type = "AWS::IAM::Role"
+    listing = ("iam", "list_roles", "Roles[].RoleName")
     supported = frozenset(
         {
             "AssumeRolePolicyDocument",

@@ -102,6 +102,7 @@ class EventSourceMapping(Mapped):
     """AWS::Lambda::EventSourceMapping."""
 
     type = "AWS::Lambda::EventSourceMapping"
+    listing = ("lambda", "list_event_source_mappings", "EventSourceMappings[].UUID")
     service = "lambda"
     creating, changing = "CreateEventSourceMapping", ("UpdateEventSourceMapping",)
     deleting, reading = "DeleteEventSourceMapping", "GetEventSourceMapping"

@@ -11,6 +11,7 @@ class LogGroup(ResourceType):
     """AWS::Logs::LogGroup."""
 
     type = "AWS::Logs::LogGroup"
+    listing = ("logs", "describe_log_groups", "logGroups[].logGroupName")
     supported = frozenset({"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
     named_by = "LogGroupName"
 

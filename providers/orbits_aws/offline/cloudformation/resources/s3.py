@@ -224,6 +224,7 @@ class Bucket(ResourceType):
     """AWS::S3::Bucket."""
 
     type = "AWS::S3::Bucket"
+    listing = ("s3", "list_buckets", "Buckets[].Name")
     supported = frozenset({*_ASPECTS, "BucketName"})
     named_by = "BucketName"
 

@@ -19,6 +19,7 @@ class Topic(ResourceType):
     """AWS::SNS::Topic."""
 
     type = "AWS::SNS::Topic"
+    listing = ("sns", "list_topics", "Topics[].TopicArn")
     supported = frozenset({*_DEFAULTS, "FifoTopic", "Tags", "TopicName"})
     named_by = "TopicName"
 
@@ -68,6 +69,7 @@ class Subscription(Mapped):
     """AWS::SNS::Subscription. Its settings are attributes, documents among them."""
 
     type = "AWS::SNS::Subscription"
+    listing = ("sns", "list_subscriptions", "Subscriptions[].SubscriptionArn")
     service = "sns"
     creating, deleting, reading = "Subscribe", "Unsubscribe", "GetSubscriptionAttributes"
     found_at = "Attributes"

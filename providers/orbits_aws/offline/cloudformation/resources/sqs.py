@@ -43,6 +43,7 @@ class Queue(ResourceType):
     """AWS::SQS::Queue."""
 
     type = "AWS::SQS::Queue"
+    listing = ("sqs", "list_queues", "QueueUrls[]")
     supported = frozenset({*_DEFAULTS, "FifoQueue", "QueueName", "Tags"})
     named_by = "QueueName"
 

@@ -11,6 +11,7 @@ class Parameter(ResourceType):
     """AWS::SSM::Parameter. Its tags are a map."""
 
     type = "AWS::SSM::Parameter"
+    listing = ("ssm", "describe_parameters", "Parameters[].Name")
     supported = frozenset({"AllowedPattern", "DataType", "Description", "Name", "Tags", "Tier", "Type", "Value"})
     named_by = "Name"
 
