@@ -190,7 +190,7 @@ def _value(text: Json | None) -> str:
 def _sum(plan: Plan) -> str:
     if not plan:
         return "Nothing to do."
-    leaves = [change for change in plan.root.walk() if change and not change.below]
+    leaves = [change for change in plan.root.walk() if change and not change.below and not change.aside]
     things = {(one.kind, one.identity) if one.identity else id(one): one.verb for one in leaves}
     counts = Counter(things.values())
     words = {

@@ -64,6 +64,7 @@ class Change:
     waits: tuple[str, ...] = ()  # steps on whose outcome depends what else there is to do here
     users: tuple[str, ...] = ()  # others whose record this is too
     whole: bool = False  # found by the thing itself: what is below are its parts, not steps
+    aside: bool = False  # shown beside the changes that bring it: no change of its own
     protected: bool = False  # `protect=True`: not removed or replaced without being named
 
     def __bool__(self) -> bool:
@@ -84,7 +85,8 @@ class Change:
 
 
 def _essence(change: Change) -> tuple[object, ...]:
-    return change.verb, change.properties, change.stateful_loss, [(b.ref, b.kind, *_essence(b)) for b in change.below]
+    below = [(one.ref, one.kind, *_essence(one)) for one in change.below if not one.aside]
+    return change.verb, change.properties, change.stateful_loss, below
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,7 +172,7 @@ class _Format(msgspec.Struct):
 
 def _lines(change: Change, path: tuple[str, ...]) -> list[str]:
     here = (*path, change.ref) if change.ref else path
-    lines = [line for below in change.below for line in _lines(below, here)]
+    lines = [line for below in change.below if not below.aside for line in _lines(below, here)]
     if change.below or not change:
         return lines
     return [f"{'.'.join(here) or change.kind}: {change.verb.value} {change.kind} {change.detail}".rstrip()]

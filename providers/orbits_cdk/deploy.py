@@ -6,12 +6,12 @@ so it may be called again after a crash at any point: the change set is named af
 carried out is attached to. A stack that is already as wanted is found out by reads alone and never written to.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from orbits_aws.errors import AwsRefused, NotThere
 from orbits_aws.ownership import refuse_foreign
+from orbits_cdk.change_set import changes_nothing, explained, make
 from orbits_cdk.cloudformation import (
     IDLE,
     NEVER_MADE,
@@ -20,18 +20,12 @@ from orbits_cdk.cloudformation import (
     changes_of,
     find_stack,
     template_of,
-    validation_errors,
 )
 from orbits_cdk.errors import DeployFailed, StackBusy
 from orbits_cdk.outcome import look
 from orbits_cdk.stateful import losses
 from orbits_cdk.stuck import refuse_stuck
 from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted, Withheld
-from orbits_iac.provider import Refused
-
-LARGEST = 51_200  # bytes of a template that is handed over in the call
-_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
 
 
 def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Withheld | Underway:
@@ -86,28 +80,8 @@ def _begin(cfn: Any, wanted: Wanted, tell: Tell) -> Deployed | Underway:
 
 
 def _prepare(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"]) -> Underway:
-    body = json.dumps(wanted.template, ensure_ascii=False, separators=(",", ":"))
-    if len(body.encode()) > LARGEST:
-        raise Refused(
-            f"The template of {wanted.where} has {len(body.encode()):,} bytes; CloudFormation takes {LARGEST:,} "
-            f"without a bucket, and larger ones are not supported yet. Split the stack into two."
-        )
-    role = wanted.role()
-    more: dict[str, Any] = {"RoleARN": role} if role else {}
-    if wanted.revert_drift and kind == "UPDATE":
-        more["DeploymentMode"] = "REVERT_DRIFT"
     try:
-        answer = cfn.create_change_set(
-            StackName=wanted.stack,
-            ChangeSetName=wanted.change_set,
-            ChangeSetType=kind,
-            TemplateBody=body,
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.parameters.items()],
-            Tags=[{"Key": k, "Value": v} for k, v in wanted.tags.items()],
-            Capabilities=_CAPABILITIES,
-            ClientToken=wanted.change_set,
-            **more,
-        )
+        answer = make(cfn, wanted, kind)
     except AwsRefused as error:
         if error.code == "AlreadyExistsException":  # made by an earlier call whose answer was lost
             return Underway(phase="prepared")
@@ -158,10 +132,10 @@ def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploy
 def _not_made(cfn: Any, wanted: Wanted, made: Mapping[str, Any]) -> Deployed:
     """A change set that CloudFormation could not make: nothing to change, or a template that is refused."""
     reason = made.get("StatusReason", "no reason given")
-    found = validation_errors(cfn, made["ChangeSetId"])
+    found = explained(cfn, made["ChangeSetId"])
     cfn.delete_change_set(StackName=made["StackId"], ChangeSetName=wanted.change_set)
     stack = find_stack(cfn, made["StackId"])
-    if stack is not None and any(words in reason.lower() for words in _NOTHING):
+    if stack is not None and changes_nothing(reason):
         return Deployed(outputs=dict(stack.outputs), changed=False)
     if stack is not None and stack.status == REVIEW:  # nothing was made yet, so nothing is left
         cfn.delete_stack(StackName=stack.id, ClientRequestToken=f"{wanted.change_set}-leave")

@@ -1,80 +1,69 @@
-"""What deploying a template would do to a stack: a tree of changes, from two reads and no change set."""
+"""What deploying a template would do to a stack: a tree of changes that leaves nothing behind.
 
-from collections.abc import Mapping
+Of a stack that exists it is made from a change set, which knows what would be replaced and why; where none may be made,
+or none can be now, from the two templates, which it says. Of one that does not exist, from its template alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from orbits_aws.errors import AccessDenied
 from orbits_aws.ownership import refuse_foreign
-from orbits_cdk.cloudformation import IDLE, NEVER_MADE, REVIEW, find_stack, template_of
+from orbits_cdk.change_set import show
+from orbits_cdk.cloudformation import NEVER_MADE, REVIEW, Stack, find_stack, template_of
 from orbits_cdk.deploy import unchanged
+from orbits_cdk.parts import Part, from_change_set, from_templates
+from orbits_cdk.rights import rights_changes
 from orbits_cdk.stuck import refuse_stuck
 from orbits_cdk.wanted import Wanted
-from orbits_iac.provider import Change, PropertyChange, Rules, Verb, compare
+from orbits_iac.provider import Change, Verb
 
-_ALL = Rules(whole=True)
-_HOLDS_DATA = (
-    "AWS::Cognito::UserPool",
-    "AWS::DocDB::",
-    "AWS::DynamoDB::",
-    "AWS::EC2::Volume",
-    "AWS::EFS::FileSystem",
-    "AWS::KMS::Key",
-    "AWS::Logs::LogGroup",
-    "AWS::Neptune::",
-    "AWS::OpenSearchService::",
-    "AWS::RDS::",
-    "AWS::Redshift::",
-    "AWS::S3::Bucket",
-    "AWS::SecretsManager::Secret",
-)
+_WORDS = {
+    Verb.CREATE: "to create",
+    Verb.UPDATE: "to change",
+    Verb.REPLACE: "to replace",
+    Verb.REMOVE: "to remove",
+}
 
 
 def change_of(cfn: Any, wanted: Wanted, kind: str) -> Change:
-    """What `deploy` would do, as it stands now."""
+    """What `deploy` would do, as it stands now.
+
+    Raises DeployFailed where CloudFormation would refuse it, StackStuck where a person has to help first, Refused where
+    the stack is not ours.
+    """
+    found = _change(cfn, wanted)
+    return replace(found, kind=kind, identity=wanted.stack)
+
+
+def _change(cfn: Any, wanted: Wanted) -> Change:
     stack = find_stack(cfn, wanted.stack)
     if stack is None or stack.status in NEVER_MADE or stack.status == REVIEW:
-        return _change(Verb.CREATE, kind, wanted.stack, differences({}, wanted.template))
+        return _tree(Verb.CREATE, from_templates({}, wanted.template))
     refuse_foreign(f"The stack {wanted.where}", stack.tags, wanted.tags)
     refuse_stuck(cfn, stack, wanted.place)
     if unchanged(cfn, stack, wanted):
-        return Change(verb=Verb.UNCHANGED, kind=kind, identity=wanted.stack)
-    below = differences(template_of(cfn, stack.name) or {}, wanted.template)
-    if not below and stack.status not in IDLE:
-        return Change(verb=Verb.UPDATE, kind=kind, identity=wanted.stack, detail=f"the stack is {stack.status}")
-    if not below:
-        return Change(verb=Verb.UPDATE, kind=kind, identity=wanted.stack, detail="parameters, tags or outputs")
-    return _change(Verb.UPDATE, kind, wanted.stack, below)
+        return Change(verb=Verb.UNCHANGED)
+    if stack.busy:
+        return _by_templates(cfn, stack, wanted, f"the stack is {stack.status}")
+    try:
+        shown = show(cfn, wanted)
+    except AccessDenied as error:
+        why = f"compared by templates, since {error.service}:{error.operation} is denied"
+        return _by_templates(cfn, stack, wanted, why)
+    if not shown.anything:
+        return Change(verb=Verb.UNCHANGED)
+    parts = from_change_set(shown.changes)
+    return _tree(Verb.UPDATE, parts, "" if parts else "parameters, tags or outputs", *shown.warnings)
 
 
-def _change(verb: Verb, kind: str, stack: str, below: tuple[Change, ...]) -> Change:
-    words = {Verb.CREATE: "to create", Verb.UPDATE: "to change", Verb.REMOVE: "to remove"}
-    counts = [f"{n} {words[each]}" for each in words if (n := sum(change.verb is each for change in below))]
-    return Change(verb=verb, kind=kind, identity=stack, detail=", ".join(counts), below=below)
+def _by_templates(cfn: Any, stack: Stack, wanted: Wanted, why: str) -> Change:
+    parts = from_templates(template_of(cfn, stack.name) or {}, wanted.template)
+    return _tree(Verb.UPDATE, parts, "" if parts else "parameters, tags or outputs", why)
 
 
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What changes from one template to another, a change for each resource."""
-    old, new = before.get("Resources", {}), after.get("Resources", {})
-    changes = (_resource(name, old.get(name), new.get(name)) for name in dict.fromkeys((*new, *old)))
-    return tuple(change for change in changes if change is not None)
-
-
-def _resource(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Change | None:
-    if new is None and old is not None:
-        kind = str(old["Type"])
-        lost = kind.startswith(_HOLDS_DATA) and old.get("DeletionPolicy", "Delete") == "Delete"
-        detail = "" if old.get("DeletionPolicy", "Delete") == "Delete" else f"kept ({old['DeletionPolicy']})"
-        return Change(verb=Verb.REMOVE, ref=name, kind=kind, stateful_loss=lost, detail=detail)
-    if old is None and new is not None:
-        return Change(verb=Verb.CREATE, ref=name, kind=str(new["Type"]))
-    if old is None or new is None or old == new:
-        return None
-    if old["Type"] != new["Type"]:
-        return Change(verb=Verb.REPLACE, ref=name, kind=str(new["Type"]), detail=f"was {old['Type']}")
-    return Change(verb=Verb.UPDATE, ref=name, kind=str(new["Type"]), properties=_properties(old, new))
-
-
-def _properties(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[PropertyChange, ...]:
-    inside = compare(old.get("Properties", {}), new.get("Properties", {}), _ALL).differences
-    others = {name for name in (*old, *new) if name not in {"Properties", "Type"} and old.get(name) != new.get(name)}
-    around = compare({name: old.get(name) for name in others}, {name: new.get(name) for name in others}, _ALL)
-    return tuple(PropertyChange(path=d.path, before=d.recorded, after=d.live) for d in (*inside, *around.differences))
+def _tree(verb: Verb, parts: Sequence[Part], *more: str) -> Change:
+    counts = [f"{n} {words}" for each, words in _WORDS.items() if (n := sum(part.verb is each for part in parts))]
+    detail = "; ".join(filter(None, (", ".join(counts), *more)))
+    return Change(verb=verb, detail=detail, below=(*rights_changes(parts), *(part.change() for part in parts)))

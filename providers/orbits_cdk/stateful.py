@@ -72,16 +72,21 @@ def losses(changes: Iterable[Mapping[str, Any]]) -> tuple[Loss, ...]:
 
 
 def data_in(template: Mapping[str, Any]) -> tuple[str, ...]:
-    """The resources of a template that hold data which goes with the stack."""
+    """The resources of a template that hold data which goes with the stack, for people."""
+    return tuple(f"{name} ({kind})" for name, kind in holding(template).items())
+
+
+def holding(template: Mapping[str, Any]) -> dict[str, str]:
+    """The resources of a template that hold data which goes with the stack, with their types."""
     resources: Mapping[str, Any] = template.get("Resources", {})
     emptied = any(each["Type"] == _EMPTIES for each in resources.values())
-    return tuple(
-        f"{name} ({each['Type']})"
+    return {
+        name: str(each["Type"])
         for name, each in resources.items()
         if holds_data(each["Type"])
         and deletion_policy(each) not in _KEEPS
         and (each["Type"] not in _BUCKETS or emptied)
-    )
+    }
 
 
 def deletion_policy(resource: Mapping[str, Any]) -> str:

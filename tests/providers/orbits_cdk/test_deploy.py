@@ -8,7 +8,8 @@ import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AnswerLost, AwsUnavailable
-from orbits_cdk.deploy import LARGEST, advance
+from orbits_cdk.change_set import LARGEST
+from orbits_cdk.deploy import advance
 from orbits_cdk.errors import DeployFailed, StackStuck
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.wanted import Deployed, Underway, Wanted

@@ -206,8 +206,10 @@ async def test_a_preview_shows_each_property_and_writes_nothing(
     await orbits.run(App(release="1"), target=acme)
     before = len(aws.calls(writes=True))
     assert not await orbits.preview(App(release="1"), target=acme)
-    plan = await orbits.preview(App(release="2", versioned=False, second=True), target=acme)
     assert len(aws.calls(writes=True)) == before
+    plan = await orbits.preview(App(release="2", versioned=False, second=True), target=acme)
+    looked = [str(call) for call in aws.calls(writes=True)[before:]]
+    assert looked == ["cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet"]
     [site] = plan.root.below
     assert (site.verb, site.detail) == (Verb.UPDATE, "1 to create, 1 to change")
     bucket = next(change for change in site.below if change.kind == "AWS::S3::Bucket")

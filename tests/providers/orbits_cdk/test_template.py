@@ -10,10 +10,10 @@ from orbits_cdk.attributes import attribute_of
 from orbits_cdk.cloudformation import Stack
 from orbits_cdk.errors import StackStuck
 from orbits_cdk.naming import LONGEST, stack_name
-from orbits_cdk.plan import differences
+from orbits_cdk.parts import from_templates
 from orbits_cdk.resolve import NO_VALUE, World, is_made, resolve
 from orbits_cdk.stuck import refuse_stuck
-from orbits_iac.provider import Unknown, Verb
+from orbits_iac.provider import Change, Unknown, Verb
 
 TEXT = st.text(max_size=200)
 
@@ -131,6 +131,10 @@ def bucket(status: str, **more: Any) -> dict[str, Any]:
     return {"Resources": {"Site": {"Type": "AWS::S3::Bucket", "Properties": properties, **more}}}
 
 
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    return [part.change() for part in from_templates(before, after)]
+
+
 def test_a_plan_names_each_property() -> None:
     [change] = differences(bucket("Suspended"), bucket("Enabled"))
     assert (change.verb, change.ref, change.kind) == (Verb.UPDATE, "Site", "AWS::S3::Bucket")
@@ -148,7 +152,8 @@ def test_a_plan_shows_what_stands_around_the_properties() -> None:
     [({}, True, ""), ({"DeletionPolicy": "Delete"}, True, ""), ({"DeletionPolicy": "Retain"}, False, "kept (Retain)")],
 )
 def test_a_plan_says_what_is_removed_and_whether_data_is_lost(policy: dict[str, str], lost: bool, detail: str) -> None:
-    [change] = differences(bucket("Enabled", **policy), {"Resources": {}})
+    before = {"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup", **policy}}}
+    [change] = differences(before, {"Resources": {}})
     assert (change.verb, change.stateful_loss, change.detail) == (Verb.REMOVE, lost, detail)
 
 
