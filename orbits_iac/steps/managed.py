@@ -2,18 +2,22 @@
 
 import asyncio
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypeVar
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
+from orbits_iac.drift.rules import Rules
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Change, PropertyChange, Verb
+from orbits_iac.model.retry import Retry
 from orbits_iac.model.rows import Difference
+from orbits_iac.steps.action import InProgress
 from orbits_iac.steps.concealed import concealed, without_digests
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.resource import Resource, Revision
@@ -26,12 +30,23 @@ class Managed(Resource[S]):
     """One thing in one system: say how it is read, made, changed and deleted; the rest follows.
 
     The hooks are `async def` or a plain `def`, which runs in a thread. Each is durable on its own: after a crash in
-    `create` the thing is read first, and made again with the same token only if it is not there.
+    `create` the thing is read first. If it is not there it is made again with the same token; if it is there and was
+    not made whole, `change` does the rest.
+
+    `compared_by` says which properties mean the same in more than one form. `hook_retry` is how often `create`,
+    `change` and `delete` are attempted, and after which errors: each may then be called again after it failed.
     """
 
-    def desired(self) -> Mapping[str, JsonValue]:
+    compared_by: ClassVar[Rules] = Rules()
+    hook_retry: ClassVar[Retry] = Retry()
+
+    def desired(self) -> Mapping[str, Any]:
         """What is compared with the fields of the same name in S; by default the fields of `self`."""
-        return cast("Mapping[str, JsonValue]", self.model_dump(mode="json"))
+        return self.model_dump()
+
+    def differing(self, live: S, /) -> frozenset[str]:
+        """Names of the properties that differ from what is live; not those that `read` does not tell."""
+        return frozenset(_top(found.path) for found in self._compared(live).differences)
 
     def replaces(self, live: S, /) -> Sequence[str]:
         """Names of the properties that differ and cannot be changed in place."""
@@ -41,21 +56,39 @@ class Managed(Resource[S]):
         """The live thing, or None if there is none. `recorded` is what was last known of it."""
         raise NotImplementedError(f"{type(self).__name__} has no read()")
 
-    def create(self) -> Awaitable[S] | S:
+    def adoptable(self) -> Awaitable[S | None] | S | None:
+        """The live thing that `adopt=True` takes into the record; by default what `read` finds.
+
+        For a `read` that refuses what nobody has recorded.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no adoptable()")
+
+    def create(self) -> Awaitable[S | InProgress[S]] | S | InProgress[S]:
         """Make it. `self.execution.token` is the same if this is called again after a lost answer."""
         raise NotImplementedError(f"{type(self).__name__} has no create()")
 
-    def change(self, live: S, /) -> Awaitable[S] | S:
+    def change(self, live: S, /) -> Awaitable[S | InProgress[S]] | S | InProgress[S]:
         """Bring the live thing to what the fields say."""
         raise NotImplementedError(f"{type(self).__name__} has no change()")
 
-    def delete(self, live: S, /) -> Awaitable[None] | None:
+    def settled(self, begun: S, /) -> Awaitable[S | InProgress[S]] | S | InProgress[S]:
+        """Look how far it is, after `create` or `change` returned `InProgress(begun)`: the thing once it is done."""
+        raise NotImplementedError(f"{type(self).__name__} returned InProgress, and has no settled()")
+
+    def delete(self, live: S, /) -> Awaitable[InProgress[S] | None] | InProgress[S] | None:
         """Remove the live thing; no error if it is gone."""
         raise NotImplementedError(f"{type(self).__name__} has no delete()")
 
+    def gone(self, live: S, /) -> Awaitable[InProgress[S] | None] | InProgress[S] | None:
+        """Look how far it is, after `delete` returned `InProgress(live)`: None once it is gone."""
+        raise NotImplementedError(f"{type(self).__name__} returned InProgress, and has no gone()")
+
     async def define_adopt(self) -> S | None:
-        """What `read` finds."""
-        return await self._read("read")
+        """What `adoptable` finds, or else `read`."""
+        if type(self).adoptable is Managed.adoptable:
+            return await self._read("read")
+        found = hook(self.adoptable, returns=result_type(type(self)) | None, idempotent=True)
+        return cast("S | None", await self.do("read", found))
 
     async def define_update(self) -> S:
         """Read; then create, change, replace, or leave it."""
@@ -75,7 +108,7 @@ class Managed(Resource[S]):
         """Delete it, if it is there."""
         live = await self._read("read")
         if live is not None:
-            await self.do("delete", hook(self.delete, live, idempotent=True))
+            await self._delete(live)
 
     async def define_preview(self, revision: Revision[S] | None) -> Change:
         """What `define_update` would do, from one read."""
@@ -99,26 +132,53 @@ class Managed(Resource[S]):
         return await self._apply(other)
 
     async def _apply(self, begun: "Managed[S] | None" = None) -> S:
-        returns = result_type(type(self))
         live = await self._read("read")
         if live is None:
-            return cast(
-                "S",
-                await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted)),
-            )
+            return await self._create()
         if not self._to_do(live, self.execution.revision, begun).differences:
             return live
         cannot = self.replaces(live)
         if not cannot:
-            return cast("S", await self.do("change", hook(self.change, live, returns=returns, idempotent=True)))
+            return await self._change(live)
         self.execution.allow_loss(f"{kind_of(type(self))}: {', '.join(cannot)} cannot be changed in place")
-        await self.do("delete", hook(self.delete, live, idempotent=True))
-        return cast(
-            "S", await self.do("create", hook(self.create, returns=returns, on_interrupted=self._create_interrupted))
+        returns = result_type(type(self))
+        # What stands in the way of the new one is found out while the old one is still there.
+        await self.do("look ahead", hook(self.read, None, returns=returns | None, idempotent=True))
+        await self._delete(live)
+        return await self._create()
+
+    async def _create(self) -> S:
+        returns = result_type(type(self))
+        create = hook(
+            self.create,
+            returns=returns,
+            handle=returns,
+            watch=self.settled,
+            on_interrupted=self._create_interrupted,
+            retry=self.hook_retry,
         )
+        return cast("S", await self.do("create", create))
+
+    async def _change(self, live: S) -> S:
+        returns = result_type(type(self))
+        change = hook(
+            self.change,
+            live,
+            returns=returns,
+            handle=returns,
+            watch=self.settled,
+            idempotent=True,
+            retry=self.hook_retry,
+        )
+        return cast("S", await self.do("change", change))
+
+    async def _delete(self, live: S) -> None:
+        handle = result_type(type(self))
+        delete = hook(self.delete, live, handle=handle, watch=self.gone, idempotent=True, retry=self.hook_retry)
+        await self.do("delete", delete)
 
     def _compared(self, live: S) -> Comparison:
-        return without_digests(compare(self._wanted(), concealed(live)))
+        return without_digests(compare(self._wanted(), concealed(live), self.compared_by))
 
     def _to_do(self, live: S, revision: Revision[S] | None, begun: "Managed[S] | None" = None) -> Comparison:
         """What differs from what is live; and, of what `read` does not tell, from what was asked for before."""
@@ -126,8 +186,8 @@ class Managed(Resource[S]):
         unread = {name: value for name, value in wanted.items() if name not in seen}
         before = [begun, self._recorded(revision)] if unread else []
         asked = [one._wanted() for one in before if one is not None]  # noqa: SLF001 - others of this class
-        differences = [d for known in asked for d in compare(unread, known).differences]
-        found = compare(wanted, seen)
+        differences = [d for known in asked for d in compare(unread, known, self.compared_by).differences]
+        found = compare(wanted, seen, self.compared_by)
         unique = {d.path: d for d in (*found.differences, *differences)}
         return without_digests(replace(found, differences=tuple(unique.values())))
 
@@ -143,12 +203,16 @@ class Managed(Resource[S]):
         return found
 
     def _wanted(self) -> Mapping[str, JsonValue]:
-        return concealed(self) if type(self).desired is Managed.desired else self.desired()
+        return concealed(self if type(self).desired is Managed.desired else self.desired())
 
-    async def _create_interrupted(self) -> S:
-        """After a crash in `create`: what is there, or the same again with the same token."""
+    async def _create_interrupted(self) -> S | InProgress[S]:
+        """After a crash in `create`: what is there, with what it lacks; or the same again with the same token."""
         live = await _called(self.read, None)
-        return cast("S", live if live is not None else await _called(self.create))
+        if live is None:
+            return cast("S | InProgress[S]", await _called(self.create))
+        if not self.differing(live):
+            return cast("S", live)
+        return cast("S | InProgress[S]", await _called(self.change, live))
 
     async def _read(self, ref: str, made: S | None = None) -> S | None:
         """What is live, by what was `made` just now, else by what is recorded."""
@@ -179,6 +243,11 @@ class Managed(Resource[S]):
             differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked, outputs=made
         )
         return found.differences
+
+
+def _top(path: str) -> str:
+    """The property that a path, as people write it, is in."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
 
 
 async def _called(method: Callable[..., Any], *arguments: Any) -> Any:

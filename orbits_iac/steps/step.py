@@ -24,12 +24,17 @@ def _refuse_shadows(cls: type) -> None:
             continue
         for name, annotation in inspect.get_annotations(owner).items():
             hidden = next((base for base in reversed(ours) if name in base.__dict__), None)
-            if hidden is None or (name == "options" and "ClassVar" in str(annotation)):
+            if hidden is None or (_is_setting(annotation) and _is_setting(hidden.__annotations__.get(name))):
                 continue
             raise TypeError(
                 f"{cls.__qualname__}: the field {name!r} hides {hidden.__name__}.{name}, which Orbits needs. "
                 f"Give the field another name."
             )
+
+
+def _is_setting(annotation: object) -> bool:
+    """Whether what is annotated so is the class's, such as `options`, which each class may set anew."""
+    return "ClassVar" in str(annotation)
 
 
 def _check_schedule(cls: type) -> None:

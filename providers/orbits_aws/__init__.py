@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_aws.account import AccountOutputs, AwsAccount
+    from orbits_aws.bucket import Bucket, BucketOutputs
+    from orbits_aws.bucket_form import CorsRule, LifecycleRule
     from orbits_aws.clients import client
     from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable
+    from orbits_aws.log_group import LogGroup, LogGroupOutputs
     from orbits_aws.offline import OfflineAws
+    from orbits_aws.parameter import Parameter, ParameterOutputs
     from orbits_aws.queue import Queue, QueueOutputs
     from orbits_aws.targets import AwsTarget
 
@@ -23,7 +27,15 @@ _HOME = {
     "AwsRefused": "errors",
     "AwsTarget": "targets",
     "AwsUnavailable": "errors",
+    "Bucket": "bucket",
+    "BucketOutputs": "bucket",
+    "CorsRule": "bucket_form",
+    "LifecycleRule": "bucket_form",
+    "LogGroup": "log_group",
+    "LogGroupOutputs": "log_group",
     "OfflineAws": "offline",
+    "Parameter": "parameter",
+    "ParameterOutputs": "parameter",
     "Queue": "queue",
     "QueueOutputs": "queue",
     "client": "clients",
@@ -37,7 +49,15 @@ __all__ = [
     "AwsRefused",
     "AwsTarget",
     "AwsUnavailable",
+    "Bucket",
+    "BucketOutputs",
+    "CorsRule",
+    "LifecycleRule",
+    "LogGroup",
+    "LogGroupOutputs",
     "OfflineAws",
+    "Parameter",
+    "ParameterOutputs",
     "Queue",
     "QueueOutputs",
     "client",

@@ -66,6 +66,22 @@ class AnswerLost(AwsUnavailable):
     """No answer came: nobody knows whether the call was carried out."""
 
 
+class NotReady(AwsUnavailable):
+    """Nothing was done: the thing is being changed, or what was made or deleted a moment ago is not known yet."""
+
+    @classmethod
+    def because(cls, error: AwsError) -> "NotReady":
+        """What `error`, a refusal, is where the service means: not yet."""
+        return cls(
+            str(error),
+            code=error.code,
+            service=error.service,
+            operation=error.operation,
+            account=error.account,
+            region=error.region,
+        )
+
+
 class NoCredentials(AwsError, Permanent):
     """There is nobody to act as."""
 
@@ -100,6 +116,7 @@ _NOT_THERE = frozenset(
         "NoSuchTagSet",
         "NotFound",
         "NotFoundException",
+        "ParameterNotFound",
         "QueueDoesNotExist",
         "ResourceNotFoundException",
         "TableNotFoundException",
@@ -107,7 +124,6 @@ _NOT_THERE = frozenset(
 )
 _AGAIN = frozenset(
     {
-        "AWS.SimpleQueueService.QueueDeletedRecently",
         "ConcurrentModificationException",
         "InternalError",
         "InternalFailure",
@@ -115,7 +131,6 @@ _AGAIN = frozenset(
         "OptInRequired",
         "PendingVerification",
         "PriorRequestNotComplete",
-        "QueueDeletedRecently",
         "RequestLimitExceeded",
         "RequestTimeout",
         "ServiceException",
@@ -127,7 +142,16 @@ _AGAIN = frozenset(
         "TooManyRequestsException",
     }
 )
-
+_NOT_READY = frozenset(
+    {
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        "ConcurrentModification",
+        "OperationAborted",
+        "OperationAbortedException",
+        "QueueDeletedRecently",
+        "TooManyUpdates",
+    }
+)
 
 _TODO = {
     "AWSOrganizationsNotInUseException": "Make one there first: aws organizations create-organization "
@@ -177,6 +201,8 @@ def _meaning_of_code(code: str, status: int) -> tuple[type[AwsError], str]:
         return AwsUnavailable, "The session is no longer valid; the next attempt assumes the role anew"
     if code in _NOT_THERE:
         return NotThere, ""
+    if code in _NOT_READY:
+        return NotReady, ""
     if code in _AGAIN or status >= 500 or "Throttl" in code:
         return AwsUnavailable, ""
     return AwsRefused, _TODO.get(code, "")

@@ -21,12 +21,23 @@ def tags_of(execution: Current) -> dict[str, str]:
     return {PROJECT: _value(execution.project), RECORD: _value(record)}
 
 
-def refuse_foreign(what: str, tags: Mapping[str, str], ours: Mapping[str, str]) -> None:
-    """Raise `Refused` unless `tags`, those of the existing thing `what`, say that it is ours."""
-    if all(tags.get(name) == ours[name] for name in (PROJECT, RECORD)):
+def owner_of(tags: Mapping[str, str]) -> str | None:
+    """Whose a thing with these tags is, as text that is the same for the same owner only; None: nobody's."""
+    return f"{tags.get(RECORD, '')} of {tags[PROJECT]}" if PROJECT in tags else None
+
+
+def refuse_foreign(what: str, tags: Mapping[str, str], ours: Mapping[str, str], *, known: bool = False) -> None:
+    """Raise `Refused` unless `tags`, those of the existing thing `what`, say that it is ours.
+
+    `known`: it is in the record, or is to be adopted. Then it may be without an owner, but not another's.
+    """
+    if all(tags.get(name) == ours[name] for name in (PROJECT, RECORD)) or (known and PROJECT not in tags):
         return
     if PROJECT not in tags:
-        raise Refused(f"{what} exists and was not made by Orbits. Give it another name, or remove the one there.")
+        raise Refused(
+            f"{what} exists and was not made by Orbits. Take it over with adopt=True, give it another name, or remove "
+            f"the one there."
+        )
     raise Refused(
         f"{what} exists and belongs to {tags.get(RECORD, 'another record')} of the project {tags[PROJECT]}. "
         f"Give it another name, or uninstall it there."

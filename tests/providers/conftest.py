@@ -33,5 +33,6 @@ def orbits_settings() -> Settings:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No waiting between botocore's own attempts."""
+    """No waiting between attempts, botocore's own and those of Orbits."""
+    monkeypatch.setattr("orbits_iac.model.retry.Retry.wait", lambda *_: 0.0)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)

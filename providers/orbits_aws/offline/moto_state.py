@@ -88,6 +88,14 @@ def queue(account: str, region: str, name: str) -> Any:
     return sqs_backends[account][region].queues.get(name)
 
 
+def tag_bucket(account: str, region: str, name: str, tags: dict[str, str]) -> None:
+    """Give an S3 bucket these tags and no others."""
+    from moto.s3.models import s3_backends
+    from moto.utilities.utils import get_partition
+
+    s3_backends[account][get_partition(region)].put_bucket_tagging(name, tags)
+
+
 def table(account: str, region: str, name: str) -> Any:
     """moto's own object of a DynamoDB table; None if there is none of the name."""
     from moto.dynamodb.models import dynamodb_backends

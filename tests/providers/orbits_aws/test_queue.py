@@ -1,16 +1,60 @@
 """Queue: read first, made and changed only where it has to be, never somebody else's."""
 
-import pytest
+import json
+from typing import Any
 
-from orbits_aws import AwsTarget, OfflineAws, Queue, QueueOutputs
+import pytest
+from pydantic import ValidationError
+
+from orbits_aws import AwsTarget, OfflineAws, Queue
 from orbits_aws.errors import AccessDenied
 from orbits_iac import ExecutionFailed, Orbits, Outputs, Resource
-from orbits_iac.provider import Refused
+
+from .things import Case, Client, it_lives, it_respects_owners
+
+
+def url(aws: Client) -> str:
+    return str(aws("sqs").get_queue_url(QueueName="orders")["QueueUrl"])
+
+
+POLICY: Any = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]}
+CASE = Case(
+    first=Queue(name="orders", tags={"team": "shop"}),
+    changed=Queue(
+        name="orders",
+        visibility_timeout=60,
+        kms_key="alias/aws/sqs",
+        policy=POLICY,
+        tags={"team": "sales"},
+    ),
+    other=Queue(name="orders.fifo", fifo=True, content_deduplication=True, high_throughput=True),
+    made_by="sqs:CreateQueue",
+    made_by_hand=lambda aws, tags: aws("sqs").create_queue(
+        QueueName="orders", Attributes={"DelaySeconds": "7"}, tags=tags
+    ),
+    spoilt=lambda aws: aws("sqs").set_queue_attributes(QueueUrl=url(aws), Attributes={"DelaySeconds": "5"}),
+    drifted={"delay": "5"},
+    tags=lambda aws: aws("sqs").list_queue_tags(QueueUrl=url(aws))["Tags"],
+    there=lambda aws: [one.rpartition("/")[2] for one in aws("sqs").list_queues().get("QueueUrls", [])],
+)
 
 
 class AppOutputs(Outputs):
     url: str
     visibility: int
+
+
+class Redriven(Resource):
+    """A queue whose messages go to another in the end."""
+
+    receives: int = 3
+
+    def identity(self) -> str:
+        return "acme"
+
+    async def define_update(self) -> None:
+        dead = await self.do("dead", Queue(name="dead"))
+        await self.do("orders", Queue(name="orders", dead_letter_arn=dead.arn, max_receives=self.receives))
 
 
 class App(Resource[AppOutputs]):
@@ -30,29 +74,6 @@ def attribute(aws: OfflineAws, url: str) -> str:
     return str(found["Attributes"]["VisibilityTimeout"])
 
 
-async def test_a_queue_is_made_with_tags_of_project_and_record(
-    orbits: Orbits, aws: OfflineAws, acme: AwsTarget
-) -> None:
-    made = await orbits.run(App(), target=acme)
-    tags = aws.client("sqs", account="acme").list_queue_tags(QueueUrl=made.url)["Tags"]
-    assert tags["orbits:project"] == "tests"
-    assert tags["orbits:record"].startswith("Queue ")
-    assert attribute(aws, made.url) == "30"
-
-
-async def test_a_second_time_only_reads(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
-    await orbits.run(App(), target=acme)
-    before = len(aws.calls(writes=True))
-    await orbits.run(App(), target=acme)
-    assert len(aws.calls(writes=True)) == before
-
-
-async def test_what_differs_is_changed(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
-    first = await orbits.run(App(), target=acme)
-    second = await orbits.run(App(visibility=60), target=acme)
-    assert (second.url, second.visibility, attribute(aws, second.url)) == (first.url, 60, "60")
-
-
 async def test_a_change_that_is_denied_leaves_the_queue_as_it_was(
     orbits: Orbits, aws: OfflineAws, acme: AwsTarget
 ) -> None:
@@ -65,54 +86,45 @@ async def test_a_change_that_is_denied_leaves_the_queue_as_it_was(
     assert attribute(aws, made.url) == "30"
 
 
-async def test_drift_is_found_and_brought_back(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
-    made = await orbits.run(App(), target=acme)
-    aws.client("sqs", account="acme").set_queue_attributes(QueueUrl=made.url, Attributes={"VisibilityTimeout": "5"})
-    app = orbits.record(App, "acme")
-    [(_, difference)] = (await app.drift()).drifted
-    assert (difference.path, difference.recorded, difference.live) == ("visibility_timeout", "30", "5")
-    assert (await app.cycle(on_drift="remediate")).in_sync
-    assert attribute(aws, made.url) == "30"
+@pytest.mark.usefixtures("quick")
+async def test_it_lives(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
+    await it_lives(CASE, orbits, aws, acme)
 
 
-async def test_a_lost_answer_makes_no_second_queue(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
-    aws.lose_answer("sqs", "CreateQueue", times=None)
-    with pytest.raises(ExecutionFailed):
-        await orbits.run(App(), target=acme)
-    aws.clear_faults()
+@pytest.mark.usefixtures("quick")
+async def test_it_respects_owners(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
+    await it_respects_owners(CASE, orbits, aws, acme)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_name_that_was_free_a_moment_ago_is_waited_for(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget
+) -> None:
+    aws.fail("sqs", "CreateQueue", code="AWS.SimpleQueueService.QueueDeletedRecently", times=6)
     await orbits.run(App(), target=acme)
-    assert len(aws.client("sqs", account="acme").list_queues()["QueueUrls"]) == 1
+    assert aws.calls("sqs").count("sqs:CreateQueue") == 7
 
 
 @pytest.mark.parametrize(
-    ("tags", "message"),
+    ("fields", "message"),
     [
-        ({}, "was not made by Orbits"),
-        ({"orbits:project": "other", "orbits:record": "Queue bolt/orders"}, "Queue bolt/orders of the project other"),
+        ({"name": "a", "fifo": True}, "ends with .fifo"),
+        ({"name": "a.fifo"}, "ends with .fifo"),
+        ({"name": "a", "high_throughput": True}, "are there for FIFO queues alone"),
     ],
 )
-async def test_a_queue_that_is_not_ours_is_left_alone(
-    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, tags: dict[str, str], message: str
-) -> None:
+def test_what_fits_no_queue_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Queue.model_validate(fields)
+
+
+async def test_where_messages_go_in_the_end_can_be_changed(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
     sqs = aws.client("sqs", account="acme")
-    url = sqs.create_queue(QueueName="orders", Attributes={"VisibilityTimeout": "7"}, tags=tags)["QueueUrl"]
-    with pytest.raises(ExecutionFailed, match=message) as failed:
-        await orbits.run(App(), target=acme)
-    assert failed.value.caused_by(Refused)
-    assert attribute(aws, url) == "7"
-
-
-async def test_another_name_is_another_queue(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
-    await orbits.run(App(), target=acme)
-    made = await orbits.run(App(name="sales"), target=acme)
-    assert aws.client("sqs", account="acme").list_queues()["QueueUrls"] == [made.url]
-
-
-async def test_nothing_is_left_after_an_uninstall(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
-    await orbits.run(App(), target=acme)
-    await orbits.record(App, "acme").uninstall()
-    assert aws.client("sqs", account="acme").list_queues().get("QueueUrls", []) == []
-
-
-def test_outputs_can_be_read_as_they_are_declared() -> None:
-    assert {"url", "visibility_timeout"} <= set(QueueOutputs.model_fields)
+    for receives in (3, 4):
+        await orbits.run(Redriven(receives=receives), target=acme)
+        url = sqs.get_queue_url(QueueName="orders")["QueueUrl"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
+        assert json.loads(found["RedrivePolicy"])["maxReceiveCount"] == receives
+    before = len(aws.calls(writes=True))
+    await orbits.run(Redriven(receives=4), target=acme)
+    assert aws.calls(writes=True)[before:] == []

@@ -27,6 +27,14 @@ def test_a_tables_tag_has_one_value_and_its_stream_can_be_enabled_again(aws: Off
     assert dynamodb.describe_table(TableName="orders")["Table"]["StreamSpecification"] == on
 
 
+def test_a_bucket_is_made_with_its_tags(aws: OfflineAws) -> None:
+    s3 = aws.client("s3", account=ACCOUNT)
+    tags = [{"Key": "release", "Value": "a & b"}, {"Key": "shop", "Value": ""}]
+    asked: Any = {"LocationConstraint": "eu-west-1", "Tags": tags}
+    s3.create_bucket(Bucket="site", CreateBucketConfiguration=asked)
+    assert s3.get_bucket_tagging(Bucket="site")["TagSet"] == tags
+
+
 def test_a_queue_keeps_its_policy_when_other_attributes_are_set(aws: OfflineAws) -> None:
     sqs = aws.client("sqs", account=ACCOUNT)
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]

@@ -1,0 +1,65 @@
+"""What all things that are made by single calls have in common: tags, an owner, and how long one waits for them.
+
+What always holds: everything carries the tags of project and record from the call that makes it on, beside the user's;
+`owner`, which is made of these two, is compared as a property, so that what was adopted, or has lost its tags, gets
+them. Called by the modules of the resources.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, JsonValue
+
+from orbits_aws.clients import is_local
+from orbits_aws.errors import AnswerLost, NotReady
+from orbits_aws.ownership import owner_of, tags_of
+from orbits_iac import Retry
+from orbits_iac.provider import Current
+
+UNTIL_READY = Retry(attempts=8, delay=timedelta(seconds=1), on=(NotReady, AnswerLost))
+"""Attempts over two minutes: what AWS takes at most until a role, or the end of a queue, is known everywhere."""
+
+Document = dict[str, JsonValue]
+"""A policy document, as JSON has it."""
+
+
+def _users(tags: dict[str, str]) -> dict[str, str]:
+    reserved = [name for name in tags if name.startswith(("aws:", "orbits:"))]
+    if reserved:
+        raise ValueError(f"the tag {reserved[0]} is not the user's to set: AWS and Orbits set those")
+    return tags
+
+
+Tags = Annotated[dict[str, str], AfterValidator(_users)]
+"""The user's own tags; those of Orbits are added."""
+
+
+def wanted_tags(tags: Mapping[str, str], execution: Current) -> dict[str, str]:
+    """The user's tags and ours."""
+    return {**tags, **tags_of(execution)}
+
+
+def users_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of a thing's tags that neither AWS nor Orbits has set, in order of their names."""
+    return {name: tags[name] for name in sorted(tags) if not name.startswith(("aws:", "orbits:"))}
+
+
+def owner(execution: Current) -> str | None:
+    """Who is to own what this execution makes."""
+    return owner_of(tags_of(execution))
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as the services take them that want a list."""
+    return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
+def tags_from(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Tags by name, from a list of them."""
+    return {str(tag["Key"]): str(tag["Value"]) for tag in found}
+
+
+def poll(seconds: float) -> timedelta:
+    """How long to wait before AWS is asked again; an offline one on this machine may be asked often."""
+    return timedelta(seconds=0.05 if is_local() else seconds)
