@@ -14,10 +14,14 @@ _ALIKE = Rules()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """What a comparison found: what differs, what could not be compared and why, and how much was compared."""
+    """What a comparison found: what differs, what could not be compared and why, and how much was compared.
+
+    `ignored` is what was not compared because a rule says so, with its reason: it may differ.
+    """
 
     differences: tuple[Difference, ...] = ()
     unchecked: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     checked: int = 0
 
 
@@ -37,19 +41,19 @@ def compare(recorded: Mapping[str, Any], live: Mapping[str, Any], rules: Rules =
     makes what it stands for unchecked, with its reason. What is ignored is neither checked nor unchecked.
     """
     found: list[Gap] = []
-    names = dict.fromkeys((*recorded, *live)) if rules.whole else dict.fromkeys(recorded)
+    absent = ABSENT if rules.whole else Unknown("not read")
     checked = 0
-    for name in names:
-        if why_ignored(rules, (name,)) is not None:
-            continue
-        absent = ABSENT if rules.whole else Unknown("not read")
+    for name in dict.fromkeys((*recorded, *live) if rules.whole and not rules.asked else recorded):
         here = list(gaps(recorded.get(name, ABSENT), live.get(name, absent), rules, (name,)))
         found.extend(here)
-        wholly_unknown = any(gap.why is not None and gap.path == (name,) for gap in here)
-        checked += not wholly_unknown and name in recorded
+        not_compared = why_ignored(rules, (name,)) is not None or any(
+            gap.why is not None and gap.path == (name,) for gap in here
+        )
+        checked += not not_compared and name in recorded
     return Comparison(
         differences=tuple(_difference(gap) for gap in found if gap.why is None),
-        unchecked=tuple(f"{text_of(gap.path)}: {gap.why}" for gap in found if gap.why is not None),
+        unchecked=tuple(f"{text_of(gap.path)}: {gap.why}" for gap in found if gap.why is not None and not gap.ignored),
+        ignored=tuple(f"{text_of(gap.path)}: {gap.why}" for gap in found if gap.ignored),
         checked=checked,
     )
 

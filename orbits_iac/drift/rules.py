@@ -48,10 +48,13 @@ class Rules:
         filled: what a service fills in by itself where nothing is given (a generated name): compared where recorded.
         caseless: texts whose case has no meaning.
         named: references that may be given as an ARN or as a name.
+        durations: lengths of time, in seconds or as ISO 8601 has them (`PT1H`).
         policies: policy documents.
         ignore: what is not compared, with the reason (a service manages it, somebody said so).
         whole: what is live was read wholly, so that a property it lacks is not there, and one that was not recorded is
             extra. Otherwise what it lacks was not read, and what it has beyond is not looked at.
+        asked: only what was recorded is compared, at any depth: what a service adds by itself is not told from what
+            somebody added. Items of lists count nevertheless.
 
     """
 
@@ -61,9 +64,11 @@ class Rules:
     filled: tuple[str, ...] = ()
     caseless: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    durations: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     ignore: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
+    asked: bool = False
 
     def ignoring(self, more: Mapping[str, str]) -> "Rules":
         """The same rules with more to ignore."""

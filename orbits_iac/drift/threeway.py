@@ -55,8 +55,8 @@ def three_way(
 
 
 def _property(path: Path, desired: Any, recorded: Any, live: Any, rules: Rules) -> list[Finding]:
-    pending = list(gaps(desired, recorded, rules, path))
-    drift = list(gaps(recorded, live, rules, path))
+    pending = [gap for gap in gaps(desired, recorded, rules, path) if not gap.ignored]
+    drift = [gap for gap in gaps(recorded, live, rules, path) if not gap.ignored]
     if not pending and not drift:
         return [_finding(path, Status.IN_SYNC, desired, recorded, live)]
     found: list[Finding] = []

@@ -9,13 +9,24 @@ from typing import Any
 from orbits_iac.drift.rules import Path, Rules, applies
 
 _ACCOUNT_ROOT = re.compile(r"^arn:[\w-]+:iam::(\d{12}):root$")
+_DURATION = re.compile(
+    r"P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
+_SECONDS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 _ELEMENTS = ("Action", "NotAction", "Resource", "NotResource")
 
 
 def same_scalar(recorded: Any, live: Any, path: Path, rules: Rules) -> bool:
-    """Whether two scalars mean the same: `30` and `"30"`, `true` and `"True"`; by rule, case and ARN against name."""
+    """Whether two scalars mean the same: `30` and `"30"`, `true` and `"True"`.
+
+    By rule: texts but for their case, a length of time in seconds and in ISO 8601, an ARN and a name.
+    """
     if type(recorded) is type(live) and recorded == live:
         return True
+    if applies(rules.durations, path):
+        one, other = _seconds(recorded), _seconds(live)
+        return one is not None and one == other
     if isinstance(recorded, str) and isinstance(live, str):
         if applies(rules.caseless, path) and recorded.casefold() == live.casefold():
             return True
@@ -32,6 +43,18 @@ def _as_number_or_boolean(recorded: Any, live: Any) -> bool:
         return Decimal(str(recorded)) == Decimal(str(live))
     except InvalidOperation:
         return False
+
+
+def _seconds(value: Any) -> Decimal | None:
+    """The length of a time: a number of seconds, or ISO 8601 without months and years, which have no one length."""
+    text = str(value)
+    found = _DURATION.fullmatch(text)
+    if found is not None and any(found.groupdict().values()):
+        return sum((Decimal(part) * _SECONDS[unit] for unit, part in found.groupdict().items() if part), Decimal(0))
+    try:
+        return None if isinstance(value, bool) else Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def _same_name(recorded: str, live: str) -> bool:

@@ -10,17 +10,20 @@ from orbits_iac.drift.values import policy, same_scalar, unwrapped
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
-    """A place where two values differ, or could not be compared: then `why` says why."""
+    """A place where two values differ, or were not compared: then `why` says why. What is ignored differs or not."""
 
     path: Path
     recorded: Any = ABSENT
     live: Any = ABSENT
     why: str | None = None
+    ignored: bool = False
 
 
 def gaps(recorded: Any, live: Any, rules: Rules, path: Path = ()) -> Iterator[Gap]:
-    """Each place, at `path` or below, where the two do not mean the same."""
-    if path and why_ignored(rules, path) is not None:
+    """Each place, at `path` or below, where the two do not mean the same or were not compared."""
+    if path and (why := why_ignored(rules, path)) is not None:
+        if not (_is_empty(recorded) and _is_empty(live)):
+            yield Gap(path=path, recorded=recorded, live=live, why=why, ignored=True)
         return
     unknown = next((value for value in (recorded, live) if isinstance(value, Unknown)), None)
     if unknown is not None:
@@ -84,7 +87,7 @@ def _same(recorded: Any, live: Any, path: Path, rules: Rules) -> bool:
 def _objects(recorded: Any, live: Any, rules: Rules, path: Path) -> Iterator[Gap]:
     one: Mapping[str, Any] = recorded if isinstance(recorded, Mapping) else {}
     other: Mapping[str, Any] = live if isinstance(live, Mapping) else {}
-    for name in dict.fromkeys((*one, *other)):
+    for name in dict.fromkeys(one if rules.asked else (*one, *other)):
         yield from gaps(one.get(name, ABSENT), other.get(name, ABSENT), rules, (*path, name))
 
 
@@ -141,10 +144,11 @@ def _by(key: str, items: list[Any]) -> dict[str, Any]:
 def _keyed(one: Mapping[str, Any], other: Mapping[str, Any], rules: Rules, path: Path) -> Iterator[Gap]:
     for name in dict.fromkeys((*one, *other)):
         at = (*path, Key(name))
-        if name in one and name in other:
-            yield from gaps(one[name], other[name], rules, at)
-        elif why_ignored(rules, at) is None:
-            yield Gap(path=at, recorded=one.get(name, ABSENT), live=other.get(name, ABSENT))
+        here, there = one.get(name, ABSENT), other.get(name, ABSENT)
+        if (name in one and name in other) or why_ignored(rules, at) is not None:
+            yield from gaps(here, there, rules, at)
+        else:
+            yield Gap(path=at, recorded=here, live=there)
 
 
 def _in_order(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
@@ -182,7 +186,7 @@ def _same_set(recorded: list[Any], live: list[Any], rules: Rules, path: Path) ->
     if len(recorded) != len(live):
         return False
     fits = [
-        [at for at, other in enumerate(live) if next(gaps(item, other, rules, (*path, 0)), None) is None]
+        [at for at, other in enumerate(live) if all(gap.ignored for gap in gaps(item, other, rules, (*path, 0)))]
         for item in recorded
     ]
     partner: dict[int, int] = {}

@@ -66,6 +66,10 @@ SAME: list[tuple[str, Any, Any, Rules]] = [
     ("ignored", 1, 2, Rules(ignore={"p": "it changes by itself"})),
     ("ignored from above", {"a": {"b": 1}}, {"a": {"b": 2}}, Rules(ignore={"p.a": "it changes by itself"})),
     ("a name that is filled in", None, "stack-queue-1x2y", Rules(filled=("p",))),
+    ("a duration and its seconds", "PT1H30M", 5400, Rules(durations=("p",))),
+    ("two forms of a duration", "P1DT1S", "PT86401S", Rules(durations=("p",))),
+    ("what was not asked for", {"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "d": 3}, Rules(asked=True)),
+    ("ignored in an item without order", [{"a": 1}], [{"a": 2}], Rules(unordered=("p",), ignore={"p.*.a": "changes"})),
 ]
 
 OTHERWISE: list[tuple[str, Any, Any, Rules, list[str]]] = [
@@ -95,13 +99,18 @@ OTHERWISE: list[tuple[str, Any, Any, Rules, list[str]]] = [
     ("not the object's default", None, {"A": False, "B": 1}, Rules(defaults={"p": {"A": True}}), ["p.A", "p.B"]),
     ("a tag where there were none", None, TAGS[:1], Rules(), ["p[a]"]),
     ("a name that was given", "orders", "stack-queue-1x2y", Rules(filled=("p",)), ["p"]),
+    ("another duration", "PT1H", 60, Rules(durations=("p",)), ["p"]),
+    ("a month, which has no one length", "P1M", "P30D", Rules(durations=("p",)), ["p"]),
+    ("a duration without a rule", "PT1H", 3600, Rules(), ["p"]),
+    ("a tag added to what was asked for", TAGS[:1], TAGS, Rules(asked=True), ["p[b]"]),
+    ("gone of what was asked for", {"a": 1}, {}, Rules(asked=True), ["p.a"]),
     ("a duplicate of an item", ["x", "x", "y"], ["x", "y", "y"], Rules(unordered=("p",)), ["p"]),
 ]
 
 
 @pytest.mark.parametrize(("recorded", "live", "rules"), [case[1:] for case in SAME], ids=[case[0] for case in SAME])
 def test_these_mean_the_same(recorded: Any, live: Any, rules: Rules) -> None:
-    assert list(gaps(recorded, live, rules, ("p",))) == []
+    assert [gap for gap in gaps(recorded, live, rules, ("p",)) if not gap.ignored] == []
 
 
 @pytest.mark.parametrize(
@@ -141,6 +150,21 @@ def test_a_policy_with_something_unknown_in_it_is_unchecked() -> None:
     recorded = {"p": {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": Unknown("no ARN")}]}}
     found = compare(recorded, {"p": OTHER_POLICY}, Rules(policies=("p",)))
     assert (found.differences, found.unchecked, found.checked) == ((), ("p: no ARN",), 0)
+
+
+def test_what_is_ignored_is_said_and_counts_for_nothing() -> None:
+    rules = Rules(whole=True, ignore={"Count": "scaled by hand", "Tags.team": "set by the service"})
+    recorded = {"Count": 1, "Tags": [{"Key": "a", "Value": "1"}]}
+    live = {"Count": 5, "Tags": [{"Key": "a", "Value": "1"}, {"Key": "team", "Value": "x"}]}
+    found = compare(recorded, live, rules)
+    assert (found.differences, found.unchecked, found.checked) == ((), (), 1)
+    assert found.ignored == ("Count: scaled by hand", "Tags[team]: set by the service")
+
+
+def test_beyond_what_was_asked_for_nothing_is_looked_at() -> None:
+    assert compare({"a": 1}, {"a": 1, "url": "x"}, Rules(whole=True, asked=True)).differences == ()
+    [gone] = compare({"a": 1}, {"url": "x"}, Rules(whole=True, asked=True)).differences
+    assert gone.path == "a"
 
 
 JSON = st.recursive(
