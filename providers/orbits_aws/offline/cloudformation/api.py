@@ -18,6 +18,7 @@ from .errors import CloudFormationError, ValidationError
 from .model import Stack
 from .place import Place, Request
 from .recovery import Recovery
+from .schemas import published
 from .stacks import Stacks
 from .template import parse
 from .world import World
@@ -50,6 +51,7 @@ class Api:
             "DescribeStackResourceDrifts": self._describe_drifts,
             "DescribeStackResources": self._describe_resources,
             "DescribeStacks": self._describe_stacks,
+            "DescribeType": self._describe_type,
             "DetectStackDrift": self._detect_drift,
             "DetectStackResourceDrift": self._detect_resource_drift,
             "ExecuteChangeSet": self._execute_change_set,
@@ -217,6 +219,22 @@ class Api:
             ],
             "Description": template.description,
             "Capabilities": required_capabilities(template)[-1:],
+        }
+
+    def _describe_type(self, place: Place, request: Request) -> Result:
+        """What AWS publishes of a type of its own; there are no others."""
+        name = str(request.get("TypeName", ""))
+        schema = published(name)
+        if schema is None:
+            raise CloudFormationError(
+                "TypeNotFoundException", "The specified extension doesn't exist in the CloudFormation registry.", 404
+            )
+        return {
+            "Arn": f"arn:aws:cloudformation:{place.region}::type/resource/{name.replace('::', '-')}",
+            "Schema": schema,
+            "Type": "RESOURCE",
+            "TypeName": name,
+            "Visibility": "PUBLIC",
         }
 
     def _list_exports(self, place: Place, request: Request) -> Result:

@@ -54,10 +54,14 @@ def known(type_name: str) -> bool:
 @functools.cache
 def schema_of(type_name: str) -> Schema | None:
     """The schema of a type; None if AWS has none."""
+    text = published(type_name)
+    return None if text is None else _read(json.loads(text))
+
+
+def published(type_name: str) -> str | None:
+    """The schema of a type as AWS publishes it, a JSON text; None if AWS has none."""
     file = _index().get(type_name)
-    if file is None:
-        return None
-    return _read(json.loads((_folder() / "resources" / f"{file}.json").read_text(encoding="utf-8")))
+    return None if file is None else (_folder() / "resources" / f"{file}.json").read_text(encoding="utf-8")
 
 
 def _read(data: Mapping[str, Any]) -> Schema:
