@@ -7,6 +7,7 @@ own, so that neither an orbits.toml nor a cache from elsewhere has a say.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,20 +35,28 @@ def offline_aws() -> "Iterator[OfflineAws]":
         yield running
 
 
-@pytest.fixture
-def aws(offline_aws: "OfflineAws", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[OfflineAws]":
-    """An offline AWS with an organization and nothing else, which all clients of this process use."""
+@contextmanager
+def in_use(running: "OfflineAws", folder: Path) -> "Iterator[None]":
+    """Empty an offline AWS and have all clients of this process use it, with `folder` as the current folder."""
     from orbits_aws.clients import forget_sessions
 
-    offline_aws.reset()
-    for name in _OTHERS:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in _ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", offline_aws.endpoint_url)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / f"no-{name.lower()}"))
-    monkeypatch.chdir(tmp_path)
+    running.reset()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _OTHERS:
+            patch.delenv(name, raising=False)
+        for name, value in _ENVIRONMENT.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, str(folder / f"no-{name.lower()}"))
+        patch.chdir(folder)
+        forget_sessions()
+        yield
     forget_sessions()
-    yield offline_aws
-    forget_sessions()
+
+
+@pytest.fixture
+def aws(offline_aws: "OfflineAws", tmp_path: Path) -> "Iterator[OfflineAws]":
+    """An offline AWS with an organization and nothing else, which all clients of this process use."""
+    with in_use(offline_aws, tmp_path):
+        yield offline_aws

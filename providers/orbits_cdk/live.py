@@ -1,18 +1,29 @@
-"""What is live, compared with a deployed template: every property is in sync, different, or named as unchecked."""
+"""What is live, compared with a deployed template: every property is in sync, different, or named as unchecked.
 
-from collections.abc import Mapping
+A resource is read by the reader of its type; without one through Cloud Control; what that does not offer is left to
+CloudFormation's own detection. What none of them can read, or may not, is unchecked, with what each of them said.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orbits_aws.errors import AwsRefused
 from orbits_aws.readers import Aws, Reader, reader
+from orbits_aws.readers.cloud_control import NotFound, NotOffered, compare_with_live, read
 from orbits_cdk.attributes import attribute_of
 from orbits_cdk.cloudformation import ABSENT, STACK, Stack, find_stack, template_of
+from orbits_cdk.detection import Detecting, Left, begin, go_on
 from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.resolve import World, is_made, resolve
 from orbits_iac.provider import Comparison, Difference, Rules, Unknown, compare, json_text
+
+_NOTHING = frozenset({"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"})  # there is nothing behind them
+_CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
 class StackLook(BaseModel):
@@ -22,8 +33,30 @@ class StackLook(BaseModel):
 
     differences: tuple[Difference, ...] = ()
     unchecked: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     checked: int = 0
     busy: str = ""  # the state in which the stack cannot be looked at
+
+    def joined(self, others: Iterable[Comparison]) -> "StackLook":
+        """This and what comparisons have found beside."""
+        all_of: list[StackLook | Comparison] = [self, *others]
+        return self.model_copy(
+            update={
+                "differences": tuple(each for one in all_of for each in one.differences),
+                "unchecked": tuple(each for one in all_of for each in one.unchecked),
+                "ignored": tuple(each for one in all_of for each in one.ignored),
+                "checked": sum(one.checked for one in all_of),
+            }
+        )
+
+
+class Looking(BaseModel):
+    """A look that waits for CloudFormation's detection, with what it has found already."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    found: StackLook
+    detecting: Detecting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +68,7 @@ class Where:
     partition: str = "aws"
 
 
-def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[str, Any]) -> StackLook:
+def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[str, Any]) -> StackLook | Looking:
     """Read each resource of the deployed template and compare it with what the template says.
 
     `published` are the recorded outputs: what was made anew may have another name than others were told.
@@ -49,14 +82,27 @@ def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[st
         return StackLook(busy=stack.status)
     summaries = _summaries(cfn, stack)
     world = _world(payload, stack, where, {name: each["PhysicalResourceId"] for name, each in summaries.items()})
-    looks = [_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())]
-    looks.append(_outputs(payload, stack, published))
-    looks.append(_added(cfn, payload, stack))
-    return StackLook(
-        differences=tuple(each for look in looks for each in look.differences),
-        unchecked=tuple(each for look in looks for each in look.unchecked),
-        checked=sum(look.checked for look in looks),
+    looks = {name: _resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())}
+    left = {name: each for name, each in looks.items() if isinstance(each, Left)}
+    found = StackLook().joined(
+        [
+            *(each for each in looks.values() if isinstance(each, Comparison)),
+            _outputs(payload, stack, published),
+            _added(cfn, payload, stack),
+        ]
     )
+    return _gone_on(found, begin(cfn, Detecting(stack=stack.id, left=left))) if left else found
+
+
+def look_on(aws: Aws, looking: Looking) -> StackLook | Looking:
+    """Go on with a look that waits for CloudFormation's detection."""
+    return _gone_on(looking.found, go_on(aws("cloudformation"), looking.detecting))
+
+
+def _gone_on(found: StackLook, detected: Detecting | Comparison) -> StackLook | Looking:
+    if isinstance(detected, Detecting):
+        return Looking(found=found, detecting=detected)
+    return found.joined([detected])
 
 
 def _summaries(cfn: Any, stack: Stack) -> dict[str, Any]:
@@ -86,24 +132,49 @@ def _world(payload: StackPayload, stack: Stack, where: Where, physical_ids: Mapp
     )
 
 
-def _resource(aws: Aws, name: str, declared: Mapping[str, Any], world: World, stack: Stack) -> Comparison:
+def _resource(aws: Aws, name: str, declared: Mapping[str, Any], world: World, stack: Stack) -> Comparison | Left:
     kind = str(declared["Type"])
     made = is_made(declared, world)
     if isinstance(made, Unknown):
         return Comparison(unchecked=(f"{name} {kind}: {made.why}",))
-    if not made:
+    if not made or kind in _NOTHING:
         return Comparison()
-    known = reader(kind)
-    if known is None:
-        return Comparison(unchecked=(f"{name} {kind}: no reader for this type",))
+    if kind.startswith(_CUSTOM):
+        return Comparison(unchecked=(f"{name} {kind}: what a custom resource has made, only its own code knows",))
     physical_id = world.physical_ids.get(name)
     if physical_id is None:
         return _removed(name, kind)
     recorded = resolve(declared.get("Properties", {}), world)
-    live = known.read(aws, physical_id, recorded)
+    known = reader(kind)
+    if known is None:
+        return _through_cloud_control(aws, name, kind, physical_id, recorded, stack)
+    try:
+        live = known.read(aws, physical_id, recorded)
+    except AwsRefused as error:
+        return Comparison(unchecked=(f"{name} {kind}: it could not be read: {error}",))
     if live is None:
         return _removed(name, kind)
+    live = known.own(live, physical_id, recorded, partial(_beside, name, world))
     return _compared(name, known, recorded, _without_stack_tags(live, recorded, stack))
+
+
+def _through_cloud_control(
+    aws: Aws, name: str, kind: str, physical_id: str, recorded: Mapping[str, Any], stack: Stack
+) -> Comparison | Left:
+    """What Cloud Control says; what it says is gone, CloudFormation has to say too."""
+    try:
+        live, schema = read(aws, kind, physical_id, recorded)
+    except (NotOffered, NotFound) as error:
+        return Left(type=kind, why=f"no reader for this type; {error}")
+    own = _without_stack_tags(live, recorded, stack, schema.tags)
+    return _named(compare_with_live(recorded, own, schema), name, kind)
+
+
+def _beside(own: str, world: World, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The other resources of a type that exist, with their properties as they were deployed."""
+    for name, declared in world.template.get("Resources", {}).items():
+        if name != own and declared.get("Type") == kind and name in world.physical_ids:
+            yield world.physical_ids[name], resolve(declared.get("Properties", {}), world)
 
 
 def _outputs(payload: StackPayload, stack: Stack, published: Mapping[str, Any]) -> Comparison:
@@ -133,19 +204,28 @@ def _removed(name: str, kind: str) -> Comparison:
 
 def _compared(name: str, known: Reader, recorded: Mapping[str, Any], live: Mapping[str, Any]) -> Comparison:
     unread = {each: Unknown(why) for each in recorded if (why := known.why_unread(each)) is not None}
-    found = compare(recorded, {**live, **unread}, known.rules)
-    return Comparison(
-        differences=tuple(replace(each, resource=name, type=known.type) for each in found.differences),
-        unchecked=tuple(f"{name} {known.type} {each}" for each in found.unchecked),
-        checked=found.checked,
+    return _named(compare(recorded, {**live, **unread}, known.rules), name, known.type)
+
+
+def _named(found: Comparison, name: str, kind: str) -> Comparison:
+    """A comparison of properties as one of a resource's."""
+    return replace(
+        found,
+        differences=tuple(replace(each, resource=name, type=kind) for each in found.differences),
+        unchecked=tuple(f"{name} {kind} {each}" for each in found.unchecked),
+        ignored=tuple(f"{name} {kind} {each}" for each in found.ignored),
     )
 
 
-def _without_stack_tags(live: Mapping[str, Any], recorded: Mapping[str, Any], stack: Stack) -> Mapping[str, Any]:
-    """The live properties without the tags that CloudFormation hands down from the stack."""
-    tags = live.get("Tags")
+def _without_stack_tags(
+    live: Mapping[str, Any], recorded: Mapping[str, Any], stack: Stack, name: str = "Tags"
+) -> Mapping[str, Any]:
+    """The live properties without the tags that CloudFormation hands down from the stack; a list, or a map."""
+    tags, asked = live.get(name), recorded.get(name) or ()
+    if isinstance(tags, Mapping):
+        return {**live, name: {k: v for k, v in tags.items() if k in asked or stack.tags.get(k) != v}}
     if not isinstance(tags, list):
         return live
-    own = {each.get("Key") for each in recorded.get("Tags") or () if isinstance(each, Mapping)}
+    own = {each.get("Key") for each in asked if isinstance(each, Mapping)}
     handed_down = [each for each in tags if each["Key"] not in own and stack.tags.get(each["Key"]) == each["Value"]]
-    return {**live, "Tags": [each for each in tags if each not in handed_down]}
+    return {**live, name: [each for each in tags if each not in handed_down]}

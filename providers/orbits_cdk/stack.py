@@ -17,7 +17,7 @@ from orbits_aws.targets import AwsTarget
 from orbits_cdk.cache import Entry, SynthCache, files_opened
 from orbits_cdk.deploy import advance
 from orbits_cdk.errors import StackBusy
-from orbits_cdk.live import StackLook, Where, look_at
+from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
 from orbits_cdk.naming import stack_name
 from orbits_cdk.outputs import read_outputs
 from orbits_cdk.payload import StackPayload
@@ -69,7 +69,9 @@ class CdkStack(Resource[O]):
             return
         payload = revision.payload(StackPayload)
         published = revision.outputs.model_dump(mode="json") if isinstance(revision.outputs, Outputs) else {}
-        look = hook(self.look, payload, published, returns=StackLook, idempotent=True)
+        look = hook(
+            self.look, payload, published, returns=StackLook, handle=Looking, watch=self.looking, idempotent=True
+        )
         found: StackLook = await self.do("look", look)
         if found.busy:
             await self._looked(found)
@@ -138,11 +140,17 @@ class CdkStack(Resource[O]):
         """Go on with it."""
         return self._advance(payload, underway, revert_drift=True)
 
-    def look(self, payload: StackPayload, published: dict[str, Any]) -> StackLook:
+    def look(self, payload: StackPayload, published: dict[str, Any]) -> StackLook | InProgress[Looking]:
         """Read what is live and compare it."""
         target = self.execution.target(AwsTarget)
         where = Where(account=target.account, region=target.region, partition=partition_of(target.region))
-        return look_at(self._aws, payload, where, published)
+        found = look_at(self._aws, payload, where, published)
+        return self.looking(found) if isinstance(found, Looking) else found
+
+    def looking(self, looking: Looking, /) -> StackLook | InProgress[Looking]:
+        """Look whether CloudFormation has found out what nothing else can read."""
+        found = look_on(self._aws, looking)
+        return InProgress(found, poll=_poll()) if isinstance(found, Looking) else found
 
     def remove(self) -> Removed | InProgress[Removing]:
         """Begin to delete the stack."""

@@ -11,6 +11,13 @@ Aws = Callable[[str], Any]
 
 Properties = dict[str, Any]
 
+Beside = Callable[[str], Iterable[tuple[str, Mapping[str, Any]]]]
+"""Gives the other resources of a type in the same template: physical id and properties as they were deployed."""
+
+
+def _as_read(live: Properties, _physical_id: str, _recorded: Mapping[str, Any], _beside: Beside) -> Properties:
+    return live
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
@@ -23,6 +30,7 @@ class Reader:
         covers: the properties that `read` gives; one of these that is not in its answer is not there.
         rules: how they are compared.
         unread: why a property that is not covered is not.
+        own: what was read, without what other resources of the same template have put there.
 
     """
 
@@ -31,6 +39,7 @@ class Reader:
     covers: frozenset[str]
     rules: Rules
     unread: Mapping[str, str] = field(default_factory=dict)
+    own: Callable[[Properties, str, Mapping[str, Any], Beside], Properties] = _as_read
 
     def why_unread(self, name: str) -> str | None:
         """Why a property is not read, None for one that is."""

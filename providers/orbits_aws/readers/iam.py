@@ -1,11 +1,11 @@
-"""AWS::IAM::Role and AWS::IAM::Policy."""
+"""AWS::IAM::Role, AWS::IAM::Policy and AWS::IAM::ManagedPolicy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orbits_aws.errors import NotThere
-from orbits_aws.readers.contract import Aws, Properties, Reader, given, tag_list, tags_by_key
-from orbits_iac.provider import Rules
+from orbits_aws.readers.contract import Aws, Beside, Properties, Reader, given, tag_list, tags_by_key
+from orbits_iac.provider import Rules, Unknown
 
 
 def _role(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None:
@@ -32,15 +32,61 @@ def _role(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None
 
 
 def _inline(iam: Any, name: str, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The policies that the role's own properties name; others come from resources of their own."""
+    """The role's inline policies; of those that its own properties do not name, the name alone."""
+    own = {
+        each["PolicyName"]
+        for each in recorded.get("Policies") or ()
+        if isinstance(each, Mapping) and isinstance(each.get("PolicyName"), str)
+    }
     found: list[dict[str, Any]] = []
-    for policy in recorded.get("Policies") or ():
-        if not isinstance(policy, Mapping) or not isinstance(policy.get("PolicyName"), str):
-            continue
-        document = _document(iam, name, policy["PolicyName"])
-        if document is not None:
-            found.append({"PolicyName": policy["PolicyName"], "PolicyDocument": document})
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        if policy not in own:
+            found.append({"PolicyName": policy})
+        elif (document := _document(iam, name, policy)) is not None:
+            found.append({"PolicyName": policy, "PolicyDocument": document})
     return found
+
+
+def _own(live: Properties, name: str, recorded: Mapping[str, Any], beside: Beside) -> Properties:
+    """A role without the policies that other resources of its template attach to it."""
+    inline, attached = set(_inline_beside(name, beside)), set(_attached_beside(name, beside))
+    asked = {each.get("PolicyName") for each in recorded.get("Policies") or () if isinstance(each, Mapping)}
+    arns = recorded.get("ManagedPolicyArns") or ()
+    return {
+        **live,
+        "ManagedPolicyArns": [arn for arn in live["ManagedPolicyArns"] if arn in arns or not ({arn, _ANY} & attached)],
+        "Policies": [
+            each
+            for each in live["Policies"]
+            if each["PolicyName"] in asked or not ({each["PolicyName"], _ANY} & inline)
+        ],
+    }
+
+
+_ANY = "*"  # of what could not be worked out it is not known which policy it is
+
+
+def _inline_beside(role: str, beside: Beside) -> Iterator[str]:
+    for _, policy in beside("AWS::IAM::Policy"):
+        if _concerns(role, policy.get("Roles")):
+            yield _known(policy.get("PolicyName"))
+    for _, policy in beside("AWS::IAM::RolePolicy"):
+        if _concerns(role, [policy.get("RoleName")]):
+            yield _known(policy.get("PolicyName"))
+
+
+def _attached_beside(role: str, beside: Beside) -> Iterator[str]:
+    for arn, policy in beside("AWS::IAM::ManagedPolicy"):
+        if _concerns(role, policy.get("Roles")):
+            yield arn
+
+
+def _concerns(role: str, roles: Any) -> bool:
+    return isinstance(roles, Unknown) or any(each == role or isinstance(each, Unknown) for each in roles or ())
+
+
+def _known(name: Any) -> str:
+    return name if isinstance(name, str) else _ANY
 
 
 def _document(iam: Any, role: str, policy: str) -> Any:
@@ -63,9 +109,42 @@ def _policy(aws: Aws, _physical_id: str, recorded: Mapping[str, Any]) -> Propert
     return {"PolicyName": name, "PolicyDocument": next(iter(documents.values())), "Roles": list(documents)}
 
 
+def _managed_policy(aws: Aws, arn: str, recorded: Mapping[str, Any]) -> Properties | None:
+    iam = aws("iam")
+    try:
+        policy = iam.get_policy(PolicyArn=arn)["Policy"]
+        version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+        attached = iam.list_entities_for_policy(PolicyArn=arn) if any(map(recorded.get, _PRINCIPALS)) else {}
+    except NotThere:
+        return None
+    return given(
+        {
+            "Description": policy.get("Description"),
+            "ManagedPolicyName": policy["PolicyName"],
+            "Path": policy["Path"],
+            "PolicyDocument": version["Document"],
+            **{kind: _attached_to(kind, attached, recorded) for kind in _PRINCIPALS},
+        }
+    )
+
+
+_PRINCIPALS = ("Groups", "Roles", "Users")
+
+
+def _attached_to(kind: str, attached: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str] | None:
+    """Of those that the policy was attached to by its own properties, who has it still.
+
+    Others may attach it too: that is said of them, not of the policy.
+    """
+    asked = recorded.get(kind) or ()
+    have = {each[f"{kind[:-1]}Name"] for each in attached.get(f"Policy{kind}", ())}
+    return [name for name in asked if not isinstance(name, str) or name in have] or None
+
+
 ROLE = Reader(
     type="AWS::IAM::Role",
     read=_role,
+    own=_own,
     covers=frozenset(
         {
             "AssumeRolePolicyDocument",
@@ -95,4 +174,17 @@ POLICY = Reader(
     covers=frozenset({"PolicyDocument", "PolicyName", "Roles"}),
     rules=Rules(whole=True, policies=("PolicyDocument",), unordered=("Roles",)),
     unread={"Groups": "only policies of roles are read", "Users": "only policies of roles are read"},
+)
+
+MANAGED_POLICY = Reader(
+    type="AWS::IAM::ManagedPolicy",
+    read=_managed_policy,
+    covers=frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", *_PRINCIPALS}),
+    rules=Rules(
+        whole=True,
+        filled=("ManagedPolicyName",),
+        policies=("PolicyDocument",),
+        unordered=_PRINCIPALS,
+        defaults={"Path": "/"},
+    ),
 )
