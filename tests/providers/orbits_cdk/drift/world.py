@@ -13,7 +13,7 @@ from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_cdk.deploy import advance
 from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
 from orbits_cdk.payload import StackPayload
-from orbits_cdk.wanted import Deployed, Underway, Wanted
+from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld
 
 TAGS = {"orbits:project": "tests", "orbits:record": "Site acme"}
 
@@ -40,7 +40,7 @@ class Hands:
             token=token,
             revert_drift=revert_drift,
         )
-        result: Underway | Deployed = Underway()
+        result: Underway | Withheld | Deployed = Underway()
         while isinstance(result, Underway):
             result = advance(client("cloudformation", self.target), wanted, result, lambda *_: None)
 
