@@ -6,7 +6,7 @@ Everything that asks AWS while the test runs, boto3 and Orbits alike, asks this 
 own, so that neither an orbits.toml nor a cache from elsewhere has a say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def offline_aws() -> "Iterator[OfflineAws]":
 
 
 @contextmanager
-def in_use(running: "OfflineAws", folder: Path) -> "Iterator[None]":
+def in_use(running: "OfflineAws", folder: Path) -> "Generator[None]":
     """Empty an offline AWS and have all clients of this process use it, with `folder` as the current folder."""
     from orbits_aws.clients import forget_sessions
 
