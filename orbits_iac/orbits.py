@@ -50,6 +50,8 @@ class Approving(TypedDict, total=False):
     approve_deferred: bool  # with a plan: what it could not show, because it follows from what is done before it, too
     prune: bool  # whatever an update no longer does is removed
     accept_loss: Sequence[str]  # what is stateful or protected and may be replaced or removed, by identity
+    take_over: str  # a project: what is marked as its own is made this one's
+    rebuild: bool  # records are made again of what is there, and nothing else is done
 
 
 class Orbits:
@@ -208,12 +210,15 @@ class Orbits:
         if plan is not None:
             await refuse_changed(self.engine, plan, step, asked, losses)
             approval = amended(approval_of(plan, by=self.who), deferred=given.get("approve_deferred", False))
-        return amended(approval, prune=given.get("prune", False), losses=losses)
+        taken, rebuild = given.get("take_over", ""), given.get("rebuild", False)
+        if rebuild and (asked.identity is None or asked.command != "update"):
+            raise Refused(f"{asked.kind}: records are made again of a Resource alone")
+        return amended(approval, prune=given.get("prune", False), losses=losses, take_over=taken, rebuild=rebuild)
 
-    async def preview(self, step: Step[Any], *, target: Target | None = None) -> Plan:
-        """What running the step would do, found out by reading alone."""
+    async def preview(self, step: Step[Any], *, target: Target | None = None, take_over: str = "") -> Plan:
+        """What running the step would do, found out by reading alone; `take_over` as in `Approving`."""
         await _check_inputs(step)
-        return await preview(self.engine, step, target, who=self.who)
+        return await preview(self.engine, step, target, who=self.who, takes_over=take_over)
 
     async def emit(self, event: Event, *, to: str | None = None) -> None:
         """Send an event to execution `to`, or to all: to every execution that waits for one of its class now.

@@ -1,4 +1,4 @@
-"""`orbits state`: what concerns the store itself. `prune` lets go of what is old; for `rotate-key` see its own file."""
+"""`orbits state`: what concerns the store itself. Letting go of what is old is here; the others have own files."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orbits_iac.cli import rotate_key
+from orbits_iac.cli import rebuild, rotate_key, take_over
 from orbits_iac.cli.lean import Lean
 from orbits_iac.cli.options import AsJson, Debug, Store
 
@@ -75,7 +75,9 @@ def prune(
     finish(_prune(settings.store, before=before, keep=keep, yes=yes, compact=compact, as_json=as_json))
 
 
+app.command("rebuild", cls=Lean)(rebuild.command)
 app.command("rotate-key", cls=Lean)(rotate_key.command)
+app.command("take-over", cls=Lean)(take_over.command)
 
 
 @dataclass(kw_only=True)

@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     named = stacks.find_stack(stack, settings)
     step = stacks.build(named, arguments or ())
     stacks.check(step, named)
-    finish(_up(step, named, {"prune": prune, "accept_loss": losses}, settings, ask=ask, as_json=as_json))
+    finish(bring_up(step, named, {"prune": prune, "accept_loss": losses}, settings, ask=ask, as_json=as_json))
 
 
 async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool) -> int:
@@ -84,7 +84,7 @@ async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, as
     return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)
 
 
-async def _up(
+async def bring_up(
     step: "Step[Any]", named: "Named", approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool
 ) -> int:
     """Do what a stack says; asked about the plan first, if there is somebody to ask."""
@@ -94,7 +94,7 @@ async def _up(
 
     if ask:
         async with session.opened(settings, modules=(named.source,), work=False) as orbits:
-            plan = await orbits.preview(step)
+            plan = await orbits.preview(step, take_over=approved.get("take_over", ""))
         planned.print_plan(plan, follow.console())
         refuse_losses(plan, tuple(approved.get("accept_loss", ())))
         answer = planned.approve(plan, follow.console()) if plan else planned.Answer.YES

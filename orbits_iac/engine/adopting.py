@@ -7,7 +7,7 @@ What always holds:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +40,10 @@ def check_adopts(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
         )
 
 
-async def adopt(run: "Run", flow: "RunFlow", resource: Resource[Any]) -> None:
-    """Write down as revision 0 what is live, if anything is; from then on that is what stands."""
+async def adopt(run: "Run", flow: "RunFlow", resource: Resource[Any], found: Callable[[], Awaitable[Any]]) -> None:
+    """Write down as revision 0 what is `found` live, if anything is; from then on that is what stands."""
     run.adopting = True
-    live = await resource.define_adopt()
+    live = await found()
     argument = None if live is None else _as_it_is(run, resource, live)
     run.adopting = False
     payload, run.payload = run.payload, {}

@@ -116,7 +116,8 @@ async def _look(run: "Run", step: Step[Any]) -> Found:
     execution, codec = run.pages.execution, run.engine.codec
     fresh = codec.decode(execution.argument, type(step))
     record = (execution.kind, execution.identity or "")
-    change = await look_at(run.engine, fresh, record, run.standing, execution.targets)
+    takes_over = run.approval.take_over
+    change = await look_at(run.engine, fresh, record, run.standing, execution.targets, takes_over=takes_over)
     if change is None:
         return Found(pending=True, essence="", said="what its steps do")
     properties = [f"{one.path}: {one.before or 'none'} → {one.after or 'none'}" for one in change.properties]

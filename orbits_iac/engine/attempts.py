@@ -196,6 +196,7 @@ class AttemptExecution(Current):
         self.tenant = run.pages.execution.tenant
         self.project = run.engine.project
         self.record = run.record_id
+        self.takes_over = run.approval.take_over
 
     def progress(self, message: str, share: float | None = None) -> None:
         masked = self._run.engine.codec.mask(message)  # here already: in debug mode the loop logs what it is handed

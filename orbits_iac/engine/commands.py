@@ -20,6 +20,7 @@ from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, run_root
 from orbits_iac.engine.losses import losses
 from orbits_iac.engine.pruning import bring_back, prune
+from orbits_iac.engine.rebuilding import rebuild
 from orbits_iac.engine.references import is_stale, resolved
 from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.revisions import StoredRevision, read_revision
@@ -67,6 +68,8 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
     if stale is not None:
         return _refused(stale)
     match execution.command:
+        case "update" if run.approval.rebuild:
+            return _whole(run, _plain(run, flow, partial(rebuild, run, flow, step), result_type(cls)), cls)
         case "update":
             return _update(run, flow, step)
         case "cycle":
@@ -152,7 +155,7 @@ async def _update(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
 async def _installed_and_updated(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Any:
     if run.standing is None and run.options.get("adopt"):
         enter("adopt", flow)
-        await adopt(run, flow, resource)
+        await adopt(run, flow, resource, resource.define_adopt)
     wanted = options_of(type(resource)).get("install_version", 1)
     if run.record is None or wanted > run.record.install_version:
         enter("install", flow)

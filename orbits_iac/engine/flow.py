@@ -29,6 +29,7 @@ from orbits_iac.engine.naming import (
     subject_of,
 )
 from orbits_iac.engine.nested import begin, begin_nested
+from orbits_iac.engine.rebuilding import refuse_to_wait
 from orbits_iac.engine.repeating import Repeat, repeating
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.revisions import StoredRevision
@@ -71,6 +72,7 @@ class RunFlow(Flow):
         self.tenant = run.pages.execution.tenant
         self.project = run.engine.project
         self.record = run.record_id
+        self.takes_over = run.approval.take_over
 
     # For users.
 
@@ -253,6 +255,7 @@ class RunFlow(Flow):
         run = self._run
         run.calls.begun(call)
         await self._allowed(call)
+        refuse_to_wait(run, call)
         request = waiting(run, call, event, where)
         run.ask(request)
         try:
@@ -276,6 +279,7 @@ class RunFlow(Flow):
         run.calls.begun(call)
         await self._allowed(call)
         check_step(call, step)
+        refuse_to_wait(run, call)
         refuse_unbuilt(call.ref, subject_of(step)[0], options)
 
         async def do(time: int) -> Any:

@@ -14,6 +14,7 @@ from orbits_iac.codec import explain
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import Done, End, Failed, Waits, is_final
 from orbits_iac.engine.limits import attempt_ends_at, may_begin_at
+from orbits_iac.engine.rebuilding import is_unknown
 from orbits_iac.engine.request import Request, Undoing
 from orbits_iac.model.errors import ExecutionFailed, Failure, NothingDone, Refused, message_of
 from orbits_iac.model.ids import TIMER, ExecutionId, StepKey, refs
@@ -81,7 +82,7 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
             return
     run.pages.seq += 1
     value = None
-    if isinstance(end, Done) and request is not None:
+    if isinstance(end, Done) and request is not None and not is_unknown(amended(entry, result=end.result)):
         try:
             value = run.engine.codec.decode(end.result, request.returns)
         except ValidationError as error:
@@ -124,7 +125,7 @@ def _home(run: "Run") -> str:
 def resolve(run: "Run", request: Request, entry: EntryRow) -> None:
     """Give a recorded outcome to who waits for it; what can no longer be read stops the run until that is mended."""
     value = None
-    if entry.state is State.SUCCESS:
+    if entry.state is State.SUCCESS and not is_unknown(entry):
         try:
             value = run.engine.codec.decode(entry.result or "null", request.returns)
         except ValidationError as error:
@@ -193,7 +194,7 @@ def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, 
 
 
 def _remember_once(run: "Run", request: Request | None, ended: EntryRow) -> None:
-    if request is None or request.once is None or ended.skipped or run.record_id is None:
+    if request is None or request.once is None or run.record_id is None or (ended.skipped and not is_unknown(ended)):
         return
     kind, identity = run.record_id
     row = OnceRow(

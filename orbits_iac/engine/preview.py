@@ -32,13 +32,13 @@ from orbits_iac.steps.workflow import Workflow
 from orbits_iac.store.contract import Journal
 
 
-async def preview(engine: Engine, step: Step[Any], target: Target | None, *, who: str) -> Plan:
-    """What running `step` would do.
+async def preview(engine: Engine, step: Step[Any], target: Target | None, *, who: str, takes_over: str = "") -> Plan:
+    """What running `step` would do; what is marked as the project `takes_over`'s counts as this one's.
 
     Raises `ExecutionFailed`, with the path of the step, where a definition fails before it would do anything wrong.
     """
     targets = {} if target is None else {type(target).__name__: engine.codec.encode(target, type(target))}
-    return await _plan(Preview(engine), step, targets, who)
+    return await _plan(Preview(engine, takes_over=takes_over), step, targets, who)
 
 
 async def preview_under_way(engine: Engine, executions: Sequence[ExecutionRow], who: str) -> Plan:
@@ -79,10 +79,16 @@ async def _plan(preview: "Preview", step: Step[Any], targets: dict[str, Json], w
 
 
 async def look_at(
-    engine: Engine, resource: Resource[Any], record: tuple[str, str], standing: StoredRevision | None, targets: Any
+    engine: Engine,
+    resource: Resource[Any],
+    record: tuple[str, str],
+    standing: StoredRevision | None,
+    targets: Any,
+    *,
+    takes_over: str,
 ) -> Change | None:
     """What an update would do to a thing that says it by itself, as it stands now; None for a composite."""
-    looking = Looking(Preview(engine), record, targets, standing=standing)
+    looking = Looking(Preview(engine, takes_over=takes_over), record, targets, standing=standing)
     bind(resource, looking.flow)
     change = await _called(resource.define_preview, standing)
     return None if change is None else _masked(engine.codec, change)
@@ -113,8 +119,11 @@ MAY_ADOPT = "may adopt what is there"
 class Preview:
     """One preview: what was found in it so far is not looked at again."""
 
-    def __init__(self, engine: Engine, journals: Mapping[tuple[str, str], Journal] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, journals: Mapping[tuple[str, str], Journal] | None = None, *, takes_over: str = ""
+    ) -> None:
         self.engine = engine
+        self.takes_over = takes_over
         self.journals = journals or {}  # of what is under way: what it has done stands
         self.updated: set[tuple[str, str]] = set()  # records that would be updated
         self._found: dict[tuple[str, str, str], tuple[Change, Any]] = {}

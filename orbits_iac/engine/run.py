@@ -120,6 +120,7 @@ class Run:
         self.given = Given(engine.codec, execution.argument, execution.references)
         self.payload: dict[str, Json] = {}
         self.adopting = False  # it is looking at what was there before
+        self.rebuilt = False  # its record was made again of what is there: that is what stands
         self.outputs: Json | None = None  # of the standing revision, where it was made anew
         self.look: LookRow | None = None
         self.left: list[str] = []  # what could not be brought back

@@ -12,6 +12,7 @@ from orbits_iac.engine.forgetting import clear
 from orbits_iac.engine.letting_go import let_go
 from orbits_iac.engine.outcomes import resolve, token
 from orbits_iac.engine.pages import is_closed
+from orbits_iac.engine.rebuilding import NOT_RUN, UNKNOWN, is_left_out
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.requests import ask_for
 from orbits_iac.engine.unapproved import is_held
@@ -55,6 +56,7 @@ async def write(run: "Run") -> None:
     """Make everything durable; then start the steps whose beginning is durable now."""
     new, run.new = run.new, []
     wanted = [request for request in new if not (request.given_up and _dropped(run, request))]
+    wanted = [request for request in wanted if not (is_left_out(run, request) and _taken_as_done(run, request))]
     steps = [request for request in wanted if request.identity is None and _open(run, request)]
     await clear(run)
     if run.pages.pending():
@@ -103,6 +105,15 @@ def _open(run: "Run", request: Request) -> bool:
         return False
     run.pages.put(entry, at=at)
     run.fresh.add(request.key)
+    return True
+
+
+def _taken_as_done(run: "Run", request: Request) -> bool:
+    """Journal a step that is not run, because records are made again of what is there."""
+    if request.key not in run.pages.entries:
+        entry = amended(_entry(run, request, 1, run.now()), skipped=True, no_return=False)
+        run.pages.put(entry, at=run.now(), why=NOT_RUN)
+    run.arrived.append((request.key, Done(result=UNKNOWN)))
     return True
 
 

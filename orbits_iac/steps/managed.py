@@ -90,6 +90,10 @@ class Managed(Resource[S]):
         found = hook(self.adoptable, returns=result_type(type(self)) | None, idempotent=True)
         return cast("S | None", await self.do("read", found))
 
+    async def define_rebuild(self) -> S:
+        """What `read` finds without a record."""
+        return cast("S", await self._read("read"))
+
     async def define_update(self) -> S:
         """Read; then create, change, replace, or leave it."""
         return await self._apply()

@@ -60,6 +60,13 @@ class Resource(Composite[O], Generic[O]):
     async def define_install(self) -> None:
         """What is done before the first update, and again when `Options(install_version=)` goes up."""
 
+    async def define_rebuild(self) -> O:
+        """What is there of it and marked as its own, where records are made again for a store that is gone.
+
+        By default what `define_update` does, with no step run but the Resources in it.
+        """
+        return await self.define_update()
+
     async def define_adopt(self) -> O | None:
         """What is live of it before it has a record, by reading alone; None if there is nothing.
 

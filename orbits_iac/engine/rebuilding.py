@@ -1,0 +1,72 @@
+"""Making records again of what is there: for a store that is gone, while what it told of is not.
+
+What always holds:
+- nothing is written outside of the store, and no Action, command or wait of a definition is run. Such a step is taken
+  as done, with `once` remembered as such; its result is not known, and the definition is given None for it;
+- what says by `define_rebuild` how it is read is recorded as it is, as revision 0; any other Resource runs its
+  definition, for the children in it;
+- nothing is brought back where that fails: what was recorded until then stays.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.engine.above import enter
+from orbits_iac.engine.adopting import adopt
+from orbits_iac.engine.calls import Call
+from orbits_iac.model.errors import Refused
+from orbits_iac.model.rows import EntryRow, Json
+from orbits_iac.steps.resource import Resource
+from orbits_iac.steps.step import options_of
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.flow import RunFlow
+    from orbits_iac.engine.request import Request
+    from orbits_iac.engine.run import Run
+
+NOT_RUN = "taken as done: records are made again of what is there, and nothing is run"
+UNKNOWN: Json = "null"
+
+
+def is_left_out(run: "Run", request: "Request") -> bool:
+    """Whether a step of a definition is not run: all but Resources, Workflows, and the engine's own questions."""
+    if not run.approval.rebuild or run.rebuilt:
+        return False
+    request.undo = None
+    is_update = request.identity is not None and request.command == "update"
+    return request.ask is None and request.begin is None and not is_update
+
+
+def is_unknown(entry: EntryRow) -> bool:
+    """Whether a step that was taken as done has a result that nobody knows."""
+    return entry.skipped and entry.result == UNKNOWN
+
+
+def refuse_to_wait(run: "Run", call: Call) -> None:
+    """Raise `Refused` where a definition waits for what does not come while records are made again."""
+    if run.approval.rebuild:
+        raise Refused(
+            f"{call.ref}: the definition waits here, and nothing is run while records are made again. What it did "
+            f"before is recorded; `orbits up` goes on from there"
+        )
+
+
+async def rebuild(run: "Run", flow: "RunFlow", resource: Resource[Any]) -> Any:
+    """The outputs of what is there; or, of a Resource that only has others in it, those that its definition returns."""
+    cls = type(resource)
+    if cls.define_rebuild is Resource.define_rebuild:
+        enter("install", flow)
+        await resource.define_install()
+        run.installed = options_of(cls).get("install_version", 1)
+        enter("update", flow)
+        return await resource.define_rebuild()
+    run.rebuilt = True
+    if run.standing is None:
+        enter("rebuild", flow)
+        await adopt(run, flow, resource, resource.define_rebuild)
+    if run.standing is None:
+        execution = run.pages.execution
+        raise Refused(
+            f"{execution.kind} {execution.identity}: nothing is there that is marked as its own, so nothing is "
+            f"recorded; `orbits up` makes it"
+        )
+    return run.standing.outputs
