@@ -1,10 +1,10 @@
 """CloudFormation as AWS documents it, in place of moto's.
 
-The pure part: `template`, `intrinsics`, `parameters`, `graph`, `schemas`, `desired`, `changes`, `view`. What changes
-things: `stacks` and `change_sets` (the operations), `deploy` and `removal` (the order and the way back), `work` (one
-resource), `resources` (the types). `api` is the face, `cloud_control` that of single
-resources, `clients` the hands. It knows AWS only through API calls made by way of the gateway, so it would run against
-another simulation as well.
+The pure part: `template`, `intrinsics`, `parameters`, `graph`, `schemas`, `desired`, `changes`, `stack_policy`, `view`.
+What changes things: `direct`, `change_sets`, `deletion` and `recovery` (the operations, on the `stacks`), `deploy`,
+`rollback` and `removal` (the order and the way back), `work` (one resource), `resources` (the types). `api` is the
+face, `cloud_control` that of single resources, `clients` the hands. It knows AWS only through API calls made by way of
+the gateway, so it would run against another simulation as well.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from .api import Api
 from .change_sets import ChangeSets
 from .clients import Clients
 from .cloud_control import CloudControl
+from .direct import Direct
 from .goals import Goals
 from .place import Place
 from .stacks import Stacks
@@ -38,8 +39,9 @@ class CloudFormation:
             clients=clients,
             stacks=lambda account, region: self._stacks.living(Place(account=account, region=region)),
         )
-        self._change_sets = ChangeSets(stacks=self._stacks)
-        self.api = Api(self.world, self._stacks, self._change_sets)
+        direct = Direct(self._stacks)
+        self._change_sets = ChangeSets(stacks=self._stacks, direct=direct)
+        self.api = Api(self.world, self._stacks, direct, self._change_sets)
         self.cloud_control = CloudControl(clients)
 
     @property

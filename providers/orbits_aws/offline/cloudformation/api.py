@@ -13,8 +13,11 @@ from orbits_aws.offline.wire import Answer, Environ, error_answer
 
 from . import drift, view
 from .change_sets import ChangeSets
+from .deletion import Deletion
 from .desired import check_types, required_capabilities
+from .direct import Direct
 from .errors import CloudFormationError, ValidationError
+from .goals import policy_text
 from .model import Stack
 from .place import Place, Request
 from .recovery import Recovery
@@ -33,14 +36,15 @@ _PAGE = 100
 class Api:
     """The service that the gateway calls."""
 
-    def __init__(self, world: World, stacks: Stacks, change_sets: ChangeSets) -> None:
+    def __init__(self, world: World, stacks: Stacks, direct: Direct, change_sets: ChangeSets) -> None:
         self._world, self._stacks, self._change_sets = world, stacks, change_sets
-        self._recovery = Recovery(stacks)
+        self._recovery, self._deletion = Recovery(stacks), Deletion(stacks)
         self._detections: dict[str, Result] = {}
         self._operations: dict[str, Callable[[Place, Request], Result]] = {
+            "CancelUpdateStack": self._cancel_update,
             "ContinueUpdateRollback": self._continue_rollback,
             "CreateChangeSet": self._create_change_set,
-            "CreateStack": lambda place, request: {"StackId": self._stacks.create(place, request).id},
+            "CreateStack": lambda place, request: {"StackId": direct.create(place, request).id},
             "DeleteChangeSet": self._delete_change_set,
             "DeleteStack": self._delete_stack,
             "DescribeChangeSet": self._describe_change_set,
@@ -55,6 +59,7 @@ class Api:
             "DetectStackDrift": self._detect_drift,
             "DetectStackResourceDrift": self._detect_resource_drift,
             "ExecuteChangeSet": self._execute_change_set,
+            "GetStackPolicy": self._get_policy,
             "GetTemplate": self._get_template,
             "GetTemplateSummary": self._get_template_summary,
             "ListChangeSets": self._list_change_sets,
@@ -63,7 +68,9 @@ class Api:
             "ListStackResources": self._list_resources,
             "ListStacks": self._list_stacks,
             "RollbackStack": lambda place, request: {"StackId": self._recovery.roll_back(place, request).id},
-            "UpdateStack": lambda place, request: {"StackId": self._stacks.update(place, request).id},
+            "SetStackPolicy": self._set_policy,
+            "SignalResource": self._signal,
+            "UpdateStack": lambda place, request: {"StackId": direct.update(place, request).id},
             "UpdateTerminationProtection": self._update_protection,
             "ValidateTemplate": self._validate_template,
         }
@@ -110,15 +117,19 @@ class Api:
         self._recovery.continue_rollback(place, request)
         return {}
 
+    def _cancel_update(self, place: Place, request: Request) -> Result:
+        self._recovery.cancel(place, request)
+        return {}
+
     def _delete_stack(self, place: Place, request: Request) -> Result:
-        self._stacks.delete(place, request)
+        self._deletion.delete(place, request)
         return {}
 
     def _describe_stacks(self, place: Place, request: Request) -> Result:
         name = request.get("StackName")
         stacks = [self._stacks.find(place, str(name))] if name else self._stacks.living(place)
         for stack in stacks:
-            stack.poll()
+            self._stacks.poll(stack)
         if name and stacks[0].deleted is not None and not stacks[0].hidden and not str(name).startswith("arn:"):
             stacks = [self._stacks.find(place, str(name))]
         page, token = _page(stacks, request)
@@ -253,8 +264,30 @@ class Api:
             raise ValidationError(f"Export '{name}' is not imported by any stack.")
         return {"Imports": users}
 
+    def _get_policy(self, place: Place, request: Request) -> Result:
+        return {"StackPolicyBody": self._stacks.find(place, str(request["StackName"])).policy}
+
+    def _set_policy(self, place: Place, request: Request) -> Result:
+        stack = self._stacks.find(place, str(request["StackName"]))
+        policy = policy_text(self._stacks.goals, place, request, "StackPolicy")
+        if policy is None:
+            raise ValidationError("You must specify either StackPolicyBody or StackPolicyURL")
+        stack.policy = policy
+        return {}
+
+    def _signal(self, place: Place, request: Request) -> Result:
+        """Nothing here waits for signals: every resource is done when it can be asked for."""
+        stack, name = self._stacks.find(place, str(request["StackName"])), str(request["LogicalResourceId"])
+        if name not in stack.resources:
+            raise ValidationError(f"Resource {name} does not exist for stack {stack.name}")
+        raise ValidationError(f"Resource {name} is in {stack.resources[name].status} state and cannot be signaled")
+
     def _update_protection(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
+        if stack.parent_id is not None:
+            raise ValidationError(
+                f"Termination protection cannot be set on nested stacks: set it on the root stack [{stack.root_id}]"
+            )
         stack.termination_protection = bool(request["EnableTerminationProtection"])
         return {"StackId": stack.id}
 

@@ -13,8 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .changes import changes_to, is_change
 from .deploy import Deployment
+from .direct import Direct
 from .drift import live_properties
 from .errors import CloudFormationError, StackMissing, ValidationError
+from .imports import check_import, existing_by_name, imports_of
 from .model import ChangeSet, Goal, Stack
 from .place import Place, Request
 from .rollback import Options
@@ -29,6 +31,7 @@ class ChangeSets:
     """The change sets of all stacks."""
 
     stacks: Stacks
+    direct: Direct
     _by_key: dict[tuple[str, str], ChangeSet] = field(default_factory=dict[tuple[str, str], ChangeSet])
     _lock: RLock = field(default_factory=RLock)
 
@@ -75,14 +78,18 @@ class ChangeSets:
     def create(self, place: Place, request: Request) -> ChangeSet:
         """CreateChangeSet."""
         kind = str(request.get("ChangeSetType") or "UPDATE")
-        if kind == "IMPORT":
-            raise ValidationError("The offline AWS does not import resources into stacks")
         _check_mode(kind, request.get("DeploymentMode"))
         name, change_set_name = str(request["StackName"]), str(request["ChangeSetName"])
         stack = self.stacks.maybe(place, name)
         self._check(stack, kind, name, change_set_name)
         goal = self.stacks.goals.goal(place, stack, request, name)
+        asked = request.get("ResourcesToImport") or []
+        if asked and kind != "IMPORT":
+            raise ValidationError("ResourcesToImport can be specified only for change sets of type IMPORT")
+        imports = imports_of(goal.template, asked, stack) if kind == "IMPORT" else {}
         change_set = self._make(place, stack or self.stacks.in_review(place, name), goal, kind, request)
+        change_set.imports = imports
+        self._judge(change_set)
         with self._lock:
             self._check(change_set.stack, kind, name, change_set_name)
             self._by_key[change_set.stack.id, change_set.name] = change_set
@@ -95,8 +102,9 @@ class ChangeSets:
                     f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}]."
                 )
         elif stack is None:
-            raise ValidationError(f"Stack [{name}] does not exist")
-        else:
+            if kind == "UPDATE":
+                raise ValidationError(f"Stack [{name}] does not exist")
+        elif kind == "UPDATE" or stack.status != "REVIEW_IN_PROGRESS":
             self.stacks.check_updatable(stack)
         if stack is not None and (stack.id, change_set) in self._by_key:
             raise CloudFormationError(
@@ -106,7 +114,7 @@ class ChangeSets:
             )
 
     def _make(self, place: Place, stack: Stack, goal: Goal, kind: str, request: Request) -> ChangeSet:
-        change_set = ChangeSet(
+        return ChangeSet(
             id=f"{place.prefix}:changeSet/{request['ChangeSetName']}/{uuid.uuid4()}",
             name=str(request["ChangeSetName"]),
             type=kind,
@@ -117,19 +125,26 @@ class ChangeSets:
             description=request.get("Description"),
             on_stack_failure=request.get("OnStackFailure"),
             reverts_drift=request.get("DeploymentMode") is not None,
+            imports_existing=bool(request.get("ImportExistingResources", False)),
         )
+
+    def _judge(self, change_set: ChangeSet) -> None:
+        """Find out what a change set changes; one that could not be executed is FAILED, with the reason."""
         try:
             self._fill(change_set)
         except (BotoCoreError, ClientError, ConnectionError, ValidationError) as failure:
             change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
             change_set.reason = failure.message if isinstance(failure, ValidationError) else reason_of(failure)
-        return change_set
 
     def _fill(self, change_set: ChangeSet) -> None:
         world, stack = self.stacks.world(), change_set.stack
         with world.acting_for(stack):
             live = live_properties(world, stack, change_set.goal) if change_set.reverts_drift else None
-            change_set.changes = changes_to(world, stack, change_set.goal, live)
+            if change_set.imports_existing:
+                change_set.imports = existing_by_name(world, stack, change_set.goal)
+            change_set.changes = changes_to(world, stack, change_set.goal, live, change_set.imports)
+            if change_set.type == "IMPORT":
+                check_import(world, stack, change_set.goal, change_set.imports, change_set.changes)
             if not is_change(world, stack, change_set.goal, change_set.changes):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
                 change_set.reason = _NO_CHANGES
@@ -138,19 +153,15 @@ class ChangeSets:
         """ExecuteChangeSet. Repeated with its token, it does nothing."""
         change_set = self.find(place, request)
         stack, token = change_set.stack, request.get("ClientRequestToken")
-        if token and str(token) in stack.tokens:
-            if stack.tokens[str(token)] == change_set.id:
-                return
-            raise CloudFormationError("TokenAlreadyExistsException", f"Token {token} already exists for this stack")
+        if self.stacks.repeated(stack, token, change_set.id):
+            return
         if change_set.execution_status != "AVAILABLE":
             shown = change_set.status if change_set.status == "FAILED" else change_set.execution_status
             raise CloudFormationError(
                 "InvalidChangeSetStatus",
                 f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{shown}]",
             )
-        with self.stacks.operation(stack, token):
-            if token:
-                stack.tokens[str(token)] = change_set.id
+        with self.stacks.operation(stack, token, change_set.id):
             self._claim(change_set)
             self._deploy(change_set, request)
             change_set.execution_status = "EXECUTE_COMPLETE"
@@ -178,10 +189,15 @@ class ChangeSets:
         )
         stack.change_set_id = change_set.id
         if change_set.type == "CREATE":
-            self.stacks.deploy_new(stack, goal, options)
+            self.direct.deploy_new(stack, goal, options, change_set.imports)
             return
         live = live_properties(world, stack, goal) if change_set.reverts_drift else None
-        Deployment(world, stack, goal, options, live).update()
+        deployment = Deployment(world, stack, goal, options, live, change_set.imports)
+        if change_set.type == "IMPORT":
+            stack.wanted = stack.wanted or goal
+            deployment.take_in()
+        else:
+            deployment.update()
 
     def delete(self, place: Place, request: Request) -> None:
         """DeleteChangeSet; one that does not exist is deleted already."""

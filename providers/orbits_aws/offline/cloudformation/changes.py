@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .desired import as_text, different, policy_of, properties_of, replacing, same
+from .desired import as_text, different, keeps, policy_of, properties_of, replacing, same
 from .graph import in_order
 from .intrinsics import UNKNOWN, Scope
 from .model import Goal, Properties, Stack, StackResource
@@ -12,6 +12,7 @@ from .template import ResourceDefinition, references
 from .world import Known, World
 
 Live = Mapping[str, Properties | None]
+Changes = list[dict[str, Any]]
 
 
 class _Planned(Known):
@@ -28,9 +29,14 @@ class _Planned(Known):
         return UNKNOWN if logical_id in self._unknown else super().attribute(logical_id, name)
 
 
-def changes_to(world: World, stack: Stack, goal: Goal, live: Live | None = None) -> list[dict[str, Any]]:
-    """The changes, as DescribeChangeSet lists them. `live`: what was read, where drift is to be brought back."""
-    live = live or {}
+def changes_to(
+    world: World, stack: Stack, goal: Goal, live: Live | None = None, imports: Mapping[str, str] | None = None
+) -> Changes:
+    """The changes, as DescribeChangeSet lists them.
+
+    `live`: what was read, where drift is to be brought back. `imports`: the physical ids of what is to be taken.
+    """
+    live, imports = live or {}, imports or {}
     unknown: set[str] = set(goal.template.resources) - set(stack.resources)
     scope = world.scope(stack, goal, _Planned(stack, unknown))
     active = {
@@ -38,23 +44,26 @@ def changes_to(world: World, stack: Stack, goal: Goal, live: Live | None = None)
         for name, definition in goal.template.resources.items()
         if definition.condition is None or scope.condition(definition.condition)
     }
-    changes: list[dict[str, Any]] = []
+    changes: Changes = []
     for name in in_order({name: definition.depends_on for name, definition in active.items()}):
         existing = stack.resources.get(name)
         if existing is None or (name in live and live[name] is None):
             unknown.add(name)
-            changes.append(_added(active[name], existing, scope, goal))
-            continue
-        change = _modified(active[name], existing, scope, goal, live.get(name))
-        if change is not None:
-            if change["Replacement"] == "True":
-                unknown.add(name)
+            change = _added(active[name], existing, scope, goal)
+            if name in imports:
+                change |= {"Action": "Import", "PhysicalResourceId": imports[name]}
             changes.append(change)
+            continue
+        modified = _modified(active[name], existing, scope, goal, live.get(name))
+        if modified is not None:
+            if modified["Replacement"] == "True":
+                unknown.add(name)
+            changes.append(modified)
     changes += [_removed(resource) for name, resource in stack.resources.items() if name not in active]
     return [{"Type": "Resource", "ResourceChange": change} for change in changes]
 
 
-def is_change(world: World, stack: Stack, goal: Goal, changes: list[dict[str, Any]] | None = None) -> bool:
+def is_change(world: World, stack: Stack, goal: Goal, changes: Changes | None = None) -> bool:
     """Whether a goal differs from what the stack is: in its resources, outputs, parameters or tags."""
     if stack.goal is None or (changes_to(world, stack, goal) if changes is None else changes):
         return True
@@ -161,13 +170,12 @@ def _detail(
 
 
 def _removed(resource: StackResource) -> dict[str, Any]:
-    kept = resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
     return {
         "Action": "Remove",
         "LogicalResourceId": resource.logical_id,
         "PhysicalResourceId": resource.physical_id,
         "ResourceType": resource.type,
-        "PolicyAction": "Retain" if kept else "Delete",
+        "PolicyAction": "Retain" if keeps(resource.deletion_policy) else "Delete",
         "Scope": [],
         "Details": [],
         "BeforeContext": as_text({"Properties": resource.properties}),

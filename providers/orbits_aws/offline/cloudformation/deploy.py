@@ -1,20 +1,23 @@
-"""Bringing a stack to a goal: create and update; the way back from a failure is `rollback`'s.
+"""Bringing a stack to a goal: create, update and import; the way back from a failure is `rollback`'s.
 
 What always holds: a creation that fails ends in ROLLBACK_COMPLETE with what it made removed; an update that fails ends
 in UPDATE_ROLLBACK_COMPLETE with the old values in the live resources and what it made removed; the stack's goal and
-outputs change only with success. What a rollback cannot do leaves ROLLBACK_FAILED or UPDATE_ROLLBACK_FAILED.
+outputs change only with success. What a rollback cannot do leaves ROLLBACK_FAILED or UPDATE_ROLLBACK_FAILED. An update
+removes nothing before its cleanup, which is left to the caller (`Stack.remaining`), so that it can be taken back.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from .desired import different, handler_of, policy_of, properties_of, replacing
+from .desired import different, fresh_resource, handler_of, policy_of, properties_of, replacing
 from .errors import ValidationError
 from .graph import in_order
 from .intrinsics import Scope
-from .model import Goal, Properties, Stack, StackResource, now
+from .model import Goal, Properties, Remaining, Stack, StackResource, now
 from .outputs import resolve_outputs
 from .removal import remove
 from .rollback import Options, Rollback
+from .stack_policy import denied
 from .template import ResourceDefinition
 from .work import Failed, Work
 from .world import World
@@ -30,13 +33,19 @@ class Deployment:
         goal: Goal,
         options: Options,
         live: Mapping[str, Properties | None] | None = None,
+        imports: Mapping[str, str] | None = None,
     ) -> None:
-        """`live`, given to bring drift back: what was read of resources; None for one that does not exist any more."""
+        """What to do it with.
+
+        `live`, given to bring drift back: what was read of resources; None for one that does not exist any more.
+        `imports`: the existing resources to take into the stack, logical id to physical id.
+        """
         self._world, self._stack, self._goal = world, stack, goal
-        self._live = live or {}
+        self._live, self._imports = live or {}, imports or {}
         self._work = Work(world, stack)
         self._unwanted: list[StackResource] = []
         self._rollback = Rollback(world, stack, options)
+        self._policy = options.policy or stack.policy
 
     def create(self) -> None:
         """Make everything; on failure, what the options say."""
@@ -50,7 +59,7 @@ class Deployment:
         self._stack.record("CREATE_COMPLETE")
 
     def update(self) -> None:
-        """Change what differs, then remove what is no longer wanted; on failure, go back."""
+        """Change what differs; on failure, go back. What is no longer wanted is removed by what remains to be done."""
         self._stack.updated = now()
         self._stack.record("UPDATE_IN_PROGRESS", "User Initiated")
         try:
@@ -58,10 +67,24 @@ class Deployment:
         except Failed as failed:
             self._rollback.of_update(_told(failed, failed.verb))
             return
-        self._stack.unfinished = None
+        self._stack.unfinished = self._stack.undo = None
         self._stack.record("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+        self._stack.remaining = Remaining(finish=self._finish, take_back=self._rollback.roll_back)
+
+    def _finish(self) -> None:
         self._clean_up()
         self._stack.record("UPDATE_COMPLETE")
+
+    def take_in(self) -> None:
+        """Take the resources to import, and nothing else; on failure, let go of them."""
+        self._stack.updated = now() if self._stack.goal else None
+        self._stack.record("IMPORT_IN_PROGRESS", "User Initiated")
+        try:
+            self._apply()
+        except Failed as failed:
+            self._rollback.of_import(_told(failed, "import"))
+            return
+        self._stack.record("IMPORT_COMPLETE")
 
     def _apply(self) -> None:
         try:
@@ -81,6 +104,8 @@ class Deployment:
             self._bring(active[name], scope)
         outputs = resolve_outputs(self._world, self._stack, self._goal, scope)
         self._unwanted = [resource for name, resource in self._stack.resources.items() if name not in active]
+        for resource in self._unwanted:
+            self._refuse_denied(resource, "Delete")
         self._stack.outputs, self._stack.goal = outputs, self._goal
         self._stack.imports = frozenset(scope.lookups.imports)
         self._stack.role_arn = self._goal.role_arn or self._stack.role_arn
@@ -95,12 +120,17 @@ class Deployment:
             policies = policy_of(definition, scope)
         except ValidationError as failure:
             verb = "update" if existing else "create"
-            unresolved = existing or _fresh(definition, {}, ("Delete", "Delete"))
+            unresolved = existing or fresh_resource(definition, {}, ("Delete", "Delete"))
             self._stack.record(f"{verb.upper()}_FAILED", str(failure), resource=unresolved)
             raise Failed(name, verb, str(failure)) from failure
-        fresh = _fresh(definition, properties, policies)
-        if existing is None:
-            self._rollback.undo.made.append(name)
+        fresh = fresh_resource(definition, properties, policies)
+        if existing is None and name in self._imports:
+            self._rollback.undo.imported.append(name)
+            own = properties_of(definition, replace(self._goal, tags={}), scope)
+            self._work.take_in(fresh, self._imports[name], own)
+        elif existing is None:
+            if name not in self._rollback.undo.made:
+                self._rollback.undo.made.append(name)
             self._stack.resources[name] = fresh
             self._work.create(fresh)
         else:
@@ -115,10 +145,12 @@ class Deployment:
         existing.update_replace_policy = fresh.update_replace_policy
         if not lost and existing.type == fresh.type and not different(before, after):
             return
-        self._rollback.undo.touched.append(name)
+        if name not in self._rollback.undo.touched and name in self._rollback.undo.before:
+            self._rollback.undo.touched.append(name)
         if existing.type != fresh.type:
             raise Failed(name, "update", f"Update of resource type is not permitted. The new template modifies {name}")
         recreate = replacing(existing.type, before, after)
+        self._refuse_denied(existing, "Replace" if recreate else "Modify")
         if not lost and not recreate:
             self._work.update(existing, before, after)
             return
@@ -129,9 +161,17 @@ class Deployment:
                 "Requested update requires the creation of a new physical resource; hence creating one.",
                 resource=existing,
             )
+            if existing.physical_id != self._rollback.undo.before.get(name, existing).physical_id:
+                self._rollback.undo.discarded.append(existing)
         else:
             self._rollback.undo.lost.add(name)
         self._work.create(fresh)
+
+    def _refuse_denied(self, resource: StackResource, action: str) -> None:
+        reason = denied(self._policy, action, resource.logical_id, resource.type)
+        if reason is not None:
+            self._stack.record("UPDATE_FAILED", reason, resource=resource)
+            raise Failed(resource.logical_id, "update", reason)
 
     def _refuse_same_name(self, existing: StackResource, after: Properties, recreate: frozenset[str]) -> None:
         named_by = handler_of(existing.type).named_by
@@ -152,13 +192,12 @@ class Deployment:
             and name not in self._rollback.undo.lost
             and old.physical_id != self._stack.resources[name].physical_id
         ]
-        old_ones = {id(resource) for resource in replaced}
+        discarded = self._rollback.undo.discarded
+        old_ones = {id(resource) for resource in [*replaced, *discarded]}
         removal = remove(
             self._work,
-            [*self._unwanted, *replaced],
-            lambda resource: _keeps(
-                resource.update_replace_policy if id(resource) in old_ones else resource.deletion_policy
-            ),
+            [*self._unwanted, *replaced, *discarded],
+            lambda resource: resource.update_replace_policy if id(resource) in old_ones else resource.deletion_policy,
         )
         for resource in [*removal.gone, *removal.left]:
             if id(resource) not in old_ones:
@@ -169,21 +208,3 @@ def _told(failed: Failed, verb: str) -> str:
     if failed.verb == "resolve":
         return f"{failed.reason} "
     return f"The following resource(s) failed to {verb}: [{failed.logical_id}]. "
-
-
-def _fresh(definition: ResourceDefinition, properties: Properties, policies: tuple[str, str]) -> StackResource:
-    return StackResource(
-        logical_id=definition.logical_id,
-        type=definition.type,
-        physical_id="",
-        properties=properties,
-        attributes={},
-        depends_on=definition.depends_on,
-        deletion_policy=policies[0],
-        update_replace_policy=policies[1],
-        metadata=definition.metadata,
-    )
-
-
-def _keeps(policy: str) -> bool:
-    return policy in ("Retain", "RetainExceptOnCreate")

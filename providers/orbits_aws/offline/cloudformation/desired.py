@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import NothingDone, ValidationError
 from .intrinsics import UNKNOWN, Scope, text_of
-from .model import Goal, Properties
+from .model import Goal, Properties, StackResource
 from .resources import TYPES, ResourceType
 from .resources.contract import tag_list, tag_map
 from .schemas import at, known, schema_of
@@ -116,6 +116,26 @@ def policy_of(definition: ResourceDefinition, scope: Scope) -> tuple[str, str]:
     deletion = scope.resolve(definition.deletion_policy) or "Delete"
     replacement = scope.resolve(definition.update_replace_policy) or "Delete"
     return str(deletion), str(replacement)
+
+
+def keeps(policy: str) -> bool:
+    """Whether a policy leaves a resource that stood before to its owner."""
+    return policy in ("Retain", "RetainExceptOnCreate")
+
+
+def fresh_resource(definition: ResourceDefinition, properties: Properties, policies: tuple[str, str]) -> StackResource:
+    """A resource as it is before it is made."""
+    return StackResource(
+        logical_id=definition.logical_id,
+        type=definition.type,
+        physical_id="",
+        properties=properties,
+        attributes={},
+        depends_on=definition.depends_on,
+        deletion_policy=policies[0],
+        update_replace_policy=policies[1],
+        metadata=definition.metadata,
+    )
 
 
 def as_text(properties: Properties) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from orbits_aws.offline.moto_state import role_exists
 
@@ -10,8 +11,12 @@ from .errors import CloudFormationError, ValidationError
 from .model import Goal, Stack
 from .parameters import resolve_parameters
 from .place import Place, Request
+from .stack_policy import parse_policy
 from .template import MAX_BODY_BYTES, Template, parse
 from .world import World
+
+_MOST_TRIGGERS = 5
+_LONGEST_MONITORING = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,8 @@ class Goals:
             tags=kept,
             role_arn=role or (stack.role_arn if stack else None),
             capabilities=capabilities,
-            notification_arns=tuple(request.get("NotificationARNs") or ()),
+            notification_arns=_kept(request, "NotificationARNs", previous.notification_arns if previous else ()),
+            rollback=_rollback(request, previous),
         )
 
     def _template(self, place: Place, previous: Goal | None, request: Request) -> Template:
@@ -72,3 +78,31 @@ class Goals:
                 f"constraint: Member must have length less than or equal to {MAX_BODY_BYTES}"
             )
         return str(body)
+
+
+def policy_text(goals: Goals, place: Place, request: Request, name: str) -> str | None:
+    """A stack policy that a request hands over as NameBody or NameURL. Raises ValidationError."""
+    body, url = request.get(f"{name}Body"), request.get(f"{name}URL")
+    if body and url:
+        raise ValidationError(f"You cannot specify both {name}Body and {name}URL")
+    if not body and not url:
+        return None
+    return parse_policy(str(body) if body else goals.read_object(place, str(url)))
+
+
+def _kept(request: Request, name: str, previous: tuple[str, ...]) -> tuple[str, ...]:
+    given = request.get(name)
+    return previous if given is None else tuple(str(value) for value in given)
+
+
+def _rollback(request: Request, previous: Goal | None) -> Mapping[str, Any]:
+    given: Mapping[str, Any] = request.get("RollbackConfiguration") or {}
+    triggers = given.get("RollbackTriggers") or []
+    if len(triggers) > _MOST_TRIGGERS or not 0 <= int(given.get("MonitoringTimeInMinutes", 0)) <= _LONGEST_MONITORING:
+        raise ValidationError(
+            f"RollbackConfiguration takes {_MOST_TRIGGERS} triggers and {_LONGEST_MONITORING} minutes at the most"
+        )
+    for trigger in triggers:
+        if trigger["Type"] not in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
+            raise ValidationError(f"Rollback trigger {trigger['Arn']} has the unsupported type {trigger['Type']}")
+    return {**(previous.rollback if previous else {}), **given}

@@ -47,6 +47,8 @@ class Goal:
     role_arn: str | None = None
     capabilities: tuple[str, ...] = ()
     notification_arns: tuple[str, ...] = ()
+    rollback: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The rollback triggers and the monitoring time; shown, not watched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,35 @@ class Event:
 
 
 @dataclass(kw_only=True)
+class Undo:
+    """What an update has done so far, and what was before."""
+
+    before: dict[str, StackResource]
+    """The stack's resources as they were."""
+    goal: Goal | None
+    outputs: list[Output]
+    imports: frozenset[str]
+    role_arn: str | None
+    made: list[str] = field(default_factory=list[str])
+    touched: list[str] = field(default_factory=list[str])
+    imported: list[str] = field(default_factory=list[str])
+    """Those that were not made but taken: the stack lets go of them again."""
+    discarded: list[StackResource] = field(default_factory=list[StackResource])
+    """New ones of what was replaced, to be removed after the way back."""
+    lost: set[str] = field(default_factory=set[str])
+    """Those that had been removed behind the stack's back, and are made anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remaining:
+    """What an update has still to do when all its changes are made, and the way back from there."""
+
+    finish: Callable[[], None]
+    take_back: Callable[[str], None]
+    """With the reason."""
+
+
+@dataclass(kw_only=True)
 class Stack:
     """A stack, alive or deleted."""
 
@@ -127,12 +158,25 @@ class Stack:
     role_arn: str | None = None
     disable_rollback: bool = False
     termination_protection: bool = False
+    parent_id: str | None = None
+    root_id: str | None = None
+    """The stacks that it is nested in: the next one, and the one at the top."""
+    policy: str | None = None
+    """The stack policy, as text."""
+    timeout: int | None = None
+    retain_except_on_create: bool = False
+    deletion_mode: str | None = None
     change_set_id: str | None = None
     """The change set that made or last changed it."""
     drift_status: str = "NOT_CHECKED"
     drift_checked: datetime | None = None
-    unfinished: Callable[..., None] | None = None
-    """What goes on with a rollback that failed, or begins one that was not wanted at first."""
+    unfinished: Callable[[str, frozenset[str]], None] | None = None
+    """What goes on with a rollback that failed, or begins one that was not wanted at first: given the reason, and the
+    resources to skip."""
+    undo: Undo | None = None
+    """What was done since the last stable state, where that is not taken back yet."""
+    remaining: Remaining | None = None
+    """The cleanup of an update under way, which can be cancelled until it has begun."""
     tokens: dict[str, str] = field(default_factory=dict[str, str])
     """Client request tokens of its operations, and what each stood for."""
     token: str | None = None
@@ -140,6 +184,8 @@ class Stack:
     """How many of the newest events are not shown yet."""
     polls: int = 0
     """How many DescribeStacks it takes until they are."""
+    window: int = 0
+    """How many it took when the operation began."""
     old_outputs: list[Output] = field(default_factory=list[Output])
 
     @property
@@ -165,11 +211,28 @@ class Stack:
         """The outputs that callers see: while an operation is under way, those from before."""
         return self.old_outputs if self.hidden else self.outputs
 
-    def poll(self) -> None:
-        """Show more of what has happened."""
-        if self.hidden:
-            self.polls -= 1
-            self.hidden = 0 if self.polls < 0 else self.hidden - self.hidden // (self.polls + 2)
+    @property
+    def unfolding(self) -> bool:
+        """Whether the last operation is still shown as going on."""
+        return bool(self.hidden) or self.remaining is not None
+
+    def unfold(self, polls: int, new: int) -> None:
+        """Show an operation that wrote `new` events step by step, over a number of DescribeStacks."""
+        self.hidden, self.polls, self.window = max(new - 1, 0), polls, polls
+
+    def poll(self) -> bool:
+        """Show more of what has happened; returns whether what remains is to be done now.
+
+        The cleanup of an update is seen once, if the operation is seen more than once.
+        """
+        if not self.unfolding:
+            return False
+        self.polls -= 1
+        if self.polls < 0 or (self.polls == 0 and self.remaining and self.window > 1):
+            self.hidden = 0
+        else:
+            self.hidden -= self.hidden // (self.polls + 2)
+        return self.polls < 0 and self.remaining is not None
 
     def record(  # the columns of an event
         self,
@@ -214,5 +277,8 @@ class ChangeSet:
     changes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     description: str | None = None
     on_stack_failure: str | None = None
+    imports: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The existing resources that it takes into the stack: logical id to physical id."""
     reverts_drift: bool = False
+    imports_existing: bool = False
     created: datetime = field(default_factory=now)

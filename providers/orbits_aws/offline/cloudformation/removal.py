@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from .desired import keeps
 from .graph import in_order
 from .model import StackResource
 from .work import Failed, Work
@@ -25,8 +26,13 @@ class Removal:
         return f"The following resource(s) failed to delete: [{names}]. "
 
 
-def remove(work: Work, resources: Iterable[StackResource], keep: Callable[[StackResource], bool]) -> Removal:
-    """Remove resources, except those to keep; what a failed one depends on stays, for it may still be needed."""
+def remove(
+    work: Work, resources: Iterable[StackResource], policy: Callable[[StackResource], str], *, force: bool = False
+) -> Removal:
+    """Remove resources as their policies say; what a failed one depends on stays, for it may still be needed.
+
+    By `force`, what fails is left to its owner.
+    """
     names: dict[str, list[StackResource]] = {}
     for resource in resources:
         names.setdefault(resource.logical_id, []).append(resource)
@@ -37,11 +43,15 @@ def remove(work: Work, resources: Iterable[StackResource], keep: Callable[[Stack
         for resource in names[name]:
             if name in needed:
                 removal.left.append(resource)
-            elif keep(resource):
+            elif keeps(policy(resource)):
                 work.keep(resource)
                 removal.gone.append(resource)
                 continue
-            elif _removed(work, resource):
+            elif _removed(work, resource, snapshot=policy(resource) == "Snapshot"):
+                removal.gone.append(resource)
+                continue
+            elif force:
+                work.keep(resource)
                 removal.gone.append(resource)
                 continue
             else:
@@ -51,9 +61,9 @@ def remove(work: Work, resources: Iterable[StackResource], keep: Callable[[Stack
     return removal
 
 
-def _removed(work: Work, resource: StackResource) -> bool:
+def _removed(work: Work, resource: StackResource, *, snapshot: bool) -> bool:
     try:
-        work.delete(resource)
+        work.delete(resource, snapshot=snapshot)
     except Failed:
         return False
     return True

@@ -4,10 +4,10 @@ What always holds: what the operation made is removed, unless its policy keeps i
 again, in the live resource too. What fails on the way is kept, so that the way can be gone on with.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .drift import as_set
-from .model import Properties, Stack, StackResource, now
+from .model import Properties, Stack, StackResource, Undo, now
 from .removal import remove
 from .work import Failed, Work, read_live
 from .world import World
@@ -21,20 +21,8 @@ class Options:
     """ROLLBACK, DELETE (creations alone) or DO_NOTHING."""
     retain_except_on_create: bool = False
     """Remove what was newly made in a rollback although its policy is Retain."""
-
-
-@dataclass(kw_only=True)
-class Undo:
-    """What an update has done so far."""
-
-    before: dict[str, StackResource]
-    """The stack's resources as they were."""
-    made: list[str] = field(default_factory=list[str])
-    touched: list[str] = field(default_factory=list[str])
-    discarded: list[StackResource] = field(default_factory=list[StackResource])
-    """New ones of what was replaced, to be removed after the way back."""
-    lost: set[str] = field(default_factory=set[str])
-    """Those that had been removed behind the stack's back, and are made anew."""
+    policy: str | None = None
+    """The stack policy that stands in for the stack's own during an update."""
 
 
 class Rollback:
@@ -44,7 +32,13 @@ class Rollback:
         """To be made before the operation changes anything."""
         self._world, self._stack, self._options = world, stack, options
         self._work = Work(world, stack)
-        self.undo = Undo(before={name: resource.copy() for name, resource in stack.resources.items()})
+        self.undo = stack.undo or Undo(
+            before={name: resource.copy() for name, resource in stack.resources.items()},
+            goal=stack.goal,
+            outputs=stack.outputs,
+            imports=stack.imports,
+            role_arn=stack.role_arn,
+        )
 
     def of_creation(self, told: str) -> None:
         """What becomes of a creation that failed, by the options; `told` is why it failed."""
@@ -62,18 +56,34 @@ class Rollback:
         """What becomes of an update that failed, by the options; `told` is why it failed."""
         if self._options.on_failure == "DO_NOTHING":
             self._stack.record("UPDATE_FAILED", told)
-            self._stack.unfinished = self.roll_back
+            self._stack.unfinished, self._stack.undo = self.roll_back, self.undo
         else:
             self.roll_back(told)
 
-    def take_creation_back(self, told: str = "") -> None:
+    def of_import(self, told: str) -> None:
+        """Let go of what was imported; `told` is why the import failed."""
+        self._stack.record("IMPORT_ROLLBACK_IN_PROGRESS", told)
+        self._let_go()
+        self._restore_declarations()
+        self._stack.record("IMPORT_ROLLBACK_COMPLETE")
+
+    def _let_go(self) -> None:
+        for name in reversed(self.undo.imported):
+            resource = self._stack.resources.pop(name, None)
+            if resource is not None:
+                self._stack.record("IMPORT_ROLLBACK_IN_PROGRESS", resource=resource)
+                self._stack.record("IMPORT_ROLLBACK_COMPLETE", resource=resource)
+        self.undo.imported.clear()
+
+    def take_creation_back(self, told: str = "", _: frozenset[str] = frozenset()) -> None:
         """Remove everything that a failed creation made."""
         self._stack.record("ROLLBACK_IN_PROGRESS", f"{told}Rollback requested by user.")
         self._take_back("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
     def _take_back(self, done: str, failed: str) -> None:
         """Remove everything that the creation made."""
-        removal = remove(self._work, list(self._stack.resources.values()), self._kept_on_creation)
+        self._let_go()
+        removal = remove(self._work, list(self._stack.resources.values()), self._policy_on_creation)
         for resource in removal.gone:
             self._stack.resources.pop(resource.logical_id, None)
         if removal.failed:
@@ -81,8 +91,10 @@ class Rollback:
         else:
             self._stack.record(done)
 
-    def _kept_on_creation(self, resource: StackResource) -> bool:
-        return resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
+    def _policy_on_creation(self, resource: StackResource) -> str:
+        """What is just made holds nothing yet: it is kept by `Retain` alone, if that is not to except creations."""
+        kept = resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
+        return "Retain" if kept else "Delete"
 
     def roll_back(self, told: str = "", skipped: frozenset[str] = frozenset()) -> None:
         """Bring every resource back to what it was before the update, then remove what the update made.
@@ -114,13 +126,14 @@ class Rollback:
         if failures:
             names = ", ".join(failures)
             self._stack.record("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{names}]. ")
-            self._stack.unfinished = self.roll_back
+            self._stack.unfinished, self._stack.undo = self.roll_back, self.undo
             return
-        self._stack.unfinished = None
+        self._stack.unfinished = self._stack.undo = None
         self._restore_declarations()
         self._stack.record("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+        self._let_go()
         made = [self._stack.resources.pop(name) for name in self.undo.made]
-        remove(self._work, [*made, *discarded], self._kept_on_creation)
+        remove(self._work, [*made, *discarded], self._policy_on_creation)
         self._stack.record("UPDATE_ROLLBACK_COMPLETE")
 
     def _found(self, current: StackResource, old: StackResource) -> Properties:
@@ -140,6 +153,8 @@ class Rollback:
         return {**as_set(current, live, old.properties), **tried}
 
     def _restore_declarations(self) -> None:
+        self._stack.goal, self._stack.outputs = self.undo.goal, self.undo.outputs
+        self._stack.imports, self._stack.role_arn = self.undo.imports, self.undo.role_arn
         for name, old in self.undo.before.items():
             current = self._stack.resources[name]
             current.depends_on, current.metadata = old.depends_on, old.metadata

@@ -1,7 +1,8 @@
-"""The stacks of all accounts and regions, and the operations on them.
+"""The stacks of all accounts and regions, and what an operation on one of them is.
 
 Every operation is carried out while its caller waits, one at a time for a stack; what callers then see of it unfolds
-over the set number of DescribeStacks (`Stack.hidden`). Operations take the API's own argument names.
+over the set number of DescribeStacks (`Stack.hidden`). The operations themselves are in `direct`, `change_sets`,
+`deletion` and `recovery`; they take the API's own argument names.
 """
 
 import uuid
@@ -11,14 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock, RLock
 
-from .changes import is_change
-from .deploy import Deployment
 from .errors import CloudFormationError, StackMissing, ValidationError
 from .goals import Goals
-from .model import Goal, Stack, now
-from .place import Place, Request
-from .removal import remove
-from .rollback import Options
+from .model import Stack
+from .place import Place
 from .work import Work
 from .world import World
 
@@ -27,6 +24,7 @@ _UPDATABLE = frozenset(
         "CREATE_COMPLETE",
         "CREATE_FAILED",
         "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
         "UPDATE_COMPLETE",
         "UPDATE_FAILED",
         "UPDATE_ROLLBACK_COMPLETE",
@@ -117,14 +115,17 @@ class Stacks:
             self._locks.clear()
 
     @contextmanager
-    def operation(self, stack: Stack, token: str | None = None) -> Generator[Work]:
-        """One operation on a stack: alone with it, in its account, and shown step by step afterwards."""
+    def operation(self, stack: Stack, token: object = None, what: str = "") -> Generator[Work]:
+        """One operation on a stack: alone with it, in its account, and shown step by step afterwards.
+
+        `what` is kept for its token. Raises ValidationError while another operation goes on.
+        """
         with self._lock:
             lock = self._locks.setdefault(stack.id, Lock())
         if not lock.acquire(blocking=False):
             raise self._busy(stack)
         try:
-            yield from self._alone(stack, token)
+            yield from self._alone(stack, None if token is None else str(token), what)
         finally:
             lock.release()
 
@@ -132,105 +133,75 @@ class Stacks:
     def _busy(stack: Stack) -> ValidationError:
         return ValidationError(f"Stack:{stack.id} is in {stack.shown_status[0]} state and can not be updated.")
 
-    def _alone(self, stack: Stack, token: str | None) -> Generator[Work]:
+    def _alone(self, stack: Stack, token: str | None, what: str) -> Generator[Work]:
         with self.world().acting_for(stack):
-            if stack.hidden:
+            if stack.unfolding:
                 raise self._busy(stack)
             stack.token = token
+            if token is not None:
+                stack.tokens[token] = what
             stack.old_outputs = stack.outputs
             before = len(stack.events)
             try:
                 yield Work(self.world(), stack)
+                if not self.polls:
+                    self._finish(stack)
             finally:
-                new = len(stack.events) - before
-                if self.polls and new > 1:
-                    stack.hidden, stack.polls = new - 1, self.polls
+                if self.polls:
+                    stack.unfold(self.polls, len(stack.events) - before)
 
-    def create(self, place: Place, request: Request) -> Stack:
-        """CreateStack."""
-        name = str(request["StackName"])
-        existing = self.maybe(place, name)
-        token = request.get("ClientRequestToken")
-        if existing is not None and token and existing.tokens.get(str(token)) == "create":
-            return existing
-        goal = self.goals.goal(place, None, request, name)
-        stack = self.add(place, name, "CREATE_IN_PROGRESS")
-        stack.termination_protection = bool(request.get("EnableTerminationProtection", False))
-        on_failure = request.get("OnFailure") or ("DO_NOTHING" if request.get("DisableRollback") else "ROLLBACK")
-        options = Options(
-            on_failure=str(on_failure), retain_except_on_create=bool(request.get("RetainExceptOnCreate", False))
-        )
-        if token:
-            stack.tokens[str(token)] = "create"
-        with self.operation(stack, token):
-            self.deploy_new(stack, goal, options)
-        return stack
+    @staticmethod
+    def _finish(stack: Stack) -> None:
+        """Do what an update has still to do."""
+        remaining, stack.remaining = stack.remaining, None
+        if remaining is not None:
+            remaining.finish()
 
-    def deploy_new(self, stack: Stack, goal: Goal, options: Options) -> None:
-        """The first deployment of a stack, inside an operation on it."""
-        stack.disable_rollback = options.on_failure == "DO_NOTHING"
-        stack.role_arn, stack.wanted = goal.role_arn, goal
-        Deployment(self.world(), stack, goal, options).create()
-
-    def update(self, place: Place, request: Request) -> Stack:
-        """UpdateStack."""
-        stack = self.find(place, str(request["StackName"]))
-        token = request.get("ClientRequestToken")
-        if token and stack.tokens.get(str(token)) == "update":
-            return stack
-        self.check_updatable(stack)
-        goal = self.goals.goal(place, stack, request, stack.name)
-        if not is_change(self.world(), stack, goal):
-            raise ValidationError("No updates are to be performed.")
-        if token:
-            stack.tokens[str(token)] = "update"
-        options = Options(
-            on_failure="DO_NOTHING" if request.get("DisableRollback") else "ROLLBACK",
-            retain_except_on_create=bool(request.get("RetainExceptOnCreate", False)),
-        )
-        with self.operation(stack, token):
-            Deployment(self.world(), stack, goal, options).update()
-        return stack
+    def poll(self, stack: Stack) -> None:
+        """Show more of the operation that is under way; its last step may be done by that."""
+        with self._lock:
+            lock = self._locks.setdefault(stack.id, Lock())
+        if lock.acquire(blocking=False):
+            try:
+                if stack.poll():
+                    with self.world().acting_for(stack):
+                        self._finish(stack)
+            finally:
+                lock.release()
 
     def check_updatable(self, stack: Stack) -> None:
         """Raise ValidationError if the stack's state admits no update."""
         status, _ = stack.shown_status
-        if status not in _UPDATABLE:
+        if status not in _UPDATABLE or stack.unfolding:
             raise ValidationError(f"Stack:{stack.id} is in {status} state and can not be updated.")
 
-    def delete(self, place: Place, request: Request) -> None:
-        """DeleteStack; a stack that does not exist is deleted already."""
-        stack = self.maybe(place, str(request["StackName"]))
-        if stack is None or (stack.hidden and stack.status.startswith("DELETE")):
-            return
-        if stack.termination_protection:
-            raise ValidationError(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
-        retained = {str(name) for name in request.get("RetainResources") or ()}
-        if retained and stack.status != "DELETE_FAILED":
-            raise ValidationError(
-                "Invalid operation on stack. RetainResources can be specified only for stacks in DELETE_FAILED state"
-            )
-        with self.operation(stack, request.get("ClientRequestToken")) as work:
-            self._check_exports(stack)
-            stack.record("DELETE_IN_PROGRESS", "User Initiated")
-            removal = remove(
-                work,
-                list(stack.resources.values()),
-                lambda resource: (
-                    resource.logical_id in retained or resource.deletion_policy in ("Retain", "RetainExceptOnCreate")
-                ),
-            )
-            kept = {resource.logical_id for resource in removal.left}
-            stack.resources = {name: resource for name, resource in stack.resources.items() if name in kept}
-            if removal.failed:
-                stack.record("DELETE_FAILED", removal.reason)
-            else:
-                stack.outputs = []
-                stack.record("DELETE_COMPLETE")
-                stack.deleted = now()
-
-    def _check_exports(self, stack: Stack) -> None:
-        own = {output.export for output in stack.outputs if output.export}
+    def check_exports(self, stack: Stack, names: set[str | None], verb: str = "deleted") -> None:
+        """Raise ValidationError if another stack uses one of a stack's exports, which is to go or to change."""
         for other in self.living(Place(account=stack.account, region=stack.region)):
-            for name in sorted(own & other.imports):
-                raise ValidationError(f"Export {name} cannot be deleted as it is in use by {other.name}")
+            for name in sorted(name for name in names if name in other.imports):
+                raise ValidationError(f"Export {name} cannot be {verb} as it is in use by {other.name}")
+
+    def root_of(self, stack: Stack) -> Stack:
+        """The stack at the top of those that a stack is nested in."""
+        return self._stacks.get(stack.root_id or stack.id, stack)
+
+    def nested_in(self, place: Place, stack: Stack, name: str) -> Stack | None:
+        """A stack nested in another, by the name of its root's resource or by its own name."""
+        for other in self.living(place):
+            if other.root_id == (stack.root_id or stack.id):
+                parent = self._stacks[other.parent_id or ""]
+                logical_ids = [key for key, one in parent.resources.items() if one.physical_id == other.id]
+                if name in (other.name, *logical_ids):
+                    return other
+        return None
+
+    @staticmethod
+    def repeated(stack: Stack, token: object, what: str) -> bool:
+        """Whether a request was accepted before, under its token.
+
+        Raises CloudFormationError for a token that stood for something else.
+        """
+        accepted = stack.tokens.get(str(token)) if token else None
+        if accepted not in (None, what):
+            raise CloudFormationError("TokenAlreadyExistsException", f"Token {token} already exists for this stack")
+        return accepted is not None

@@ -31,6 +31,21 @@ _SECTIONS = frozenset(
         "Transform",
     }
 )
+_REPLACE_POLICIES = frozenset({"Delete", "Retain", "Snapshot"})
+_DELETION_POLICIES = _REPLACE_POLICIES | {"RetainExceptOnCreate"}
+SNAPSHOT_TYPES = frozenset(
+    {
+        "AWS::DocDB::DBCluster",
+        "AWS::EC2::Volume",
+        "AWS::ElastiCache::CacheCluster",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::Neptune::DBCluster",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::Redshift::Cluster",
+    }
+)
+"""The types of which a snapshot can be kept when they go."""
 _SHORT_TAGS = {"Condition": "Condition", "Ref": "Ref"}
 
 
@@ -135,6 +150,7 @@ def _definition(logical_id: str, value: Any) -> ResourceDefinition:
     properties = value.get("Properties") or {}
     if not isinstance(properties, Mapping):
         raise ValidationError(f"Template format error: {where} Properties must be an object.")
+    _check_policies(logical_id, value)
     depends = value.get("DependsOn") or []
     named = {depends} if isinstance(depends, str) else {str(name) for name in depends}
     return ResourceDefinition(
@@ -147,6 +163,20 @@ def _definition(logical_id: str, value: Any) -> ResourceDefinition:
         update_replace_policy=value.get("UpdateReplacePolicy"),
         metadata=value.get("Metadata"),
     )
+
+
+def _check_policies(logical_id: str, value: Mapping[str, Any]) -> None:
+    for attribute, allowed in (("DeletionPolicy", _DELETION_POLICIES), ("UpdateReplacePolicy", _REPLACE_POLICIES)):
+        policy = value.get(attribute)
+        if policy is None or isinstance(policy, Mapping):
+            continue
+        if policy not in allowed:
+            raise ValidationError(f"Template error: Unrecognized {attribute} {policy} for resource {logical_id}")
+        if policy == "Snapshot" and value["Type"] not in SNAPSHOT_TYPES:
+            kind = "deletion" if attribute == "DeletionPolicy" else "update replace"
+            raise ValidationError(
+                f"Template error: resource type {value['Type']} does not support {kind} policy Snapshot"
+            )
 
 
 def references(value: Any) -> Iterator[str]:

@@ -22,7 +22,7 @@ def stack_view(stack: Stack) -> Shown:
         "CreationTime": stack.created,
         "LastUpdatedTime": stack.updated,
         "DeletionTime": stack.deleted,
-        "RollbackConfiguration": {},
+        "RollbackConfiguration": dict(goal.rollback) if goal else {},
         "StackStatus": status,
         "StackStatusReason": reason,
         "DisableRollback": stack.disable_rollback,
@@ -41,6 +41,11 @@ def stack_view(stack: Stack) -> Shown:
         "RoleARN": stack.role_arn,
         "Tags": tags_view(goal.tags if goal else {}),
         "EnableTerminationProtection": stack.termination_protection,
+        "TimeoutInMinutes": stack.timeout,
+        "RetainExceptOnCreate": stack.retain_except_on_create,
+        "DeletionMode": stack.deletion_mode,
+        "ParentId": stack.parent_id,
+        "RootId": stack.root_id,
         "DriftInformation": _drift_information(stack),
     }
 
@@ -61,6 +66,8 @@ def summary_view(stack: Stack) -> Shown:
         "DeletionTime": stack.deleted,
         "StackStatus": status,
         "StackStatusReason": reason,
+        "ParentId": stack.parent_id,
+        "RootId": stack.root_id,
         "DriftInformation": _drift_information(stack),
     }
 
@@ -178,6 +185,7 @@ def change_set_view(change_set: ChangeSet) -> Shown:
         "Status": change_set.status,
         "StatusReason": change_set.reason,
         "IncludeNestedStacks": False,
+        "ImportExistingResources": change_set.imports_existing,
     }
 
 
@@ -189,6 +197,7 @@ def change_set_detail_view(change_set: ChangeSet, *, values: bool) -> Shown:
         "Tags": tags_view(goal.tags),
         "Capabilities": list(goal.capabilities),
         "NotificationARNs": list(goal.notification_arns),
+        "RollbackConfiguration": dict(goal.rollback),
         "OnStackFailure": change_set.on_stack_failure,
         "DeploymentMode": "REVERT_DRIFT" if change_set.reverts_drift else None,
         "StackDriftStatus": change_set.stack.drift_status if change_set.reverts_drift else None,

@@ -127,9 +127,30 @@ class Work:
         resource.attributes = result.attributes
         self._stack.record("CREATE_COMPLETE", resource=resource)
 
-    def update(self, resource: StackResource, before: Properties, after: Properties) -> None:
+    def take_in(self, resource: StackResource, physical_id: str, own: Properties) -> None:
+        """Take an existing resource into the stack, then give it the stack's tags. Raises Failed.
+
+        `own` are its properties without the stack's tags.
+        """
+        tagged = resource.properties
+        resource.physical_id, resource.properties = physical_id, own
+        self._stack.record("IMPORT_IN_PROGRESS", "Resource import started.", resource=resource)
+        try:
+            check_properties(resource.type, own)
+            site = self._world.site(self._stack, resource.logical_id)
+            result = handler_of(resource.type).take_in(site, physical_id, own)
+        except Exception as failure:
+            reason = self._missing(resource) if is_gone(failure) else reason_of(failure)
+            self._stack.record("IMPORT_FAILED", reason, resource=resource)
+            raise Failed(resource.logical_id, "import", reason) from failure
+        resource.physical_id, resource.attributes = result.physical_id, result.attributes
+        self._stack.resources[resource.logical_id] = resource
+        self._stack.record("IMPORT_COMPLETE", "Resource import completed.", resource=resource)
+        self.update(resource, own, tagged, "Apply stack-level tags to imported resource if applicable.")
+
+    def update(self, resource: StackResource, before: Properties, after: Properties, reason: str | None = None) -> None:
         """Change a resource in place. Raises Failed; the resource then counts as changed in part."""
-        self._stack.record("UPDATE_IN_PROGRESS", resource=resource, properties=as_text(after))
+        self._stack.record("UPDATE_IN_PROGRESS", reason, resource=resource, properties=as_text(after))
         result = Made(physical_id=resource.physical_id, attributes=resource.attributes)
         try:
             if different(before, after):
@@ -147,13 +168,16 @@ class Work:
         resource.physical_id, resource.attributes = result.physical_id, result.attributes
         self._stack.record("UPDATE_COMPLETE", resource=resource)
 
-    def delete(self, resource: StackResource) -> None:
-        """Remove a resource; one that is gone counts as removed. Raises Failed."""
+    def delete(self, resource: StackResource, *, snapshot: bool = False) -> None:
+        """Remove a resource, keeping a snapshot of it if asked for; one gone counts as removed. Raises Failed."""
         self._stack.record("DELETE_IN_PROGRESS", resource=resource)
         try:
             if resource.physical_id:
                 site = self._world.site(self._stack, resource.logical_id)
-                handler_of(resource.type).delete(site, resource.physical_id, resource.properties)
+                handler = handler_of(resource.type)
+                if snapshot:
+                    handler.keep_snapshot(site, resource.physical_id, resource.properties)
+                handler.delete(site, resource.physical_id, resource.properties)
         except Exception as failure:
             if not is_gone(failure):
                 reason = reason_of(failure)

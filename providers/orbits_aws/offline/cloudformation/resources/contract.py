@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from orbits_aws.offline.cloudformation.errors import ResourceFailed
+from orbits_aws.offline.cloudformation.errors import NothingDone, ResourceFailed, ResourceGone
 from orbits_aws.offline.cloudformation.schemas import schema_of
 
 Properties = Mapping[str, Any]
@@ -111,6 +111,19 @@ class ResourceType(ABC):
         schema = schema_of(self.type)
         made = [path[-1] for path in schema.identifier if path in schema.read_only] if schema else []
         return identifier[made[0]] if made else "|".join(identifier.values())
+
+    def keep_snapshot(self, site: Site, physical_id: str, properties: Properties) -> None:
+        """Make the snapshot that the policy Snapshot keeps, before it is removed; to be had by a few types alone."""
+        raise NothingDone(f"The offline AWS makes no snapshots of {self.type}")
+
+    def take_in(self, site: Site, physical_id: str, properties: Properties) -> Made:
+        """Take an existing one into a stack, writing nothing; its attributes are those of an update without changes.
+
+        Raises `ResourceGone` if it does not exist, `Unreadable` for a type that cannot be imported.
+        """
+        if self.read(site, physical_id, properties) is None:
+            raise ResourceGone(physical_id)
+        return self.update(site, physical_id, properties, properties)
 
 
 class Unreadable(ResourceFailed):
