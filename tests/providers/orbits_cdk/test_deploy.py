@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -66,7 +67,7 @@ def deploy(cfn: Any, what: Wanted, said: Callable[[str, float | None], None] | N
 
 
 def remove(cfn: Any, *, tags: dict[str, str] = TAGS) -> Removed:
-    unwanted = Unwanted(stack="site", place="111111111111 (eu-west-1)", tags=tags, token="t9")
+    unwanted = Unwanted(stack="site", place="111111111111 (eu-west-1)", tags=tags, token=str(uuid4()))
     removing = Removing()
     for _ in range(50):
         result = advance_removal(cfn, unwanted, removing, Said())
