@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orbits_iac.handles import DriftReport, Execution, Record
     from orbits_iac.model.errors import Error, ExecutionFailed, NothingDone, Permanent
+    from orbits_iac.model.news import DriftNews
     from orbits_iac.model.outputs import Event, Outputs
     from orbits_iac.model.plans import Plan
     from orbits_iac.model.retry import Retry
@@ -32,6 +33,7 @@ _HOME = {
     "Action": "steps.action",
     "Clock": "testing.clock",
     "Docker": "steps.options",
+    "DriftNews": "model.news",
     "DriftReport": "handles",
     "Error": "model.errors",
     "Event": "model.outputs",
@@ -67,6 +69,7 @@ __all__ = [
     "Action",
     "Clock",
     "Docker",
+    "DriftNews",
     "DriftReport",
     "Error",
     "Event",

@@ -57,6 +57,16 @@ class DriftReport:
         return [f"{look.kind} {look.identity}: {what}" for look in self.looks for what in look.unchecked]
 
     @property
+    def ignored(self) -> list[str]:
+        """What differs, or may, and does not count, and why: it is not known to be in sync."""
+        return [f"{look.kind} {look.identity}: {what}" for look in self.looks for what in look.ignored]
+
+    @property
+    def stopped(self) -> list[str]:
+        """What was not brought back though that was asked for, and why."""
+        return [f"{look.kind} {look.identity}: {look.stopped}" for look in self.looks if look.stopped]
+
+    @property
     def checked(self) -> int:
         """How many properties were compared."""
         return sum(look.checked for look in self.looks)

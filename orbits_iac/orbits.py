@@ -110,6 +110,7 @@ class Orbits:
                 longest_block=self.settings.longest_block.total_seconds(),
                 grace=self.settings.grace.total_seconds(),
                 files=_files(self.store),
+                drift=self.settings.drift,
             )
             self._engine.on_end(self.tell)
             if self.works:

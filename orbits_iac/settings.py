@@ -11,6 +11,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from orbits_iac.drift.project import DriftSettings
 from orbits_iac.store import DEFAULT_STORE
 
 
@@ -49,6 +50,8 @@ class Settings(BaseSettings):
     """How long `orbits state prune` leaves executions that have ended."""
     keep_revisions: int = Field(default=20, ge=2)
     """How many revisions of each record it leaves, beside those that are needed."""
+    drift: DriftSettings = DriftSettings()
+    """What is not counted as drift, and how often it is brought back before a person has to look."""
 
     @classmethod
     def settings_customise_sources(

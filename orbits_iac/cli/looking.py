@@ -87,8 +87,14 @@ def print_found(found: "Sequence[Found]", out: "Console", *, now: float) -> None
     if grid.row_count:
         out.print(grid)
     out.print(Text(said(found, now)))
+    for one in found:
+        if one.look is not None and one.look.stopped:
+            out.print(Text(f"not brought back: {'.'.join(one.path) or one.record.identity}: {one.look.stopped}"))
     for line in unchecked(found):
         out.print(Text(f"unchecked: {line}", style="dim"))
+    for one in found:
+        for line in one.look.ignored if one.look is not None else ():
+            out.print(Text(f"ignored: {'.'.join(one.path) or one.record.kind} {line}", style="dim"))
 
 
 def _rows(found: "Found") -> "Iterator[list[Any]]":

@@ -162,7 +162,7 @@ async def _asked(engine: Engine, row: ScheduleRow) -> Asked | None:
     revision = await engine.store.get(RevisionRow, row.kind, row.identity, record.revision)
     if revision is None:
         return None
-    options = json.dumps({"on_drift": row.on_drift})
+    options = json.dumps({"on_drift": row.on_drift, "limited": True})
     return Asked(
         kind=row.kind,
         command="cycle",

@@ -8,7 +8,7 @@ from typing import Literal
 from orbits_iac.model.rows import Difference
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Limit:
     """How often one thing is brought back before a person has to look: more than that, and it flaps."""
 

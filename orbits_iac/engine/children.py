@@ -78,7 +78,8 @@ async def cycle(run: "Run", flow: "RunFlow") -> None:
     known = await flow.ask("children", lambda: _known(run), list[Known])
     policy = "report" if run.record is not None and run.record.held is not None else flow.on_drift
     results = await asyncio.gather(
-        *(flow.command(child, "cycle", {"on_drift": policy}) for child in known), return_exceptions=True
+        *(flow.command(child, "cycle", {**run.options, "on_drift": policy}) for child in known),
+        return_exceptions=True,
     )
     for result in results:
         if isinstance(result, BaseException):

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine import schedules
-from orbits_iac.engine.events import WAITS
+from orbits_iac.engine.events import WAITS, joined, to_all
+from orbits_iac.engine.looking import record_after, tell
 from orbits_iac.engine.revisions import make_revision
 from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
 from orbits_iac.model.ids import ExecutionId
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 async def end(run: "Run") -> ExecutionRow:
     """Write how the execution ended; returns its last row."""
     result, failure, state = _outcome(run)
+    news = await tell(run)
     while True:
         rows, deletes, ended = await _rows(run, result, failure, state)
         made = run.pages.transaction(also=rows)
@@ -45,6 +47,10 @@ async def end(run: "Run") -> ExecutionRow:
         deletes += [*_not_waited_for(run), *subscribers, task]
         made = amended(made, put=[*made.put, *messages], delete=[*made.delete, *deletes])
         wake = [s.subscriber for s in subscribers]
+        if news is not None:
+            sent, waiting = await to_all(run.engine, news, run.pages.execution.who)
+            made = joined(made, sent)
+            wake += waiting
         try:
             await run.engine.commit(made, wake=[*wake, *_next_in_turn(rows, ended)])
         except Conflict:
@@ -145,7 +151,7 @@ async def _record_after(
         case "uninstall", State.SUCCESS:
             return await _uninstalled(run, record)
         case "cycle", _:
-            return record, [*([run.look] if run.look is not None else []), *_made_anew(run)], []
+            return record_after(run, record), [*([run.look] if run.look is not None else []), *_made_anew(run)], []
         case _:
             return record, [], []
 
@@ -160,6 +166,7 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         last_number=made.number if made is not None else record.last_number,
         install_version=run.installed or record.install_version,
         held=None,
+        remediated=(),
         build=run.pages.execution.build,
         brought_by=run.pages.execution.id,
         adopted=False,
@@ -242,6 +249,7 @@ async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[Rec
         record,
         revision=to.number,
         brought_by=run.pages.execution.id,
+        remediated=(),
         adopted=to.number == 0,
         children=_with_earlier(to.row.children, record.children),
         targets=to.row.targets,
@@ -267,6 +275,7 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         retained_by=(),
         protected_by=(),
         adopted=False,
+        remediated=(),
     )
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orbits_iac.codec import Codec
+from orbits_iac.drift.project import DriftSettings
 from orbits_iac.engine.broken_off import is_next, knows_more, take_over
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.course import Ended, Parked, ReloadError, advance
@@ -61,6 +62,7 @@ class Engine:
         files: Path | None = None,
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
+        drift: DriftSettings | None = None,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -70,6 +72,7 @@ class Engine:
         self.clock = clock or Clock()
         self.grace = grace
         self.chance = chance
+        self.drift = drift or DriftSettings()
         self.lease: Lease | None = None  # of the worker here
         self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)

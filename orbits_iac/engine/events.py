@@ -72,11 +72,22 @@ async def emit(engine: "Engine", event: Event, *, to: ExecutionId | None, who: s
     """
     if not isinstance(event, Event):
         raise UsageError(f"emit takes an Event, and got {type(event).__name__}")
-    sent = Sent(kind=kind_of_event(type(event)), value=engine.codec.encode(event, type(event)), all=to is None)
-    if to is None:
-        await _send_all(engine, sent, who, _triggered(engine, event, who))
-    else:
-        await send(engine, sent, to, who)
+    if to is not None:
+        await send(engine, _sent(engine, event, all=False), to, who)
+        return
+    while True:
+        written, wake = await to_all(engine, event, who)
+        if not written.put:
+            return
+        try:
+            await engine.commit(written, wake=wake)
+        except Conflict:
+            continue
+        return
+
+
+def _sent(engine: "Engine", event: Event, *, all: bool) -> Sent:  # noqa: A002 - the field's name
+    return Sent(kind=kind_of_event(type(event)), value=engine.codec.encode(event, type(event)), all=all)
 
 
 async def send(engine: "Engine", sent: Sent, to: ExecutionId, who: str) -> None:
@@ -111,22 +122,27 @@ def _triggered(engine: "Engine", event: Event, who: str) -> Asked | None:
     return Asked(kind=kind_of(cls), command="run", argument=argument, digest=digest, who=who)
 
 
-async def _send_all(engine: "Engine", sent: Sent, who: str, sets_off: Asked | None) -> None:
-    while True:
-        waits = await engine.store.find(WaitRow, event=sent.kind)
-        roots = {wait.execution: wait.root for wait in waits}
-        messages = [(await _message(engine, sent, execution), root) for execution, root in roots.items()]
-        if not messages and sets_off is None:
-            return
-        written = _transaction(engine, sent, messages, who)
-        if sets_off is not None:
-            also = creation(engine, sets_off)
-            written = amended(written, put=[*written.put, *also.put], events=[*written.events, *also.events])
-        try:
-            await engine.commit(written, wake=list(roots))
-        except Conflict:
-            continue
-        return
+async def to_all(engine: "Engine", event: Event, who: str) -> tuple[Transaction, list[ExecutionId]]:
+    """What sends `event` to all that wait for its kind now and sets off what its triggers say, and whom that wakes."""
+    sent = _sent(engine, event, all=True)
+    waits = await engine.store.find(WaitRow, event=sent.kind)
+    roots = {wait.execution: wait.root for wait in waits}
+    messages = [(await _message(engine, sent, execution), root) for execution, root in roots.items()]
+    written = _transaction(engine, sent, messages, who)
+    sets_off = _triggered(engine, event, who)
+    if sets_off is not None:
+        written = joined(written, creation(engine, sets_off))
+    return written, list(roots)
+
+
+def joined(one: Transaction, other: Transaction) -> Transaction:
+    """A transaction that writes what the other one does too."""
+    return amended(
+        one,
+        absent=[*one.absent, *other.absent],
+        put=[*one.put, *other.put],
+        events=[*one.events, *other.events],
+    )
 
 
 async def _message(engine: "Engine", sent: Sent, to: ExecutionId) -> MessageRow:

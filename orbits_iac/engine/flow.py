@@ -14,13 +14,13 @@ from uuid import UUID
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from orbits_iac.codec import Codec
 from orbits_iac.engine import children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import find_target
 from orbits_iac.engine.calls import Call
+from orbits_iac.engine.looking import Seen, take
 from orbits_iac.engine.names import Name, record_kind
 from orbits_iac.engine.naming import (
     check_name,
@@ -40,7 +40,7 @@ from orbits_iac.engine.wanted import PLAIN, Wanted, check_step, request_of
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
-from orbits_iac.model.rows import Difference, Json, LookRow
+from orbits_iac.model.rows import Difference, Json
 from orbits_iac.model.standing import Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
@@ -147,25 +147,21 @@ class RunFlow(Flow):
         differences: Sequence[Difference],
         unchecked: Sequence[str],
         checked: int,
+        ignored: Sequence[str] = (),
         error: str | None = None,
         outputs: BaseModel | None = None,
-    ) -> None:
-        run = self._run
-        if run.record_id is None:
+    ) -> Sequence[Difference]:
+        if self._run.record_id is None:
             raise Refused("only a Resource's cycle records what it found")
-        kind, identity = run.record_id
-        if outputs is not None:
-            run.outputs = run.engine.codec.encode(outputs, type(outputs))
-        run.look = LookRow(
-            kind=kind,
-            identity=identity,
-            at=run.loop.time(),
-            differences=tuple(_masked(run.engine.codec, difference) for difference in differences),
-            unchecked=tuple(unchecked),
+        seen = Seen(
+            differences=differences,
+            unchecked=unchecked,
+            ignored=ignored,
             checked=checked,
             error=error,
-            execution=run.pages.execution.id,
+            outputs=outputs,
         )
+        return await take(self._run, self, self._run.record_id, seen)
 
     def allow_loss(self, what: str, *, part: str = "") -> None:
         execution, record = self._run.pages.execution, self._run.record
@@ -374,11 +370,6 @@ class RunFlow(Flow):
             nested = RunFlow(self._run, request.targets, request.key)
             request.begin = lambda: begin_nested(self._run, nested, request)
         return request
-
-
-def _masked(codec: Codec, found: Difference) -> Difference:
-    """What a look has found, without the secrets that it has let through."""
-    return replace(found, recorded=codec.mask_json(found.recorded), live=codec.mask_json(found.live))
 
 
 async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: dict[str, Json]) -> Any:

@@ -150,10 +150,12 @@ class PreviewFlow(Flow):
         differences: Sequence[Difference],
         unchecked: Sequence[str],
         checked: int,
+        ignored: Sequence[str] = (),
         error: str | None = None,
         outputs: BaseModel | None = None,
-    ) -> None:
-        """Nothing is recorded."""
+    ) -> Sequence[Difference]:
+        """Nothing is recorded, and nothing brought back."""
+        return ()
 
     def allow_loss(self, what: str, *, part: str = "") -> None:
         """A preview loses nothing; it shows what would be lost."""

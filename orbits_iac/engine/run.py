@@ -123,6 +123,7 @@ class Run:
         self.rebuilt = False  # its record was made again of what is there: that is what stands
         self.outputs: Json | None = None  # of the standing revision, where it was made anew
         self.look: LookRow | None = None
+        self.remediating = False  # this cycle brings back what has drifted
         self.left: list[str] = []  # what could not be brought back
         self.undone = False  # something was
         self.destination: StoredRevision | None = None  # of a rollback

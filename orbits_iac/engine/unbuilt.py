@@ -12,7 +12,7 @@ from orbits_iac.executors.local import Local
 from orbits_iac.model.errors import Refused
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.hook import is_hook
-from orbits_iac.steps.options import Every, Executor
+from orbits_iac.steps.options import Executor
 from orbits_iac.steps.step import Step, options_of
 
 _OPTIONS = ("pool",)
@@ -28,10 +28,7 @@ def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=4096)
 def _missing_of(cls: type[Step[Any]]) -> tuple[str, ...]:
-    options = options_of(cls)
-    schedule: Every | None = options.get("schedule")
-    notifies = schedule is not None and schedule.on_drift == "notify"
-    return (*_missing_among(cls, options), *(["on_drift='notify'"] if notifies else []))
+    return _missing_among(cls, options_of(cls))
 
 
 def _missing_among(cls: type[Step[Any]], options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -241,6 +241,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     retained_by: tuple[str, ...] = ()  # the users that want it to stay
     protected_by: tuple[str, ...] = ()  # the users that do not let it be removed
     adopted: bool = False  # what stands was there before: protected until one update has succeeded
+    remediated: tuple[float, ...] = ()  # when drift was brought back, since the last update
 
 
 class RevisionRow(Row, frozen=True, kw_only=True):
@@ -303,8 +304,10 @@ class LookRow(Row, frozen=True, kw_only=True):
     at: float
     differences: tuple[Difference, ...] = ()
     unchecked: tuple[str, ...] = ()  # "resource type property: why"
+    ignored: tuple[str, ...] = ()  # in the same form: what differs, or may, and does not count
     checked: int = 0  # properties that were compared
     error: str | None = None  # why the look itself failed
+    stopped: str = ""  # why what differs was not brought back, though that is asked for
     execution: ExecutionId | None = None
 
 

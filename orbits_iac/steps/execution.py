@@ -174,12 +174,23 @@ class Flow(Current):
         differences: Sequence[Difference],
         unchecked: Sequence[str],
         checked: int,
+        ignored: Sequence[str] = (),
         error: str | None = None,
         outputs: BaseModel | None = None,
-    ) -> None:
-        """Record what a comparison with the live thing found.
+    ) -> Sequence[Difference]:
+        """Record what a comparison with the live thing found; returns what this cycle is to bring back now.
 
-        `outputs`: what it publishes now, where remediating has made it anew.
+        That is nothing where the policy is to report or notify, where all of it is ignored, where it was brought back
+        too often, or where this cycle has brought it back already: call it again with what is left then.
+
+        Args:
+            differences: what differs, and what this cycle has brought back, marked so.
+            unchecked: "resource type property: why", of what was not compared.
+            ignored: the same of what differs, or may, and does not count.
+            checked: how many properties were compared.
+            error: why the look itself failed.
+            outputs: what it publishes now, where remediating has made it anew.
+
         """
 
     @abstractmethod

@@ -105,7 +105,7 @@ class Managed(Resource[S]):
     async def define_cycle(self) -> None:
         """Read, compare with the recorded argument, and bring it back if that is asked for."""
         found = await self._look("look")
-        if found and self.execution.on_drift == "remediate":
+        if found:
             await self._look("look again", before=found, made=await self._apply())
 
     async def define_uninstall(self) -> None:
@@ -235,18 +235,16 @@ class Managed(Resource[S]):
             differences: tuple[Difference, ...] = (
                 Difference(path="", recorded=json_text(to_jsonable_python(self.desired())), live="null"),
             )
-            await self.execution.looked(differences=differences, unchecked=(), checked=0)
-            return differences
+            return await self.execution.looked(differences=differences, unchecked=(), checked=0)
         found = self._compared(live)
         healed = tuple(
             Difference(path=d.path, recorded=d.recorded, live=d.live, remediated=True)
             for d in before
             if d.path not in {still.path for still in found.differences}
         )
-        await self.execution.looked(
+        return await self.execution.looked(
             differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked, outputs=made
         )
-        return found.differences
 
 
 def _top(path: str) -> str:

@@ -1,8 +1,10 @@
 """What can be brought back, and what was: the differences that a second look no longer finds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orbits_cdk.live import StackLook
+from orbits_iac.provider import Difference
 
 
 def healed(before: StackLook, after: StackLook) -> StackLook:
@@ -14,6 +16,6 @@ def healed(before: StackLook, after: StackLook) -> StackLook:
     return after.model_copy(update={"differences": (*gone, *after.differences)})
 
 
-def can_be_brought_back(found: StackLook) -> bool:
-    """Whether a deployment would mend anything: that outputs are others than were recorded, only an update can."""
-    return any(not each.path.startswith("outputs.") for each in found.differences)
+def can_be_brought_back(differences: Sequence[Difference]) -> bool:
+    """Whether a deployment would mend any of this: that outputs are others than were recorded, only an update can."""
+    return any(not each.path.startswith("outputs.") for each in differences)

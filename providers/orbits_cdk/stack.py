@@ -29,7 +29,7 @@ from orbits_cdk.stateful import data_in
 from orbits_cdk.synth import ONE_AT_A_TIME, refuse_secrets, synthesise
 from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
-from orbits_iac.provider import Change, Refused, hook, kind_of, result_type
+from orbits_iac.provider import Change, Difference, Refused, hook, kind_of, result_type
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
@@ -73,17 +73,14 @@ class CdkStack(Resource[O]):
             self.look, payload, published, returns=StackLook, handle=Looking, watch=self.looking, idempotent=True
         )
         found: StackLook = await self.do("look", look)
-        if found.busy:
-            await self._looked(found)
-        elif self.execution.on_drift == "remediate" and can_be_brought_back(found):
-            done = await self.do("revert", self._change("revert", payload))
-            if isinstance(done, Withheld):
-                await self._looked(found, error=f"not brought back: {'; '.join(loss.why for loss in done.losses)}")
-                return
-            again: StackLook = await self.do("look again", look)
-            await self._looked(healed(found, again))
-        else:
-            await self._looked(found)
+        if not can_be_brought_back(await self._looked(found)):
+            return
+        done = await self.do("revert", self._change("revert", payload))
+        if isinstance(done, Withheld):
+            await self._looked(found, error=f"not brought back: {'; '.join(loss.why for loss in done.losses)}")
+            return
+        again: StackLook = await self.do("look again", look)
+        await self._looked(healed(found, again))
 
     @classmethod
     def data_in(cls, revision: Revision[O]) -> tuple[str, ...]:
@@ -188,10 +185,11 @@ class CdkStack(Resource[O]):
         returns: Any = Deployed | Withheld
         return hook(main, *arguments, returns=returns, handle=Underway, watch=watch, idempotent=True, retry=_AGAIN)
 
-    async def _looked(self, found: StackLook, *, error: str | None = None) -> None:
-        await self.execution.looked(
+    async def _looked(self, found: StackLook, *, error: str | None = None) -> Sequence[Difference]:
+        return await self.execution.looked(
             differences=found.differences,
             unchecked=found.unchecked,
+            ignored=found.ignored,
             checked=found.checked,
             error=f"the stack is {found.busy}" if found.busy else error,
         )

@@ -9,6 +9,7 @@ EXPORTED = [
     "Action",
     "Clock",
     "Docker",
+    "DriftNews",
     "DriftReport",
     "Error",
     "Event",

@@ -82,7 +82,7 @@ async def test_an_interval_keeps_its_slots_and_comes_within_its_jitter(orbits: O
         assert row.slot - 0.2 * 3600 <= row.due <= row.slot
         await clock.advance(timedelta(seconds=row.slot - clock.now()))
         assert len(await cycles(orbits)) == number
-    assert {row.options for row in await cycles(orbits)} == {'{"on_drift": "remediate"}'}
+    assert {row.options for row in await cycles(orbits)} == {'{"on_drift": "remediate", "limited": true}'}
 
 
 async def test_after_a_downtime_there_is_one_cycle(orbits: Orbits, clock: Clock) -> None:

@@ -1,17 +1,14 @@
 """What the signatures admit and is not built yet is refused by name before anything is done."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from orbits_iac import Docker, Every, ExecutionFailed, Options, Orbits, Ssh, Workflow
+from orbits_iac import Docker, ExecutionFailed, Orbits, Ssh, Workflow
 from orbits_iac.executors import Subprocess
-from orbits_iac.model.errors import Refused
-from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.steps.options import Pool
 
-from .world import WORLD, App, Chain, add
+from .world import WORLD, Chain, add
 
 
 class Asking(Workflow):
@@ -42,15 +39,3 @@ async def test_at_a_do(orbits: Orbits, step: Any, given: dict[str, Any], named: 
     with pytest.raises(ExecutionFailed, match=f"step: {named} is not built yet"):
         await orbits.run(Asking())
     assert WORLD.log == []
-
-
-class Notifying(App):
-    """Would tell of drift."""
-
-    options = Options(schedule=Every(timedelta(hours=1), on_drift="notify"))
-
-
-async def test_at_a_class(orbits: Orbits) -> None:
-    with pytest.raises(Refused, match="on_drift='notify' is not built yet"):
-        await orbits.run(Notifying(name="x", first=1, second=2))
-    assert await orbits.store.find(ExecutionRow) == []

@@ -1,0 +1,131 @@
+"""What becomes of a look at what is live: what counts as drift, whether it is brought back, and what of it is news.
+
+What always holds: what is to be brought back is decided once for each cycle, in the journal, so that a re-run decides
+the same; news is sent in the transaction that ends the cycle, so that it is sent once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from orbits_iac.drift.policy import may_remediate, news
+from orbits_iac.model.ids import StepKey
+from orbits_iac.model.news import DriftNews
+from orbits_iac.model.rows import Difference, LookRow, RecordRow, amended
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.flow import RunFlow
+    from orbits_iac.engine.run import Run
+
+_SHOWN = 5  # of what is new or healed, in an event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What a provider says of its look."""
+
+    differences: Sequence[Difference]
+    unchecked: Sequence[str]
+    ignored: Sequence[str]
+    checked: int
+    error: str | None
+    outputs: BaseModel | None
+
+
+async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen) -> Sequence[Difference]:
+    """Keep what was found, and return what this cycle is to bring back now."""
+    codec = run.engine.codec
+    if seen.outputs is not None:
+        run.outputs = codec.encode(seen.outputs, type(seen.outputs))
+    masked = [
+        replace(each, recorded=codec.mask_json(each.recorded), live=codec.mask_json(each.live))
+        for each in seen.differences
+    ]
+    counted, ignored = run.engine.drift.sorted_out(masked, record[0], run.pages.execution.tenant)
+    drifted = [each for each in counted if not each.remediated]
+    stopped: str | None = None
+    if seen.differences and flow.on_drift == "remediate":
+        if run.remediating:
+            stopped = "it was brought back, and differs still" if drifted else None
+        else:
+            question = partial(_verdict, run, drifted=bool(drifted))
+            stopped = await flow.ask("bring back", question, str | None)
+    run.look = LookRow(
+        kind=record[0],
+        identity=record[1],
+        at=run.loop.time(),
+        differences=counted,
+        unchecked=tuple(seen.unchecked),
+        ignored=(*seen.ignored, *ignored),
+        checked=seen.checked,
+        error=seen.error,
+        stopped=stopped or "",
+        execution=run.pages.execution.id,
+    )
+    if stopped != "":
+        return ()
+    run.remediating = True
+    return drifted
+
+
+async def _verdict(run: "Run", *, drifted: bool) -> str | None:
+    """Whether what drifted is brought back: an empty text; else why not, and None where nothing counts as drift."""
+    record, limit = run.record, run.engine.drift.limit
+    if not drifted or record is None:
+        return None
+    if record.held is not None:
+        return "it is held forward only: an update brings it to where it should be"
+    earlier = record.remediated if run.options.get("limited") else ()
+    if may_remediate("remediate", earlier=earlier, now=run.loop.time(), limit=limit):
+        return ""
+    return (
+        f"it was brought back {limit.times} times within {limit.within} and drifts again: find out who changes it. An "
+        f"update, or `orbits cycle --remediate` by hand, begins to count anew"
+    )
+
+
+def record_after(run: "Run", record: RecordRow) -> RecordRow:
+    """The record after a cycle: it keeps when it was brought back."""
+    if not run.remediating:
+        return record
+    now = run.loop.time()
+    since = now - run.engine.drift.limit.within.total_seconds()
+    earlier = [at for at in record.remediated if at > since] if run.options.get("limited") else []
+    return amended(record, remediated=(*earlier, now))
+
+
+async def tell(run: "Run") -> DriftNews | None:
+    """Leave events of what is new and what is healed; what is to be sent to all, if the policy says so."""
+    look = run.look
+    if look is None or look.error is not None or run.pages.execution.command != "cycle":
+        return None
+    before = await run.engine.store.get(LookRow, look.kind, look.identity)
+    found = news(before.differences if before is not None else (), look.differences)
+    mended = tuple(each for each in look.differences if each.remediated and each not in found.healed)
+    stopped = look.stopped if before is None or look.stopped != before.stopped else ""
+    note = partial(run.pages.note, at=run.now(), key=StepKey(""))
+    if found.new:
+        note(why=f"drift found: {_named(found.new)}")
+    if healed := (*found.healed, *mended):
+        note(why=f"drift healed: {_named(healed)}")
+    if stopped:
+        note(why=f"drift is not brought back: {stopped}")
+    if run.options.get("on_drift") not in {"notify", "remediate"} or not (found.new or healed or stopped):
+        return None
+    tenant = run.pages.execution.tenant
+    return DriftNews(
+        kind=look.kind, identity=look.identity, tenant=tenant, new=found.new, healed=healed, stopped=stopped
+    )
+
+
+def _named(differences: Sequence[Difference]) -> str:
+    whole = {"null": "is gone"}
+    shown = [
+        " ".join(part for part in (d.resource, d.path or whole.get(d.live, "is there")) if part)
+        for d in differences[:_SHOWN]
+    ]
+    more = len(differences) - _SHOWN
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,195 @@
+"""What a cycle does about drift: reports, tells once, brings back, stops when it flaps; and what it ignores."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orbits_iac import DriftNews, Every, Options, Orbits, Settings, Step, on
+from orbits_iac.drift.project import DriftSettings, Ignored
+from orbits_iac.model.rows import EventRow, ExecutionRow, LookRow, RecordRow
+from orbits_iac.model.states import State
+
+from .world import WORLD, App, add
+
+HOUR = timedelta(hours=1)
+NEWS: list[DriftNews] = []
+
+
+@on(DriftNews, where=lambda news: news.identity.startswith(("Healing ", "Reported ", "Watched ")))
+def tell(news: DriftNews) -> Step[int]:
+    NEWS.append(news)
+    return add(len(news.new), len(news.healed))
+
+
+class Healing(App):
+    """Brought back every hour."""
+
+    options = Options(schedule=Every(HOUR, on_drift="remediate"))
+
+
+class Watched(App):
+    """Told of every hour."""
+
+    options = Options(schedule=Every(HOUR, on_drift="notify"))
+
+
+class Reported(App):
+    """Looked at every hour."""
+
+    options = Options(schedule=Every(HOUR))
+
+
+@pytest.fixture(autouse=True)
+def _new_world() -> None:
+    WORLD.clear()
+    NEWS.clear()
+
+
+@pytest.fixture
+def orbits_settings() -> Settings:
+    elsewhere = Ignored(type="Thing", path="value", tenant="another", reason="scaled by hand")
+    return Settings(project="tests", store="memory:", drift=DriftSettings(ignore=(elsewhere,), remediate_times=2))
+
+
+async def drift(orbits: Orbits, kind: type[App], value: int) -> None:
+    """Change what is live, and let an hour pass."""
+    WORLD.things[f"Thing {kind.__name__} x/two"] = value
+    clock = orbits.engine.clock
+    await clock.advance(HOUR)  # type: ignore[attr-defined]
+    await orbits.settled()
+
+
+async def look_of(orbits: Orbits, kind: type[App]) -> LookRow:
+    look = await orbits.store.get(LookRow, "Thing", f"{kind.__name__} x/two")
+    assert look is not None
+    return look
+
+
+async def said(orbits: Orbits) -> list[str]:
+    """What events say of drift."""
+    return [row.why for row in await orbits.store.find(EventRow) if row.why.startswith("drift")]
+
+
+async def test_new_drift_is_told_once_and_again_when_it_is_healed(orbits: Orbits) -> None:
+    await orbits.run(Watched(name="x", first=1, second=2))
+    await drift(orbits, Watched, 7)
+    await drift(orbits, Watched, 8)
+    (news,) = NEWS
+    assert (news.kind, news.identity, news.healed) == ("Thing", "Watched x/two", ())
+    assert [(each.path, each.recorded, each.live) for each in news.new] == [("value", "2", "7")]
+    await drift(orbits, Watched, 2)
+    await drift(orbits, Watched, 2)
+    (_, healed) = NEWS
+    assert (healed.new, [each.path for each in healed.healed]) == ((), ["value"])
+    assert await said(orbits) == ["drift found: value", "drift healed: value"]
+    told = [row for row in await orbits.store.find(ExecutionRow) if row.kind == "on DriftNews"]
+    assert [row.state for row in told] == [State.SUCCESS, State.SUCCESS]
+
+
+async def test_what_is_only_reported_leaves_events_and_is_sent_to_nobody(orbits: Orbits) -> None:
+    await orbits.run(Reported(name="x", first=1, second=2))
+    await drift(orbits, Reported, 7)
+    assert NEWS == []
+    assert await said(orbits) == ["drift found: value"]
+
+
+async def test_what_flaps_is_not_brought_back_any_more_and_it_is_said_why(orbits: Orbits) -> None:
+    await orbits.run(Healing(name="x", first=1, second=2))
+    for value in (7, 8):
+        await drift(orbits, Healing, value)
+        assert WORLD.things["Thing Healing x/two"] == 2
+    await drift(orbits, Healing, 9)
+    await drift(orbits, Healing, 10)
+    assert WORLD.things["Thing Healing x/two"] == 10
+    assert (await look_of(orbits, Healing)).stopped.startswith("it was brought back 2 times within 1 day, 0:00:00 and")
+    assert [len(news.healed) for news in NEWS] == [1, 1, 0]
+    assert NEWS[-1].stopped == (await look_of(orbits, Healing)).stopped
+    assert [why.partition(":")[0] for why in await said(orbits)] == [
+        "drift healed",
+        "drift healed",
+        "drift found",
+        "drift is not brought back",
+    ]
+
+
+async def test_after_the_time_of_the_limit_it_is_brought_back_again(orbits: Orbits) -> None:
+    await orbits.run(Healing(name="x", first=1, second=2))
+    for value in (7, 8, 9):
+        await drift(orbits, Healing, value)
+    assert WORLD.things["Thing Healing x/two"] == 9
+    await orbits.engine.clock.advance(timedelta(hours=24))  # type: ignore[attr-defined]
+    assert WORLD.things["Thing Healing x/two"] == 2
+
+
+async def test_a_person_brings_it_back_whenever_asked_and_the_count_begins_anew(orbits: Orbits) -> None:
+    await orbits.run(Healing(name="x", first=1, second=2))
+    for value in (7, 8, 9):
+        await drift(orbits, Healing, value)
+    report = await orbits.record(Healing, "x").cycle(on_drift="remediate")
+    assert (report.in_sync, report.stopped) == (True, [])
+    assert WORLD.things["Thing Healing x/two"] == 2
+    await drift(orbits, Healing, 10)
+    assert WORLD.things["Thing Healing x/two"] == 2
+    await drift(orbits, Healing, 11)
+    assert WORLD.things["Thing Healing x/two"] == 11
+
+
+async def test_an_update_begins_to_count_anew(orbits: Orbits) -> None:
+    await orbits.run(Healing(name="x", first=1, second=2))
+    for value in (7, 8):
+        await drift(orbits, Healing, value)
+    await orbits.run(Healing(name="x", first=1, second=3))
+    record = await orbits.store.get(RecordRow, "Thing", "Healing x/two")
+    assert record is not None
+    assert record.remediated == ()
+    await drift(orbits, Healing, 9)
+    assert WORLD.things["Thing Healing x/two"] == 3
+
+
+async def test_what_a_rule_ignores_is_shown_as_ignored_and_left_as_it_is(orbits: Orbits) -> None:
+    orbits.engine.drift = DriftSettings(ignore=(Ignored(type="Th*", path="value", reason="scaled by hand"),))
+    await orbits.run(App(name="x", first=1, second=2))
+    WORLD.things["Thing App x/two"] = 7
+    report = await orbits.record(App, "x").cycle(on_drift="remediate")
+    assert report.in_sync
+    assert report.ignored == ["Thing App x/two: value: scaled by hand"]
+    assert WORLD.things["Thing App x/two"] == 7
+
+
+async def test_what_is_gone_is_never_ignored(orbits: Orbits) -> None:
+    orbits.engine.drift = DriftSettings(ignore=(Ignored(type="*", path="*", reason="whatever"),))
+    await orbits.run(App(name="x", first=1, second=2))
+    del WORLD.things["Thing App x/two"]
+    assert [difference.path for _, difference in (await orbits.record(App, "x").drift()).drifted] == [""]
+
+
+async def test_a_remediation_that_fails_counts_too(orbits: Orbits) -> None:
+    await orbits.run(Healing(name="x", first=1, second=2))
+    WORLD.failing.add("Thing Healing x/two")
+    for value in (7, 8, 9):
+        await drift(orbits, Healing, value)
+    record = await orbits.store.get(RecordRow, "Thing", "Healing x/two")
+    assert record is not None
+    assert len(record.remediated) == 2
+    assert (await look_of(orbits, Healing)).stopped
+    assert WORLD.things["Thing Healing x/two"] == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('[[drift.ignore]]\ntype = "T"\npath = "a"\n', r"orbits\.toml.*drift\.ignore\.0\.reason"),
+        ('[[drift.ignore]]\ntype = "T"\npath = ""\nreason = "r"\n', r"orbits\.toml.*drift\.ignore\.0\.path"),
+        ('[[drift.ignore]]\ntype = "T"\npath = "a"\nreason = "r"\nwhy = "x"\n', r"drift\.ignore\.0\.why"),
+        ("[drift]\nremediate_times = 0\n", r"drift\.remediate_times"),
+    ],
+)
+def test_a_rule_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, wrong: str) -> None:
+    from orbits_iac.cli.session import settings_with
+    from orbits_iac.model.errors import UsageError
+
+    (tmp_path / "orbits.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=wrong):
+        settings_with(None)
