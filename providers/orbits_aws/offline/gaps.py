@@ -24,6 +24,8 @@ def carry_out(environ: Environ, body: bytes, identity: Identity, work: Work) -> 
         return _set_queue_attributes(body, identity, work)
     if identity.service == "dynamodb" and identity.operation in ("TagResource", "UpdateTable"):
         return _change_table(body, identity, work)
+    if (identity.service, identity.operation) == ("rds", "ModifyDBSubnetGroup"):
+        return _change_subnet_group(environ, identity, work)
     return work()
 
 
@@ -90,3 +92,15 @@ def _change_table(body: bytes, identity: Identity, work: Work) -> Answer:
         if not (table.stream_specification or {}).get("StreamEnabled"):
             table.latest_stream_label = None
     return answer
+
+
+def _change_subnet_group(environ: Environ, identity: Identity, work: Work) -> Answer:
+    """A subnet group that is changed stays; moto forgets it."""
+    name = str(moto_adapter.parse_query("rds", identity.operation, environ).get("DBSubnetGroupName", ""))
+    groups = moto_state.subnet_groups(identity.account, identity.region)
+    group = groups.get(name)
+    try:
+        return work()
+    finally:
+        if group is not None:
+            groups[name] = group

@@ -103,6 +103,13 @@ def table(account: str, region: str, name: str) -> Any:
     return dynamodb_backends[account][region].tables.get(name)
 
 
+def subnet_groups(account: str, region: str) -> Any:
+    """moto's own RDS subnet groups, by name."""
+    from moto.rds.models import rds_backends
+
+    return rds_backends[account][region].subnet_groups
+
+
 def account_named(name: str) -> str | None:
     """The id of the account that has this name in the organization of the management account."""
     from moto.organizations.models import organizations_backends

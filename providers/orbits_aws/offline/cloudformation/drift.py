@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .desired import as_text, properties_of
+from .desired import as_text, handler_of, properties_of
 from .errors import ValidationError
 from .intrinsics import text_of
 from .model import Goal, Properties, Stack, StackResource, now
@@ -128,9 +128,9 @@ def _look(world: World, stack: Stack, resource: StackResource) -> dict[str, Any]
 
 
 def _write_only(type_name: str) -> set[str]:
-    """The top-level properties that hold write-only ones: they are not compared."""
+    """The top-level properties that hold write-only ones, or that have no effect here: they are not compared."""
     schema = schema_of(type_name)
-    return {path[0] for path in schema.write_only} if schema else set()
+    return {*handler_of(type_name).ignored, *(path[0] for path in (schema.write_only if schema else ()))}
 
 
 def differences(expected: Any, actual: Any, path: str) -> Iterator[dict[str, str]]:

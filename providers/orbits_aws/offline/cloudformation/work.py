@@ -165,7 +165,8 @@ class Work:
             self._stack.record("UPDATE_FAILED", reason, resource=resource)
             raise Failed(resource.logical_id, "update", reason) from failure
         resource.properties, resource.partial = after, False
-        resource.physical_id, resource.attributes = result.physical_id, result.attributes
+        resource.physical_id = result.physical_id
+        resource.attributes = {**resource.attributes, **result.attributes}
         self._stack.record("UPDATE_COMPLETE", resource=resource)
 
     def delete(self, resource: StackResource, *, snapshot: bool = False) -> None:

@@ -61,12 +61,18 @@ class Trial:
     def __init__(self, aws: OfflineAws, account: str) -> None:
         self._client = aws.client("cloudformation", account=account)
 
-    def run(self, sample: Sample) -> Found:
-        """Try a type and remove what was made."""
-        found = Found(type=sample.type)
+    def make(self, sample: Sample) -> dict[str, Any]:
+        """Make a stack with the type; returns what an update has to name."""
         stack = "trial-" + sample.type.removeprefix("AWS::").replace("::", "-")
         arguments: dict[str, Any] = {"StackName": stack, "Capabilities": ["CAPABILITY_NAMED_IAM"], "Tags": _TAGS}
         self._client.create_stack(**arguments, TemplateBody=sample.template())
+        return arguments
+
+    def run(self, sample: Sample) -> Found:
+        """Try a type and remove what was made."""
+        found = Found(type=sample.type)
+        arguments = self.make(sample)
+        stack = arguments["StackName"]
         found.created = self._outcome(stack, "CREATE_COMPLETE")
         if found.created == "yes":
             found.in_sync = self._drift(stack)

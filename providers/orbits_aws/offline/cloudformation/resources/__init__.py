@@ -6,10 +6,60 @@ not listed, and a template that names it is refused. docs/offline-types.md tells
 makes it by trying.
 """
 
-from . import awslambda, dynamodb, ec2, ec2_groups, events, iam, lambda_parts, logs, nothing, s3, sns, sqs, ssm
+from . import (
+    awslambda,
+    cloudwatch,
+    cognito,
+    containers,
+    dynamodb,
+    ec2,
+    ec2_groups,
+    efs,
+    events,
+    iam,
+    iam_users,
+    kinesis,
+    kms,
+    lambda_parts,
+    logs,
+    nothing,
+    rds,
+    route53,
+    s3,
+    secretsmanager,
+    sns,
+    sqs,
+    ssm,
+    stepfunctions,
+)
 from .contract import ResourceType
 
-_SERVICES = (awslambda, dynamodb, ec2, ec2_groups, events, iam, lambda_parts, logs, nothing, s3, sns, sqs, ssm)
+_SERVICES = (
+    awslambda,
+    cloudwatch,
+    cognito,
+    containers,
+    dynamodb,
+    ec2,
+    ec2_groups,
+    efs,
+    events,
+    iam,
+    iam_users,
+    kinesis,
+    kms,
+    lambda_parts,
+    logs,
+    nothing,
+    rds,
+    route53,
+    s3,
+    secretsmanager,
+    sns,
+    sqs,
+    ssm,
+    stepfunctions,
+)
 
 TYPES: dict[str, ResourceType] = {handler.type: handler for service in _SERVICES for handler in service.HANDLERS}
 

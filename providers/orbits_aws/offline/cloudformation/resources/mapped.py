@@ -1,15 +1,17 @@
 """Types whose API takes the properties by name: a class says which calls to make, botocore's models say the rest.
 
 What always holds: a property is carried out if the creating call, or one of the changing calls, has an argument of its
-name; one that has none is refused before anything is made. A change in place for which there is no changing call is
-refused with the type and the properties, never forgotten. What the reading call does not answer is given as recorded,
-so that it is no drift.
+name that moto does not forget; any other is refused before anything is made. A change in place for which there is no
+changing call is refused with the type and the properties, never forgotten. What the reading call does not answer is
+given as recorded, so that it is no drift.
 
 A type that needs more than names overrides one of the steps: `create`, `change`, `delete`, `find`.
 """
 
 import functools
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from botocore import xform_name
@@ -40,6 +42,20 @@ _TAGGING = {
 _TAGGED = ("TagResource", "UntagResource", "ListTagsForResource")
 
 
+FORGOTTEN = Path(__file__).with_name("forgotten.json")
+"""Properties that moto takes and forgets, by type; made by `orbits_aws.offline.types`."""
+
+
+@functools.cache
+def _all_forgotten() -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = json.loads(FORGOTTEN.read_text(encoding="utf-8"))
+    return found
+
+
+def _forgotten(type_name: str) -> frozenset[str]:
+    return frozenset(_all_forgotten().get(type_name, ()))
+
+
 class Mapped(ResourceType):
     """A type that is made, changed, removed and read by one call each."""
 
@@ -63,31 +79,37 @@ class Mapped(ResourceType):
     """Attributes (Fn::GetAtt) that do not stand under their own name in what is read: a place in it, or a template."""
     longest: ClassVar[int] = 128
     """The longest name that the service takes, for those that it gets by itself."""
+    lower: ClassVar[bool] = False
+    """Whether the service keeps names in small letters."""
     tag_target: ClassVar[str] = "{Arn}"
     """What tagging calls name: a template as in `keys`, with the attributes."""
     one_by_one: ClassVar[bool] = False
     """Whether a changing call takes one property at a time."""
+    tagging: ClassVar[tuple[str, str, str] | None] = None
+    """The calls that put, remove and list tags, where the type has others than its service's."""
+    tags_apart: ClassVar[bool] = False
+    """Whether moto's creating call forgets the tags, so that they are put by the tagging call."""
     unread: ClassVar[frozenset[str]] = frozenset()
     """Properties that the reading call answers otherwise than they were written."""
 
     def carried_out(self) -> frozenset[str]:
         """The properties that one of the calls takes."""
-        return frozenset().union(*(self._members(name) for name in (self.creating, *self.changing)), self._tags())
+        return frozenset().union(*(self.members(name) for name in (self.creating, *self.changing)), self._tags())
 
     def create(self, site: Site, properties: Properties) -> Made:
         """Make it by the creating call, and what that does not take by the changing ones."""
         if self.named_by and not properties.get(self.named_by):
-            properties = {**properties, self.named_by: site.name(self.longest)}
+            properties = {**properties, self.named_by: site.name(self.longest, lower=self.lower)}
         answer = self.call(
             site, self.creating, {**self.besides(site, properties), **self.arguments(self.creating, properties)}
         )
         physical_id = str(_at(answer, self.made_at) if self.made_at else properties[str(self.named_by)])
         site.made(physical_id)
-        rest = set(properties) - set(self._members(self.creating)) - self._tags() - self.ignored
+        rest = set(properties) - set(self.members(self.creating)) - self._tags() - self.ignored
         if rest:
             self.change(site, physical_id, {}, properties, rest)
         made = self.made(site, physical_id, properties, answer)
-        if self._tags() - set(self._members(self.creating)):
+        if self._tags() - set(self.members(self.creating)):
             self._retag(site, made, {}, properties)
         return made
 
@@ -109,7 +131,7 @@ class Mapped(ResourceType):
         left = set(names)
         calls: list[tuple[str, dict[str, Any]]] = []
         for operation in self.changing:
-            members = self._members(operation)
+            members = self.members(operation)
             if mine := left & set(members):
                 left -= mine
                 gone = {name: self.defaults[name] for name in mine if name not in after and name in self.defaults}
@@ -167,7 +189,7 @@ class Mapped(ResourceType):
         shape = service_model(self.service).operation_model(operation).input_shape
         return {
             member: written(properties[name], shape.members[member], f"{self.type}/{name}")
-            for name, member in self._members(operation).items()
+            for name, member in self.members(operation).items()
             if properties.get(name) is not None
         }
 
@@ -196,13 +218,15 @@ class Mapped(ResourceType):
         return shape
 
     @functools.cache  # noqa: B019 - instances live as long as the process
-    def _members(self, operation: str) -> Mapping[str, str]:
-        """Which argument of an operation takes which property."""
+    def members(self, operation: str, *, whole: bool = False) -> Mapping[str, str]:
+        """Which argument of an operation takes which property; `whole`: also those that moto forgets."""
         schema = schema_of(self.type)
         shape = service_model(self.service).operation_model(operation).input_shape
         names = schema.properties if schema else frozenset[str]()
-        read_only = {path[0] for path in schema.read_only if len(path) == 1} if schema else set[str]()
-        found = {name: member_of(shape, self.renamed.get(name, name)) for name in names - read_only - self.ignored}
+        names -= {path[0] for path in schema.read_only if len(path) == 1} if schema else frozenset[str]()
+        names -= self.ignored | (self._tags() if self.tags_apart else frozenset())
+        names -= frozenset() if whole else _forgotten(self.type)
+        found = {name: member_of(shape, self.renamed.get(name, name)) for name in names}
         return {name: member for name, member in found.items() if member is not None}
 
     def _tags(self) -> frozenset[str]:
@@ -226,7 +250,7 @@ class Mapped(ResourceType):
         return Made(physical_id=physical_id, attributes=values)
 
     def _retag(self, site: Site, made: Made, before: Properties, after: Properties) -> None:
-        put, remove, _ = _TAGGING.get(self.service, _TAGGED)
+        put, remove, _ = self.tagging or _TAGGING.get(self.service, _TAGGED)
         for name in self._tags():
             retag(
                 {"Tags": before.get(name)},
@@ -239,7 +263,7 @@ class Mapped(ResourceType):
         """Arguments of a tagging call: the required one that is no tags is the target."""
         shape = service_model(self.service).operation_model(operation).input_shape
         target = self.tag_target.format_map({**_words(site, made.physical_id, properties), **made.attributes})
-        found: dict[str, Any] = {}
+        found = self.key(site, operation, made.physical_id, properties)
         for member in [*shape.required_members, *(name for name in shape.members if "ag" in name)]:
             inner = shape.members[member]
             if "tag" not in member.lower():
@@ -255,7 +279,7 @@ class Mapped(ResourceType):
     def _live_tags(self, site: Site, made: Made, found: Any, properties: Properties) -> dict[str, Any]:
         schema = schema_of(self.type)
         [name] = self._tags()
-        listing = _TAGGING.get(self.service, _TAGGED)[2]
+        listing = (self.tagging or _TAGGING.get(self.service, _TAGGED))[2]
         shape = self.found_shape()
         member = member_of(shape, name) or member_of(shape, "Tags")
         tags = (found.get(member) or []) if member else None

@@ -26,11 +26,11 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
 
 
 def member_of(shape: Any, name: str) -> str | None:
-    """The member of a structure that has a name, whatever its case."""
+    """The member of a structure that has a name, whatever its case; Key and Value of a tag may begin with Tag."""
     if name in shape.members:
         return name
-    lower = name.lower()
-    return next((str(member) for member in shape.members if member.lower() == lower), None)
+    names = (name.lower(), f"tag{name.lower()}")
+    return next((str(member) for member in shape.members if member.lower() in names), None)
 
 
 def written(value: Any, shape: Any, path: str) -> Any:
@@ -98,6 +98,8 @@ def shown(live: Any, shape: Any, like: Any = None) -> Any:
             ]
         case "map":
             return dict(live)
+        case "double" | "float":
+            return int(live) if float(live).is_integer() else live
         case "timestamp":
             return live.isoformat() if hasattr(live, "isoformat") else live
         case "blob":

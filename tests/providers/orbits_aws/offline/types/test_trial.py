@@ -1,9 +1,13 @@
 """The trial tells what happens to a type, and types of every sort go through it."""
 
+import json
+
 import pytest
 
 from orbits_aws.offline import OfflineAws
 from orbits_aws.offline.cloudformation.resources import TYPES
+from orbits_aws.offline.cloudformation.resources.mapped import FORGOTTEN
+from orbits_aws.offline.types.forgotten import all_forgotten
 from orbits_aws.offline.types.trial import Sample, Trial, samples
 
 MANAGEMENT = "123456789012"
@@ -12,8 +16,13 @@ TRIED = (
     "AWS::EC2::SecurityGroup",
     "AWS::EC2::VPC",
     "AWS::Events::Rule",
+    "AWS::IAM::User",
+    "AWS::KMS::Key",
     "AWS::Lambda::Alias",
+    "AWS::RDS::DBSubnetGroup",
+    "AWS::Route53::RecordSet",
     "AWS::SNS::Subscription",
+    "AWS::SecretsManager::Secret",
 )
 
 
@@ -52,6 +61,22 @@ def test_a_property_that_no_call_takes_is_refused_before_anything_is_made(
     found = Trial(aws, MANAGEMENT).run(Sample(type="AWS::Events::EventBus", properties={"Name": "b", **properties}))
     assert found.created == f"It: The offline AWS does not carry out {why}"
     assert "CreateEventBus" not in aws.counts().get(MANAGEMENT, {}).get("events", {})
+
+
+def test_what_moto_takes_and_forgets_is_refused() -> None:
+    """The table beside the handlers is what this moto's code says; `python -m orbits_aws.offline.types` makes it."""
+    assert all_forgotten() == json.loads(FORGOTTEN.read_text(encoding="utf-8"))
+    stream = TYPES["AWS::Kinesis::Stream"].carried_out()
+    assert "MaxRecordSizeInKiB" not in stream
+    assert "ShardCount" in stream
+
+
+def test_a_secret_is_made_up_as_its_rule_says(aws: OfflineAws) -> None:
+    Trial(aws, MANAGEMENT).make(SAMPLES["AWS::SecretsManager::Secret"])
+    client = aws.client("secretsmanager", account=MANAGEMENT)
+    [secret] = client.list_secrets()["SecretList"]
+    value = json.loads(client.get_secret_value(SecretId=secret["ARN"])["SecretString"])
+    assert (value["username"], len(value["password"])) == ("admin", 20)
 
 
 def test_every_sample_is_of_an_offered_type() -> None:
