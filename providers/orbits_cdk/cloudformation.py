@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,12 @@ class StackEvent:
     status: str
     reason: str
     token: str  # of the request that began the operation
+    stack_id: str = ""
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether it is the stack's own, and no resource's."""
+        return self.type == STACK and self.physical_id == self.stack_id
 
     def __str__(self) -> str:
         """What failed and why, without the ids of the requests."""
@@ -134,10 +140,23 @@ def last_failure(events: list[StackEvent]) -> StackEvent | None:
     return next(reversed(_failures(events)), None)
 
 
+def cause(
+    cfn: Any, failure: Callable[[list[StackEvent]], StackEvent | None], events: list[StackEvent]
+) -> StackEvent | None:
+    """The first or last failure among these events; where a nested stack has failed, that of the resource in it."""
+    found = failure(events)
+    while found is not None and found.type == STACK and not found.is_stack and found.physical_id.startswith("arn:"):
+        inner = failure(last_operation(cfn, found.physical_id))
+        if inner is None or inner.is_stack:
+            break
+        found = inner
+    return found
+
+
 def _failures(events: list[StackEvent]) -> list[StackEvent]:
     failed = [event for event in events if event.status.endswith("_FAILED")]
     own = [event for event in failed if "cancelled" not in event.reason.lower()]
-    inside = [event for event in own if event.type != STACK]
+    inside = [event for event in own if not event.is_stack]
     return inside or own or failed
 
 
@@ -156,4 +175,5 @@ def _events(cfn: Any, stack_id: str) -> Iterator[StackEvent]:
             status=event.get("ResourceStatus", ""),
             reason=event.get("ResourceStatusReason", ""),
             token=event.get("ClientRequestToken", ""),
+            stack_id=event.get("StackId", ""),
         )

@@ -14,7 +14,6 @@ from orbits_aws.ownership import refuse_foreign
 from orbits_cdk.change_set import changes_nothing, explained, make
 from orbits_cdk.cloudformation import (
     IDLE,
-    NEVER_MADE,
     REVIEW,
     Stack,
     changes_of,
@@ -24,7 +23,7 @@ from orbits_cdk.cloudformation import (
 from orbits_cdk.errors import DeployFailed, StackBusy
 from orbits_cdk.outcome import look
 from orbits_cdk.stateful import losses
-from orbits_cdk.stuck import refuse_stuck
+from orbits_cdk.stuck import delete, explain, mend, refuse_stuck
 from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted, Withheld
 
 
@@ -37,7 +36,7 @@ def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploye
     is not ours, AwsError where a call failed.
     """
     if underway.phase == "begin":
-        return _begin(cfn, wanted, tell)
+        return _begin(cfn, wanted, underway, tell)
     if underway.phase == "prepared":
         return _execute(cfn, wanted, underway, tell)
     return look(cfn, wanted, underway, tell)
@@ -58,7 +57,7 @@ def _defaults(template: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(each["Default"]) for name, each in parameters.items() if "Default" in each}
 
 
-def _begin(cfn: Any, wanted: Wanted, tell: Tell) -> Deployed | Underway:
+def _begin(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
     stack = find_stack(cfn, wanted.stack)
     if stack is None:
         return _prepare(cfn, wanted, "CREATE")
@@ -66,12 +65,11 @@ def _begin(cfn: Any, wanted: Wanted, tell: Tell) -> Deployed | Underway:
         refuse_foreign(f"The stack {wanted.where}", stack.tags, wanted.tags)
     if stack.busy:
         tell(f"waiting: {stack.name} is {stack.status}", None)
-        return Underway(stack_id=stack.id)
+        return Underway(stack_id=stack.id, mended=underway.mended)
+    mending = mend(cfn, stack, wanted, underway, tell)
+    if mending is not None:
+        return mending
     refuse_stuck(cfn, stack, wanted.place)
-    if stack.status in NEVER_MADE:
-        tell(f"removing what is left of a creation that failed ({stack.status})", None)
-        cfn.delete_stack(StackName=stack.id, ClientRequestToken=f"{wanted.change_set}-clear")
-        return Underway(stack_id=stack.id)
     if stack.status == REVIEW:
         return _prepare(cfn, wanted, "CREATE")
     if not wanted.revert_drift and unchanged(cfn, stack, wanted):
@@ -83,6 +81,7 @@ def _prepare(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"]) -> Und
     try:
         answer = make(cfn, wanted, kind)
     except AwsRefused as error:
+        explain(error, wanted.stack, wanted.place)
         if error.code == "AlreadyExistsException":  # made by an earlier call whose answer was lost
             return Underway(phase="prepared")
         if error.code == "ValidationError" and "IN_PROGRESS" in str(error):
@@ -122,6 +121,7 @@ def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploy
     except AwsRefused as error:
         if error.code == "InvalidChangeSetStatus":  # it moved on since it was looked at: look again
             return Underway(phase="prepared", stack_id=stack_id)
+        explain(error, wanted.stack, wanted.place)
         if error.code == "ChangeSetNotFound" or "IN_PROGRESS" in str(error):
             cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
             raise StackBusy(f"{wanted.where}: somebody else began to change it: {error}") from error
@@ -138,5 +138,5 @@ def _not_made(cfn: Any, wanted: Wanted, made: Mapping[str, Any]) -> Deployed:
     if stack is not None and changes_nothing(reason):
         return Deployed(outputs=dict(stack.outputs), changed=False)
     if stack is not None and stack.status == REVIEW:  # nothing was made yet, so nothing is left
-        cfn.delete_stack(StackName=stack.id, ClientRequestToken=f"{wanted.change_set}-leave")
+        delete(cfn, stack, f"{wanted.change_set}-leave", wanted.role(), wanted.place)
     raise DeployFailed(f"CloudFormation refused the change of {wanted.where}: {'; '.join((reason, *found))}")

@@ -42,6 +42,8 @@ def _change(cfn: Any, wanted: Wanted) -> Change:
     if stack is None or stack.status in NEVER_MADE or stack.status == REVIEW:
         return _tree(Verb.CREATE, from_templates({}, wanted.template))
     refuse_foreign(f"The stack {wanted.where}", stack.tags, wanted.tags)
+    if stack.status == "UPDATE_ROLLBACK_FAILED":
+        return _by_templates(cfn, stack, wanted, "its rollback, which failed, is gone on with first")
     refuse_stuck(cfn, stack, wanted.place)
     if unchanged(cfn, stack, wanted):
         return Change(verb=Verb.UNCHANGED)

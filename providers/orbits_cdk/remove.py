@@ -1,5 +1,6 @@
 """Removing a stack: `advance_removal` may be called again at any point, and a stack that is gone is fine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.ownership import refuse_foreign
 from orbits_cdk.cloudformation import REVIEW, Stack, find_stack, last_operation
-from orbits_cdk.stuck import refuse_stuck
+from orbits_cdk.stuck import delete, refuse_stuck
 from orbits_cdk.wanted import Tell
 
 
@@ -19,6 +20,7 @@ class Unwanted:
     place: str
     tags: dict[str, str]
     token: str
+    role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
 
 
 class Removing(BaseModel):
@@ -54,7 +56,7 @@ def advance_removal(cfn: Any, unwanted: Unwanted, removing: Removing, tell: Tell
 def _ask(cfn: Any, unwanted: Unwanted, stack: Stack) -> Removing:
     if stack.status != REVIEW or stack.tags:
         refuse_foreign(f"The stack {stack.name} in {unwanted.place}", stack.tags, unwanted.tags)
-    cfn.delete_stack(StackName=stack.id, ClientRequestToken=unwanted.token)
+    delete(cfn, stack, unwanted.token, unwanted.role(), unwanted.place)
     return Removing(stack_id=stack.id, asked=True)
 
 

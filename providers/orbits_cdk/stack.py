@@ -157,7 +157,13 @@ class CdkStack(Resource[O]):
         """Look whether it is deleted."""
         execution = self.execution
         token = request_token(execution.token, execution.attempt)
-        unwanted = Unwanted(stack=self._stack_name(), place=self._place(), tags=self._tags(), token=token)
+        unwanted = Unwanted(
+            stack=self._stack_name(),
+            place=self._place(),
+            tags=self._tags(),
+            token=token,
+            role=partial(_service_role, self._aws),
+        )
         result = advance_removal(self._aws("cloudformation"), unwanted, removing, execution.progress)
         if isinstance(result, Removing) and result != removing:
             result = advance_removal(self._aws("cloudformation"), unwanted, result, execution.progress)

@@ -47,6 +47,7 @@ class Underway(BaseModel):
     phase: Literal["begin", "prepared", "executing"] = "begin"
     stack_id: str = ""
     total: int = 0  # how many resources change
+    mended: bool = False  # whether a rollback that had failed was gone on with
 
 
 class Deployed(BaseModel):

@@ -187,7 +187,7 @@ class Events:
         ("UPDATE_FAILED", "rollback-stack"),
         ("DELETE_FAILED", "uninstall it again"),
         ("CREATE_FAILED", "delete-stack"),
-        ("IMPORT_ROLLBACK_FAILED", "continue-update-rollback"),
+        ("IMPORT_ROLLBACK_FAILED", "Ask AWS Support, naming the stack's id id"),
     ],
 )
 def test_a_state_that_needs_a_person_says_the_one_thing_to_do(status: str, todo: str) -> None:
