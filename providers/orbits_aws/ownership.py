@@ -15,10 +15,18 @@ _NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")  # what the values of tags may not
 _LONGEST = 256
 
 
-def tags_of(execution: Current) -> dict[str, str]:
+class Marks(dict[str, str]):
+    """The tags of what an execution makes; `takes_over` is a project whose things count as its own, or ""."""
+
+    takes_over = ""
+
+
+def tags_of(execution: Current) -> Marks:
     """The tags of what this execution makes."""
     record = " ".join(execution.record) if execution.record else ""
-    return {PROJECT: _value(execution.project), RECORD: _value(record)}
+    marks = Marks({PROJECT: _value(execution.project), RECORD: _value(record)})
+    marks.takes_over = execution.takes_over
+    return marks
 
 
 def owner_of(tags: Mapping[str, str]) -> str | None:
@@ -29,8 +37,11 @@ def owner_of(tags: Mapping[str, str]) -> str | None:
 def refuse_foreign(what: str, tags: Mapping[str, str], ours: Mapping[str, str], *, known: bool = False) -> None:
     """Raise `Refused` unless `tags`, those of the existing thing `what`, say that it is ours.
 
-    `known`: it is in the record, or is to be adopted. Then it may be without an owner, but not another's.
+    `known`: it is in the record, or is to be adopted. Then it may be without an owner, but not another's; unless that
+    is a project that is being taken over.
     """
+    if PROJECT in tags and tags[PROJECT] == getattr(ours, "takes_over", ""):
+        return
     if all(tags.get(name) == ours[name] for name in (PROJECT, RECORD)) or (known and PROJECT not in tags):
         return
     if PROJECT not in tags:
@@ -40,7 +51,7 @@ def refuse_foreign(what: str, tags: Mapping[str, str], ours: Mapping[str, str], 
         )
     raise Refused(
         f"{what} exists and belongs to {tags.get(RECORD, 'another record')} of the project {tags[PROJECT]}. "
-        f"Give it another name, or uninstall it there."
+        f"Give it another name, uninstall it there, or take it over with `orbits state take-over ... --from PROJECT`."
     )
 
 

@@ -54,6 +54,8 @@ class AwsSubject(Subject):
             call: Callable[..., Any] = BaseClient._make_api_call  # type: ignore[attr-defined]
 
             def seen(client: Any, operation: str, arguments: Any) -> Any:
+                if client.meta.config.user_agent_extra != "orbits-iac":  # somebody else calls
+                    return call(client, operation, arguments)
                 with outside(f"{client.meta.service_model.service_name}:{operation}"):
                     return call(client, operation, arguments)
 
@@ -75,6 +77,7 @@ def theirs() -> dict[str, str]:
     return {"orbits:project": "other", "orbits:record": "Thing theirs"}
 
 
-def without_ours(tags: dict[str, str]) -> dict[str, str]:
-    """The tags that are not Orbits' own."""
-    return {name: value for name, value in tags.items() if not name.startswith("orbits:")}
+def without_ours(tags: Any) -> dict[str, str]:
+    """The tags that are not Orbits' own; they may be given as a list of Key and Value, or not be there."""
+    named = {one["Key"]: one["Value"] for one in tags} if isinstance(tags, list) else dict(tags or {})
+    return {name: value for name, value in named.items() if not name.startswith("orbits:")}
