@@ -149,6 +149,7 @@ class RunFlow(Flow):
         checked: int,
         ignored: Sequence[str] = (),
         error: str | None = None,
+        left: str = "",
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         if self._run.record_id is None:
@@ -159,6 +160,7 @@ class RunFlow(Flow):
             ignored=ignored,
             checked=checked,
             error=error,
+            left=left,
             outputs=outputs,
         )
         return await take(self._run, self, self._run.record_id, seen)

@@ -32,6 +32,7 @@ class Seen:
     ignored: Sequence[str]
     checked: int
     error: str | None
+    left: str
     outputs: BaseModel | None
 
 
@@ -49,7 +50,7 @@ async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen)
     stopped: str | None = None
     if seen.differences and flow.on_drift == "remediate":
         if run.remediating:
-            stopped = "it was brought back, and differs still" if drifted else None
+            stopped = (seen.left or "it was brought back, and differs still") if drifted else None
         else:
             question = partial(_verdict, run, drifted=bool(drifted))
             stopped = await flow.ask("bring back", question, str | None)

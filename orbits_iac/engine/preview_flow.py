@@ -152,6 +152,7 @@ class PreviewFlow(Flow):
         checked: int,
         ignored: Sequence[str] = (),
         error: str | None = None,
+        left: str = "",
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         """Nothing is recorded, and nothing brought back."""

@@ -176,6 +176,7 @@ class Flow(Current):
         checked: int,
         ignored: Sequence[str] = (),
         error: str | None = None,
+        left: str = "",
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         """Record what a comparison with the live thing found; returns what this cycle is to bring back now.
@@ -189,6 +190,7 @@ class Flow(Current):
             ignored: the same of what differs, or may, and does not count.
             checked: how many properties were compared.
             error: why the look itself failed.
+            left: why what this cycle was to bring back differs still.
             outputs: what it publishes now, where remediating has made it anew.
 
         """

@@ -48,7 +48,7 @@ def make(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"], *, name: s
         )
     role = wanted.role()
     more: dict[str, Any] = {"RoleARN": role} if role else {}
-    if wanted.revert_drift and kind == "UPDATE":
+    if wanted.reverts is not None and kind == "UPDATE":
         more["DeploymentMode"] = "REVERT_DRIFT"
     answer: dict[str, Any] = cfn.create_change_set(
         StackName=wanted.stack,

@@ -22,6 +22,7 @@ from orbits_cdk.cloudformation import (
 )
 from orbits_cdk.errors import DeployFailed, StackBusy
 from orbits_cdk.outcome import look
+from orbits_cdk.remediation import beside
 from orbits_cdk.stateful import losses
 from orbits_cdk.stuck import delete, explain, mend, refuse_stuck
 from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted, Withheld
@@ -72,7 +73,7 @@ def _begin(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed
     refuse_stuck(cfn, stack, wanted.place)
     if stack.status == REVIEW:
         return _prepare(cfn, wanted, "CREATE")
-    if not wanted.revert_drift and unchanged(cfn, stack, wanted):
+    if wanted.reverts is None and unchanged(cfn, stack, wanted):
         return Deployed(outputs=dict(stack.outputs), changed=False)
     return _prepare(cfn, wanted, "UPDATE")
 
@@ -108,6 +109,8 @@ def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploy
         return Underway(phase="prepared", stack_id=stack_id)
     changes = changes_of(cfn, made)
     lost = tuple(loss for loss in losses(changes) if loss.resource not in wanted.accepted)
+    if wanted.reverts is not None:
+        lost += beside(changes, wanted.reverts)
     if lost:
         cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
         return Withheld(losses=lost)

@@ -22,7 +22,7 @@ from orbits_cdk.naming import stack_name
 from orbits_cdk.outputs import read_outputs
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.plan import change_of
-from orbits_cdk.remediation import can_be_brought_back, healed
+from orbits_cdk.remediation import can_be_brought_back, healed, shown, why_left
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.stateful import data_in
@@ -73,14 +73,15 @@ class CdkStack(Resource[O]):
             self.look, payload, published, returns=StackLook, handle=Looking, watch=self.looking, idempotent=True
         )
         found: StackLook = await self.do("look", look)
-        if not can_be_brought_back(await self._looked(found)):
+        drifted = await self._looked(found)
+        if not can_be_brought_back(drifted):
             return
-        done = await self.do("revert", self._change("revert", payload))
+        done = await self.do("revert", self._change("revert", payload, shown(drifted)))
         if isinstance(done, Withheld):
-            await self._looked(found, error=f"not brought back: {'; '.join(loss.why for loss in done.losses)}")
+            await self._looked(found, left="; ".join(loss.why for loss in done.losses))
             return
         again: StackLook = await self.do("look again", look)
-        await self._looked(healed(found, again))
+        await self._looked(healed(found, again), left=why_left(drifted, again))
 
     @classmethod
     def data_in(cls, revision: Revision[O]) -> tuple[str, ...]:
@@ -129,13 +130,15 @@ class CdkStack(Resource[O]):
         """Go on with it."""
         return self._advance(payload, underway, accepted=accepted)
 
-    def revert(self, payload: StackPayload) -> Deployed | Withheld | InProgress[Underway]:
-        """Begin to bring what is live back to the template, which did not change."""
-        return self.reverting(Underway(), payload)
+    def revert(self, payload: StackPayload, places: list[str]) -> Deployed | Withheld | InProgress[Underway]:
+        """Begin to bring what is live at these places back to the template, which did not change; or nothing at all."""
+        return self.reverting(Underway(), payload, places)
 
-    def reverting(self, underway: Underway, payload: StackPayload, /) -> Deployed | Withheld | InProgress[Underway]:
+    def reverting(
+        self, underway: Underway, payload: StackPayload, places: list[str], /
+    ) -> Deployed | Withheld | InProgress[Underway]:
         """Go on with it."""
-        return self._advance(payload, underway, revert_drift=True)
+        return self._advance(payload, underway, reverts=frozenset(places))
 
     def look(self, payload: StackPayload, published: dict[str, Any]) -> StackLook | InProgress[Looking]:
         """Read what is live and compare it."""
@@ -191,20 +194,26 @@ class CdkStack(Resource[O]):
         returns: Any = Deployed | Withheld
         return hook(main, *arguments, returns=returns, handle=Underway, watch=watch, idempotent=True, retry=_AGAIN)
 
-    async def _looked(self, found: StackLook, *, error: str | None = None) -> Sequence[Difference]:
+    async def _looked(self, found: StackLook, *, left: str = "") -> Sequence[Difference]:
         return await self.execution.looked(
             differences=found.differences,
             unchecked=found.unchecked,
             ignored=found.ignored,
             checked=found.checked,
-            error=f"the stack is {found.busy}" if found.busy else error,
+            error=f"the stack is {found.busy}" if found.busy else None,
+            left=left,
         )
 
     def _advance(
-        self, payload: StackPayload, underway: Underway, *, accepted: Sequence[str] = (), revert_drift: bool = False
+        self,
+        payload: StackPayload,
+        underway: Underway,
+        *,
+        accepted: Sequence[str] = (),
+        reverts: frozenset[str] | None = None,
     ) -> Deployed | Withheld | InProgress[Underway]:
         cfn = self._aws("cloudformation")
-        wanted = replace(self._wanted(payload, self._tags()), accepted=frozenset(accepted), revert_drift=revert_drift)
+        wanted = replace(self._wanted(payload, self._tags()), accepted=frozenset(accepted), reverts=reverts)
         for _ in range(_PHASES):
             result = advance(cfn, wanted, underway, self.execution.progress)
             if not isinstance(result, Underway):

@@ -21,7 +21,7 @@ class Wanted:
     attempt: int = 1
     role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
     accepted: frozenset[str] = frozenset()  # resources that hold data which may be lost
-    revert_drift: bool = False  # bring what is live back to the template, which did not change
+    reverts: frozenset[str] | None = None  # bring this back to the template, as `remediation.shown` names it
 
     @property
     def change_set(self) -> str:
@@ -60,7 +60,7 @@ class Deployed(BaseModel):
 
 
 class Loss(BaseModel):
-    """Data that would be lost with a resource of the stack."""
+    """Something that would be lost with a resource of the stack, or of it: data, or what somebody did by hand."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,7 +69,7 @@ class Loss(BaseModel):
 
 
 class Withheld(BaseModel):
-    """A change that was not made, since it would lose what nobody has accepted; it left nothing behind."""
+    """A change that was not made, since it would lose or overwrite what nobody has accepted; it left nothing behind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -30,15 +30,14 @@ class Hands:
         self.ids = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
         self.untouched = self.known = self.look()
 
-    def deploy(self, *, token: str = "make", revert_drift: bool = False) -> None:
+    def deploy(self) -> None:
         wanted = Wanted(
             stack=self.payload.stack_name,
             place="here",
             template=self.payload.template,
             parameters={},
             tags=TAGS,
-            token=token,
-            revert_drift=revert_drift,
+            token="make",
         )
         result: Underway | Withheld | Deployed = Underway()
         while isinstance(result, Underway):
