@@ -2,13 +2,15 @@
 
     GET    /_offline/health            {"status": "ok", ...}
     POST   /_offline/reset             forget everything
-    GET    /_offline/settings          the settings; PUT replaces them
+    GET    /_offline/settings          the settings; PUT replaces them, PATCH changes those that it names
     GET    /_offline/faults            the rules; POST adds one (see `FaultSpec`), DELETE removes all
     DELETE /_offline/faults/ID         remove one
     GET    /_offline/calls             the log; ?service= &operation= &account= &region= &origin= &writes=1 &after=SEQ;
                                        DELETE empties it
     GET    /_offline/calls/counts      how many calls: account, service, operation; ?service= &account= &region=
     GET    /_offline/accounts?name=N   the id of the account with a name
+    POST   /_offline/accounts/ID/ready it may use all services from now on
+    POST   /_offline/sessions/expire   all roles' sessions end now
 
 Bodies and answers are JSON; a refused request is answered 400 with {"error": why}, an unknown path 404.
 """
@@ -22,6 +24,7 @@ from pydantic import ValidationError
 
 from . import moto_state
 from .fault_spec import FaultSpec
+from .settings import Settings
 from .wire import Environ, StartResponse, read_body
 
 if TYPE_CHECKING:
@@ -73,15 +76,21 @@ class Admin:
                 return self._faults(method, rest, body)
             case "calls":
                 return self._calls(method, rest, query)
-            case "accounts":
+            case "accounts" if method == "POST" and rest.endswith("/ready"):
+                self._cloud.access.ready(rest.removesuffix("/ready"))
+                return {}
+            case "accounts" if method == "GET":
                 return {"account": moto_state.account_named(query.get("name", ""))}
+            case "sessions" if method == "POST" and rest == "expire":
+                return {"expired": self._cloud.access.expire_sessions()}
             case _:
                 raise Refused(404, f"{method} /_offline/{path} is not offered")
 
     def _settings(self, method: str, body: bytes) -> Json:
-        if method == "PUT":
-            self._cloud.configure(type(self._cloud.settings).model_validate_json(body))
-        return self._cloud.settings.model_dump()
+        if method in ("PUT", "PATCH"):
+            before = self._cloud.settings.model_dump() if method == "PATCH" else {}
+            self._cloud.configure(Settings.model_validate({**before, **json.loads(body)}))
+        return self._cloud.settings.model_dump(mode="json")
 
     def _faults(self, method: str, rest: str, body: bytes) -> Json:
         faults = self._cloud.gateway.faults

@@ -22,9 +22,9 @@ class AdminClient:
         """A call with a body."""
         return self._call("POST", path, body)
 
-    def put(self, path: str, body: object) -> Any:
-        """A call that replaces something."""
-        return self._call("PUT", path, body)
+    def patch(self, path: str, body: object) -> Any:
+        """A call that changes a part of something."""
+        return self._call("PATCH", path, body)
 
     def delete(self, path: str) -> Any:
         """A call that removes something."""

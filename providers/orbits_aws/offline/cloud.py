@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from . import moto_state
+from .access import Access
 from .admin import Admin
 from .cloudformation import CloudFormation
 from .gateway import Gateway
+from .organizations import Organizations
 from .settings import Settings
 from .wire import Environ, StartResponse
 
@@ -23,10 +25,13 @@ class Cloud:
     def __post_init__(self) -> None:
         """Connect the parts."""
         self.settings = Settings()
-        self.gateway = Gateway()
+        self.access = Access(lambda: self.settings)
+        self.gateway = Gateway(self.access)
         self.cloudformation = CloudFormation(self.gateway, lambda: self.endpoint_url)
         self.gateway.services["cloudformation"] = self.cloudformation.api
         self.gateway.services["cloudcontrol"] = self.cloudformation.cloud_control
+        self.organizations = Organizations(self.gateway.moto, lambda: self.settings, self.access.new_account)
+        self.gateway.services["organizations"] = self.organizations
         self._admin = Admin(self)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -43,7 +48,9 @@ class Cloud:
     def reset(self) -> None:
         """Forget everything: resources, accounts, stacks, faults, calls, settings."""
         moto_state.reset()
-        self.gateway.accounts.clear()
+        self.gateway.callers.clear()
+        self.access.restore({})
+        self.organizations.clear()
         self.gateway.faults.clear()
         self.gateway.past.clear()
         self.gateway.calls.clear()

@@ -2,69 +2,79 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
 from . import moto_adapter, moto_state
+from .assume import refuse_assuming
+from .crossing import reach
 from .identify import Identity
-from .wire import Answer, Environ, error_answer
+from .wire import Answer, Environ
 
 Work = Callable[[], Answer]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call that moto is to carry out."""
+
+    environ: Environ
+    body: bytes
+    identity: Identity
+    work: Work
+    """Lets moto do it."""
+
+
 def carry_out(environ: Environ, body: bytes, identity: Identity, work: Work) -> Answer:
     """Let moto carry a call out, with what it lacks for that operation."""
-    if identity.service == "iam" and identity.operation.startswith("Attach"):
-        return _attach_policy(environ, identity, work)
-    if (identity.service, identity.operation) == ("sts", "AssumeRole"):
-        return _assume_role(environ, identity, work)
-    if (identity.service, identity.operation) == ("s3", "CreateBucket"):
-        return _create_bucket(environ, body, identity, work)
-    if (identity.service, identity.operation) == ("sqs", "SetQueueAttributes"):
-        return _set_queue_attributes(body, identity, work)
-    if identity.service == "dynamodb" and identity.operation in ("TagResource", "UpdateTable"):
-        return _change_table(body, identity, work)
-    if (identity.service, identity.operation) == ("rds", "ModifyDBSubnetGroup"):
-        return _change_subnet_group(environ, identity, work)
-    return work()
+    acting = reach(environ, body, identity)
+    if isinstance(acting, Answer):
+        return acting
+    environ[moto_adapter.ACCOUNT_HEADER] = acting.account
+    gap = _GAPS.get((identity.service, identity.operation))
+    return gap(Call(environ=environ, body=body, identity=acting, work=work)) if gap else work()
 
 
-def _attach_policy(environ: Environ, identity: Identity, work: Work) -> Answer:
+def _attach_policy(call: Call) -> Answer:
     """AWS's own policies exist in every account; moto has none of them."""
-    policy = str(moto_adapter.parse_query("iam", identity.operation, environ).get("PolicyArn", ""))
+    policy = str(moto_adapter.parse_query("iam", call.identity.operation, call.environ).get("PolicyArn", ""))
     if ":iam::aws:policy/" in policy:
-        moto_state.provide_aws_policy(identity.account, policy)
-    return work()
+        moto_state.provide_aws_policy(call.identity.account, policy)
+    return call.work()
 
 
-def _assume_role(environ: Environ, identity: Identity, work: Work) -> Answer:
-    """A role that does not exist cannot be assumed; moto gives credentials for it."""
-    role = str(moto_adapter.parse_query("sts", "AssumeRole", environ).get("RoleArn", ""))
-    if role.count(":") == 5 and not moto_state.role_exists(role):
-        caller = f"arn:aws:iam::{identity.account}:root"
-        message = f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
-        return error_answer("query", "AccessDenied", message)
-    return work()
+def _caller_identity(call: Call) -> Answer:
+    """A caller whose key nobody issued is called by the account that it acts in; moto makes up a user."""
+    if call.identity.caller.kind in ("session", "user"):
+        return call.work()
+    result = {"UserId": call.identity.account, "Account": call.identity.account, "Arn": call.identity.caller.arn}
+    return moto_adapter.serialize_query("sts", "GetCallerIdentity", result)
 
 
-def _create_bucket(environ: Environ, body: bytes, identity: Identity, work: Work) -> Answer:
+def _assume_role(call: Call) -> Answer:
+    """A role is assumed by whom it trusts; moto gives anybody a session, of roles that do not exist too."""
+    return refuse_assuming(call.environ, call.identity) or call.work()
+
+
+def _create_bucket(call: Call) -> Answer:
     """A bucket can be made with tags; moto does not look at them."""
-    answer = work()
-    found = ET.fromstring(body).iter() if body else ()  # noqa: S314 - what a test's own client sends
+    answer = call.work()
+    found = ET.fromstring(call.body).iter() if call.body else ()  # noqa: S314 - what a test's own client sends
     tags = {
         each[0].text or "": each[1].text or ""
         for each in found
         if each.tag.rpartition("}")[2] == "Tag" and len(each) == 2
     }
-    name = environ["PATH_INFO"].strip("/")
+    name = call.environ["PATH_INFO"].strip("/")
     if answer.status < 300 and tags:
-        moto_state.tag_bucket(identity.account, identity.region, name, tags)
+        moto_state.tag_bucket(call.identity.account, call.identity.region, name, tags)
     return answer
 
 
-def _set_queue_attributes(body: bytes, identity: Identity, work: Work) -> Answer:
+def _set_queue_attributes(call: Call) -> Answer:
     """A queue keeps its policy when other attributes are set; moto drops it."""
-    text = body.decode("utf-8", "replace")
+    text = call.body.decode("utf-8", "replace")
     if text.startswith("{"):
         asked = json.loads(text)
         url, names = str(asked.get("QueueUrl", "")), list(asked.get("Attributes", {}))
@@ -72,21 +82,21 @@ def _set_queue_attributes(body: bytes, identity: Identity, work: Work) -> Answer
         form = parse_qs(text)
         url = form.get("QueueUrl", [""])[0]
         names = [value for key, [value] in form.items() if key.startswith("Attribute") and key.endswith(".Name")]
-    queue = moto_state.queue(identity.account, identity.region, urlsplit(url).path.rpartition("/")[2])
+    queue = moto_state.queue(call.identity.account, call.identity.region, urlsplit(url).path.rpartition("/")[2])
     if queue is None or "Policy" in names:
-        return work()
+        return call.work()
     policy = queue.policy
-    answer = work()
+    answer = call.work()
     queue.policy = policy
     return answer
 
 
-def _change_table(body: bytes, identity: Identity, work: Work) -> Answer:
+def _change_table(call: Call) -> Answer:
     """A tag has one value, the last, and a stream can be enabled again; moto keeps both values, and the old stream."""
-    asked = json.loads(body)
-    answer = work()
+    asked = json.loads(call.body)
+    answer = call.work()
     name = str(asked.get("TableName") or asked.get("ResourceArn", "")).rpartition("/")[2]
-    table = moto_state.table(identity.account, identity.region, name)
+    table = moto_state.table(call.identity.account, call.identity.region, name)
     if table is not None:
         table.tags = list({tag["Key"]: tag for tag in table.tags}.values())
         if not (table.stream_specification or {}).get("StreamEnabled"):
@@ -94,13 +104,27 @@ def _change_table(body: bytes, identity: Identity, work: Work) -> Answer:
     return answer
 
 
-def _change_subnet_group(environ: Environ, identity: Identity, work: Work) -> Answer:
+def _change_subnet_group(call: Call) -> Answer:
     """A subnet group that is changed stays; moto forgets it."""
-    name = str(moto_adapter.parse_query("rds", identity.operation, environ).get("DBSubnetGroupName", ""))
-    groups = moto_state.subnet_groups(identity.account, identity.region)
+    name = str(moto_adapter.parse_query("rds", call.identity.operation, call.environ).get("DBSubnetGroupName", ""))
+    groups = moto_state.subnet_groups(call.identity.account, call.identity.region)
     group = groups.get(name)
     try:
-        return work()
+        return call.work()
     finally:
         if group is not None:
             groups[name] = group
+
+
+_GAPS: dict[tuple[str, str], Callable[[Call], Answer]] = {
+    ("dynamodb", "TagResource"): _change_table,
+    ("dynamodb", "UpdateTable"): _change_table,
+    ("iam", "AttachGroupPolicy"): _attach_policy,
+    ("iam", "AttachRolePolicy"): _attach_policy,
+    ("iam", "AttachUserPolicy"): _attach_policy,
+    ("rds", "ModifyDBSubnetGroup"): _change_subnet_group,
+    ("s3", "CreateBucket"): _create_bucket,
+    ("sqs", "SetQueueAttributes"): _set_queue_attributes,
+    ("sts", "AssumeRole"): _assume_role,
+    ("sts", "GetCallerIdentity"): _caller_identity,
+}

@@ -8,19 +8,22 @@ the origin `cloudformation`, so that a fault or a count means them too.
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Protocol as Interface
 
 from . import moto_adapter, moto_state
+from .access import Access
+from .callers import Callers
 from .calls import CallLog, Origin
 from .fault_spec import FaultSpec
 from .faults import FaultRule, FaultRules, Strike, Target
 from .gaps import carry_out
-from .identify import Accounts, Identity, identify
+from .identify import Identity, identify
 from .past import Past
-from .throttling import refusal
-from .wire import Answer, Environ, Protocol, StartResponse, error_answer, read_body, run_wsgi
+from .throttling import throttled
+from .wire import Answer, Environ, Protocol, StartResponse, asked, error_answer, read_body, run_wsgi, session_token
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,11 +51,12 @@ class Service(Interface):
 class Gateway:
     """The WSGI application for all of AWS."""
 
-    def __init__(self) -> None:
-        """Make a gateway with moto behind it, without rules and with an empty log."""
+    def __init__(self, access: Access) -> None:
+        """Make a gateway with moto behind it, without faults and with an empty log; `access` says who may call."""
+        self.access = access
         self.calls = CallLog()
         self.faults = FaultRules(moto_state.account_named)
-        self.accounts = Accounts()
+        self.callers = Callers()
         self.services: dict[str, Service] = {}
         self.past = Past()
         self.sleep: Callable[[float], None] = time.sleep
@@ -70,7 +74,7 @@ class Gateway:
     def handle(self, environ: Environ, *, origin: Origin) -> Answer:
         """Carry out one call; raises `Cut` where a fault cuts the connection."""
         body = read_body(environ)
-        identity = identify(environ, body, self.accounts)
+        identity = identify(environ, body, self.callers)
         environ[moto_adapter.ACCOUNT_HEADER] = identity.account
         error: str | None = "InternalFailure"
         try:
@@ -109,7 +113,6 @@ class Gateway:
             raise ValueError(f"{service} has no operation {operation}{_nearest(operation, operations)}")
 
     def _answer(self, environ: Environ, body: bytes, identity: Identity, origin: Origin) -> Answer:
-        said = f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
         target = Target(
             service=identity.service,
             operation=identity.operation,
@@ -117,7 +120,7 @@ class Gateway:
             region=identity.region,
             origin=origin,
             invocation=environ.get("HTTP_AMZ_SDK_INVOCATION_ID"),
-            text=f"{said} {body.decode('utf-8', 'replace')}",
+            text=asked(environ, body),
             past=self.past.known(identity),
         )
         strike = self.faults.strike(target)
@@ -143,7 +146,7 @@ class Gateway:
                     work()
                 raise AnswerLost(f"answer of {what} lost by request")
             case "throttle":
-                code, message, usual = refusal(identity.service, self._protocol(environ, identity))
+                code, message, usual = throttled(identity.service, self._protocol(environ, identity))
                 status = spec.status or (None if spec.code else usual)
                 return self._error(environ, identity, spec.code or code, spec.message or message, status)
             case "error":
@@ -154,11 +157,14 @@ class Gateway:
     def _work(self, environ: Environ, body: bytes, identity: Identity, *, remember: bool) -> Answer:
         service = self.services.get(identity.service)
         try:
+            protocol, token, text = self._protocol(environ, identity), session_token(environ), asked(environ, body)
+            if refusal := self.access.refusal(identity, protocol, token, text):
+                return self._error(environ, identity, refusal.code, refusal.message, refusal.status)
             if service is not None:
                 return service(identity, environ)
             return self.past.watched(
                 identity,
-                lambda: carry_out(environ, body, identity, lambda: run_wsgi(self._moto, environ)),
+                lambda: carry_out(environ, body, identity, lambda: self.moto(environ)),
                 remember=remember,
             )
         except NotImplementedError as failure:
@@ -169,8 +175,13 @@ class Gateway:
             message = f"The offline AWS failed in {identity.service}:{identity.operation}: {failure!r}"
             return self._error(environ, identity, "InternalFailure", message, 500)
 
+    def moto(self, environ: Environ) -> Answer:
+        """Let moto carry a call out as it does."""
+        return run_wsgi(self._moto, environ)
+
     def _error(self, environ: Environ, identity: Identity, code: str, message: str, status: int | None) -> Answer:
-        return error_answer(self._protocol(environ, identity), code, message, status)
+        answer = error_answer(self._protocol(environ, identity), code, message, status)
+        return replace(answer, body=b"") if environ["REQUEST_METHOD"] == "HEAD" else answer
 
     @staticmethod
     def _protocol(environ: Environ, identity: Identity) -> Protocol:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from . import moto_adapter, moto_state
+from . import moto_adapter
+from .callers import Caller, Callers, administrator
 from .wire import DEFAULT_REGION, Credential, Environ, credential
 
 _SERVICES: dict[str, Sequence[str]] = {
@@ -48,49 +49,27 @@ class Identity:
     """boto3's name of the service; the signing name where the service is unknown."""
     operation: str
     """The operation's name; `METHOD /path` where no model knows the request."""
-    account: str
+    caller: Caller
     region: str
+    signed: bool = True
+
+    @property
+    def account(self) -> str:
+        """The account that the call acts in."""
+        return self.caller.account
 
 
-class Accounts:
-    """Which account an access key belongs to.
-
-    An access key of twelve digits is the account of that number, as in other offline clouds; a key that moto issued
-    (`sts.assume_role`, `iam.create_access_key`) belongs to its account; any other is the management account's.
-    """
-
-    def __init__(self) -> None:
-        """Start without knowing any key."""
-        self._known: dict[str, str] = {}
-
-    def of(self, key: str) -> str:
-        """The account of a key."""
-        if len(key) == 12 and key.isdigit():
-            return key
-        account = self._known.get(key)
-        if account is None:
-            account = moto_state.account_of_key(key)
-            if account is None:
-                return moto_adapter.MANAGEMENT_ACCOUNT
-            self._known[key] = account
-        return account
-
-    def clear(self) -> None:
-        """Forget the keys; after a reset they are no longer valid."""
-        self._known.clear()
-
-
-def identify(environ: Environ, body: bytes, accounts: Accounts) -> Identity:
+def identify(environ: Environ, body: bytes, callers: Callers) -> Identity:
     """What a request means; never fails."""
     signed = credential(environ)
     service, operation = _service_and_operation(environ, body, signed)
-    account = environ.get(moto_adapter.ACCOUNT_HEADER) or (
-        accounts.of(signed.key) if signed else moto_adapter.MANAGEMENT_ACCOUNT
-    )
+    acting = environ.get(moto_adapter.ACCOUNT_HEADER)
+    caller = administrator(str(acting), "service") if acting else callers.of(signed.key if signed else None)
     return Identity(
         service=service,
         operation=operation or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}",
-        account=account,
+        caller=caller,
+        signed=signed is not None,
         region=signed.region if signed else DEFAULT_REGION,
     )
 

@@ -114,6 +114,21 @@ def operation_names(service: str) -> tuple[str, ...]:
         raise LookupError(service) from unknown
 
 
+def signing_name(service: str) -> str:
+    """The name that a service has in policies; its own where it has no model."""
+    try:
+        return str(_service_model(service).signing_name)
+    except UnknownServiceError:
+        return service
+
+
+@functools.cache
+def regions() -> frozenset[str]:
+    """All regions that AWS has; `*` is what a request for several is signed for."""
+    partitions = _loader().load_data("endpoints")["partitions"]
+    return frozenset({region for partition in partitions for region in partition["regions"]} | {"*"})
+
+
 def service_names() -> tuple[str, ...]:
     """boto3's names of all services."""
     return tuple(_loader().list_available_services("service-2"))

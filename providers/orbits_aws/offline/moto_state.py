@@ -7,6 +7,7 @@ import functools
 import importlib
 import json
 import sys
+from dataclasses import dataclass
 from typing import Any, cast
 
 from moto.backends import get_backend
@@ -14,14 +15,15 @@ from moto.core.base_backend import BackendDict
 
 from .moto_adapter import MANAGEMENT_ACCOUNT
 
+__all__ = ["MANAGEMENT_ACCOUNT"]
+
 
 def reset() -> None:
     """Forget everything in every account; what is left is a new organization and its management account."""
     from moto.moto_api._internal.models import moto_api_backend
-    from moto.organizations.models import organizations_backends
 
     moto_api_backend.reset()
-    organizations_backends[MANAGEMENT_ACCOUNT]["aws"].create_organization("us-east-1", FeatureSet="ALL")
+    organization().create_organization("us-east-1", FeatureSet="ALL")
 
 
 _MADE_WITH = frozenset({"backend", "service_name", "_additional_regions", "_id", "_use_boto3_regions"})
@@ -60,25 +62,93 @@ def backends(service: str, account: str) -> dict[str, Any]:
         raise LookupError(service) from missing
 
 
-def account_of_key(access_key: str) -> str | None:
-    """The account that an access key was issued in; None if moto issued no such key."""
+@dataclass(frozen=True, kw_only=True)
+class IssuedKey:
+    """An access key that moto gave out."""
+
+    account: str
+    user: str | None
+    """The IAM user's name; None for a role's session."""
+    active: bool
+    assumed: Any
+    """moto's own object of the role's session; None for a user."""
+
+
+def issued_key(access_key: str, known: str | None = None) -> IssuedKey | None:
+    """Whose an access key is; None if moto issued no such key. `known` is the account where it was found before."""
     from moto.iam.models import iam_backends
 
-    for account_id, partitions in list(iam_backends.items()):
-        for backend in list(partitions.values()):
-            if access_key in backend.access_keys:
-                return str(account_id)
+    for account in [known] if known else list(iam_backends):
+        for partition, backend in list(iam_backends[account].items()):
+            key = backend.access_keys.get(access_key)
+            if key is not None:
+                assumed = None if key.user_name else _assumed(account, partition, access_key)
+                return IssuedKey(account=account, user=key.user_name, active=key.status == "Active", assumed=assumed)
     return None
+
+
+def _assumed(account: str, partition: str, access_key: str) -> Any:
+    from moto.sts.models import sts_backends
+
+    return sts_backends[account][partition].get_assumed_role_from_access_key(access_key)
+
+
+def sessions() -> list[Any]:
+    """moto's own objects of all roles' sessions."""
+    from moto.sts.models import sts_backends
+
+    return [
+        role
+        for partitions in list(sts_backends.values())
+        for backend in list(partitions.values())
+        for role in list(backend.assumed_roles)
+    ]
+
+
+def role(arn: str) -> Any:
+    """moto's own object of an IAM role; None if there is none of this ARN."""
+    from moto.iam.models import iam_backends
+
+    account = arn.split(":")[4]
+    if account not in iam_backends:
+        return None
+    return next((one for one in list(iam_backends[account]["aws"].roles.values()) if one.arn == arn), None)
 
 
 def role_exists(arn: str) -> bool:
     """Whether the IAM role of this ARN exists in its account."""
-    from moto.iam.models import iam_backends
+    return role(arn) is not None
 
-    account, name = arn.split(":")[4], arn.rpartition("/")[2]
-    return account in iam_backends and any(
-        role.arn == arn and role.name == name for role in list(iam_backends[account]["aws"].roles.values())
-    )
+
+def bucket(name: str) -> tuple[str, Any] | None:
+    """The account of an S3 bucket and moto's own object of it; None if there is none of the name."""
+    from moto.s3.models import s3_backends
+
+    partition, account = s3_backends.bucket_accounts.get(name, ("", ""))
+    return (account, s3_backends[account][partition].buckets[name]) if account else None
+
+
+def organization() -> Any:
+    """moto's own object of the organization of the management account."""
+    from moto.organizations.models import organizations_backends
+
+    return organizations_backends[MANAGEMENT_ACCOUNT]["aws"]
+
+
+def organization_of(account: str) -> Any:
+    """moto's own object of the organization that an account is in, as its management or a member; None without one."""
+    from moto.organizations.models import organizations_backends
+
+    managed = organizations_backends[account]["aws"].org
+    if managed is None and account in organizations_backends.master_accounts:
+        master, partition = organizations_backends.master_accounts[account]
+        managed = organizations_backends[master][partition].org
+    return managed
+
+
+def member(account: str) -> Any:
+    """moto's own object of an account of the management account's organization; None if it is not in it."""
+    return next((one for one in organization().accounts if one.id == account), None)
 
 
 def queue(account: str, region: str, name: str) -> Any:
@@ -112,12 +182,7 @@ def subnet_groups(account: str, region: str) -> Any:
 
 def account_named(name: str) -> str | None:
     """The id of the account that has this name in the organization of the management account."""
-    from moto.organizations.models import organizations_backends
-
-    for account in organizations_backends[MANAGEMENT_ACCOUNT]["aws"].accounts:
-        if account.name == name:
-            return str(account.id)
-    return None
+    return next((str(one.id) for one in list(organization().accounts) if one.name == name), None)
 
 
 @functools.cache

@@ -6,12 +6,12 @@ held. All methods work by HTTP when attached, with the same results.
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
 from .admin_client import AdminClient
 from .calls import Call
 from .fault_requests import FaultsByRequest
-from .settings import Settings
+from .settings import Changes
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -97,9 +97,20 @@ class OfflineAws(FaultsByRequest):
 
         load(self._in_this_process(), saved)
 
-    def settings(self, *, polls: int) -> None:
-        """Change how it behaves: `polls` DescribeStacks show a stack operation as going on before its end is shown."""
-        self._http.put("settings", Settings(polls=polls).model_dump())
+    def settings(self, **changes: Unpack[Changes]) -> None:
+        """Change how it behaves; what is not named stays as it is. `Settings` says what there is.
+
+        For example, `polls` DescribeStacks show a stack operation as going on before its end is shown.
+        """
+        self._http.patch("settings", changes)
+
+    def expire_sessions(self) -> None:
+        """Let all sessions of roles end now: calls with their keys are refused as expired."""
+        self._http.post("sessions/expire", {})
+
+    def ready(self, account: str) -> None:
+        """Let an account, by id or name, use the services for which the setting `unready` lets it wait."""
+        self._http.post(f"accounts/{self.account(account)}/ready", {})
 
     def client(self, service: str, *, account: str, region: str | None = None) -> Any:
         """A boto3 client acting in an account, given by its id or by its name in the organization.

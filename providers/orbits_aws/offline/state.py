@@ -22,6 +22,8 @@ def dump(cloud: "Cloud") -> bytes:
         {
             "moto": moto_state.state(),
             "cloudformation": cloud.cloudformation.state(),
+            "access": cloud.access.state(),
+            "organizations": cloud.organizations.state(),
             "faults": cloud.gateway.faults.state(),
             "settings": cloud.settings,
         },
@@ -32,9 +34,11 @@ def dump(cloud: "Cloud") -> bytes:
 def load(cloud: "Cloud", saved: bytes) -> None:
     """Let `cloud` hold what was saved, and nothing else."""
     moto_state.reset()  # before anything is loaded: moto closes the files of all objects in S3 that there are
-    cloud.gateway.accounts.clear()
+    cloud.gateway.callers.clear()
     state: dict[str, Any] = thaw(saved, {_WORLD: cloud.cloudformation.world})
     moto_state.restore(state["moto"])
     cloud.cloudformation.restore(state["cloudformation"])
+    cloud.access.restore(state["access"])
+    cloud.organizations.restore(state["organizations"])
     cloud.gateway.faults.restore(state["faults"])
     cloud.configure(state["settings"])

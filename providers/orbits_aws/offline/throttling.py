@@ -34,7 +34,7 @@ _OWN: dict[str, tuple[str, str, int]] = {
 }
 
 
-def refusal(service: str, protocol: Protocol) -> tuple[str, str, int]:
+def throttled(service: str, protocol: Protocol) -> tuple[str, str, int]:
     """Code, message and HTTP status with which a service throttles."""
     if service in _OWN:
         return _OWN[service]

@@ -95,6 +95,20 @@ def read_body(environ: Environ) -> bytes:
     return bytes(body)
 
 
+def asked(environ: Environ, body: bytes) -> str:
+    """A request's path, query and body as one text."""
+    return f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')} {body.decode('utf-8', 'replace')}"
+
+
+def session_token(environ: Environ) -> str | None:
+    """The token of the session that a request says it belongs to."""
+    if "HTTP_X_AMZ_SECURITY_TOKEN" in environ:
+        return str(environ["HTTP_X_AMZ_SECURITY_TOKEN"])
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    found = query.get("X-Amz-Security-Token") or query.get("x-amz-security-token")
+    return found[0] if found else None
+
+
 def credential(environ: Environ) -> Credential | None:
     """What the request says it is signed with, in its header or, if it was presigned, its query; None if unsigned.
 

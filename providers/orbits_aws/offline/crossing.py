@@ -1,0 +1,92 @@
+"""Calls that name a bucket or a queue of another account: refused, unless its own policy lets the caller in.
+
+moto gives any bucket to anyone who knows its name, and looks for queues in the caller's account alone. Here the owner's
+policy decides, and a call that it allows acts in the owner's account. Called by `gaps`.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from . import moto_adapter, moto_state
+from .callers import is_account
+from .identify import Identity
+from .policies import decide
+from .refusals import denied
+from .wire import Answer, Environ, error_answer
+
+_OWN = frozenset({"CreateBucket", "ListBuckets", "ListDirectoryBuckets"})
+_ACTIONS = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteObjects": "DeleteObject",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+}
+"""The actions of S3 that are not called as their operations."""
+
+
+def reach(environ: Environ, body: bytes, identity: Identity) -> Identity | Answer:
+    """As whom a call is carried out: the caller, or the owner of what it names; or why it is refused."""
+    if identity.service == "s3":
+        return _bucket_refusal(environ, identity) or identity
+    return _queue_owner(environ, body, identity) if identity.service == "sqs" else identity
+
+
+def _bucket_refusal(environ: Environ, identity: Identity) -> Answer | None:
+    name, _, key = str(environ.get("PATH_INFO", "")).lstrip("/").partition("/")
+    found = moto_state.bucket(name) if name and identity.operation not in _OWN else None
+    if found is None or found[0] == identity.account or not identity.signed:
+        return None
+    arn = f"arn:aws:s3:::{name}{f'/{key}' if key else ''}"
+    action = f"s3:{_ACTIONS.get(identity.operation, identity.operation)}"
+    if _public(found[1], key, action) or decide(found[1].policy, identity.caller, action, arn, {}) == "allow":
+        return None
+    why = "because no resource-based policy allows the " + action + " action"
+    refusal = denied("rest-xml", identity.caller.arn, action, f'"{arn}"', why)
+    return error_answer("rest-xml", refusal.code, refusal.message, refusal.status)
+
+
+def _public(bucket: Any, key: str, action: str) -> bool:
+    """Whether an access control list gives an object to everybody."""
+    found = bucket.keys.get(key) if key and action == "s3:GetObject" else None
+    return found is not None and found.acl is not None and bool(found.acl.public_read)
+
+
+def _queue_owner(environ: Environ, body: bytes, identity: Identity) -> Identity | Answer:
+    asked = _asked(body)
+    url = str(asked.get("QueueUrl", ""))
+    owner, _, name = urlsplit(url).path.strip("/").partition("/")
+    if identity.operation == "GetQueueUrl":
+        owner, name = str(asked.get("QueueOwnerAWSAccountId", "")), str(asked.get("QueueName", ""))
+    if not is_account(owner) or owner == identity.account:
+        return identity
+    queue = moto_state.queue(owner, identity.region, name)
+    action = f"sqs:{identity.operation}"
+    if queue is not None and decide(queue.policy, identity.caller, action, queue.queue_arn, {}) == "allow":
+        return replace(identity, caller=replace(identity.caller, account=owner))
+    protocol = moto_adapter.protocol("sqs", environ.get("CONTENT_TYPE", ""))
+    if identity.operation == "GetQueueUrl" or queue is None:
+        code, message = "QueueDoesNotExist", "The specified queue does not exist or you do not have access to it."
+        return error_answer(protocol, code, message)
+    return error_answer(protocol, "AccessDenied", f"Access to the resource {url} is denied.")
+
+
+def _asked(body: bytes) -> dict[str, Any]:
+    text = body.decode("utf-8", "replace")
+    if text.startswith("{"):
+        loaded: dict[str, Any] = json.loads(text)
+        return loaded
+    return {name: values[0] for name, values in parse_qs(text).items()}
