@@ -220,12 +220,15 @@ def _named(found: Comparison, name: str, kind: str) -> Comparison:
 def _without_stack_tags(
     live: Mapping[str, Any], recorded: Mapping[str, Any], stack: Stack, name: str = "Tags"
 ) -> Mapping[str, Any]:
-    """The live properties without the tags that CloudFormation hands down from the stack; a list, or a map."""
+    """The live properties without the tags that CloudFormation sets, or hands down from the stack; a list, or a map."""
+
+    def stays(key: str, value: Any) -> bool:
+        return key in own or not (key.startswith("aws:") or stack.tags.get(key) == value)
+
     tags, asked = live.get(name), recorded.get(name) or ()
+    own = set(asked) if isinstance(asked, Mapping) else {e.get("Key") for e in asked if isinstance(e, Mapping)}
     if isinstance(tags, Mapping):
-        return {**live, name: {k: v for k, v in tags.items() if k in asked or stack.tags.get(k) != v}}
-    if not isinstance(tags, list):
-        return live
-    own = {each.get("Key") for each in asked if isinstance(each, Mapping)}
-    handed_down = [each for each in tags if each["Key"] not in own and stack.tags.get(each["Key"]) == each["Value"]]
-    return {**live, name: [each for each in tags if each not in handed_down]}
+        return {**live, name: {key: value for key, value in tags.items() if stays(key, value)}}
+    if isinstance(tags, list) and all("Key" in each for each in tags):
+        return {**live, name: [each for each in tags if stays(each["Key"], each.get("Value"))]}
+    return live

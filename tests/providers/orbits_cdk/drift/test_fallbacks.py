@@ -1,0 +1,189 @@
+"""Who is asked where a type has no reader: Cloud Control, then CloudFormation; what none of them says is unchecked."""
+
+from typing import Any
+
+import pytest
+
+from orbits_aws import AwsTarget, OfflineAws
+from orbits_aws.readers.cloud_control import compare_with_live
+from orbits_aws.readers.schema import Schema
+from orbits_cdk.detection import LONGEST, Detecting, Left, go_on
+from orbits_cdk.live import StackLook
+from orbits_iac.provider import Comparison
+from tests.providers.orbits_cdk.drift.world import Hands
+
+STREAM: dict[str, Any] = {
+    "Type": "AWS::Kinesis::Stream",
+    "Properties": {"ShardCount": 1, "RetentionPeriodHours": 48},
+}
+
+
+@pytest.fixture
+def hands(aws: OfflineAws, acme: AwsTarget) -> Hands:
+    hands = Hands(aws, acme, "streams", {"Resources": {"Clicks": STREAM}})
+    name = hands.ids["Clicks"]
+    hands.of("kinesis").increase_stream_retention_period(StreamName=name, RetentionPeriodHours=72)
+    return hands
+
+
+def paths(look: StackLook) -> list[str]:
+    return [f"{each.resource} {each.type} {each.path} {each.recorded} {each.live}" for each in look.differences]
+
+
+def test_cloud_control_says_it_first(hands: Hands) -> None:
+    before = len(hands.aws.calls())
+    assert paths(hands.look()) == ["Clicks AWS::Kinesis::Stream RetentionPeriodHours 48 72"]
+    assert "cloudformation:DetectStackDrift" not in hands.aws.calls()[before:]
+
+
+def test_what_cloud_control_may_not_read_cloudformation_is_asked_for_once(hands: Hands) -> None:
+    hands.aws.fail("cloudcontrol", "GetResource", code="AccessDeniedException")
+    before = len(hands.aws.calls())
+    look = hands.look()
+    assert paths(look) == ["Clicks AWS::Kinesis::Stream RetentionPeriodHours 48 72"]
+    assert (look.unchecked, look.checked) == ((), 3)  # of the tags too, which the stack hands down
+    assert hands.aws.calls()[before:].count("cloudformation:DetectStackDrift") == 1
+
+
+def test_what_nobody_may_read_is_unchecked_with_what_each_of_them_said(hands: Hands) -> None:
+    hands.aws.fail("cloudcontrol", "GetResource", code="AccessDeniedException")
+    hands.aws.fail("cloudformation", "DetectStackDrift", code="AccessDenied")
+    look = hands.look()
+    assert (look.differences, look.checked) == ((), 0)
+    [said] = look.unchecked
+    assert said.startswith(
+        "Clicks AWS::Kinesis::Stream: no reader for this type; Cloud Control does not read it (AccessDeniedException: "
+    )
+    assert "; CloudFormation refused to look: AccessDenied on cloudformation:DetectStackDrift" in said
+
+
+def test_what_cloudformation_could_not_find_out_is_unchecked(hands: Hands) -> None:
+    hands.aws.fail("cloudcontrol", "GetResource", code="UnsupportedActionException")
+    hands.aws.fail("kinesis", "*", code="AccessDenied", origin="cloudformation", times=9)
+    [said] = hands.look().unchecked
+    assert "; CloudFormation could not find out (" in said
+
+
+def test_a_resource_that_its_reader_may_not_read_is_unchecked_and_the_others_are_compared(
+    aws: OfflineAws, acme: AwsTarget
+) -> None:
+    hands = Hands(
+        aws, acme, "two", {"Resources": {"Jobs": {"Type": "AWS::SQS::Queue"}, "News": {"Type": "AWS::SNS::Topic"}}}
+    )
+    hands.of("sns").set_topic_attributes(TopicArn=hands.ids["News"], AttributeName="DisplayName", AttributeValue="x")
+    hands.aws.fail("sqs", "GetQueueAttributes", code="AccessDenied")
+    look = hands.look()
+    assert [each.resource for each in look.differences] == ["News"]
+    [said] = look.unchecked
+    assert said.startswith("Jobs AWS::SQS::Queue: it could not be read: AccessDenied on sqs:GetQueueAttributes")
+
+
+class Cfn:
+    """CloudFormation, as far as its detection goes: what it says of one resource."""
+
+    def __init__(self, status: str, *, detection: str = "DETECTION_COMPLETE", **drift: Any) -> None:
+        self.status = {"DetectionStatus": detection, "DetectionStatusReason": "why"}
+        self.drifts = [{"LogicalResourceId": "It", "StackResourceDriftStatus": status, **drift}] if status else []
+
+    def describe_stack_drift_detection_status(self, **_: str) -> dict[str, str]:
+        return self.status
+
+    def items(self, *_: str, **__: str) -> list[dict[str, Any]]:
+        return self.drifts
+
+
+LEFT = Detecting(stack="shop", left={"It": Left(type="T", why="no reader")}, id="d")
+EXPECTED = '{"Size":"1","Tags":[]}'
+TAG = {"DifferenceType": "ADD", "PropertyPath": "/Tags/0/Value", "ExpectedValue": "null", "ActualValue": "x"}
+SIZE = {"DifferenceType": "NOT_EQUAL", "PropertyPath": "/Size", "ExpectedValue": "1", "ActualValue": "2"}
+
+
+@pytest.mark.parametrize(
+    ("cfn", "differences", "unchecked", "checked"),
+    [
+        (Cfn("IN_SYNC", ExpectedProperties=EXPECTED), [], [], 2),
+        (
+            Cfn("MODIFIED", ExpectedProperties=EXPECTED, PropertyDifferences=[SIZE, TAG]),
+            [("Size", "1", "2"), ("Tags[0].Value", "null", '"x"')],
+            [],
+            2,
+        ),
+        (Cfn("DELETED"), [("", '"there"', "null")], [], 1),
+        (Cfn("NOT_CHECKED"), [], ["no reader; CloudFormation does not detect the drift of this type"], 0),
+        (Cfn("UNSUPPORTED"), [], ["no reader; CloudFormation does not detect the drift of this type"], 0),
+        (Cfn("UNKNOWN", DriftStatusReason="denied"), [], ["no reader; CloudFormation could not find out (denied)"], 0),
+        (Cfn("SOMETHING_NEW"), [], ["no reader; CloudFormation says SOMETHING_NEW"], 0),
+        (Cfn(""), [], ["no reader; CloudFormation does not detect the drift of this type"], 0),
+        (
+            Cfn("", detection="DETECTION_FAILED"),
+            [],
+            ["no reader; CloudFormation does not detect the drift of this type (why)"],
+            0,
+        ),
+    ],
+)
+def test_each_status_of_a_detection_is_mapped(
+    cfn: Cfn, differences: list[tuple[str, str, str]], unchecked: list[str], checked: int
+) -> None:
+    found = go_on(cfn, LEFT)
+    assert isinstance(found, Comparison)
+    assert [(each.path, each.recorded, each.live) for each in found.differences] == differences
+    assert list(found.unchecked) == [f"It T: {why}" for why in unchecked]
+    assert found.checked == checked
+
+
+def test_a_detection_is_looked_at_until_it_has_ended_but_not_for_ever() -> None:
+    busy = Cfn("IN_SYNC", detection="DETECTION_IN_PROGRESS")
+    found: Detecting | Comparison = LEFT
+    for _ in range(LONGEST):
+        assert isinstance(found, Detecting)
+        found = go_on(busy, found)
+    assert isinstance(found, Detecting)
+    found = go_on(busy, found)
+    assert isinstance(found, Comparison)
+    assert found.unchecked == ("It T: no reader; CloudFormation's detection did not end in time",)
+
+
+SCHEMA = Schema(
+    {
+        "properties": {
+            "Names": {"type": "array", "insertionOrder": False},
+            "Steps": {"type": "array", "items": {"$ref": "#/definitions/Step"}},
+            "Secret": {"type": "string"},
+            "Host": {"type": "string"},
+            "Size": {"type": "integer", "default": 5},
+            "Tags": {"type": "array"},
+        },
+        "definitions": {
+            "Step": {"properties": {"Key": {}, "To": {"type": "array", "insertionOrder": False}, "Next": {"$ref": "#"}}}
+        },
+        "writeOnlyProperties": ["/properties/Secret", "/properties/Steps/*/Key"],
+        "propertyTransform": {"/properties/Host": "$lowercase(Host)"},
+        "handlers": {"read": {}},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "live", "different", "unchecked"),
+    [
+        ({"Size": "7"}, {"Size": 7, "Arn": "a"}, [], []),
+        ({"Size": 7}, {}, ["Size"], []),
+        ({"Size": 5}, {}, [], []),
+        ({"Names": ["a", "b"]}, {"Names": ["b", "a"]}, [], []),
+        ({"Steps": [{"To": ["a", "b"]}]}, {"Steps": [{"To": ["b", "a"], "More": 1}]}, [], []),
+        ({"Steps": [{"To": ["a"]}, {"To": ["b"]}]}, {"Steps": [{"To": ["b"]}, {"To": ["a"]}]}, 2, []),
+        ({"Steps": [{"Key": "k", "To": []}]}, {"Steps": [{}]}, [], ["Steps[0].Key: it is never given back"]),
+        ({"Secret": "s"}, {}, [], ["Secret: it is never given back"]),
+        ({"Host": "Shop"}, {"Host": "shop"}, [], ["Host: the service gives it back in a form of its own"]),
+        ({}, {"Tags": [{"Key": "by", "Value": "hand"}]}, ["Tags[by]"], []),
+        ({}, {"Tags": []}, [], []),
+    ],
+)
+def test_what_cloud_control_gives_is_compared_by_the_schema(
+    recorded: dict[str, Any], live: dict[str, Any], different: list[str] | int, unchecked: list[str]
+) -> None:
+    found = compare_with_live(recorded, live, SCHEMA)
+    names = [each.path for each in found.differences]
+    assert (len(names) if isinstance(different, int) else names) == different
+    assert list(found.unchecked) == unchecked
