@@ -1,10 +1,10 @@
 """CloudFormation as AWS documents it, in place of moto's.
 
 The pure part: `template`, `intrinsics`, `parameters`, `graph`, `schemas`, `desired`, `changes`, `stack_policy`, `view`.
-What changes things: `direct`, `change_sets`, `deletion` and `recovery` (the operations, on the `stacks`), `deploy`,
-`rollback` and `removal` (the order and the way back), `work` (one resource), `resources` (the types). `api` is the
-face, `cloud_control` that of single resources, `clients` the hands. It knows AWS only through API calls made by way of
-the gateway, so it would run against another simulation as well.
+What changes things: `direct`, `change_sets`, `deletion` and `recovery` (the operations, on the `stacks`; `nested` those
+on stacks in stacks), `deploy`, `rollback` and `removal` (the order and the way back), `work` (one resource),
+`resources` (the types). `api` is the face, `cloud_control` that of single resources, `clients` the hands. It knows AWS
+only through API calls made by way of the gateway, so it would run against another simulation as well.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from .clients import Clients
 from .cloud_control import CloudControl
 from .direct import Direct
 from .goals import Goals
+from .nested import Nesting
 from .place import Place
 from .stacks import Stacks
 from .template_url import object_reader
@@ -38,9 +39,11 @@ class CloudFormation:
         self.world = World(
             clients=clients,
             stacks=lambda account, region: self._stacks.living(Place(account=account, region=region)),
+            nesting=lambda: nesting,
         )
         direct = Direct(self._stacks)
-        self._change_sets = ChangeSets(stacks=self._stacks, direct=direct)
+        nesting = Nesting(self._stacks, direct)
+        self._change_sets = ChangeSets(stacks=self._stacks, direct=direct, nesting=nesting)
         self.api = Api(self.world, self._stacks, direct, self._change_sets)
         self.cloud_control = CloudControl(clients)
 

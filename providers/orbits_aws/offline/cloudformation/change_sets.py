@@ -18,12 +18,12 @@ from .drift import live_properties
 from .errors import CloudFormationError, StackMissing, ValidationError
 from .imports import check_import, existing_by_name, imports_of
 from .model import ChangeSet, Goal, Stack
+from .nested import Nesting
+from .nested_change_sets import NO_CHANGES, NestedChangeSets
 from .place import Place, Request
 from .rollback import Options
 from .stacks import Stacks
 from .work import reason_of
-
-_NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
 
 
 @dataclass
@@ -32,6 +32,7 @@ class ChangeSets:
 
     stacks: Stacks
     direct: Direct
+    nesting: Nesting
     _by_key: dict[tuple[str, str], ChangeSet] = field(default_factory=dict[tuple[str, str], ChangeSet])
     _lock: RLock = field(default_factory=RLock)
 
@@ -90,10 +91,27 @@ class ChangeSets:
         change_set = self._make(place, stack or self.stacks.in_review(place, name), goal, kind, request)
         change_set.imports = imports
         self._judge(change_set)
+        nested = self._judge_nested(change_set)
         with self._lock:
             self._check(change_set.stack, kind, name, change_set_name)
-            self._by_key[change_set.stack.id, change_set.name] = change_set
+            for one in (change_set, *nested):
+                self._by_key[one.stack.id, one.name] = one
         return change_set
+
+    def _judge_nested(self, change_set: ChangeSet) -> list[ChangeSet]:
+        made: list[ChangeSet] = []
+        if change_set.includes_nested and change_set.status == "CREATE_COMPLETE":
+            try:
+                with self.stacks.world().acting_for(change_set.stack):
+                    made.extend(self._nested.of(change_set))
+            except CloudFormationError as refused:
+                change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+                change_set.reason = refused.message
+        return made
+
+    @property
+    def _nested(self) -> NestedChangeSets:
+        return NestedChangeSets(self.nesting, self._judge)
 
     def _check(self, stack: Stack | None, kind: str, name: str, change_set: str) -> None:
         if kind == "CREATE":
@@ -126,6 +144,7 @@ class ChangeSets:
             on_stack_failure=request.get("OnStackFailure"),
             reverts_drift=request.get("DeploymentMode") is not None,
             imports_existing=bool(request.get("ImportExistingResources", False)),
+            includes_nested=bool(request.get("IncludeNestedStacks", False)),
         )
 
     def _judge(self, change_set: ChangeSet) -> None:
@@ -147,7 +166,7 @@ class ChangeSets:
                 check_import(world, stack, change_set.goal, change_set.imports, change_set.changes)
             if not is_change(world, stack, change_set.goal, change_set.changes):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
-                change_set.reason = _NO_CHANGES
+                change_set.reason = NO_CHANGES
 
     def execute(self, place: Place, request: Request) -> None:
         """ExecuteChangeSet. Repeated with its token, it does nothing."""
@@ -155,6 +174,7 @@ class ChangeSets:
         stack, token = change_set.stack, request.get("ClientRequestToken")
         if self.stacks.repeated(stack, token, change_set.id):
             return
+        self._nested.refuse_alone(change_set, "executed")
         if change_set.execution_status != "AVAILABLE":
             shown = change_set.status if change_set.status == "FAILED" else change_set.execution_status
             raise CloudFormationError(
@@ -164,7 +184,12 @@ class ChangeSets:
         with self.stacks.operation(stack, token, change_set.id):
             self._claim(change_set)
             self._deploy(change_set, request)
-            change_set.execution_status = "EXECUTE_COMPLETE"
+            for one in self._with_nested(change_set):
+                one.execution_status = "EXECUTE_COMPLETE"
+
+    def _with_nested(self, root: ChangeSet) -> list[ChangeSet]:
+        with self._lock:
+            return [one for one in self._by_key.values() if one.root is root]
 
     def _claim(self, change_set: ChangeSet) -> None:
         with self._lock:
@@ -176,8 +201,8 @@ class ChangeSets:
                 )
             change_set.execution_status = "EXECUTE_IN_PROGRESS"
             for other in self.of(change_set.stack):
-                if other is not change_set:
-                    del self._by_key[other.stack.id, other.name]
+                if other.root is not change_set:
+                    self._remove(other.root)
 
     def _deploy(self, change_set: ChangeSet, request: Request) -> None:
         stack, goal, world = change_set.stack, change_set.goal, self.stacks.world()
@@ -207,8 +232,14 @@ class ChangeSets:
             if missing.code == "ChangeSetNotFound":
                 return
             raise
+        self._nested.refuse_alone(change_set, "deleted")
         with self._lock:
-            self._by_key.pop((change_set.stack.id, change_set.name), None)
+            self._remove(change_set)
+
+    def _remove(self, root: ChangeSet) -> None:
+        for one in self._with_nested(root):
+            self._by_key.pop((one.stack.id, one.name), None)
+            self._nested.forget_stack(one.stack)
 
 
 def _check_mode(kind: str, mode: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from .desired import as_text, different, keeps, policy_of, properties_of, replacing, same
 from .graph import in_order
 from .intrinsics import UNKNOWN, Scope
-from .model import Goal, Properties, Stack, StackResource
+from .model import STACK_TYPE, Goal, Properties, Stack, StackResource
 from .schemas import schema_of
 from .template import ResourceDefinition, references
 from .world import Known, World
@@ -56,7 +56,7 @@ def changes_to(
             continue
         modified = _modified(active[name], existing, scope, goal, live.get(name))
         if modified is not None:
-            if modified["Replacement"] == "True":
+            if modified["Replacement"] == "True" or active[name].type == STACK_TYPE:
                 unknown.add(name)
             changes.append(modified)
     changes += [_removed(resource) for name, resource in stack.resources.items() if name not in active]

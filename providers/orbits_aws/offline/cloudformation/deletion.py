@@ -10,6 +10,7 @@ from .errors import ValidationError
 from .model import Stack, StackResource, now
 from .place import Place, Request
 from .removal import remove
+from .rollback import policy_on_creation
 from .stacks import Stacks
 from .work import Work
 
@@ -71,11 +72,22 @@ class Deletion:
         stack.hidden = 0
 
     @staticmethod
-    def remove_all(stack: Stack, work: Work, retained: frozenset[str] = frozenset(), *, force: bool = False) -> None:
-        """Remove what the stack has, inside an operation on it."""
+    def remove_all(
+        stack: Stack,
+        work: Work,
+        retained: frozenset[str] = frozenset(),
+        *,
+        force: bool = False,
+        made_anew: bool = False,
+    ) -> None:
+        """Remove what the stack has, inside an operation on it; `made_anew`: because its creation is taken back."""
 
         def policy(resource: StackResource) -> str:
-            return "Retain" if resource.logical_id in retained else resource.deletion_policy
+            if resource.logical_id in retained:
+                return "Retain"
+            if made_anew:
+                return policy_on_creation(resource, retain=not stack.retain_except_on_create)
+            return resource.deletion_policy
 
         stack.record("DELETE_IN_PROGRESS", "User Initiated")
         removal = remove(work, list(stack.resources.values()), policy, force=force)

@@ -13,7 +13,7 @@ from .desired import different, fresh_resource, handler_of, policy_of, propertie
 from .errors import ValidationError
 from .graph import in_order
 from .intrinsics import Scope
-from .model import Goal, Properties, Remaining, Stack, StackResource, now
+from .model import STACK_TYPE, Goal, Properties, Remaining, Stack, StackResource, now
 from .outputs import resolve_outputs
 from .removal import remove
 from .rollback import Options, Rollback
@@ -87,6 +87,7 @@ class Deployment:
         self._stack.record("IMPORT_COMPLETE")
 
     def _apply(self) -> None:
+        self._stack.deploying = self._goal
         try:
             self._bring_all()
         except ValidationError as failure:
@@ -113,7 +114,8 @@ class Deployment:
     def _bring(self, definition: ResourceDefinition, scope: Scope) -> None:
         name = definition.logical_id
         existing = self._stack.resources.get(name)
-        if existing is not None and not existing.physical_id:
+        if existing is not None and (existing.status == "CREATE_FAILED" or not existing.physical_id):
+            self._discard(existing)
             existing = None
         try:
             properties = properties_of(definition, self._goal, scope)
@@ -135,6 +137,12 @@ class Deployment:
             self._work.create(fresh)
         else:
             self._change(existing, fresh)
+
+    def _discard(self, failed: StackResource) -> None:
+        """Remove what is left of a resource that an earlier operation failed to make, before it is made anew."""
+        if failed.physical_id:
+            self._work.delete(failed)
+        self._rollback.undo.before.pop(failed.logical_id, None)
 
     def _change(self, existing: StackResource, fresh: StackResource) -> None:
         name, after = existing.logical_id, fresh.properties
@@ -184,7 +192,10 @@ class Deployment:
             raise Failed(existing.logical_id, "update", reason)
 
     def _clean_up(self) -> None:
-        """Remove what the new template no longer has, and the old ones of what was replaced."""
+        """Remove what the new template no longer has, and the old ones of what was replaced; nested stacks first."""
+        for resource in self._stack.resources.values():
+            if resource.type == STACK_TYPE:
+                self._world.nesting().finish(self._world.site(self._stack, resource.logical_id), resource.physical_id)
         replaced = [
             old
             for name, old in self._rollback.undo.before.items()

@@ -161,6 +161,12 @@ class Stack:
     parent_id: str | None = None
     root_id: str | None = None
     """The stacks that it is nested in: the next one, and the one at the top."""
+    logical_id: str | None = None
+    """What it is called in the stack that it is nested in."""
+    deploying: Goal | None = None
+    """What the operation under way is to make of it."""
+    skipping: frozenset[str] = frozenset()
+    """What the rollback that is being continued leaves out, in the stacks nested in it too."""
     policy: str | None = None
     """The stack policy, as text."""
     timeout: int | None = None
@@ -185,7 +191,7 @@ class Stack:
     polls: int = 0
     """How many DescribeStacks it takes until they are."""
     window: int = 0
-    """How many it took when the operation began."""
+    """How many it took when the operation began; 0 for what is a part of an operation on the stack around it."""
     old_outputs: list[Output] = field(default_factory=list[Output])
 
     @property
@@ -211,6 +217,12 @@ class Stack:
         """The outputs that callers see: while an operation is under way, those from before."""
         return self.old_outputs if self.hidden else self.outputs
 
+    def finish(self) -> None:
+        """Do what an update has still to do."""
+        remaining, self.remaining = self.remaining, None
+        if remaining is not None:
+            remaining.finish()
+
     @property
     def unfolding(self) -> bool:
         """Whether the last operation is still shown as going on."""
@@ -225,7 +237,7 @@ class Stack:
 
         The cleanup of an update is seen once, if the operation is seen more than once.
         """
-        if not self.unfolding:
+        if not self.unfolding or not self.window:
             return False
         self.polls -= 1
         if self.polls < 0 or (self.polls == 0 and self.remaining and self.window > 1):
@@ -281,4 +293,13 @@ class ChangeSet:
     """The existing resources that it takes into the stack: logical id to physical id."""
     reverts_drift: bool = False
     imports_existing: bool = False
+    includes_nested: bool = False
+    """Whether it has change sets for the stacks that are resources of its stack."""
+    parent: "ChangeSet | None" = None
+    """The one whose stack has this one's stack as a resource."""
     created: datetime = field(default_factory=now)
+
+    @property
+    def root(self) -> "ChangeSet":
+        """The one at the top, itself if it is in no other."""
+        return self if self.parent is None else self.parent.root

@@ -61,7 +61,7 @@ class Recovery:
         skipped = frozenset(str(name) for name in request.get("ResourcesToSkip") or ())
         self._check_skipped(place, stack, skipped)
         with self.stacks.operation(stack, token, "continue"):
-            stack.role_arn = request.get("RoleARN") or stack.role_arn
+            stack.role_arn, stack.skipping = request.get("RoleARN") or stack.role_arn, skipped
             stack.unfinished("", skipped)
         return stack
 

@@ -92,9 +92,7 @@ class Rollback:
             self._stack.record(done)
 
     def _policy_on_creation(self, resource: StackResource) -> str:
-        """What is just made holds nothing yet: it is kept by `Retain` alone, if that is not to except creations."""
-        kept = resource.deletion_policy == "Retain" and not self._options.retain_except_on_create
-        return "Retain" if kept else "Delete"
+        return policy_on_creation(resource, retain=not self._options.retain_except_on_create)
 
     def roll_back(self, told: str = "", skipped: frozenset[str] = frozenset()) -> None:
         """Bring every resource back to what it was before the update, then remove what the update made.
@@ -159,3 +157,8 @@ class Rollback:
             current = self._stack.resources[name]
             current.depends_on, current.metadata = old.depends_on, old.metadata
             current.deletion_policy, current.update_replace_policy = old.deletion_policy, old.update_replace_policy
+
+
+def policy_on_creation(resource: StackResource, *, retain: bool) -> str:
+    """What becomes of a resource whose creation is taken back: it holds nothing yet, so only `Retain` may keep it."""
+    return "Retain" if retain and resource.deletion_policy == "Retain" else "Delete"

@@ -108,6 +108,11 @@ class Stacks:
         with self._lock:
             self._stacks.update(state)
 
+    def forget(self, stack: Stack) -> None:
+        """Forget a stack that was never deployed."""
+        with self._lock:
+            self._stacks.pop(stack.id, None)
+
     def clear(self) -> None:
         """Forget all stacks, without touching their resources."""
         with self._lock:
@@ -115,17 +120,28 @@ class Stacks:
             self._locks.clear()
 
     @contextmanager
+    def alone(self, stack: Stack) -> Generator[Work]:
+        """A part of an operation on the stack that this one is nested in."""
+        with self._locked(stack):
+            yield Work(self.world(), stack)
+
+    @contextmanager
     def operation(self, stack: Stack, token: object = None, what: str = "") -> Generator[Work]:
         """One operation on a stack: alone with it, in its account, and shown step by step afterwards.
 
         `what` is kept for its token. Raises ValidationError while another operation goes on.
         """
+        with self._locked(stack):
+            yield from self._alone(stack, None if token is None else str(token), what)
+
+    @contextmanager
+    def _locked(self, stack: Stack) -> Generator[None]:
         with self._lock:
             lock = self._locks.setdefault(stack.id, Lock())
         if not lock.acquire(blocking=False):
             raise self._busy(stack)
         try:
-            yield from self._alone(stack, None if token is None else str(token), what)
+            yield
         finally:
             lock.release()
 
@@ -145,17 +161,10 @@ class Stacks:
             try:
                 yield Work(self.world(), stack)
                 if not self.polls:
-                    self._finish(stack)
+                    stack.finish()
             finally:
                 if self.polls:
                     stack.unfold(self.polls, len(stack.events) - before)
-
-    @staticmethod
-    def _finish(stack: Stack) -> None:
-        """Do what an update has still to do."""
-        remaining, stack.remaining = stack.remaining, None
-        if remaining is not None:
-            remaining.finish()
 
     def poll(self, stack: Stack) -> None:
         """Show more of the operation that is under way; its last step may be done by that."""
@@ -165,7 +174,7 @@ class Stacks:
             try:
                 if stack.poll():
                     with self.world().acting_for(stack):
-                        self._finish(stack)
+                        stack.finish()
             finally:
                 lock.release()
 
@@ -185,14 +194,18 @@ class Stacks:
         """The stack at the top of those that a stack is nested in."""
         return self._stacks.get(stack.root_id or stack.id, stack)
 
+    def nested_as(self, parent: Stack, logical_id: str) -> Stack | None:
+        """The living stack that is, or is to become, a resource of another."""
+        for stack in self.living(Place(account=parent.account, region=parent.region)):
+            if (stack.parent_id, stack.logical_id) == (parent.id, logical_id):
+                return stack
+        return None
+
     def nested_in(self, place: Place, stack: Stack, name: str) -> Stack | None:
         """A stack nested in another, by the name of its root's resource or by its own name."""
         for other in self.living(place):
-            if other.root_id == (stack.root_id or stack.id):
-                parent = self._stacks[other.parent_id or ""]
-                logical_ids = [key for key, one in parent.resources.items() if one.physical_id == other.id]
-                if name in (other.name, *logical_ids):
-                    return other
+            if other.root_id == (stack.root_id or stack.id) and name in (other.name, other.logical_id):
+                return other
         return None
 
     @staticmethod

@@ -184,7 +184,9 @@ def change_set_view(change_set: ChangeSet) -> Shown:
         "ExecutionStatus": change_set.execution_status,
         "Status": change_set.status,
         "StatusReason": change_set.reason,
-        "IncludeNestedStacks": False,
+        "IncludeNestedStacks": change_set.includes_nested,
+        "ParentChangeSetId": change_set.parent.id if change_set.parent else None,
+        "RootChangeSetId": change_set.root.id if change_set.parent else None,
         "ImportExistingResources": change_set.imports_existing,
     }
 

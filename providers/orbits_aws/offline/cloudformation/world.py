@@ -12,7 +12,7 @@ from .clients import Clients
 from .errors import ValidationError
 from .intrinsics import NO_VALUE, Scope
 from .model import Goal, Stack
-from .resources.contract import Site
+from .resources.contract import Nesting, Site
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,8 @@ class World:
     clients: Clients
     stacks: Callable[[str, str], Iterable[Stack]]
     """The living stacks of an account and region."""
+    nesting: Callable[[], Nesting]
+    """What works on stacks that are resources of others."""
 
     def acting_for(self, stack: Stack) -> AbstractContextManager[None]:
         """Make all calls inside the block in the stack's account."""
@@ -38,6 +40,7 @@ class World:
             client=lambda service: self.clients.client(service, stack.region),
             made=made,
             partition=partition(stack.region),
+            stacks=self.nesting(),
         )
 
     def scope(self, stack: Stack, goal: Goal, known: "Known | None" = None) -> Scope:

@@ -10,7 +10,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from orbits_aws.offline.cloudformation.errors import NothingDone, ResourceFailed, ResourceGone
 from orbits_aws.offline.cloudformation.schemas import schema_of
@@ -27,6 +27,29 @@ class Made:
     attributes: Attributes = field(default_factory=dict[str, Any])
 
 
+class Nesting(Protocol):
+    """How a stack that is a resource of another is worked on; each raises ResourceFailed.
+
+    It is given by its id; what comes back is the id and the outputs.
+    """
+
+    def create(self, site: "Site", properties: Properties) -> tuple[str, dict[str, str]]:
+        """Make it."""
+        ...
+
+    def update(self, site: "Site", stack_id: str, properties: Properties) -> tuple[str, dict[str, str]]:
+        """Bring it to other properties, forth or back."""
+        ...
+
+    def delete(self, site: "Site", stack_id: str) -> None:
+        """Remove it with all it has."""
+        ...
+
+    def finish(self, site: "Site", stack_id: str) -> None:
+        """Let it clean up after an update, which the stack around it has come through."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """Where a handler works: for which resource of which stack, and the clients for it."""
@@ -41,6 +64,15 @@ class Site:
     made: Callable[[str], None] = field(default=lambda _: None)
     """To be called with the physical id as soon as something exists, so that a failure after it leaves no orphan."""
     partition: str = "aws"
+    stacks: Nesting | None = None
+    """For stacks in stacks; None where there is no stack around the resource."""
+
+    @property
+    def nesting(self) -> Nesting:
+        """What works on nested stacks. Raises ResourceFailed where there is none."""
+        if self.stacks is None:
+            raise ResourceFailed("Stacks can be made by CloudFormation's own operations alone")
+        return self.stacks
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
         """The ARN of a resource here."""
