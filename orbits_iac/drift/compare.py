@@ -24,6 +24,16 @@ class Comparison:
     ignored: tuple[str, ...] = ()
     checked: int = 0
 
+    def joined(self, *others: "Comparison") -> "Comparison":
+        """This and what others have found."""
+        parts = (self, *others)
+        return Comparison(
+            differences=tuple(each for part in parts for each in part.differences),
+            unchecked=tuple(each for part in parts for each in part.unchecked),
+            ignored=tuple(each for part in parts for each in part.ignored),
+            checked=sum(part.checked for part in parts),
+        )
+
 
 def json_text(value: Any) -> Json:
     """`value` as JSON text, the same for equal values; what is absent or unknown is null."""

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.errors import AwsRefused
+from orbits_aws.readers.service_managed import by_the_service
 from orbits_iac.provider import Comparison, Difference, json_text
 
 LONGEST = 240  # looks at one detection: at five seconds each, 20 minutes
@@ -72,12 +73,8 @@ def go_on(cfn: Any, detecting: Detecting) -> Detecting | Comparison:
         for each in cfn.items("describe_stack_resource_drifts", "StackResourceDrifts", StackName=detecting.stack)
     }
     failed = "" if status["DetectionStatus"] == "DETECTION_COMPLETE" else status.get("DetectionStatusReason", "")
-    found = [_resource(name, left, drifts.get(name, {}), failed) for name, left in detecting.left.items()]
-    return Comparison(
-        differences=tuple(each for one in found for each in one.differences),
-        unchecked=tuple(each for one in found for each in one.unchecked),
-        checked=sum(one.checked for one in found),
-    )
+    found = (_resource(name, left, drifts.get(name, {}), failed) for name, left in detecting.left.items())
+    return Comparison().joined(*found)
 
 
 def _resource(name: str, left: Left, drift: Mapping[str, Any], failed: str) -> Comparison:
@@ -88,12 +85,27 @@ def _resource(name: str, left: Left, drift: Mapping[str, Any], failed: str) -> C
             checked=1,
         )
     if status in {"IN_SYNC", "MODIFIED"}:
-        expected = json.loads(drift.get("ExpectedProperties") or "{}")
-        found = tuple(_difference(name, left.type, each) for each in drift.get("PropertyDifferences") or ())
-        return Comparison(differences=found, checked=len(expected))
+        return _compared(name, left.type, drift)
     said = drift.get("DriftStatusReason") or failed
     why = _SAID.get(status, f"CloudFormation says {status}")
     return Comparison(unchecked=(f"{name} {left.type}: {left.why}; {why}{f' ({said})' if said else ''}",))
+
+
+def _compared(name: str, kind: str, drift: Mapping[str, Any]) -> Comparison:
+    expected = json.loads(drift.get("ExpectedProperties") or "{}")
+    found = [_difference(name, kind, each) for each in drift.get("PropertyDifferences") or ()]
+    whys = {
+        path: why for path, why in by_the_service(kind).items() if any(_is_within(each.path, path) for each in found)
+    }
+    return Comparison(
+        differences=tuple(each for each in found if not any(_is_within(each.path, path) for path in whys)),
+        ignored=tuple(f"{name} {kind} {path}: {why}" for path, why in whys.items()),
+        checked=len(expected) - len(whys),
+    )
+
+
+def _is_within(path: str, whole: str) -> bool:
+    return path == whole or path.startswith((f"{whole}.", f"{whole}["))
 
 
 def _difference(name: str, kind: str, found: Mapping[str, Any]) -> Difference:

@@ -42,10 +42,16 @@ def read(aws: Aws, type: str, physical_id: str, recorded: Mapping[str, Any]) -> 
     return live, schema
 
 
-def compare_with_live(recorded: Mapping[str, Any], live: Mapping[str, Any], schema: Schema) -> Comparison:
+_NOTHING: Mapping[str, str] = {}
+
+
+def compare_with_live(
+    recorded: Mapping[str, Any], live: Mapping[str, Any], schema: Schema, *, ignore: Mapping[str, str] = _NOTHING
+) -> Comparison:
     """What of the recorded properties, and of tags at all, is otherwise, and what cannot be known."""
     asked = {schema.tags: [], **recorded} if isinstance(live.get(schema.tags), list) else recorded
-    return _believable(compare(asked, _with_write_only(recorded, live, schema), schema.rules), schema)
+    rules = schema.rules.ignoring(ignore)
+    return _believable(compare(asked, _with_write_only(recorded, live, schema), rules), schema)
 
 
 def _schema(aws: Aws, type: str) -> Schema:  # noqa: A002

@@ -29,7 +29,7 @@ class Reader:
             types need to be found at all. Returns None where it is gone.
         covers: the properties that `read` gives; one of these that is not in its answer is not there.
         rules: how they are compared.
-        unread: why a property that is not covered is not.
+        unread: why a property cannot be read by anybody; what is in neither, Cloud Control may give.
         own: what was read, without what other resources of the same template have put there.
 
     """
@@ -40,10 +40,6 @@ class Reader:
     rules: Rules
     unread: Mapping[str, str] = field(default_factory=dict)
     own: Callable[[Properties, str, Mapping[str, Any], Beside], Properties] = _as_read
-
-    def why_unread(self, name: str) -> str | None:
-        """Why a property is not read, None for one that is."""
-        return None if name in self.covers else self.unread.get(name, "not read by the reader of its type")
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

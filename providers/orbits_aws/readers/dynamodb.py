@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from orbits_aws.errors import AwsRefused, NotThere
-from orbits_aws.readers.contract import Aws, Properties, Reader, given, tag_list, tags_by_key
-from orbits_iac.provider import Rules
+from orbits_aws.readers.contract import Aws, Beside, Properties, Reader, given, tag_list, tags_by_key
+from orbits_iac.provider import Rules, Unknown
 
 
 def _table(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | None:
@@ -69,6 +69,14 @@ def _recovery(dynamodb: Any, name: str) -> dict[str, bool] | None:
     return {"PointInTimeRecoveryEnabled": status == "ENABLED"}
 
 
+def _without_scaling(live: Properties, name: str, _recorded: Mapping[str, Any], beside: Beside) -> Properties:
+    """A table whose capacity Application Auto Scaling sets, as its template says, without that."""
+    scaled = {str(target.get("ResourceId")) for _, target in beside("AWS::ApplicationAutoScaling::ScalableTarget")}
+    if f"table/{name}" not in scaled:
+        return live
+    return {**live, "ProvisionedThroughput": Unknown("Application Auto Scaling sets it, as the template says")}
+
+
 TABLE = Reader(
     type="AWS::DynamoDB::Table",
     read=_table,
@@ -106,9 +114,5 @@ TABLE = Reader(
             "TimeToLiveSpecification.Enabled": False,
         },
     ),
-    unread={
-        "ContributorInsightsSpecification": "no reader for it",
-        "KinesisStreamSpecification": "no reader for it",
-        "SSESpecification": "what DescribeTable says of the service's own key is not what a template says",
-    },
+    own=_without_scaling,
 )

@@ -173,7 +173,6 @@ POLICY = Reader(
     read=_policy,
     covers=frozenset({"PolicyDocument", "PolicyName", "Roles"}),
     rules=Rules(whole=True, policies=("PolicyDocument",), unordered=("Roles",)),
-    unread={"Groups": "only policies of roles are read", "Users": "only policies of roles are read"},
 )
 
 MANAGED_POLICY = Reader(

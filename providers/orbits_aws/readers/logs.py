@@ -42,9 +42,4 @@ LOG_GROUP = Reader(
         defaults={"DeletionProtectionEnabled": False, "LogGroupClass": "STANDARD"},
         named=("KmsKeyId",),
     ),
-    unread={
-        "DataProtectionPolicy": "no reader for it",
-        "FieldIndexPolicies": "no reader for it",
-        "ResourcePolicyDocument": "no reader for it",
-    },
 )

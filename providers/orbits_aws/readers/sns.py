@@ -53,9 +53,4 @@ TOPIC = Reader(
         },
         named=("KmsMasterKeyId",),
     ),
-    unread={
-        "DataProtectionPolicy": "no reader for it",
-        "DeliveryStatusLogging": "no reader for it",
-        "Subscription": "no reader for subscriptions that a topic declares itself",
-    },
 )

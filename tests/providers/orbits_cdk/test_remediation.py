@@ -83,6 +83,7 @@ async def test_a_fix_by_hand_that_no_look_has_shown_is_not_overwritten(
 ) -> None:
     await orbits.run(Holder(resources={"Site": BUCKET}), target=acme)
     s3 = by_hand(aws)
+    aws.fail("cloudcontrol", "GetResource", code="AccessDeniedException")
     report = await orbits.record(Given, SITE).cycle(on_drift="remediate")
     [look] = report.looks
     assert look.stopped == "Site CorsConfiguration (AWS::S3::Bucket) would be overwritten unseen"

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws
+from orbits_aws.readers import READERS
 from orbits_aws.readers.cloud_control import compare_with_live
 from orbits_aws.readers.schema import Schema
+from orbits_aws.readers.service_managed import by_the_service
 from orbits_cdk.detection import LONGEST, Detecting, Left, go_on
 from orbits_cdk.live import StackLook
-from orbits_iac.provider import Comparison
+from orbits_iac.provider import Comparison, Unknown
 from tests.providers.orbits_cdk.drift.world import Hands
 
 STREAM: dict[str, Any] = {
@@ -162,6 +164,37 @@ SCHEMA = Schema(
         "handlers": {"read": {}},
     }
 )
+
+
+def test_what_a_service_changes_by_itself_is_ignored_and_said() -> None:
+    schema = Schema({"properties": {"DesiredCount": {"type": "integer"}, "Name": {"type": "string"}}})
+    ignore = by_the_service("AWS::ECS::Service")
+    found = compare_with_live({"DesiredCount": 1, "Name": "a"}, {"DesiredCount": 5, "Name": "b"}, schema, ignore=ignore)
+    assert ([each.path for each in found.differences], found.checked) == (["Name"], 1)
+    assert found.ignored == ("DesiredCount: its service scales it",)
+
+
+def test_so_it_is_where_cloudformation_finds_it() -> None:
+    count = {**SIZE, "PropertyPath": "/DesiredCount"}
+    cfn = Cfn("MODIFIED", ExpectedProperties='{"DesiredCount":"1","Size":"1"}', PropertyDifferences=[SIZE, count])
+    service = Left(type="AWS::ECS::Service", why="no reader")
+    found = go_on(cfn, LEFT.model_copy(update={"left": {"It": service}}))
+    assert isinstance(found, Comparison)
+    assert ([each.path for each in found.differences], found.checked) == (["Size"], 1)
+    assert found.ignored == ("It AWS::ECS::Service DesiredCount: its service scales it",)
+
+
+def test_the_capacity_of_a_table_that_is_scaled_is_not_compared() -> None:
+    def beside(kind: str) -> list[tuple[str, dict[str, Any]]]:
+        assert kind == "AWS::ApplicationAutoScaling::ScalableTarget"
+        return [("id", {"ResourceId": "table/orders"})]
+
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    live = READERS["AWS::DynamoDB::Table"].own({"ProvisionedThroughput": units}, "orders", {}, beside)
+    assert isinstance(live["ProvisionedThroughput"], Unknown)
+    assert READERS["AWS::DynamoDB::Table"].own({"ProvisionedThroughput": units}, "others", {}, beside) == {
+        "ProvisionedThroughput": units
+    }
 
 
 @pytest.mark.parametrize(
