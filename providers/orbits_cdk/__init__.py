@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from orbits_cdk.node import prepare
 
 if TYPE_CHECKING:
-    from orbits_cdk.errors import DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
+    from orbits_cdk.errors import AssetGone, DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
     from orbits_cdk.stack import CdkStack
 
-__all__ = ["CdkStack", "DeployFailed", "StackBusy", "StackError", "StackStuck", "SynthesisFailed"]
+__all__ = ["AssetGone", "CdkStack", "DeployFailed", "StackBusy", "StackError", "StackStuck", "SynthesisFailed"]
 
 prepare()
 

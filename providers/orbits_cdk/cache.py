@@ -1,8 +1,8 @@
 """Synthesised stacks that are kept: in memory, and under `.orbits/cache/synth` of the project for later processes.
 
 An entry holds as long as the digest of its sources does and the files that its synthesis opened are what they were. A
-template that does not name its stack serves every stack of the same class and fields. One made from secrets stays in
-memory. The cache can be deleted at any time, and is not used at all where `ORBITS_CDK_CACHE=off`.
+template that names neither its stack nor an account serves every stack of the same class and fields. One made from
+secrets stays in memory. The cache can be deleted at any time, and is not used at all where `ORBITS_CDK_CACHE=off`.
 """
 
 import hashlib
@@ -12,11 +12,15 @@ import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import product
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orbits_aws.settings import project_folder
+from orbits_cdk.assets import files_below, staged_file
+from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.sources import is_users
 
@@ -32,8 +36,9 @@ class Entry(BaseModel):
     files: dict[str, str] = {}
 
     def holds(self) -> bool:
-        """Whether the files are still what they were."""
-        return all(_digest(name) == digest for name, digest in self.files.items())
+        """Whether the files are still what they were, and those to upload are still staged."""
+        staged = all(staged_file(asset.key).is_file() for asset in self.payload.assets)
+        return staged and all(_digest(name) == digest for name, digest in self.files.items())
 
 
 class SynthCache:
@@ -43,23 +48,23 @@ class SynthCache:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
 
-    def get(self, digest: str, stack_name: str, region: str, *, on_disk: bool) -> StackPayload | None:
-        """The payload kept for these sources, for a stack of this name; `on_disk`: also what other processes kept."""
+    def get(self, digest: str, place: Place, *, on_disk: bool) -> StackPayload | None:
+        """The payload kept for these sources, for a stack in this place; `on_disk`: also what other processes kept."""
         if os.environ.get("ORBITS_CDK_CACHE") == "off":
             return None
-        for key in (_key(digest, ""), _key(digest, stack_name)):
+        for named, bound in product((False, True), repeat=2):
+            key = _key(digest, place, named=named, bound=bound)
             entry = self._entries.get(key) or (_read(key) if on_disk else None)
             if entry is None or not entry.holds():
                 continue
             self._remember(key, entry)
-            return entry.payload.model_copy(update={"stack_name": stack_name, "region": region})
+            return entry.payload.model_copy(update={"stack_name": place.stack_name, "region": place.region})
         return None
 
-    def put(self, digest: str, entry: Entry, *, on_disk: bool) -> None:
+    def put(self, digest: str, place: Place, entry: Entry, *, on_disk: bool) -> None:
         """Keep what was synthesised."""
-        name = entry.payload.stack_name
-        own = name if name in entry.payload.model_dump_json(include={"template", "constants"}) else ""
-        key = _key(digest, own)
+        text = entry.payload.model_dump_json(include={"template", "constants"})
+        key = _key(digest, place, named=place.stack_name in text, bound=entry.payload.bound)
         self._remember(key, entry)
         if on_disk and os.environ.get("ORBITS_CDK_CACHE") != "off":
             _write(key, entry)
@@ -95,6 +100,9 @@ class _Watch:
         finally:
             self._thread = None
 
+    def note(self, path: str) -> None:
+        self._opened.add(os.path.abspath(path))  # noqa: PTH100 - resolving opens nothing, but is slow
+
     def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
         if self._thread is None or event != "open" or threading.get_ident() != self._thread:
             return
@@ -104,6 +112,11 @@ class _Watch:
 
 
 _WATCH = _Watch()
+
+
+def note_opened(path: str) -> None:
+    """Count a file or folder as opened by the synthesis that runs: one that was read by another process for it."""
+    _WATCH.note(path)
 
 
 @contextmanager
@@ -120,14 +133,39 @@ def files_opened() -> Generator[dict[str, str]]:
 
 
 def _digest(name: str) -> str | None:
+    """The digest of a file's content, or of all that is in a folder; None if it cannot be read."""
     try:
-        return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        if not os.path.isdir(name):  # noqa: PTH112 - as the audit hook names them
+            return hashlib.sha256(Path(name).read_bytes()).hexdigest()
+        files = files_below(Path(name))
+        stamps = tuple((str(file), *_stamp(file)) for file in files)
     except OSError:
         return None
+    return _digest_of(stamps)
 
 
-def _key(digest: str, stack_name: str) -> str:
-    return hashlib.sha256(f"{digest} {stack_name}".encode()).hexdigest()[:40]
+def _stamp(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=256)
+def _digest_of(stamps: tuple[tuple[str, int, int], ...]) -> str | None:
+    """The digest of files that are read again only where one of them has another time or size."""
+    digest = hashlib.sha256()
+    for name, _, size in stamps:
+        content = _digest(name)
+        if content is None:
+            return None
+        digest.update(f"{name} {size} {content}\0".encode())
+    return digest.hexdigest()
+
+
+def _key(digest: str, place: Place, *, named: bool, bound: bool) -> str:
+    """What an entry is found by: beside its sources, as much of the place as it depends on."""
+    parts = (digest, place.prefix, place.stack_name if named else "", place.account if bound else "")
+    text = "\0".join((*parts, place.region if bound else ""))
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 def _folder() -> Path:

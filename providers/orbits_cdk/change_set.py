@@ -5,7 +5,6 @@ preview of that stack. It is only ever made of a stack that exists: for one that
 Called by `deploy` and `plan`.
 """
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,10 +15,9 @@ from typing import Any, Literal
 from orbits_aws.errors import AccessDenied, NotThere
 from orbits_cdk.cloudformation import changes_of, validation_errors
 from orbits_cdk.errors import DeployFailed
+from orbits_cdk.payload import template_text
 from orbits_cdk.wanted import Wanted
-from orbits_iac.provider import Refused
 
-LARGEST = 51_200  # bytes of a template that is handed over in the call
 PREVIEW = "orbits-preview-"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
@@ -39,22 +37,19 @@ class Shown:
 
 
 def make(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"], *, name: str = "") -> dict[str, Any]:
-    """Ask for a change set, and return the answer; raises Refused where the template cannot be handed over."""
-    body = json.dumps(wanted.template, ensure_ascii=False, separators=(",", ":"))
-    if len(body.encode()) > LARGEST:
-        raise Refused(
-            f"The template of {wanted.where} has {len(body.encode()):,} bytes; CloudFormation takes {LARGEST:,} "
-            f"without a bucket, and larger ones are not supported yet. Split the stack into two."
-        )
+    """Ask for a change set, and return the answer."""
     role = wanted.role()
     more: dict[str, Any] = {"RoleARN": role} if role else {}
+    if wanted.template_url:
+        more["TemplateURL"] = wanted.template_url
+    else:
+        more["TemplateBody"] = template_text(wanted.template)
     if wanted.reverts is not None and kind == "UPDATE":
         more["DeploymentMode"] = "REVERT_DRIFT"
     answer: dict[str, Any] = cfn.create_change_set(
         StackName=wanted.stack,
         ChangeSetName=name or wanted.change_set,
         ChangeSetType=kind,
-        TemplateBody=body,
         Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.parameters.items()],
         Tags=[{"Key": k, "Value": v} for k, v in wanted.tags.items()],
         Capabilities=_CAPABILITIES,

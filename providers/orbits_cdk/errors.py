@@ -2,6 +2,7 @@
 
 StackError
 ├── SynthesisFailed   also Permanent: define_stack, or what it made, is wrong; the message shows the user's line
+├── AssetGone         also Permanent: a file that the template names is neither in the bucket nor on this machine
 ├── DeployFailed      CloudFormation could not do it, and has gone back to what was
 ├── StackStuck        also Permanent: the stack is in a state that a person has to bring it out of
 └── StackBusy         somebody else is deploying it
@@ -16,6 +17,10 @@ class StackError(Error):
 
 class SynthesisFailed(StackError, Permanent):
     """The template could not be made."""
+
+
+class AssetGone(StackError, Permanent):
+    """A file that the template names is no longer there: a revision that needs it cannot be deployed."""
 
 
 class DeployFailed(StackError):

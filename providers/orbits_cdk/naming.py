@@ -1,4 +1,4 @@
-"""The name of a stack: from project and record, the same for ever, and one that CloudFormation takes."""
+"""Names that are the same for ever: of a stack, of the bucket of an account, of a project's part of that bucket."""
 
 import hashlib
 import re
@@ -19,3 +19,14 @@ def stack_name(project: str, record: tuple[str, str]) -> str:
         return name
     tail = hashlib.sha256(whole.encode()).hexdigest()[:8]
     return f"{name[: LONGEST - len(tail) - 1].rstrip('-')}-{tail}"
+
+
+def bucket_name(account: str, region: str) -> str:
+    """The bucket of an account and region, which may be CloudFormation's variables, for the files of all stacks."""
+    return f"orbits-assets-{account}-{region}"
+
+
+def asset_prefix(project: str) -> str:
+    """What the keys of a project's objects begin with: two projects that share an account never share an object."""
+    plain = _NOT_ALLOWED.sub("-", project).strip("-")[:40]
+    return plain if plain == project else f"{plain}-{hashlib.sha256(project.encode()).hexdigest()[:8]}".lstrip("-")

@@ -2,11 +2,15 @@
 
 A field whose value is known already is kept as a constant. Every other one becomes an output of the stack, named after
 the field: text as it is, anything else as JSON, so that numbers, lists and nested models come back as what they are.
+
+A stack that was made elsewhere has outputs of its own: a field takes the one of the same name, `bucket_name` that of
+`BucketName`. A field that is no text takes its output for JSON.
 """
 
 import json
+import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
 
@@ -37,6 +41,37 @@ def add_outputs(stack: Any, outputs: Outputs | None) -> tuple[tuple[StackOutput,
         else:
             made.append(_add(stack, field, plain))
     return tuple(made), constants
+
+
+def with_outputs(payload: StackPayload, kind: Any) -> StackPayload:
+    """The payload of a stack made elsewhere, with the outputs that the fields of `kind` take."""
+    if not (isinstance(kind, type) and issubclass(kind, Outputs)):
+        return payload.model_copy(update={"outputs": (), "constants": None})
+    offered = payload.template.get("Outputs")
+    by_name: dict[str, list[str]] = {}
+    for name in offered if isinstance(offered, dict) else {}:
+        by_name.setdefault(_bare(name), []).append(name)
+    made: list[StackOutput] = []
+    for field, info in kind.model_fields.items():
+        names = by_name.get(_bare(field), [])
+        if len(names) == 1:
+            form: Literal["text", "json"] = "text" if _takes_text(info.annotation) else "json"
+            made.append(StackOutput(field=field, name=names[0], form=form))
+        elif names or info.is_required():
+            there = ", ".join(names or (name for each in by_name.values() for name in each)) or "none"
+            raise SynthesisFailed(
+                f"No single output of the stack {payload.stack_name} is called like the field {field!r} of "
+                f"{kind.__name__}; there are: {there}. Give the stack a CfnOutput of that name."
+            )
+    return payload.model_copy(update={"outputs": tuple(made), "constants": {}})
+
+
+def _bare(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _takes_text(annotation: Any) -> bool:
+    return annotation is str or str in typing.get_args(annotation)
 
 
 def read_outputs(payload: StackPayload, live: Mapping[str, str], kind: Any) -> Any:

@@ -49,6 +49,8 @@ def _change(cfn: Any, wanted: Wanted) -> Change:
         return Change(verb=Verb.UNCHANGED)
     if stack.busy:
         return _by_templates(cfn, stack, wanted, f"the stack is {stack.status}")
+    if wanted.template_url:
+        return _by_templates(cfn, stack, wanted, "compared by templates, since one so large would have to be uploaded")
     try:
         shown = show(cfn, wanted)
     except AccessDenied as error:

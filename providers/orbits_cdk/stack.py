@@ -16,10 +16,11 @@ from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_cdk.cache import Entry, SynthCache, files_opened
 from orbits_cdk.deploy import advance
-from orbits_cdk.errors import StackBusy
+from orbits_cdk.errors import AssetGone, StackBusy
 from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
-from orbits_cdk.naming import stack_name
+from orbits_cdk.naming import asset_prefix, stack_name
 from orbits_cdk.outputs import read_outputs
+from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.plan import change_of
 from orbits_cdk.remediation import can_be_brought_back, healed, shown, why_left
@@ -27,12 +28,14 @@ from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.stateful import data_in
 from orbits_cdk.synth import ONE_AT_A_TIME, refuse_secrets, synthesise
+from orbits_cdk.upload import Store, Uploaded, upload
 from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Difference, Refused, hook, kind_of, result_type
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
+    from constructs import Construct
 
 O = TypeVar("O", bound=Outputs | None, default=None)
 
@@ -42,7 +45,7 @@ _PHASES = 4  # begin, prepared, executing, and one look: as far as a call can co
 
 
 class CdkStack(Resource[O]):
-    """A stack of an AWS account: subclass it, with fields for its arguments and a `define_stack`.
+    """A stack of an AWS account: subclass it, with fields for its arguments and a `define_stack` or `make_stack`.
 
     Its template is kept with each revision, so that it can be brought back, and compared with what is live, without
     the code that made it. It is deployed with change sets; one that is as it should be is not written to.
@@ -50,17 +53,31 @@ class CdkStack(Resource[O]):
 
     def define_stack(self, stack: "cdk.Stack") -> O:
         """Make the constructs in `stack`, and return the outputs: tokens now, the values for whoever awaits them."""
-        raise NotImplementedError(f"{type(self).__name__} has no define_stack()")
+        raise NotImplementedError(f"{type(self).__name__} has no define_stack(), and no make_stack() either")
+
+    def make_stack(self, scope: "Construct", id: str, /) -> "cdk.Stack | None":  # noqa: A002 - what CDK calls it
+        """Make a stack of a class that exists, instead of `define_stack`: `return WebStack(scope, id, size=self.size)`.
+
+        A field of the outputs takes the CfnOutput of the same name, `bucket_name` that of `BucketName`.
+        """
+        return None
 
     async def define_update(self) -> O:
         """Synthesise, and deploy if anything is otherwise than it should be."""
         payload: StackPayload = await self.do("synth", hook(self.synthesise, returns=StackPayload, idempotent=True))
         await self.execution.keep(payload)
+        if payload.objects():
+            standing = self.execution.revision
+            kept = [] if standing is None else [asset.key for asset in standing.payload(StackPayload).objects()]
+            await self.do("assets", self._upload(self.upload, payload, kept))
         return await self._deployed(payload)
 
     async def define_rollback(self, to: Revision[O]) -> O:
-        """Deploy the template that the revision kept."""
-        return await self._deployed(to.payload(StackPayload))
+        """Deploy the template that the revision kept; its files are looked for before anything else is done."""
+        payload = to.payload(StackPayload)
+        if payload.objects():
+            await self.do("assets", self._upload(self.upload_again, payload))
+        return await self._deployed(payload)
 
     async def define_cycle(self) -> None:
         """Compare the kept template with what is live, and bring that back if it is asked for."""
@@ -104,10 +121,10 @@ class CdkStack(Resource[O]):
 
     def synthesise(self) -> StackPayload:
         """The template, from the cache where nothing that it is made from has changed."""
-        region, name = self.execution.target(AwsTarget).region, self._stack_name()
+        place = self._synthesised_for()
         sources = sources_of(self)
         on_disk = sources.settled and not holds_secrets(self)
-        kept = partial(_CACHE.get, sources.digest, name, region, on_disk=on_disk)
+        kept = partial(_CACHE.get, sources.digest, place, on_disk=on_disk)
         if (payload := kept()) is not None:
             return payload
         with ONE_AT_A_TIME:
@@ -115,10 +132,24 @@ class CdkStack(Resource[O]):
                 return payload
             self.execution.progress("synthesising")
             with files_opened() as files:
-                payload = synthesise(self, kind=kind_of(type(self)), stack_name=name, region=region)
+                payload = synthesise(self, place, result_type(type(self)))
         refuse_secrets(self, payload)
-        _CACHE.put(sources.digest, Entry(payload=payload, files=files), on_disk=on_disk)
+        _CACHE.put(sources.digest, place, Entry(payload=payload, files=files), on_disk=on_disk)
         return payload
+
+    def upload(self, payload: StackPayload, kept: list[str]) -> Uploaded:
+        """See to it that the files of the template are in the account's bucket."""
+        try:
+            return upload(self._bucket(), payload, kept, self.execution.progress)
+        except AssetGone:  # not staged on this machine, or no longer: they are made again from the code
+            again = self.synthesise()
+            if again.template != payload.template:
+                raise
+        return upload(self._bucket(), payload, kept, self.execution.progress)
+
+    def upload_again(self, payload: StackPayload) -> Uploaded:
+        """See to it that the files of an earlier template are still there."""
+        return upload(self._bucket(), payload, [asset.key for asset in payload.objects()], self.execution.progress)
 
     def deploy(self, payload: StackPayload, accepted: list[str]) -> Deployed | Withheld | InProgress[Underway]:
         """Begin to bring the stack to the template, unless it is there; data of `accepted` resources may be lost."""
@@ -189,6 +220,24 @@ class CdkStack(Resource[O]):
             raise Refused(f"more would be lost than was accepted: {'; '.join(loss.why for loss in done.losses)}")
         return cast("O", read_outputs(payload, done.outputs, result_type(type(self))))
 
+    def _upload(self, main: Any, *arguments: Any) -> Any:
+        return hook(main, *arguments, returns=Uploaded, idempotent=True, retry=_AGAIN)
+
+    def _bucket(self) -> Store:
+        target = self.execution.target(AwsTarget)
+        partition = partition_of(target.region)
+        return Store(s3=self._aws("s3"), account=target.account, region=target.region, partition=partition)
+
+    def _synthesised_for(self) -> Place:
+        target = self.execution.target(AwsTarget)
+        return Place(
+            kind=kind_of(type(self)),
+            stack_name=self._stack_name(),
+            account=target.account,
+            region=target.region,
+            prefix=asset_prefix(self.execution.project),
+        )
+
     def _change(self, name: str, *arguments: Any) -> Any:
         main, watch = (self.deploy, self.deploying) if name == "deploy" else (self.revert, self.reverting)
         returns: Any = Deployed | Withheld
@@ -225,6 +274,7 @@ class CdkStack(Resource[O]):
 
     def _wanted(self, payload: StackPayload, tags: dict[str, str], *, preview: bool = False) -> Wanted:
         execution = self.execution
+        large = payload.large()
         return Wanted(
             stack=payload.stack_name,
             place=self._place(),
@@ -233,6 +283,7 @@ class CdkStack(Resource[O]):
             tags=tags,
             token="" if preview else execution.token,
             attempt=1 if preview else execution.attempt,
+            template_url="" if large is None else self._bucket().url(large.key),
             role=partial(_service_role, self._aws),
         )
 

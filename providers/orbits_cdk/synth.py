@@ -1,22 +1,24 @@
 """Synthesis: from a `CdkStack` and its fields to a template, in this process.
 
-jsii is one Node process and not thread-safe: one stack is synthesised at a time. Nothing is looked up: a stack that
-needs an account's context, assets or the environment's credentials is refused with what to do instead.
+jsii is one Node process and not thread-safe: one stack is synthesised at a time. The assembly that CDK writes is read
+back, its files are staged, and the folder is removed.
 """
 
 import json
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from orbits_cdk.assembly import missing_context, read_stack
+from orbits_cdk.cache import note_opened
 from orbits_cdk.errors import SynthesisFailed
-from orbits_cdk.outputs import add_outputs
-from orbits_cdk.payload import StackOutput, StackPayload
+from orbits_cdk.outputs import add_outputs, with_outputs
+from orbits_cdk.packing import Place, pack
+from orbits_cdk.payload import StackPayload
 from orbits_cdk.sources import is_users
 
 _LOOKS_UP = (
@@ -36,16 +38,23 @@ class Definition(Protocol):
         """Make the constructs and return the outputs."""
         ...
 
+    def make_stack(self, scope: Any, id: str, /) -> Any:  # noqa: A002 - what CDK calls it
+        """Make the stack itself; None where `define_stack` is to fill one."""
+        ...
 
-def synthesise(definition: Definition, *, kind: str, stack_name: str, region: str) -> StackPayload:
-    """The template and outputs of `definition`; raises SynthesisFailed, showing the user's own line."""
+
+def synthesise(definition: Definition, place: Place, publishes: Any = None) -> StackPayload:
+    """The template and outputs of `definition`; raises SynthesisFailed, showing the user's own line.
+
+    `publishes` is the type of the outputs, for a stack that the user's own class makes.
+    """
     with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="orbits-synth-") as folder:
         try:
-            return _synthesise(definition, kind, stack_name, region, folder)
+            return _synthesise(definition, place, publishes, Path(folder))
         except SynthesisFailed:
             raise
         except Exception as error:
-            raise SynthesisFailed(_explain(error, kind)) from error
+            raise SynthesisFailed(_explain(error, place.kind)) from error
 
 
 def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
@@ -60,67 +69,44 @@ def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
             )
 
 
-def _synthesise(definition: Definition, kind: str, stack_name: str, region: str, folder: str) -> StackPayload:
+def _synthesise(definition: Definition, place: Place, publishes: Any, folder: Path) -> StackPayload:
     import aws_cdk as cdk
 
     app = cdk.App(
-        analytics_reporting=False, builtin_cloud_formation_validation=False, outdir=folder, tree_metadata=False
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=False,
+        default_stack_synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        outdir=str(folder),
+        tree_metadata=False,
     )
     # The construct's own id is the same for all tenants: names that CDK makes from paths are too.
-    stack = cdk.Stack(
-        app,
-        kind,
-        stack_name=stack_name,
-        synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
-    )
-    outputs, constants = add_outputs(stack, definition.define_stack(stack))
-    artifact = app.synth().get_stack_artifact(stack.artifact_id)
-    _refuse_lookups(folder, kind)
-    _refuse_assets(folder, kind)
-    template = json.loads(Path(artifact.template_full_path).read_text(encoding="utf-8"))
-    return _payload(stack_name, region, template, outputs, constants)
+    own = definition.make_stack(app, place.kind)
+    if own is not None:
+        return with_outputs(_assemble(app, own, place), publishes)
+    own = cdk.Stack(app, place.kind, stack_name=place.stack_name)
+    outputs, constants = add_outputs(own, definition.define_stack(own))
+    return _assemble(app, own, place).model_copy(update={"outputs": outputs, "constants": constants})
 
 
-def _payload(
-    stack_name: str,
-    region: str,
-    template: dict[str, Any],
-    outputs: tuple[StackOutput, ...],
-    constants: dict[str, Any] | None,
-) -> StackPayload:
-    return StackPayload(stack_name=stack_name, region=region, template=template, outputs=outputs, constants=constants)
-
-
-def _refuse_lookups(folder: str, kind: str) -> None:
-    missing = json.loads((Path(folder) / "manifest.json").read_text(encoding="utf-8")).get("missing", [])
+def _assemble(app: Any, stack: Any, place: Place) -> StackPayload:
+    folder = Path(app.synth().directory)
+    missing = missing_context(folder)
     if missing:
         wanted = ", ".join(sorted({str(each.get("provider", each.get("key"))) for each in missing}))
-        raise SynthesisFailed(f"{kind} {_LOOKS_UP} ({wanted})")
+        raise SynthesisFailed(f"{place.kind} {_LOOKS_UP} ({wanted})")
+    payload = pack(read_stack(folder, stack.artifact_id), place, {})
+    if payload.assets:
+        note_sources(stack)
+    return payload
 
 
-def _refuse_assets(folder: str, kind: str) -> None:
-    for file in Path(folder).glob("*.assets.json"):
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        images = [str(each["source"].get("directory", name)) for name, each in _entries(manifest, "dockerImages")]
-        files = [
-            str(each.get("displayName") or each["source"].get("path", name))
-            for name, each in _entries(manifest, "files")
-            if not str(each["source"].get("path", "")).endswith(".template.json")
-        ]
-        if images:
-            raise SynthesisFailed(
-                f"{kind} has a Docker image to build ({', '.join(images)}), which is not supported: build and push it "
-                f"in a step of its own, and give the image's name as a field of the stack."
-            )
-        if files:
-            raise SynthesisFailed(
-                f"{kind} has files to upload ({', '.join(files)}), which is not supported yet: for a function use "
-                f"Code.from_inline(...), or Code.from_bucket(...) with what another step has uploaded."
-            )
+def note_sources(stack: Any) -> None:
+    """Have the cache watch the files and folders that CDK, which reads them itself, took for assets."""
+    import aws_cdk as cdk
 
-
-def _entries(manifest: Mapping[str, Any], name: str) -> list[tuple[str, Any]]:
-    return list(manifest.get(name, {}).items())
+    for construct in stack.node.find_all():
+        if isinstance(construct, cdk.AssetStaging):
+            note_opened(construct.source_path)
 
 
 def _explain(error: Exception, kind: str) -> str:

@@ -19,6 +19,7 @@ class Wanted:
     tags: Mapping[str, str]
     token: str
     attempt: int = 1
+    template_url: str = ""  # where CloudFormation reads the template, if it is too large to be handed over
     role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
     accepted: frozenset[str] = frozenset()  # resources that hold data which may be lost
     reverts: frozenset[str] | None = None  # bring this back to the template, as `remediation.shown` names it

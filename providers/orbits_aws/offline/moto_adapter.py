@@ -31,7 +31,33 @@ __all__ = ["ACCOUNT_HEADER", "MANAGEMENT_ACCOUNT", "RequestHandler"]
 
 def application() -> WsgiApp:
     """moto's server as a WSGI application; services load when first called."""
+    _judge_by_what_is_known()
     return cast("WsgiApp", DomainDispatcherApplication(create_backend_app))
+
+
+@functools.cache
+def _judge_by_what_is_known() -> None:
+    """Leave out of a bucket's policy what depends on circumstances of a call, such as that it is encrypted.
+
+    moto knows no circumstances, takes no condition for fulfilled, and refuses a call that a statement *denies* under
+    a condition: no object could be put in a bucket that asks for encrypted connections.
+    """
+    from moto.s3.models import FakeBucket
+
+    judge: Any = FakeBucket.get_permission
+
+    def get_permission(self: Any, action: str, resource: str) -> Any:
+        whole = self.policy
+        if whole is None:
+            return judge(self, action, resource)
+        policy = json.loads(whole)
+        statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+        known = [each for each in statements if not each.get("Condition")]
+        judged = FakeBucket.__new__(FakeBucket)
+        judged.policy = json.dumps({**policy, "Statement": known}).encode() if known else None
+        return judge(judged, action, resource)
+
+    cast("Any", FakeBucket).get_permission = get_permission
 
 
 @functools.cache

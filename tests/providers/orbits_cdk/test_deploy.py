@@ -9,7 +9,6 @@ import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AnswerLost, AwsUnavailable
-from orbits_cdk.change_set import LARGEST
 from orbits_cdk.deploy import advance
 from orbits_cdk.errors import DeployFailed, StackStuck
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
@@ -176,13 +175,6 @@ def test_a_template_that_is_refused_leaves_no_stack(cfn: Any, raw: Any) -> None:
     with pytest.raises(Exception, match="AWS::No::Such"):
         deploy(cfn, wanted(bad))
     assert raw.describe_stacks()["Stacks"] == []
-
-
-def test_a_template_that_is_too_large_says_so(cfn: Any, aws: OfflineAws) -> None:
-    before = len(aws.calls(writes=True))
-    with pytest.raises(Refused, match="Split the stack"):
-        deploy(cfn, wanted({**template("orders"), "Description": "x" * LARGEST}))
-    assert len(aws.calls(writes=True)) == before
 
 
 def test_a_rollback_that_fails_says_what_failed_first_and_what_to_do(cfn: Any, aws: OfflineAws, raw: Any) -> None:

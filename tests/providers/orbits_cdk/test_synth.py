@@ -3,19 +3,21 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ecr_assets as images
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sqs as sqs
 from pydantic import BaseModel, SecretStr
 
 from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_cdk.outputs import read_outputs
+from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.synth import refuse_secrets, synthesise
 from orbits_iac import Outputs
@@ -34,7 +36,14 @@ class Published(Outputs):
     nothing: str | None = None
 
 
-class Everything:
+class Defined:
+    """A definition that fills a stack of Orbits'."""
+
+    def make_stack(self, scope: Any, id: str, /) -> None:  # noqa: A002 - what CDK calls it
+        return None
+
+
+class Everything(Defined):
     def define_stack(self, stack: cdk.Stack) -> Published:
         queue = sqs.Queue(stack, "Jobs")
         return Published(
@@ -45,8 +54,12 @@ class Everything:
         )
 
 
+def place(of: Any, *, name: str = "site") -> Place:
+    return Place(kind=type(of).__name__, stack_name=name, account="111111111111", region="eu-west-1", prefix="tests")
+
+
 def made(definition: Any, *, name: str = "site") -> StackPayload:
-    return synthesise(definition, kind=type(definition).__name__, stack_name=name, region="eu-west-1")
+    return synthesise(definition, place(definition, name=name))
 
 
 def test_a_template_holds_what_was_defined_and_nothing_of_cdk() -> None:
@@ -78,7 +91,7 @@ def test_the_template_is_the_same_for_every_tenant() -> None:
     assert made(Everything(), name="acme").template == made(Everything(), name="bolt").template
 
 
-class Nothing:
+class Nothing(Defined):
     def define_stack(self, stack: cdk.Stack) -> None:
         s3.Bucket(stack, "Files")
 
@@ -89,28 +102,30 @@ def test_a_stack_may_publish_nothing() -> None:
     assert read_outputs(payload, {}, type(None)) is None
 
 
-class Twice:
+class Twice(Defined):
     def define_stack(self, stack: cdk.Stack) -> None:
         s3.Bucket(stack, "Files")
         s3.Bucket(stack, "Files")
 
 
-class WrongType:
+class WrongType(Defined):
     def define_stack(self, stack: cdk.Stack) -> None:
         s3.Bucket(stack, "Files", versioned=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-class OwnMistake:
+class OwnMistake(Defined):
     def define_stack(self, stack: cdk.Stack) -> None:
         raise ValueError("no such size: 9")
 
 
-class File:
+class Image(Defined):
     def define_stack(self, stack: cdk.Stack) -> None:
-        assets.Asset(stack, "Page", path=__file__)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "Dockerfile").write_text("FROM scratch")
+            images.DockerImageAsset(stack, "Page", directory=folder)
 
 
-class Lookup:
+class Lookup(Defined):
     def define_stack(self, stack: cdk.Stack) -> None:
         cdk.ContextProvider.get_value(stack, provider="vpc-provider", props={}, dummy_value={})
 
@@ -119,12 +134,12 @@ class Secret(Outputs):
     key: SecretStr
 
 
-class PublishesSecret:
+class PublishesSecret(Defined):
     def define_stack(self, stack: cdk.Stack) -> Secret:
         return Secret(key=SecretStr("x"))
 
 
-class ReturnsText:
+class ReturnsText(Defined):
     def define_stack(self, stack: cdk.Stack) -> str:
         return "bucket"
 
@@ -135,7 +150,7 @@ class ReturnsText:
         (Twice(), ["already a Construct with name 'Files'", "test_synth.py", 's3.Bucket(stack, "Files")']),
         (WrongType(), ["versioned", "test_synth.py", "versioned=5"]),
         (OwnMistake(), ["no such size: 9", "test_synth.py", "in define_stack"]),
-        (File(), ["files to upload (Page)", "from_inline"]),
+        (Image(), ["Image has a Docker image to build (Page)", "a step of its own"]),
         (Lookup(), ["looks things up", "as fields of the stack"]),
         (PublishesSecret(), ["The output 'key' is a secret"]),
         (ReturnsText(), ["returned str"]),
