@@ -5,24 +5,47 @@ package imports no CDK: your own module does that, and Node starts only when a s
 `orbits_cdk` has to be imported before `aws_cdk` is for the first time; the command line sees to it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from orbits_cdk.node import prepare
 
 if TYPE_CHECKING:
+    from orbits_cdk.assembly_stack import AssemblyStack
+    from orbits_cdk.cdk_stack import CdkStack
     from orbits_cdk.errors import AssetGone, DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
-    from orbits_cdk.stack import CdkStack
+    from orbits_cdk.outputs import StackOutputs
 
-__all__ = ["AssetGone", "CdkStack", "DeployFailed", "StackBusy", "StackError", "StackStuck", "SynthesisFailed"]
+_HOME = {
+    "AssemblyStack": "assembly_stack",
+    "AssetGone": "errors",
+    "CdkStack": "cdk_stack",
+    "DeployFailed": "errors",
+    "StackBusy": "errors",
+    "StackError": "errors",
+    "StackOutputs": "outputs",
+    "StackStuck": "errors",
+    "SynthesisFailed": "errors",
+}
+
+__all__ = [
+    "AssemblyStack",
+    "AssetGone",
+    "CdkStack",
+    "DeployFailed",
+    "StackBusy",
+    "StackError",
+    "StackOutputs",
+    "StackStuck",
+    "SynthesisFailed",
+]
 
 prepare()
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from orbits_cdk import errors, stack
-
-    value = getattr(stack if name == "CdkStack" else errors, name)
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     globals()[name] = value
     return value

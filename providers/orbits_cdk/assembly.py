@@ -41,7 +41,8 @@ class AssembledStack:
     region: str | None
     assets: tuple[AssetSource, ...]
     needs: tuple[str, ...]  # other stacks of the assembly that it depends on
-    exports: Mapping[str, str]  # of the other stacks: what they export, and which does
+    others: tuple[str, ...]  # what CloudFormation calls the other stacks of the assembly, in CDK's mind
+    exports: Mapping[str, str]  # what those export, and which does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,7 @@ def _read_stack(found: _Found, others: list[_Found]) -> AssembledStack:
         region=None if region in _UNKNOWN else region,
         assets=tuple(_assets(found)),
         needs=tuple(other.called[0] for other in others if other.id in needs),
+        others=tuple(str(other.properties.get("stackName", other.id)) for other in others),
         exports=dict(_exports(others)) if "Fn::ImportValue" in json.dumps(template) else {},
     )
 

@@ -12,11 +12,24 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
 
 from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_cdk.payload import StackOutput, StackPayload
 from orbits_iac import Outputs
+
+
+class StackOutputs(Outputs):
+    """The outputs of a stack as the template calls them, each a text: `outputs["BucketName"]`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    def __getitem__(self, name: str) -> str:
+        """The output of this name; KeyError, naming those there are, if there is none."""
+        known = self.__pydantic_extra__ or {}
+        if name not in known:
+            raise KeyError(f"{name}; the stack has the outputs {', '.join(known) or 'none'}")
+        return str(known[name])
 
 
 def add_outputs(stack: Any, outputs: Outputs | None) -> tuple[tuple[StackOutput, ...], dict[str, JsonValue] | None]:
@@ -51,6 +64,10 @@ def with_outputs(payload: StackPayload, kind: Any) -> StackPayload:
     by_name: dict[str, list[str]] = {}
     for name in offered if isinstance(offered, dict) else {}:
         by_name.setdefault(_bare(name), []).append(name)
+    if issubclass(kind, StackOutputs):
+        names = [name for each in by_name.values() for name in each]
+        untyped = tuple(StackOutput(field=name, name=name, form="text") for name in names)
+        return payload.model_copy(update={"outputs": untyped, "constants": {}})
     made: list[StackOutput] = []
     for field, info in kind.model_fields.items():
         names = by_name.get(_bare(field), [])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orbits_cdk.assembly import AssembledStack
 from orbits_cdk.assets import stage
 from orbits_cdk.errors import SynthesisFailed
+from orbits_cdk.exports import imports_of
 from orbits_cdk.payload import LARGEST_OF_ALL, StackPayload, template_text
 
 
@@ -28,6 +29,9 @@ def pack(stack: AssembledStack, place: Place, parameters: Mapping[str, str]) -> 
                 f"{stack.name} was synthesised for the {what} {made_for}, and is to be deployed in {place.account} "
                 f"({place.region}). Leave `env` out of the stack, or give the target's."
             )
+    declared = stack.template.get("Parameters", {})
+    values = {**stack.parameters, **parameters}
+    _refuse_parameters(stack.name, declared, values)
     moved = stage(stack, place.prefix)
     size = len(template_text(moved.template).encode())
     if size > LARGEST_OF_ALL:
@@ -38,8 +42,21 @@ def pack(stack: AssembledStack, place: Place, parameters: Mapping[str, str]) -> 
         stack_name=place.stack_name,
         region=place.region,
         template=moved.template,
-        parameters={**stack.parameters, **parameters},
+        parameters=values,
         assets=moved.assets,
+        imports=imports_of(stack),
         bound=stack.account is not None or stack.region is not None,
         prefix=place.prefix,
     )
+
+
+def _refuse_parameters(name: str, declared: Mapping[str, Mapping[str, object]], values: Mapping[str, str]) -> None:
+    unknown = [each for each in values if each not in declared]
+    if unknown:
+        raise SynthesisFailed(f"{name} has no parameter {', '.join(unknown)}; it has: {', '.join(declared) or 'none'}.")
+    missing = [each for each, of in declared.items() if each not in values and "Default" not in of]
+    if missing:
+        raise SynthesisFailed(
+            f"{name} has parameters without a value: {', '.join(missing)}. Give them in `parameters`, or, in a stack "
+            f"that is defined in Python, use a field instead."
+        )

@@ -47,6 +47,7 @@ class StackPayload(BaseModel):
     outputs: tuple[StackOutput, ...] = ()
     constants: dict[str, JsonValue] | None = {}  # None: the stack publishes nothing
     assets: tuple[FileAsset, ...] = ()
+    imports: dict[str, str] = {}  # exports that it needs of other stacks of its app, and which stack each is of
     bound: bool = False  # whether it was made for this account and region alone
     prefix: str = ""  # of what the project has in the account's bucket
 

@@ -1,10 +1,10 @@
-"""CdkStack: a CloudFormation stack whose template comes from CDK constructs."""
+"""AnyStack: a CloudFormation stack, wherever its template comes from: how it is deployed, looked at and removed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from typing_extensions import TypeVar
 
@@ -14,9 +14,9 @@ from orbits_aws.ownership import tags_of
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
-from orbits_cdk.cache import Entry, SynthCache, files_opened
 from orbits_cdk.deploy import advance
 from orbits_cdk.errors import AssetGone, StackBusy
+from orbits_cdk.exports import refuse_missing_exports
 from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
 from orbits_cdk.naming import asset_prefix, stack_name
 from orbits_cdk.outputs import read_outputs
@@ -25,47 +25,31 @@ from orbits_cdk.payload import StackPayload
 from orbits_cdk.plan import change_of
 from orbits_cdk.remediation import can_be_brought_back, healed, shown, why_left
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
-from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.stateful import data_in
-from orbits_cdk.synth import ONE_AT_A_TIME, refuse_secrets, synthesise
 from orbits_cdk.upload import Store, Uploaded, upload
 from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Difference, Refused, hook, kind_of, result_type
 
-if TYPE_CHECKING:
-    import aws_cdk as cdk
-    from constructs import Construct
-
 O = TypeVar("O", bound=Outputs | None, default=None)
 
-_CACHE = SynthCache()
 _AGAIN = Retry(attempts=4, delay=timedelta(seconds=1), factor=3, on=(AwsUnavailable, StackBusy))
 _PHASES = 4  # begin, prepared, executing, and one look: as far as a call can come without waiting
 
 
-class CdkStack(Resource[O]):
-    """A stack of an AWS account: subclass it, with fields for its arguments and a `define_stack` or `make_stack`.
+class AnyStack(Resource[O]):
+    """A stack of an AWS account. What it is made from is its subclasses' to say, in `synthesise`.
 
     Its template is kept with each revision, so that it can be brought back, and compared with what is live, without
     the code that made it. It is deployed with change sets; one that is as it should be is not written to.
     """
 
-    def define_stack(self, stack: "cdk.Stack") -> O:
-        """Make the constructs in `stack`, and return the outputs: tokens now, the values for whoever awaits them."""
-        raise NotImplementedError(f"{type(self).__name__} has no define_stack(), and no make_stack() either")
-
-    def make_stack(self, scope: "Construct", id: str, /) -> "cdk.Stack | None":  # noqa: A002 - what CDK calls it
-        """Make a stack of a class that exists, instead of `define_stack`: `return WebStack(scope, id, size=self.size)`.
-
-        A field of the outputs takes the CfnOutput of the same name, `bucket_name` that of `BucketName`.
-        """
-        return None
-
     async def define_update(self) -> O:
         """Synthesise, and deploy if anything is otherwise than it should be."""
         payload: StackPayload = await self.do("synth", hook(self.synthesise, returns=StackPayload, idempotent=True))
         await self.execution.keep(payload)
+        if payload.imports:
+            await self.do("imports", hook(self.find_imports, payload, returns=type(None), idempotent=True))
         if payload.objects():
             standing = self.execution.revision
             kept = [] if standing is None else [asset.key for asset in standing.payload(StackPayload).objects()]
@@ -120,22 +104,12 @@ class CdkStack(Resource[O]):
     # What touches the world: each runs as an Action of its own.
 
     def synthesise(self) -> StackPayload:
-        """The template, from the cache where nothing that it is made from has changed."""
-        place = self._synthesised_for()
-        sources = sources_of(self)
-        on_disk = sources.settled and not holds_secrets(self)
-        kept = partial(_CACHE.get, sources.digest, place, on_disk=on_disk)
-        if (payload := kept()) is not None:
-            return payload
-        with ONE_AT_A_TIME:
-            if (payload := kept()) is not None:  # somebody else did it while this one waited
-                return payload
-            self.execution.progress("synthesising")
-            with files_opened() as files:
-                payload = synthesise(self, place, result_type(type(self)))
-        refuse_secrets(self, payload)
-        _CACHE.put(sources.digest, place, Entry(payload=payload, files=files), on_disk=on_disk)
-        return payload
+        """The template, its outputs and its files, staged on this machine; may be called again at any time."""
+        raise NotImplementedError(f"{type(self).__name__} has no synthesise()")
+
+    def find_imports(self, payload: StackPayload) -> None:
+        """Raise Refused where another stack of the same app exports what this one needs, and is not there yet."""
+        refuse_missing_exports(self._aws("cloudformation"), payload, self._place())
 
     def upload(self, payload: StackPayload, kept: list[str]) -> Uploaded:
         """See to it that the files of the template are in the account's bucket."""

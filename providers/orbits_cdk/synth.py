@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from orbits_cdk.assembly import missing_context, read_stack
+from orbits_cdk.assembly import missing_context, read_stack, stack_names
 from orbits_cdk.cache import note_opened
 from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.outputs import add_outputs, with_outputs
@@ -94,7 +94,13 @@ def _assemble(app: Any, stack: Any, place: Place) -> StackPayload:
     if missing:
         wanted = ", ".join(sorted({str(each.get("provider", each.get("key"))) for each in missing}))
         raise SynthesisFailed(f"{place.kind} {_LOOKS_UP} ({wanted})")
-    payload = pack(read_stack(folder, stack.artifact_id), place, {})
+    names = stack_names(folder)
+    if len(names) > 1:
+        raise SynthesisFailed(
+            f"{place.kind} makes {len(names)} stacks ({', '.join(names)}). Make one in each, and do each as a step of "
+            f"its own; values go from one to another as outputs and fields."
+        )
+    payload = pack(read_stack(folder), place, {})
     if payload.assets:
         note_sources(stack)
     return payload

@@ -7,6 +7,7 @@ moto keeps its state in module globals, so there is one simulated AWS in a proce
 
 import functools
 import io
+import json
 from typing import Any, cast
 
 from botocore.exceptions import UnknownServiceError

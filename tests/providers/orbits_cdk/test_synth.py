@@ -39,8 +39,11 @@ class Published(Outputs):
 class Defined:
     """A definition that fills a stack of Orbits'."""
 
-    def make_stack(self, scope: Any, id: str, /) -> None:  # noqa: A002 - what CDK calls it
+    def make_stack(self, scope: Any, id: str, /) -> Any:  # noqa: A002 - what CDK calls it
         return None
+
+    def define_stack(self, stack: cdk.Stack) -> Any:
+        raise NotImplementedError
 
 
 class Everything(Defined):
@@ -130,6 +133,12 @@ class Lookup(Defined):
         cdk.ContextProvider.get_value(stack, provider="vpc-provider", props={}, dummy_value={})
 
 
+class Two(Defined):
+    def make_stack(self, scope: Any, id: str, /) -> Any:  # noqa: A002 - what CDK calls it
+        cdk.Stack(scope, "Other")
+        return cdk.Stack(scope, id)
+
+
 class Secret(Outputs):
     key: SecretStr
 
@@ -151,6 +160,7 @@ class ReturnsText(Defined):
         (WrongType(), ["versioned", "test_synth.py", "versioned=5"]),
         (OwnMistake(), ["no such size: 9", "test_synth.py", "in define_stack"]),
         (Image(), ["Image has a Docker image to build (Page)", "a step of its own"]),
+        (Two(), ["makes 2 stacks (Other, Two)"]),
         (Lookup(), ["looks things up", "as fields of the stack"]),
         (PublishesSecret(), ["The output 'key' is a secret"]),
         (ReturnsText(), ["returned str"]),
