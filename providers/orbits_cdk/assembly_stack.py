@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 
 from orbits_aws.settings import project_folder
 from orbits_cdk.assembly import missing_context, read_stack
+from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.outputs import StackOutputs, with_outputs
 from orbits_cdk.packing import pack
@@ -38,8 +39,8 @@ class AssemblyStack(AnyStack[A], Generic[A]):
     stack: str | None = None
     parameters: dict[str, str] = {}
 
-    def synthesise(self) -> StackPayload:
-        """Read the assembly."""
+    def synthesise(self, kept: Context = NOTHING) -> StackPayload:
+        """Read the assembly, which has its context in it."""
         folder = project_folder() / Path(self.folder)
         missing = missing_context(folder)
         if missing:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orbits_aws.settings import project_folder
 from orbits_cdk.assets import files_below, staged_file
+from orbits_cdk.context import Context
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.sources import is_users
@@ -48,14 +49,17 @@ class SynthCache:
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
 
-    def get(self, digest: str, place: Place, *, on_disk: bool) -> StackPayload | None:
-        """The payload kept for these sources, for a stack in this place; `on_disk`: also what other processes kept."""
+    def get(self, digest: str, place: Place, known: Context, *, on_disk: bool) -> StackPayload | None:
+        """The payload kept for these sources, for a stack in this place; `on_disk`: also what other processes kept.
+
+        One that was made with what was looked up is given only where the very same is `known` of the account.
+        """
         if os.environ.get("ORBITS_CDK_CACHE") == "off":
             return None
         for named, bound in product((False, True), repeat=2):
             key = _key(digest, place, named=named, bound=bound)
             entry = self._entries.get(key) or (_read(key) if on_disk else None)
-            if entry is None or not entry.holds():
+            if entry is None or not entry.holds() or not entry.payload.context.within(known):
                 continue
             self._remember(key, entry)
             return entry.payload.model_copy(update={"stack_name": place.stack_name, "region": place.region})

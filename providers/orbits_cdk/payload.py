@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from orbits_cdk.context import Context
+
 LARGEST = 51_200  # bytes of a template that CloudFormation takes in the call itself; a larger one is read from a bucket
 LARGEST_OF_ALL = 1_048_576  # bytes of a template that it reads from there
 
@@ -47,6 +49,7 @@ class StackPayload(BaseModel):
     outputs: tuple[StackOutput, ...] = ()
     constants: dict[str, JsonValue] | None = {}  # None: the stack publishes nothing
     assets: tuple[FileAsset, ...] = ()
+    context: Context = Context()  # what was looked up for it in the account
     imports: dict[str, str] = {}  # exports that it needs of other stacks of its app, and which stack each is of
     bound: bool = False  # whether it was made for this account and region alone
     prefix: str = ""  # of what the project has in the account's bucket

@@ -9,6 +9,7 @@ see is the environment and the clock: a stack that depends on those has to take 
 import ast
 import hashlib
 import importlib.util
+import json
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -42,11 +43,12 @@ class Sources:
     settled: bool
 
 
-def sources_of(definition: BaseModel) -> Sources:
-    """The digest of whatever `definition` is synthesised from."""
+def sources_of(definition: BaseModel, context: Mapping[str, Any]) -> Sources:
+    """The digest of whatever `definition` is synthesised from, the project's `context` among it."""
     digest = hashlib.sha256(_FORM)
     for library in _LIBRARIES:
         digest.update(f"{library} {_version(library)}\0".encode())
+    digest.update(f"{json.dumps(context, sort_keys=True)}\0".encode())
     kind = type(definition)
     digest.update(f"{kind.__module__}.{kind.__qualname__}\0".encode())
     for name, value in sorted(definition):

@@ -14,6 +14,7 @@ from orbits_aws.ownership import tags_of
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
+from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.deploy import advance
 from orbits_cdk.errors import AssetGone, StackBusy
 from orbits_cdk.exports import refuse_missing_exports
@@ -46,12 +47,13 @@ class AnyStack(Resource[O]):
 
     async def define_update(self) -> O:
         """Synthesise, and deploy if anything is otherwise than it should be."""
-        payload: StackPayload = await self.do("synth", hook(self.synthesise, returns=StackPayload, idempotent=True))
+        standing = self.execution.revision
+        synthesise = hook(self.synthesise, _context_of(standing), returns=StackPayload, idempotent=True, retry=_AGAIN)
+        payload: StackPayload = await self.do("synth", synthesise)
         await self.execution.keep(payload)
         if payload.imports:
             await self.do("imports", hook(self.find_imports, payload, returns=type(None), idempotent=True))
         if payload.objects():
-            standing = self.execution.revision
             kept = [] if standing is None else [asset.key for asset in standing.payload(StackPayload).objects()]
             await self.do("assets", self._upload(self.upload, payload, kept))
         return await self._deployed(payload)
@@ -97,14 +99,18 @@ class AnyStack(Resource[O]):
 
     def define_preview(self, revision: Revision[O] | None) -> Change:
         """What deploying would change, from the template and two reads."""
-        payload = self.synthesise()
+        payload = self.synthesise(_context_of(revision))
         wanted = self._wanted(payload, self._tags(), preview=True)
-        return change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
+        change = change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
+        return replace(change, detail="; ".join(filter(None, (change.detail, str(payload.context)))))
 
     # What touches the world: each runs as an Action of its own.
 
-    def synthesise(self) -> StackPayload:
-        """The template, its outputs and its files, staged on this machine; may be called again at any time."""
+    def synthesise(self, kept: Context = NOTHING) -> StackPayload:
+        """The template, its outputs and its files, staged on this machine; may be called again at any time.
+
+        `kept` is what was looked up in the account for the standing revision.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no synthesise()")
 
     def find_imports(self, payload: StackPayload) -> None:
@@ -116,7 +122,7 @@ class AnyStack(Resource[O]):
         try:
             return upload(self._bucket(), payload, kept, self.execution.progress)
         except AssetGone:  # not staged on this machine, or no longer: they are made again from the code
-            again = self.synthesise()
+            again = self.synthesise(payload.context)
             if again.template != payload.template:
                 raise
         return upload(self._bucket(), payload, kept, self.execution.progress)
@@ -276,6 +282,10 @@ class AnyStack(Resource[O]):
         if record is None:
             raise Refused(f"{kind_of(type(self))} has no record: it can only be done as a Resource, with `do` or `run`")
         return stack_name(self.execution.project, record)
+
+
+def _context_of(revision: Revision[Any] | None) -> Context:
+    return NOTHING if revision is None else revision.payload(StackPayload).context
 
 
 def _service_role(aws: Any) -> str | None:

@@ -8,6 +8,8 @@ import json
 import tempfile
 import threading
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,16 +17,14 @@ from pydantic import BaseModel
 
 from orbits_cdk.assembly import missing_context, read_stack, stack_names
 from orbits_cdk.cache import note_opened
+from orbits_cdk.context import LookedUp
 from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.outputs import add_outputs, with_outputs
 from orbits_cdk.packing import Place, pack
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.sources import is_users
 
-_LOOKS_UP = (
-    "looks things up in the account while it is synthesised, which is not supported: give their ids as fields of the "
-    "stack instead, for example from another step's outputs"
-)
+_ASKS_WHERE = "since account/region are not specified at the stack level"
 ONE_AT_A_TIME = threading.RLock()
 """Held by `synthesise`; also held by whoever looks first whether it has been done meanwhile."""
 _SHORTEST_SECRET = 6  # characters; shorter ones are found in any text
@@ -43,18 +43,43 @@ class Definition(Protocol):
         ...
 
 
-def synthesise(definition: Definition, place: Place, publishes: Any = None) -> StackPayload:
-    """The template and outputs of `definition`; raises SynthesisFailed, showing the user's own line.
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is to be synthesised, beside the definition."""
 
-    `publishes` is the type of the outputs, for a stack that the user's own class makes.
+    place: Place
+    publishes: Any = None  # the type of the outputs, for a stack that the user's own class makes
+    context: Mapping[str, Any] = field(default_factory=dict)  # what the project says
+    found: tuple[LookedUp, ...] = ()  # what was looked up in the account
+    bound: bool = False  # for this account and region alone: needed where anything is looked up
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """All of the context."""
+        return {**self.context, **{each.key: each.value for each in self.found}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """What a synthesis has to be told of the account; nothing where it only has to know which account it is for."""
+
+    context: tuple[Mapping[str, Any], ...] = ()
+
+
+def synthesise(definition: Definition, wish: Wish) -> StackPayload | Missing:
+    """The template and outputs of `definition`, or what it misses.
+
+    Raises SynthesisFailed, showing the user's own line.
     """
     with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="orbits-synth-") as folder:
         try:
-            return _synthesise(definition, place, publishes, Path(folder))
+            return _synthesise(definition, wish, Path(folder))
         except SynthesisFailed:
             raise
         except Exception as error:
-            raise SynthesisFailed(_explain(error, place.kind)) from error
+            if not wish.bound and _ASKS_WHERE in str(error):
+                return Missing()
+            raise SynthesisFailed(_explain(error, wish.place.kind)) from error
 
 
 def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
@@ -69,12 +94,14 @@ def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
             )
 
 
-def _synthesise(definition: Definition, place: Place, publishes: Any, folder: Path) -> StackPayload:
+def _synthesise(definition: Definition, wish: Wish, folder: Path) -> StackPayload | Missing:
     import aws_cdk as cdk
 
+    place = wish.place
     app = cdk.App(
         analytics_reporting=False,
         builtin_cloud_formation_validation=False,
+        context=wish.values,
         default_stack_synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         outdir=str(folder),
         tree_metadata=False,
@@ -82,18 +109,22 @@ def _synthesise(definition: Definition, place: Place, publishes: Any, folder: Pa
     # The construct's own id is the same for all tenants: names that CDK makes from paths are too.
     own = definition.make_stack(app, place.kind)
     if own is not None:
-        return with_outputs(_assemble(app, own, place), publishes)
-    own = cdk.Stack(app, place.kind, stack_name=place.stack_name)
+        made = _assemble(app, own, place)
+        return made if isinstance(made, Missing) else with_outputs(made, wish.publishes)
+    env = cdk.Environment(account=place.account, region=place.region) if wish.bound else None
+    own = cdk.Stack(app, place.kind, stack_name=place.stack_name, env=env)
     outputs, constants = add_outputs(own, definition.define_stack(own))
-    return _assemble(app, own, place).model_copy(update={"outputs": outputs, "constants": constants})
+    made = _assemble(app, own, place)
+    if isinstance(made, Missing):
+        return made
+    return made.model_copy(update={"outputs": outputs, "constants": constants})
 
 
-def _assemble(app: Any, stack: Any, place: Place) -> StackPayload:
+def _assemble(app: Any, stack: Any, place: Place) -> StackPayload | Missing:
     folder = Path(app.synth().directory)
     missing = missing_context(folder)
     if missing:
-        wanted = ", ".join(sorted({str(each.get("provider", each.get("key"))) for each in missing}))
-        raise SynthesisFailed(f"{place.kind} {_LOOKS_UP} ({wanted})")
+        return Missing(context=tuple(missing))
     names = stack_names(folder)
     if len(names) > 1:
         raise SynthesisFailed(
@@ -119,8 +150,8 @@ def _explain(error: Exception, kind: str) -> str:
     """The user's last line that led to the error, and its message without jsii's stack."""
     words = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     words = words.removeprefix("Error: ")
-    if "context provider" in words:
-        words = f"it {_LOOKS_UP}"
+    if _ASKS_WHERE in words:
+        words = "it looks something up: give `env=self.environment` to the stack that make_stack() makes"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_the_definitions(f.filename)]
     if not frames:
         return f"{kind} cannot be synthesised: {words}"

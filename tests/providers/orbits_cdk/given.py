@@ -3,6 +3,7 @@
 from typing import Any
 
 from orbits_cdk import CdkStack
+from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.naming import stack_name
 from orbits_cdk.payload import StackPayload
 from orbits_iac import Resource
@@ -11,7 +12,7 @@ from orbits_iac import Resource
 class Given(CdkStack):
     resources: dict[str, Any]
 
-    def synthesise(self) -> StackPayload:
+    def synthesise(self, kept: Context = NOTHING) -> StackPayload:
         return StackPayload(
             stack_name=stack_name(self.execution.project, self.execution.record or ("", "")),
             region="eu-west-1",

@@ -19,7 +19,7 @@ from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_cdk.outputs import read_outputs
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
-from orbits_cdk.synth import refuse_secrets, synthesise
+from orbits_cdk.synth import Wish, refuse_secrets, synthesise
 from orbits_iac import Outputs
 
 
@@ -62,7 +62,9 @@ def place(of: Any, *, name: str = "site") -> Place:
 
 
 def made(definition: Any, *, name: str = "site") -> StackPayload:
-    return synthesise(definition, place(definition, name=name))
+    payload = synthesise(definition, Wish(place=place(definition, name=name)))
+    assert isinstance(payload, StackPayload)
+    return payload
 
 
 def test_a_template_holds_what_was_defined_and_nothing_of_cdk() -> None:
@@ -128,11 +130,6 @@ class Image(Defined):
             images.DockerImageAsset(stack, "Page", directory=folder)
 
 
-class Lookup(Defined):
-    def define_stack(self, stack: cdk.Stack) -> None:
-        cdk.ContextProvider.get_value(stack, provider="vpc-provider", props={}, dummy_value={})
-
-
 class Two(Defined):
     def make_stack(self, scope: Any, id: str, /) -> Any:  # noqa: A002 - what CDK calls it
         cdk.Stack(scope, "Other")
@@ -161,7 +158,6 @@ class ReturnsText(Defined):
         (OwnMistake(), ["no such size: 9", "test_synth.py", "in define_stack"]),
         (Image(), ["Image has a Docker image to build (Page)", "a step of its own"]),
         (Two(), ["makes 2 stacks (Other, Two)"]),
-        (Lookup(), ["looks things up", "as fields of the stack"]),
         (PublishesSecret(), ["The output 'key' is a secret"]),
         (ReturnsText(), ["returned str"]),
     ],
