@@ -41,6 +41,8 @@ class AssembledStack:
     region: str | None
     assets: tuple[AssetSource, ...]
     needs: tuple[str, ...]  # other stacks of the assembly that it depends on
+    errors: tuple[str, ...]  # what its constructs and aspects said against it, with their paths
+    warnings: tuple[str, ...]
     others: tuple[str, ...]  # what CloudFormation calls the other stacks of the assembly, in CDK's mind
     exports: Mapping[str, str]  # what those export, and which does
 
@@ -103,6 +105,8 @@ def _read_stack(found: _Found, others: list[_Found]) -> AssembledStack:
         region=None if region in _UNKNOWN else region,
         assets=tuple(_assets(found)),
         needs=tuple(other.called[0] for other in others if other.id in needs),
+        errors=tuple(_said(found, "aws:cdk:error")),
+        warnings=tuple(_said(found, "aws:cdk:warning")),
         others=tuple(str(other.properties.get("stackName", other.id)) for other in others),
         exports=dict(_exports(others)) if "Fn::ImportValue" in json.dumps(template) else {},
     )
@@ -154,15 +158,28 @@ def _refuse_images(name: str, listed: Mapping[str, Any]) -> None:
 
 
 def _refuse_legacy(found: _Found) -> None:
-    metadata = dict(found.artifact.get("metadata", {}))
-    beside = found.artifact.get("additionalMetadataFile")
-    if beside and (found.folder / str(beside)).is_file():
-        metadata.update(_read(found.folder / str(beside)))
-    if any(entry.get("type") == "aws:cdk:asset" for entries in metadata.values() for entry in entries):
+    if any(entry.get("type") == "aws:cdk:asset" for _, entry in _metadata(found)):
         raise SynthesisFailed(
             f"{found.called[0]} takes its files by parameters, as the LegacyStackSynthesizer makes them, which is not "
             f"supported: use the DefaultStackSynthesizer."
         )
+
+
+def _said(found: _Found, kind: str) -> Iterator[str]:
+    for path, entry in _metadata(found):
+        if entry.get("type") == kind:
+            yield f"[{path.strip('/')}] {entry.get('data', '')}"
+
+
+def _metadata(found: _Found) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What is noted of each construct, by its path: in the manifest, or in a file beside it."""
+    noted = dict(found.artifact.get("metadata", {}))
+    beside = found.artifact.get("additionalMetadataFile")
+    if beside and (found.folder / str(beside)).is_file():
+        noted.update(_read(found.folder / str(beside)))
+    for path, entries in noted.items():
+        for entry in entries:
+            yield path, entry
 
 
 def _exports(stacks: list[_Found]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.stack import AnyStack
-from orbits_cdk.synth import ONE_AT_A_TIME, Missing, Wish, refuse_secrets, synthesise
+from orbits_cdk.synth import TURNS, Missing, Wish, refuse_secrets, synthesise
 from orbits_iac import Outputs
 from orbits_iac.provider import result_type
 
@@ -70,7 +70,7 @@ class CdkStack(AnyStack[O]):
         cached = partial(_CACHE.get, sources.digest, place, known, on_disk=on_disk)
         files: dict[str, str] = {}
         while True:
-            with ONE_AT_A_TIME:
+            with TURNS.take(place.kind):
                 if (payload := cached()) is not None:  # perhaps somebody else made it while this one waited
                     return payload
                 self.execution.progress("synthesising")
@@ -82,6 +82,8 @@ class CdkStack(AnyStack[O]):
             wanted = self._with_more(wanted, made, known)
         payload = made.model_copy(update={"context": Context(version=known.version, found=wanted.found)})
         refuse_secrets(self, payload)
+        for warning in payload.warnings:
+            self.execution.progress(warning)
         _CACHE.put(sources.digest, place, Entry(payload=payload, files=files), on_disk=on_disk)
         return payload
 

@@ -54,10 +54,6 @@ class Context(BaseModel):
         same = all(each.key in values and values[each.key] == each.value for each in self.found)
         return not self.found or (self.version == other.version and same)
 
-    def __str__(self) -> str:
-        """All of it, for a plan."""
-        return "; ".join(map(str, self.found))
-
 
 NOTHING = Context()
 

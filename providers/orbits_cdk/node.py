@@ -9,6 +9,7 @@ on the PATH when it is imported, and all else works the same.
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,19 @@ def bundled_node() -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def end_node() -> None:
+    """End the Node process, whatever it is doing; the next request begins a new one.
+
+    What was made in it is gone: objects of CDK that a module makes when it is imported cannot be used any more.
+    """
+    import jsii
+
+    kernel: Any = jsii.kernel
+    provider = kernel.provider if isinstance(kernel.provider, _Later) else getattr(kernel.provider, "provider", None)
+    if isinstance(provider, _Later):
+        provider.end()
+
+
 class _WhenImported:
     """Puts the start off as soon as jsii is imported, whoever imports it."""
 
@@ -65,6 +79,7 @@ class _Later:
         self._provider = provider
         self._libraries: list[Any] = []
         self._started = False
+        self._ended = False  # by `end`: the next one has to be begun by hand
 
     def load(self, request: Any) -> Any:
         if self._started:
@@ -72,9 +87,31 @@ class _Later:
         self._libraries.append(request)
         return None  # the runtime does not look at the answer
 
+    def end(self) -> None:
+        """End the process, and those it has begun; whoever waits for its answer is told by an error."""
+        if not self._started:
+            return
+        import psutil
+
+        self._started, self._ended = False, True
+        begun = psutil.Process(self._provider._process._process.pid)  # noqa: SLF001 - jsii itself only asks it to end
+        for process in (*begun.children(recursive=True), begun):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _begin(self) -> None:
+        self._started = True
+        if self._ended:
+            process = self._provider._process  # noqa: SLF001 - jsii has one for good
+            with suppress(OSError):  # what was not written is for nobody
+                process._process.stdin.close()  # noqa: SLF001
+            process.stop()
+            process.start()
+            self._ended = False
+        for request in self._libraries:
+            self._provider.load(request)
+
     def __getattr__(self, name: str) -> Any:
         if not self._started:
-            self._started = True
-            for request in self._libraries:
-                self._provider.load(request)
+            self._begin()
         return getattr(self._provider, name)

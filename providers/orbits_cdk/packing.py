@@ -29,6 +29,10 @@ def pack(stack: AssembledStack, place: Place, parameters: Mapping[str, str]) -> 
                 f"{stack.name} was synthesised for the {what} {made_for}, and is to be deployed in {place.account} "
                 f"({place.region}). Leave `env` out of the stack, or give the target's."
             )
+    if stack.errors:
+        raise SynthesisFailed(
+            f"{stack.name} is not as it should be:\n" + "\n".join(f"  {each}" for each in stack.errors)
+        )
     declared = stack.template.get("Parameters", {})
     values = {**stack.parameters, **parameters}
     _refuse_parameters(stack.name, declared, values)
@@ -44,6 +48,7 @@ def pack(stack: AssembledStack, place: Place, parameters: Mapping[str, str]) -> 
         template=moved.template,
         parameters=values,
         assets=moved.assets,
+        warnings=stack.warnings,
         imports=imports_of(stack),
         bound=stack.account is not None or stack.region is not None,
         prefix=place.prefix,

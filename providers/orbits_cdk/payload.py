@@ -50,6 +50,7 @@ class StackPayload(BaseModel):
     constants: dict[str, JsonValue] | None = {}  # None: the stack publishes nothing
     assets: tuple[FileAsset, ...] = ()
     context: Context = Context()  # what was looked up for it in the account
+    warnings: tuple[str, ...] = ()  # what its constructs and aspects said, with their paths
     imports: dict[str, str] = {}  # exports that it needs of other stacks of its app, and which stack each is of
     bound: bool = False  # whether it was made for this account and region alone
     prefix: str = ""  # of what the project has in the account's bucket
@@ -58,6 +59,11 @@ class StackPayload(BaseModel):
         """The template's resources by logical id."""
         found: Any = self.template.get("Resources", {})
         return dict(found)
+
+    @property
+    def remarks(self) -> str:
+        """What people should know of how it came about: what was looked up for it, and what CDK warns of."""
+        return "; ".join((*map(str, self.context.found), *self.warnings))
 
     def large(self) -> FileAsset | None:
         """The template as an object of the bucket, where it is too large to be handed over in a call."""

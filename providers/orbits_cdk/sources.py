@@ -90,6 +90,11 @@ def is_users(file: str) -> bool:
     return not str(Path(file).resolve()).startswith(_INSTALLED)
 
 
+def is_users_code(file: str) -> bool:
+    """Whether code stands where stacks are defined: in a file of the user's, and not in this package or jsii."""
+    return not file.startswith("<") and is_users(file) and Path(file).parent != Path(__file__).parent
+
+
 @cache
 def _version(library: str) -> str:
     try:

@@ -102,7 +102,7 @@ class AnyStack(Resource[O]):
         payload = self.synthesise(_context_of(revision))
         wanted = self._wanted(payload, self._tags(), preview=True)
         change = change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
-        return replace(change, detail="; ".join(filter(None, (change.detail, str(payload.context)))))
+        return replace(change, detail="; ".join(filter(None, (change.detail, payload.remarks))))
 
     # What touches the world: each runs as an Action of its own.
 

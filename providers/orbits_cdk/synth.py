@@ -6,8 +6,6 @@ back, its files are staged, and the folder is removed.
 
 import json
 import tempfile
-import threading
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +20,14 @@ from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.outputs import add_outputs, with_outputs
 from orbits_cdk.packing import Place, pack
 from orbits_cdk.payload import StackPayload
-from orbits_cdk.sources import is_users
+from orbits_cdk.turns import Turns
+from orbits_cdk.watching import Watched, watched
 
 _ASKS_WHERE = "since account/region are not specified at the stack level"
-ONE_AT_A_TIME = threading.RLock()
-"""Held by `synthesise`; also held by whoever looks first whether it has been done meanwhile."""
+TURNS = Turns()
+"""Whose turn it is to synthesise; also taken by whoever looks first whether it has been done meanwhile."""
 _SHORTEST_SECRET = 6  # characters; shorter ones are found in any text
-_OURS = Path(__file__).parent
+_LONGEST = 20  # lines of an error that are shown
 
 
 class Definition(Protocol):
@@ -71,15 +70,15 @@ def synthesise(definition: Definition, wish: Wish) -> StackPayload | Missing:
 
     Raises SynthesisFailed, showing the user's own line.
     """
-    with ONE_AT_A_TIME, tempfile.TemporaryDirectory(prefix="orbits-synth-") as folder:
+    with TURNS.take(wish.place.kind), tempfile.TemporaryDirectory(prefix="orbits-synth-") as folder, watched() as seen:
         try:
             return _synthesise(definition, wish, Path(folder))
-        except SynthesisFailed:
-            raise
+        except SynthesisFailed as error:
+            raise SynthesisFailed("\n".join((str(error), *seen.lines_that_made(str(error))))) from error
         except Exception as error:
             if not wish.bound and _ASKS_WHERE in str(error):
                 return Missing()
-            raise SynthesisFailed(_explain(error, wish.place.kind)) from error
+            raise SynthesisFailed(_explain(error, wish.place.kind, seen)) from error
 
 
 def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
@@ -146,19 +145,10 @@ def note_sources(stack: Any) -> None:
             note_opened(construct.source_path)
 
 
-def _explain(error: Exception, kind: str) -> str:
-    """The user's last line that led to the error, and its message without jsii's stack."""
-    words = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    words = words.removeprefix("Error: ")
+def _explain(error: Exception, kind: str, seen: Watched) -> str:
+    """The error's message without jsii's stack, and the user's lines that led to it."""
+    said = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    words = "\n".join(said[:_LONGEST]).strip().removeprefix("Error: ") or type(error).__name__
     if _ASKS_WHERE in words:
         words = "it looks something up: give `env=self.environment` to the stack that make_stack() makes"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if _is_the_definitions(f.filename)]
-    if not frames:
-        return f"{kind} cannot be synthesised: {words}"
-    last = frames[-1]
-    return f"{kind} cannot be synthesised: {words}\n  {last.filename}:{last.lineno}, in {last.name}\n    {last.line}"
-
-
-def _is_the_definitions(file: str) -> bool:
-    """Whether a file of a traceback is where the stack is defined: the user's, and not this package's or jsii's."""
-    return not file.startswith("<") and is_users(file) and Path(file).parent != _OURS
+    return "\n".join((f"{kind} cannot be synthesised: {words}", *seen.lines_of(error)))

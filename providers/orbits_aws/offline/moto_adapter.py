@@ -54,7 +54,7 @@ def _judge_by_what_is_known() -> None:
         policy = json.loads(whole)
         statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
         known = [each for each in statements if not each.get("Condition")]
-        judged = FakeBucket.__new__(FakeBucket)
+        judged: Any = FakeBucket.__new__(FakeBucket)
         judged.policy = json.dumps({**policy, "Statement": known}).encode() if known else None
         return judge(judged, action, resource)
 

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 import pytest
+from aws_cdk import aws_apigateway as gateway
 from aws_cdk import aws_ecr_assets as images
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
+from constructs import IConstruct
 from pydantic import BaseModel, SecretStr
 
 from orbits_cdk.errors import DeployFailed, SynthesisFailed
@@ -130,6 +133,34 @@ class Image(Defined):
             images.DockerImageAsset(stack, "Page", directory=folder)
 
 
+@jsii.implements(cdk.IAspect)
+class Raises:
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, s3.CfnBucket):
+            raise PermissionError("this bucket is not allowed")
+
+
+@jsii.implements(cdk.IAspect)
+class Complains:
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, s3.CfnBucket):
+            cdk.Annotations.of(node).add_error("it keeps no versions")
+
+
+class Aspect(Defined):
+    def __init__(self, aspect: Any) -> None:
+        self.aspect = aspect
+
+    def define_stack(self, stack: cdk.Stack) -> None:
+        s3.Bucket(stack, "Files")
+        cdk.Aspects.of(stack).add(self.aspect)
+
+
+class Unfinished(Defined):
+    def define_stack(self, stack: cdk.Stack) -> None:
+        gateway.RestApi(stack, "Api")
+
+
 class Two(Defined):
     def make_stack(self, scope: Any, id: str, /) -> Any:  # noqa: A002 - what CDK calls it
         cdk.Stack(scope, "Other")
@@ -157,11 +188,14 @@ class ReturnsText(Defined):
         (WrongType(), ["versioned", "test_synth.py", "versioned=5"]),
         (OwnMistake(), ["no such size: 9", "test_synth.py", "in define_stack"]),
         (Image(), ["Image has a Docker image to build (Page)", "a step of its own"]),
+        (Aspect(Raises()), ["this bucket is not allowed", "in visit", "raise PermissionError("]),
+        (Aspect(Complains()), ["[Aspect/Files/Resource] it keeps no versions", 's3.Bucket(stack, "Files")']),
+        (Unfinished(), ["[Unfinished/Api] The REST API doesn't contain any methods", 'gateway.RestApi(stack, "Api")']),
         (Two(), ["makes 2 stacks (Other, Two)"]),
         (PublishesSecret(), ["The output 'key' is a secret"]),
         (ReturnsText(), ["returned str"]),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=lambda value: type(getattr(value, "aspect", value)).__name__,
 )
 def test_what_cannot_be_synthesised_shows_the_users_line(definition: Any, words: list[str]) -> None:
     with pytest.raises(SynthesisFailed) as failed:
@@ -190,6 +224,8 @@ PROGRAM = """
     import aws_cdk as cdk
     from aws_cdk import aws_sqs as sqs
     from pathlib import Path
+    from aws_cdk import aws_s3_assets as assets
+    from aws_cdk import cloudformation_include as include
     from orbits_cdk import CdkStack
     from orbits_iac import Outputs
     from orbits_aws import AwsTarget
@@ -204,6 +240,8 @@ PROGRAM = """
 
         def define_stack(self, stack: cdk.Stack) -> O:
             queue = sqs.Queue(stack, "Jobs", queue_name=texts.NAME + Path("name.txt").read_text())
+            include.CfnInclude(stack, "More", template_file="more.json")
+            assets.Asset(stack, "Pages", path="pages")
             return O(url=queue.queue_url)
 
     class Execution:
@@ -229,6 +267,9 @@ class Project:
         self.write("program.py", textwrap.dedent(PROGRAM))
         self.write("texts.py", "NAME = 'a'\n")
         self.write("name.txt", "b")
+        self.write("more.json", '{"Resources": {"Z": {"Type": "AWS::SNS::Topic"}}}')
+        (folder / "pages").mkdir()
+        self.write("pages/one.txt", "1")
 
     def write(self, name: str, text: str) -> None:
         """Write a file, as if it were a while ago: a process that began before its sources is not given the cache."""
@@ -260,5 +301,9 @@ def test_a_later_process_takes_the_template_from_the_disk_without_node(tmp_path:
     assert project.run()[:2] == ["synthesising", "p-Jobs-acme xb"], "a module that the stack's own imports"
     project.write("name.txt", "y")
     assert project.run()[:2] == ["synthesising", "p-Jobs-acme xy"], "a file that the synthesis opened"
+    project.write("more.json", '{"Resources": {"Z": {"Type": "AWS::SQS::Queue"}}}')
+    assert project.run()[0] == "synthesising", "a file that CDK opened"
+    project.write("pages/one.txt", "2")
+    assert project.run()[0] == "synthesising", "a file of a folder that is an asset"
     (tmp_path / "texts.py").touch()
     assert project.run()[0] == "synthesising", "a module written about when the process began"
