@@ -1,19 +1,29 @@
 """AwsAccount: a member account of the organization, made once, made ready for deployments, and kept."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
-from orbits_aws import organization
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from orbits_aws import organization, units
 from orbits_aws.clients import client, is_local, management_client
-from orbits_aws.errors import AccessDenied, AwsUnavailable
+from orbits_aws.errors import AwsUnavailable
+from orbits_aws.organization import Found, Request, Wanted
+from orbits_aws.ownership import PROJECT, refuse_foreign, tags_of
+from orbits_aws.readiness import PROBES, what_is_missing
 from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
-from orbits_iac import InProgress, Options, Outputs, Resource, Retry, Revision
-from orbits_iac.provider import Change, Difference, Verb, hook, json_text
+from orbits_iac import Action, InProgress, Options, Outputs, Resource, Retry, Revision
+from orbits_iac.provider import Change, Difference, PropertyChange, Refused, Verb, hook, json_text, kind_of
 
 _SETTLING = timedelta(hours=4)  # what AWS may take until a new account can be used
-_AGAIN = Retry(attempts=5, delay=timedelta(seconds=2))
+_AGAIN = Retry(attempts=5, delay=timedelta(seconds=2), on=(AwsUnavailable,))
+_ROLE = str(AwsTarget.model_fields["role"].default)
+_REGION = str(AwsTarget.model_fields["region"].default)
 
 
 class AccountOutputs(Outputs):
@@ -23,64 +33,137 @@ class AccountOutputs(Outputs):
     target: AwsTarget
 
 
+class Whereabouts(BaseModel):
+    """Which unit an account is in, and which one it is to be in, by their ids."""
+
+    model_config = ConfigDict(frozen=True)
+
+    unit: str
+    path: str  # of `unit`, for people
+    wanted: str | None  # None: it is not there
+
+
+class Look(BaseModel):
+    """What is live of an account."""
+
+    model_config = ConfigDict(frozen=True)
+
+    account: str | None
+    status: str = ""
+    whereabouts: Whereabouts | None = None  # None: any unit will do
+    service_role: bool = True
+
+
 class AwsAccount(Resource[AccountOutputs]):
     """An AWS account of its own, in the organization of the management credentials; found or made by its e-mail.
 
-    It is ready when its role can be assumed and CloudFormation's service role is in it. An account is never closed by
-    an uninstall: what was in it stays readable, and AWS limits how many may be closed.
+    It is ready when its role can be assumed, its region is enabled, its `services` answer, CloudFormation's service
+    role is in it, and `define_baseline` is done. One that is there and was not made by this project has to be adopted.
+
+    Attributes:
+        name: what it is called in AWS; only said when it is made.
+        email: its address, which AWS takes for one account only.
+        unit: the unit of the organization that it is kept in, by id or by the names from the root: `Clients/Small`.
+        make_unit: whether what is not there of that path is made.
+        region: the region of the target that it publishes; enabled if AWS leaves it off at first.
+        role: the role in it that the management account assumes.
+        services: the services that have to answer before it counts as usable.
+        close_on_uninstall: whether an uninstall closes it, which has to be accepted by name. Otherwise it is kept:
+            what was in it stays readable, and AWS limits how many may be closed.
+
     """
 
     options = Options(stateful=True, retain=True)  # its uninstall keeps the account
     uses_management: ClassVar[bool] = True
     name: str
     email: str
+    unit: str | None = None
+    make_unit: bool = False
+    region: str = _REGION
+    role: str = _ROLE
+    services: tuple[str, ...] = ("cloudformation", "s3")
+    close_on_uninstall: bool = False
+
+    @field_validator("services")
+    @classmethod
+    def _can_be_asked(cls, services: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(services) - set(PROBES)):
+            raise ValueError(f"{', '.join(unknown)} cannot be waited for; these can: {', '.join(sorted(PROBES))}")
+        return services
 
     def identity(self) -> str:
-        """The e-mail address, which AWS takes for one account only."""
-        return self.email
+        """The e-mail address, which AWS takes for one account only, whatever its case."""
+        return self.email.lower()
+
+    async def define_baseline(self, account: AccountOutputs) -> None:
+        """What every account is to have before anything is deployed into it: override it in a class of your own.
+
+        Steps are done with `target=account.target`, and are this account's children: cycled, rolled back and
+        uninstalled with it.
+        """
+
+    async def define_adopt(self) -> AccountOutputs | None:
+        """The account of this address, whoever made it."""
+        found: str | None = await self.do("adopt", hook(self.standing, returns=str | None, idempotent=True))
+        return None if found is None else self._outputs(found)
 
     async def define_update(self) -> AccountOutputs:
-        """Find it or make it, wait until it can be used, and see to the service role."""
-        revision = self.execution.revision
-        known = revision.outputs.account if revision else None
-        found: str | None = await self.do("find", hook(self.find, known, returns=str | None, idempotent=True))
-        account = await self._made() if found is None else found
-        target = AwsTarget(account=account)
-        ready: bool = await self.do(
-            "reach",
-            hook(self.reach, target, returns=bool, handle=AwsTarget, watch=self.reach, idempotent=True),
-            timeout=timedelta(hours=1),
-        )
-        if not ready:
-            await self.do("service-role", hook(self.service_role, target, idempotent=True, retry=_AGAIN))
-        return AccountOutputs(account=account, target=target)
+        """Find it or make it, put it in its unit, wait until it can be used, and give it what it needs."""
+        found: str | None = await self.do("find", hook(self.find, self._known(), returns=str | None, idempotent=True))
+        if found is None:
+            found = await self._made()
+        else:
+            await self.do("claim", hook(self.claim, found, idempotent=True, retry=_AGAIN))
+        made = self._outputs(found)
+        await self._placed(made.account, self.unit)
+        await self._ready(made)
+        await self.define_baseline(made)
+        return made
 
     async def define_cycle(self) -> None:
-        """See that the account is still there and can be used."""
-        revision = self.execution.revision
-        if revision is None:
+        """See that the account is there, in its unit and with its service role; bring that back if it is asked for."""
+        known = self._known()
+        if known is None:
             return
-        known = revision.outputs.account
-        found: str | None = await self.do("find", hook(self.find, known, returns=str | None, idempotent=True))
-        gone = Difference(path="account", recorded=json_text(known), live=json_text(found))
-        await self.execution.looked(differences=() if found == known else (gone,), unchecked=(), checked=1)
+        found = await self._look("look", known)
+        if found and self.execution.on_drift == "remediate":
+            await self._placed(known, self.unit)
+            await self._ready(self._outputs(known))
+            left = {difference.path for difference in await self._look("look again", known)}
+            found = [replace(difference, remediated=difference.path not in left) for difference in found]
+        await self.execution.looked(differences=found, unchecked=(), checked=3)
+        await self.execution.cycle_children()
 
     async def define_rollback(self, to: Revision[AccountOutputs]) -> AccountOutputs:
-        """An account is what it was."""
+        """An account is what it was; it goes back into its unit of then, and its baseline to what it was."""
+        await self._placed(to.outputs.account, cast("str | None", to.argument.get("unit")))
+        await self.execution.restore_children(to)
         return to.outputs
 
     async def define_uninstall(self) -> None:
-        """Keep the account, and say so."""
-        self.execution.progress(f"the account {self.name} ({self.email}) is kept: close it in AWS Organizations")
+        """Uninstall the baseline; keep the account, or close it if that is asked for and accepted."""
+        known = self._known()
+        if self.close_on_uninstall and known is not None:
+            self.execution.allow_loss(f"the account {known} ({self.email}) would be closed with all that is in it")
+        await self.execution.uninstall_children()
+        if self.close_on_uninstall and known is not None:
+            closing = hook(self.close, known, returns=bool, handle=str, watch=self.close, idempotent=True, retry=_AGAIN)
+            await self.do("close", closing)
+            self.execution.progress(f"the account {known} is closed; AWS keeps its address {self.email} taken")
+        else:
+            self.execution.progress(f"the account {self.name} ({self.email}) is kept: close it in AWS Organizations")
 
     def define_preview(self, revision: Revision[AccountOutputs] | None) -> Change:
-        """Whether the account would be made, found out by reading."""
+        """Whether the account would be made or moved, found out by reading."""
         account = self.find(revision.outputs.account if revision else None)
-        if account is not None:
-            return Change(verb=Verb.UNCHANGED, kind="AwsAccount", identity=self.email, detail=account)
-        return Change(
-            verb=Verb.CREATE, kind="AwsAccount", identity=self.email, detail=f"a new account for {self.email}"
-        )
+        change = partial(Change, kind=kind_of(type(self)), identity=self.identity())
+        if account is None:
+            return change(verb=Verb.CREATE, detail=f"a new account for {self.email}")
+        whereabouts = None if self.unit is None else self.where(account, self.unit)
+        if whereabouts is None or whereabouts.unit == whereabouts.wanted:
+            return change(verb=Verb.UNCHANGED, detail=account)
+        moved = PropertyChange(path="unit", before=json_text(whereabouts.path), after=json_text(self.unit))
+        return change(verb=Verb.UPDATE, detail=account, properties=(moved,))
 
     async def _made(self) -> str:
         create = hook(
@@ -88,41 +171,133 @@ class AwsAccount(Resource[AccountOutputs]):
         )
         return str(await self.do("create", create))
 
-    def find(self, known: str | None) -> str | None:
-        """The account's id, if it is there; `known` is the recorded one."""
-        organizations = self._organizations()
-        found = organization.account_by_id(organizations, known) if known else None
-        found = found or organization.account_by_email(organizations, self.email)
+    async def _placed(self, account: str, unit: str | None) -> None:
+        """Move the account into the unit, unless it is there or any will do."""
+        if unit is None:
+            return
+        found: Whereabouts = await self.do(
+            "unit", hook(self.where, account, unit, returns=Whereabouts, idempotent=True)
+        )
+        wanted = found.wanted
+        if wanted is None and not self.make_unit:
+            raise Refused(
+                f"The organization has no unit {unit} for the account {account}: make it there, name one by its path "
+                f"from the root (Clients/Small) or its id, or say make_unit=True"
+            )
+        if wanted is None:
+            wanted = str(
+                await self.do("make-unit", hook(self.made_unit, unit, returns=str, idempotent=True, retry=_AGAIN))
+            )
+        if wanted != found.unit:
+            back = MoveAwsAccount(account=account, unit=found.unit)
+            await self.do("move", MoveAwsAccount(account=account, unit=wanted), undo=back)
+
+    async def _ready(self, made: AccountOutputs) -> None:
+        """Wait until the account can be used, and see to the service role."""
+        reach = hook(self.reach, made.target, returns=bool, handle=AwsTarget, watch=self.reach, idempotent=True)
+        if not await self.do("reach", reach, timeout=_SETTLING):
+            await self.do("service-role", hook(self.service_role, made.target, idempotent=True, retry=_AGAIN))
+
+    async def _look(self, ref: str, known: str) -> Sequence[Difference]:
+        look: Look = await self.do(ref, hook(self.look, known, returns=Look, idempotent=True))
+        return tuple(_differences(look, known, self.unit))
+
+    # What touches the world: each runs as an Action of its own.
+
+    def standing(self) -> str | None:
+        """The account of this address, whoever made it."""
+        found = organization.account_by_email(self._organizations(), self.email)
         if found is None:
             return None
-        organization.refuse_unusable(found, self.email)
+        organization.refuse_unusable(found)
         return found.account
+
+    def find(self, known: str | None) -> str | None:
+        """The account's id, if it is there; `known` is the recorded one. One that is not ours is refused."""
+        organizations = self._organizations()
+        found = self._found(organizations, known)
+        if found is None:
+            return None
+        organization.refuse_unusable(found)
+        if found.account != known:
+            tags = organization.tags_of_account(organizations, found.account)
+            refuse_foreign(f"The account {found.account} ({self.email})", tags, tags_of(self.execution))
+        return found.account
+
+    def claim(self, account: str) -> None:
+        """Tag the account as this record's, where it was adopted."""
+        organizations = self._organizations()
+        tags, ours = organization.tags_of_account(organizations, account), tags_of(self.execution)
+        refuse_foreign(f"The account {account} ({self.email})", tags, ours, known=True)
+        if PROJECT not in tags:
+            organizations.tag_resource(ResourceId=account, Tags=[{"Key": k, "Value": v} for k, v in ours.items()])
 
     def create(self) -> str | InProgress[str]:
         """Ask for the account, unless it is there or was asked for; also how an interrupted request is taken up."""
-        request = organization.request_account(
-            self._organizations(attempts=1), name=self.name, email=self.email, role=_role()
-        )
-        return _unless_under_way(request)
+        return _unless_under_way(organization.request_account(self._organizations(attempts=1), self._wanted()))
 
     def created(self, request: str, /) -> str | InProgress[str]:
-        """Look how far the request is."""
-        return _unless_under_way(organization.request_status(self._organizations(), request, self.email))
+        """Look how far the request is; one that was for another address of the same name is not ours: ask again."""
+        status = organization.request_status(self._organizations(), request, self._wanted())
+        return self.create() if status is None else _unless_under_way(status)
+
+    def where(self, account: str, unit: str) -> Whereabouts:
+        """Which unit the account is in."""
+        organizations = self._organizations()
+        now = units.parent_of(organizations, account)
+        return Whereabouts(
+            unit=now, path=units.path_of(organizations, now), wanted=units.find_unit(organizations, unit)
+        )
+
+    def made_unit(self, unit: str) -> str:
+        """Make what is not there on the path to the unit."""
+        return units.make_unit(self._organizations(), unit)
 
     def reach(self, target: AwsTarget, /) -> bool | InProgress[AwsTarget]:
-        """Whether the service role is there, once the account's own role can be assumed at all."""
-        try:
-            client("sts", target).get_caller_identity()
+        """Whether the service role is there, once the account can be used at all."""
+        is_new = partial(self._is_new, target.account)
+        missing = what_is_missing(partial(_at, target), target.region, self.services, is_new=is_new)
+        if missing is None:
             return find_service_role(client("iam", target), aws_settings().service_role) is not None
-        except (AccessDenied, AwsUnavailable) as error:
-            if isinstance(error, AccessDenied) and not self._is_new(target.account):
-                raise
-            self.execution.progress(f"waiting for the account {target.account} to be usable: {error}")
-            return InProgress(target, poll=_poll())
+        self.execution.progress(f"waiting for the account {target.account} to be usable: {missing}")
+        return InProgress(target, poll=_poll())
 
     def service_role(self, target: AwsTarget) -> None:
         """Make CloudFormation's role in the account."""
         make_service_role(client("iam", target), aws_settings().service_role, project=self.execution.project)
+
+    def look(self, known: str) -> Look:
+        """What is live of the account, by reading."""
+        found = self._found(self._organizations(), known)
+        if found is None or found.status != "ACTIVE":
+            return Look(account=None if found is None else found.account, status="" if found is None else found.status)
+        role = find_service_role(client("iam", self._outputs(found.account).target), aws_settings().service_role)
+        return Look(
+            account=found.account,
+            status=found.status,
+            whereabouts=None if self.unit is None else self.where(found.account, self.unit),
+            service_role=role is not None,
+        )
+
+    def close(self, account: str, /) -> bool | InProgress[str]:
+        """Close the account; AWS takes some minutes."""
+        if organization.close_account(self._organizations(), account):
+            return True
+        return InProgress(account, poll=_poll())
+
+    def _found(self, organizations: Any, known: str | None) -> Found | None:
+        found = organization.account_by_id(organizations, known) if known else None
+        return found or organization.account_by_email(organizations, self.email)
+
+    def _known(self) -> str | None:
+        revision = self.execution.revision
+        return revision.outputs.account if revision else None
+
+    def _outputs(self, account: str) -> AccountOutputs:
+        return AccountOutputs(account=account, target=AwsTarget(account=account, region=self.region, role=self.role))
+
+    def _wanted(self) -> Wanted:
+        return Wanted(name=self.name, email=self.email, role=self.role, tags=tags_of(self.execution))
 
     def _is_new(self, account: str) -> bool:
         """Whether the account may still be in the making: an older one that refuses lacks the role."""
@@ -133,11 +308,37 @@ class AwsAccount(Resource[AccountOutputs]):
         return management_client("organizations", self, attempts=attempts)
 
 
-def _role() -> str:
-    return str(AwsTarget.model_fields["role"].default)
+class MoveAwsAccount(Action):
+    """Moves an account into a unit, both by their ids. A class of its own, because an undo is found by its kind."""
+
+    options = Options(idempotent=True, retry=_AGAIN)
+    uses_management: ClassVar[bool] = True
+    account: str
+    unit: str
+
+    def main(self) -> None:
+        """Move it, unless it is there."""
+        units.move_account(management_client("organizations", self), self.account, self.unit)
 
 
-def _unless_under_way(request: organization.Request) -> str | InProgress[str]:
+def _differences(look: Look, known: str, unit: str | None) -> Iterator[Difference]:
+    """What is not as it was recorded."""
+    if look.account != known:
+        yield Difference(path="account", recorded=json_text(known), live=json_text(look.account))
+    elif look.status != "ACTIVE":
+        yield Difference(path="status", recorded=json_text("ACTIVE"), live=json_text(look.status))
+    if look.whereabouts is not None and look.whereabouts.unit != look.whereabouts.wanted:
+        yield Difference(path="unit", recorded=json_text(unit), live=json_text(look.whereabouts.path))
+    if not look.service_role:
+        name = json_text(aws_settings().service_role)
+        yield Difference(path="service_role", recorded=name, live="null")
+
+
+def _at(target: AwsTarget, service: str, region: str) -> Any:
+    return client(service, target.model_copy(update={"region": region}))
+
+
+def _unless_under_way(request: Request) -> str | InProgress[str]:
     return request.account if request.account is not None else InProgress(request.id, poll=_poll())
 
 

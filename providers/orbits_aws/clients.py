@@ -18,10 +18,12 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 
-from orbits_aws.credentials import RoleSessions
-from orbits_aws.errors import WITHOUT_CREDENTIALS, AccessDenied, NoCredentials, is_stale, translate
+from orbits_aws.assuming import assumption, not_assumed
+from orbits_aws.credentials import Role, RoleSessions
+from orbits_aws.errors import WITHOUT_CREDENTIALS, AwsRefused, NoCredentials, is_stale, resource_of, translate
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac.provider import Refused
@@ -58,8 +60,8 @@ class AsWhom(Protocol):
         """The credentials, valid now."""
         ...
 
-    def forget(self) -> None:
-        """Get new ones next time."""
+    def forget(self, keys: ReadOnlyCredentials) -> None:
+        """Get new ones next time, unless there are newer ones than `keys`."""
         ...
 
 
@@ -96,24 +98,32 @@ class AwsClient:
 
     def _call(self, method: Callable[..., Any], operation: str, arguments: dict[str, Any]) -> Any:
         try:
+            keys = self._as_whom.keys()
             try:
-                return self._signed(method, arguments)
+                return _signed(keys, method, arguments)
             except ClientError as error:
                 if not is_stale(error):
                     raise
-                self._as_whom.forget()
-                return self._signed(method, arguments)
-        except (ClientError, BotoCoreError) as error:
+                self._as_whom.forget(keys)
+                return _signed(self._as_whom.keys(), method, arguments)
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            model = self._raw.meta.service_model.operation_model(operation)
             raise translate(
-                error, service=self._service, operation=operation, account=self._account, region=self._region
+                error,
+                service=self._service,
+                operation=operation,
+                account=self._account,
+                region=self._region,
+                resource=resource_of(model, arguments),
             ) from error
 
-    def _signed(self, method: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-        token = _KEYS.set(self._as_whom.keys())
-        try:
-            return method(**arguments)
-        finally:
-            _KEYS.reset(token)
+
+def _signed(keys: ReadOnlyCredentials, method: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    token = _KEYS.set(keys)
+    try:
+        return method(**arguments)
+    finally:
+        _KEYS.reset(token)
 
 
 class _Ambient:
@@ -123,30 +133,45 @@ class _Ambient:
         self._session = session
 
     def keys(self) -> ReadOnlyCredentials:
-        if "mfa_serial" in self._session.get_scoped_config():
+        if (profile := _asks_for_mfa(self._session)) is not None:
             raise NoCredentials(
-                f"The profile {self._session.profile or 'default'} asks for an MFA code, and nobody is there to enter "
-                f"one. Give credentials that need none: a role of the machine, or a session made beforehand."
+                f"The profile {profile} asks for an MFA code, and nobody is there to enter one. Give credentials that "
+                f"need none: a role of the machine, or a session made beforehand (aws sts get-session-token, or aws "
+                f"sso login)."
             )
         found = self._session.get_credentials()
         if found is None:
             raise NoCredentials(f"There are no AWS credentials. {WITHOUT_CREDENTIALS}.")
         return found.get_frozen_credentials()
 
-    def forget(self) -> None:
+    def forget(self, keys: ReadOnlyCredentials) -> None:
         """The chain of providers renews what it can by itself."""
 
 
-class _Role:
-    def __init__(self, sessions: RoleSessions, arn: str) -> None:
+def _asks_for_mfa(session: botocore.session.Session) -> str | None:
+    """The profile, of the one that is used and those it is based on, that asks for an MFA code."""
+    profiles = session.full_config.get("profiles", {})
+    name: str | None = session.profile or "default"
+    seen: set[str] = set()
+    while name is not None and name not in seen:
+        seen.add(name)
+        profile = profiles.get(name, {})
+        if "mfa_serial" in profile:
+            return name
+        name = profile.get("source_profile")
+    return None
+
+
+class _AsRole:
+    def __init__(self, sessions: RoleSessions, role: Role) -> None:
         self._sessions = sessions
-        self._arn = arn
+        self._role = role
 
     def keys(self) -> ReadOnlyCredentials:
-        return self._sessions.keys(self._arn)
+        return self._sessions.keys(self._role)
 
-    def forget(self) -> None:
-        self._sessions.forget(self._arn)
+    def forget(self, keys: ReadOnlyCredentials) -> None:
+        self._sessions.forget(self._role, keys)
 
 
 class _Clients:
@@ -161,12 +186,18 @@ class _Clients:
         self._session = boto3.session.Session(botocore_session=shared)
         self._lock = threading.Lock()
         self._raw: dict[tuple[str, str, int], Any] = {}
-        self._sessions = RoleSessions(self._assume)
+        self.sessions = RoleSessions(self._assume)
 
     def of(self, service: str, target: AwsTarget, attempts: int) -> AwsClient:
-        arn = f"arn:{self.partition(target.region)}:iam::{target.account}:role/{target.role}"
-        raw = self._client(service, target.region, attempts)
-        return AwsClient(raw, _Role(self._sessions, arn), service=service, account=target.account, region=target.region)
+        role = Role(
+            arn=f"arn:{self.partition(target.region)}:iam::{target.account}:role/{target.role}",
+            via=target.via,
+            external_id=target.external_id,
+            source_identity=target.source_identity,
+            tags=tuple(sorted(target.session_tags.items())),
+            seconds=round(target.session.total_seconds()),
+        )
+        return self._acting(role, service, target.region, attempts)
 
     def management(self, service: str, attempts: int) -> AwsClient:
         raw = self._client(service, self.region, attempts)
@@ -174,20 +205,19 @@ class _Clients:
             raw, self._as_management, service=service, account="the management account", region=self.region
         )
 
-    def _assume(self, arn: str, name: str) -> dict[str, Any]:
+    def _acting(self, role: Role, service: str, region: str, attempts: int) -> AwsClient:
+        raw = self._client(service, region, attempts)
+        return AwsClient(raw, _AsRole(self.sessions, role), service=service, account=role.account, region=region)
+
+    def _assume(self, role: Role, name: str) -> dict[str, Any]:
+        before = role.before
+        sts = (
+            self.management("sts", _ATTEMPTS) if before is None else self._acting(before, "sts", self.region, _ATTEMPTS)
+        )
         try:
-            answer: dict[str, Any] = self.management("sts", _ATTEMPTS).assume_role(RoleArn=arn, RoleSessionName=name)
-        except AccessDenied as error:
-            account = arn.split(":")[4]
-            message = f"AccessDenied on sts:AssumeRole of {arn}: the account {account} has no such role, or the role "
-            raise AccessDenied(
-                f"{message}does not trust the management credentials, or these may not assume roles",
-                code=error.code,
-                service="sts",
-                operation="AssumeRole",
-                account=account,
-                region=self.region,
-            ) from error
+            answer: dict[str, Any] = sts.assume_role(RoleSessionName=name, **assumption(role))
+        except AwsRefused as error:
+            raise not_assumed(role, error) from error
         return answer
 
     def partition(self, region: str) -> str:
@@ -214,14 +244,28 @@ def _config(attempts: int) -> Config:
 
 @lru_cache(maxsize=8)
 def _clients_for(profile: str | None, region: str | None, _environment: tuple[str | None, ...]) -> _Clients:
-    return _Clients(profile, region)
+    try:
+        return _Clients(profile, region)
+    except ProfileNotFound as error:
+        raise NoCredentials(f"{error}. {WITHOUT_CREDENTIALS}.") from error
+
+
+_ENVIRONMENT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
 
 
 def _clients() -> _Clients:
     """The clients for the environment as it is now: tests point AWS_ENDPOINT_URL from one offline AWS to the next."""
     settings = aws_settings()
-    names = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_REGION")
-    return _clients_for(settings.profile, settings.region, tuple(os.environ.get(name) for name in names))
+    return _clients_for(settings.profile, settings.region, tuple(os.environ.get(name) for name in _ENVIRONMENT))
 
 
 def client(service: str, target: AwsTarget, *, attempts: int = _ATTEMPTS) -> Any:
@@ -256,6 +300,11 @@ def partition_of(region: str) -> str:
 def forget_sessions() -> None:
     """Forget all clients and sessions: for tests that begin anew with an empty AWS at the same address."""
     _clients_for.cache_clear()
+
+
+def forget_keys() -> None:
+    """Forget the sessions alone: for tests that go back to an earlier state of an AWS, which may not know them."""
+    _clients().sessions.clear()
 
 
 def is_local() -> bool:

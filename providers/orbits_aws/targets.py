@@ -1,18 +1,58 @@
 """Where in AWS: the target that every class of this package needs."""
 
+import re
+from datetime import timedelta
+
+from pydantic import field_validator, model_validator
+
 from orbits_iac import Target
+
+_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
+_SHORTEST, _CHAINED, _LONGEST = timedelta(minutes=15), timedelta(hours=1), timedelta(hours=12)
 
 
 class AwsTarget(Target):
     """A region of an AWS account, reached by assuming a role there from the management credentials.
 
-    The place is account and region; the role may change without a record moving.
+    The place is account and region; the role, and how it is assumed, may change without a record moving.
+
+    Attributes:
+        role: the name of the role in the account, with its path if it has one.
+        via: ARNs of roles that are assumed first, one with the session of the other: a hub that the client trusts.
+        external_id: what the role's trust policy asks for, where the account is somebody else's.
+        source_identity: whom CloudTrail is to name through all roles; the trust policies have to allow
+            sts:SetSourceIdentity.
+        session_tags: tags of the session, for policies that go by them; the trust policy has to allow sts:TagSession.
+        session: how long a session lasts: an hour, or longer where the role's MaxSessionDuration allows it. It is
+            renewed before it ends, so that this limits no work.
+
     """
 
     account: str
     region: str = "eu-west-1"
     role: str = "OrganizationAccountAccessRole"
+    via: tuple[str, ...] = ()
+    external_id: str | None = None
+    source_identity: str | None = None
+    session_tags: dict[str, str] = {}
+    session: timedelta = _CHAINED
 
     def place(self) -> str:
         """The account and the region."""
         return f"{self.account}/{self.region}"
+
+    @field_validator("via")
+    @classmethod
+    def _are_roles(cls, via: tuple[str, ...]) -> tuple[str, ...]:
+        for arn in via:
+            if not _ROLE_ARN.fullmatch(arn):
+                raise ValueError(f"{arn!r} is not the ARN of a role: arn:aws:iam::123456789012:role/NAME")
+        return via
+
+    @model_validator(mode="after")
+    def _can_last(self) -> "AwsTarget":
+        longest = _CHAINED if self.via else _LONGEST
+        if not _SHORTEST <= self.session <= longest:
+            why = "a role that is reached through another lasts" if self.via else "a session lasts"
+            raise ValueError(f"session={self.session}: {why} 15 minutes at least and {longest} at most")
+        return self

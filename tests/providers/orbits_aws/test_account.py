@@ -1,26 +1,65 @@
 """AwsAccount: found or made once, made ready, kept."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from orbits_aws import AwsAccount, OfflineAws, client
+from orbits_aws import AwsAccount, OfflineAws, Queue, client
 from orbits_aws.account import AccountOutputs
 from orbits_aws.clients import forget_sessions
-from orbits_aws.errors import AwsRefused, AwsUnavailable
-from orbits_aws.organization import request_account, request_status
+from orbits_aws.errors import QuotaReached
 from orbits_aws.service_role import find_service_role
-from orbits_iac import ExecutionFailed, Orbits
+from orbits_iac import ExecutionFailed, Orbits, Resource
 from orbits_iac.testing import Clock
 
 ACME = AwsAccount(name="acme", email="aws+acme@agency.example")
 
 
+BY_POLICY = (
+    "User: x is not authorized to perform: cloudformation:ListExports with an explicit deny in a service control policy"
+)
+
+
+class Adopting(Resource[AccountOutputs]):
+    """Takes what is there into its record."""
+
+    def identity(self) -> str:
+        return "acme"
+
+    async def define_update(self) -> AccountOutputs:
+        return await self.do("account", ACME, adopt=True)
+
+
+class Guarded(AwsAccount):
+    """Has a queue in each account."""
+
+    async def define_baseline(self, account: AccountOutputs) -> None:
+        await self.do("alarms", Queue(name="alarms"), target=account.target)
+
+
+def organizations(aws: OfflineAws) -> Any:
+    """Organizations as its management account sees it."""
+    return aws.client("organizations", account="123456789012")
+
+
+def tags(aws: OfflineAws, account: str) -> dict[str, str]:
+    """The tags of an account."""
+    return {tag["Key"]: tag["Value"] for tag in organizations(aws).list_tags_for_resource(ResourceId=account)["Tags"]}
+
+
+def unit_of(aws: OfflineAws, account: str) -> str:
+    """The path of the unit that an account is in."""
+    [parent] = organizations(aws).list_parents(ChildId=account)["Parents"]
+    if parent["Type"] == "ROOT":
+        return "/"
+    unit = organizations(aws).describe_organizational_unit(OrganizationalUnitId=parent["Id"])["OrganizationalUnit"]
+    return f"{unit_of(aws, parent['Id'])}/{unit['Name']}".lstrip("/")
+
+
 def accounts(aws: OfflineAws) -> list[str]:
     """The e-mail addresses of the organization's member accounts."""
-    found = aws.client("organizations", account="123456789012").list_accounts()["Accounts"]
+    found = organizations(aws).list_accounts()["Accounts"]
     return sorted(account["Email"] for account in found if account["Id"] != "123456789012")
 
 
@@ -38,12 +77,102 @@ async def test_a_second_time_only_reads(orbits: Orbits, aws: OfflineAws) -> None
     assert len(aws.calls(writes=True)) == before
 
 
-async def test_an_account_of_the_same_address_is_used(orbits: Orbits, aws: OfflineAws) -> None:
-    organizations = aws.client("organizations", account="123456789012")
-    made = organizations.create_account(AccountName="by hand", Email="AWS+acme@agency.example")["CreateAccountStatus"]
-    found = await orbits.run(ACME)
-    assert found.account == made["AccountId"]
+async def test_an_account_of_the_same_address_is_adopted_and_not_taken(orbits: Orbits, aws: OfflineAws) -> None:
+    made = organizations(aws).create_account(AccountName="by hand", Email="AWS+acme@agency.example")
+    with pytest.raises(ExecutionFailed, match="was not made by Orbits"):
+        await orbits.run(ACME)
+    adopted = await orbits.run(Adopting())
+    assert adopted.account == made["CreateAccountStatus"]["AccountId"]
+    assert tags(aws, adopted.account) == {"orbits:project": "tests", "orbits:record": f"AwsAccount {ACME.email}"}
     assert len(accounts(aws)) == 1
+
+
+async def test_an_account_of_another_project_is_refused(orbits: Orbits, aws: OfflineAws) -> None:
+    theirs = [{"Key": "orbits:project", "Value": "theirs"}]
+    organizations(aws).create_account(AccountName="acme", Email=ACME.email, Tags=theirs)
+    for step in (ACME, Adopting()):
+        with pytest.raises(ExecutionFailed, match="of the project theirs"):
+            await orbits.run(step)
+    assert not aws.calls("organizations", writes=True)[1:]
+
+
+async def test_an_account_is_kept_in_its_unit(orbits: Orbits, aws: OfflineAws) -> None:
+    with pytest.raises(ExecutionFailed, match="no unit Clients/Small"):
+        await orbits.run(ACME.model_copy(update={"unit": "Clients/Small"}))
+    placed = ACME.model_copy(update={"unit": "Clients/Small", "make_unit": True})
+    account = (await orbits.run(placed)).account
+    assert unit_of(aws, account) == "Clients/Small"
+    before = len(aws.calls(writes=True))
+    await orbits.run(placed)
+    assert len(aws.calls(writes=True)) == before
+    root = organizations(aws).list_roots()["Roots"][0]["Id"]
+    there = organizations(aws).list_parents(ChildId=account)["Parents"][0]["Id"]
+    organizations(aws).move_account(AccountId=account, SourceParentId=there, DestinationParentId=root)
+    record = orbits.record(AwsAccount, ACME.email)
+    [(_, difference)] = (await record.drift()).drifted
+    assert (difference.path, difference.recorded, difference.live) == ("unit", '"Clients/Small"', '"/"')
+    assert await orbits.preview(placed)
+    await record.cycle(on_drift="remediate")
+    assert unit_of(aws, account) == "Clients/Small"
+    assert (await record.drift()).in_sync
+
+
+async def test_what_fails_after_a_move_brings_the_account_back(orbits: Orbits, aws: OfflineAws) -> None:
+    account = (await orbits.run(ACME)).account
+    aws.lose_answer("organizations", "MoveAccount")
+    aws.fail("cloudformation", "ListExports", code="AccessDenied", message=BY_POLICY, times=None)
+    with pytest.raises(ExecutionFailed, match="change that policy, or move the account"):
+        await orbits.run(ACME.model_copy(update={"unit": "Clients", "make_unit": True}))
+    assert unit_of(aws, account) == "/"
+    assert [call.operation for call in aws.calls("organizations", writes=True)][-2:] == ["MoveAccount", "MoveAccount"]
+
+
+async def test_a_new_account_is_waited_for_until_its_services_answer(orbits: Orbits, aws: OfflineAws) -> None:
+    aws.fail("cloudformation", "ListExports", code="OptInRequired", times=2)
+    aws.fail("s3", "ListBuckets", code="SubscriptionRequiredException")
+    made = await orbits.run(ACME)
+    assert made.account == aws.account("acme")
+    assert len([call for call in aws.calls("cloudformation") if call.error]) == 2
+
+
+def test_a_service_that_cannot_be_waited_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="nonsense cannot be waited for; these can: apigateway"):
+        AwsAccount(name="acme", email=ACME.email, services=("nonsense",))
+
+
+async def test_the_baseline_is_the_accounts_own(orbits: Orbits, aws: OfflineAws) -> None:
+    made = await orbits.run(Guarded(name="acme", email=ACME.email))
+    queues = aws.client("sqs", account=made.account)
+    assert len(queues.list_queues()["QueueUrls"]) == 1
+    await orbits.record(Guarded, ACME.email).uninstall()
+    assert "QueueUrls" not in queues.list_queues()
+    assert accounts(aws) == [ACME.email]
+
+
+async def test_an_account_is_closed_only_if_that_is_said_and_accepted(orbits: Orbits, aws: OfflineAws) -> None:
+    closing = ACME.model_copy(update={"close_on_uninstall": True})
+    account = (await orbits.run(closing)).account
+    record = orbits.record(AwsAccount, ACME.email)
+    with pytest.raises(ExecutionFailed, match=f"the account {account} .* would be closed"):
+        await record.uninstall()
+    aws.fail(
+        "organizations", "CloseAccount", code="ConstraintViolationException", message="CLOSE_ACCOUNT_QUOTA_EXCEEDED"
+    )
+    with pytest.raises(ExecutionFailed, match="As many accounts were closed in the last 30 days") as failed:
+        await record.uninstall(accept_loss=[ACME.email])
+    assert failed.value.caused_by(QuotaReached)
+    aws.lose_answer("organizations", "CloseAccount")
+    await record.uninstall(accept_loss=[ACME.email])
+    assert organizations(aws).describe_account(AccountId=account)["Account"]["Status"] == "SUSPENDED"
+    with pytest.raises(ExecutionFailed, match="SUSPENDED: reopen it"):
+        await orbits.run(closing)
+
+
+async def test_a_suspended_account_is_drift(orbits: Orbits, aws: OfflineAws) -> None:
+    account = (await orbits.run(ACME)).account
+    organizations(aws).close_account(AccountId=account)
+    [(_, difference)] = (await orbits.record(AwsAccount, ACME.email).drift()).drifted
+    assert (difference.path, difference.live) == ("status", '"SUSPENDED"')
 
 
 async def test_a_lost_answer_does_not_make_a_second_account(orbits: Orbits, aws: OfflineAws) -> None:
@@ -84,7 +213,7 @@ async def test_an_account_that_left_the_organization_is_drift(orbits: Orbits, aw
     made = await orbits.run(ACME)
     account = orbits.record(AwsAccount, ACME.email)
     assert (await account.drift()).in_sync
-    aws.client("organizations", account="123456789012").remove_account_from_organization(AccountId=made.account)
+    organizations(aws).remove_account_from_organization(AccountId=made.account)
     [(_, difference)] = (await account.drift()).drifted
     assert (difference.path, difference.recorded, difference.live) == ("account", f'"{made.account}"', "null")
 
@@ -112,55 +241,10 @@ async def test_the_quota_is_explained(orbits: Orbits, aws: OfflineAws) -> None:
     )
     with pytest.raises(ExecutionFailed, match="ask AWS for a higher quota") as failed:
         await orbits.run(ACME)
-    assert failed.value.caused_by(AwsRefused)
+    assert failed.value.caused_by(QuotaReached)
 
 
 async def test_without_an_organization_it_is_said_how_to_make_one(orbits: Orbits, aws: OfflineAws) -> None:
     aws.fail("organizations", "ListAccounts", code="AWSOrganizationsNotInUseException")
     with pytest.raises(ExecutionFailed, match="create-organization"):
         await orbits.run(ACME)
-
-
-class Organizations:
-    """Organizations as it answers in the cases that the offline AWS does not have."""
-
-    def __init__(self, status: dict[str, Any], under_way: Sequence[dict[str, Any]] = ()) -> None:
-        self.status = status
-        self.under_way = under_way
-        self.created = 0
-
-    def items(self, operation: str, key: str, **_: Any) -> Sequence[dict[str, Any]]:
-        return self.under_way if operation == "list_create_account_status" else ()
-
-    def create_account(self, **_: Any) -> dict[str, Any]:
-        self.created += 1
-        return {"CreateAccountStatus": self.status}
-
-    def describe_create_account_status(self, **_: Any) -> dict[str, Any]:
-        return {"CreateAccountStatus": self.status}
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind", "message"),
-    [
-        ("EMAIL_ALREADY_EXISTS", AwsRefused, "take another address"),
-        ("ACCOUNT_LIMIT_EXCEEDED", AwsRefused, "higher quota"),
-        ("SOMETHING_NEW", AwsRefused, "SOMETHING_NEW"),
-        ("INTERNAL_FAILURE", AwsUnavailable, "INTERNAL_FAILURE"),
-    ],
-)
-def test_why_an_account_was_not_made(reason: str, kind: type[Exception], message: str) -> None:
-    organizations = Organizations({"Id": "car-1", "State": "FAILED", "FailureReason": reason})
-    with pytest.raises(kind, match=message):
-        request_status(organizations, "car-1", "a@agency.example")
-
-
-def test_a_request_under_way_is_taken_up() -> None:
-    under_way = {"Id": "car-1", "State": "IN_PROGRESS", "AccountName": "acme", "RequestedTimestamp": 1}
-    organizations = Organizations(under_way, [under_way, {**under_way, "Id": "car-0", "RequestedTimestamp": 0}])
-    request = request_account(organizations, name="acme", email="a@agency.example", role="R")
-    assert (request.id, request.account, organizations.created) == ("car-1", None, 0)
-
-
-def test_the_outputs_carry_the_target() -> None:
-    assert set(AccountOutputs.model_fields) == {"account", "target"}

@@ -75,14 +75,46 @@ def test_without_any_credentials_it_is_said_how_to_give_some(
         client("sqs", acme).list_queues()
 
 
-def test_a_profile_that_asks_for_mfa_is_refused(
-    aws: OfflineAws, acme: AwsTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("[profile agency]\nrole_arn = r\nmfa_serial = m\n", "agency asks for an MFA code"),
+        (
+            "[profile agency]\nrole_arn = r\nsource_profile = ana\n[profile ana]\nmfa_serial = m\n",
+            "ana asks for an MFA code",
+        ),
+        ("[profile other]\nregion = eu-west-1\n", "profile .agency. could not be found"),
+        (
+            "[profile agency]\nsso_region = r\nsso_start_url = https://x\nsso_account_id = 1\nsso_role_name = r\n",
+            "aws sso login",
+        ),
+        ("[profile agency]\ncredential_process = false\n", "gives none"),
+    ],
+)
+def test_a_profile_that_gives_no_credentials_says_what_to_do(
+    aws: OfflineAws, acme: AwsTarget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, config: str, message: str
 ) -> None:
-    (tmp_path / "config").write_text("[profile agency]\nrole_arn = r\nmfa_serial = m\n", encoding="utf-8")
+    (tmp_path / "config").write_text(config, encoding="utf-8")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "agency")
-    with pytest.raises(NoCredentials, match="agency asks for an MFA code"):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(NoCredentials, match=message):
         client("sqs", acme).list_queues()
+
+
+def test_a_role_behind_a_role_is_assumed_with_the_session_of_the_first(
+    aws: OfflineAws, acme: AwsTarget, member: Callable[[str], AwsTarget]
+) -> None:
+    hub = member("hub")
+    through = acme.model_copy(update={"via": (f"arn:aws:iam::{hub.account}:role/{hub.role}",), "external_id": "acme"})
+    client("sqs", through).create_queue(QueueName="orders")
+    assert [(call.operation, call.account) for call in aws.calls() if call.service in ("sts", "sqs")] == [
+        ("AssumeRole", "123456789012"),
+        ("AssumeRole", hub.account),
+        ("CreateQueue", acme.account),
+    ]
 
 
 def test_a_stale_session_is_replaced_and_the_call_made_again(aws: OfflineAws, acme: AwsTarget) -> None:
@@ -96,7 +128,9 @@ def test_access_denied_says_who_what_and_where(aws: OfflineAws, acme: AwsTarget)
     aws.fail("sqs", "SetQueueAttributes", code="AccessDenied")
     with pytest.raises(AccessDenied) as denied:
         client("sqs", acme).set_queue_attributes(QueueUrl="http://q", Attributes={"VisibilityTimeout": "5"})
-    assert str(denied.value).startswith(f"AccessDenied on sqs:SetQueueAttributes in {acme.account} (eu-west-1)")
+    assert str(denied.value).startswith(
+        f"AccessDenied on sqs:SetQueueAttributes of http://q in {acme.account} (eu-west-1)"
+    )
     assert denied.value.__cause__ is not None
 
 

@@ -82,7 +82,7 @@ async def test_a_change_that_is_denied_leaves_the_queue_as_it_was(
     with pytest.raises(ExecutionFailed) as failed:
         await orbits.run(App(visibility=60), target=acme)
     assert failed.value.caused_by(AccessDenied)
-    assert failed.value.message.startswith(f"AccessDenied on sqs:SetQueueAttributes in {acme.account} (eu-west-1)")
+    assert failed.value.message.startswith(f"AccessDenied on sqs:SetQueueAttributes of {made.url} in {acme.account}")
     assert attribute(aws, made.url) == "30"
 
 
