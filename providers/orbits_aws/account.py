@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from orbits_aws import organization, units
 from orbits_aws.clients import client, is_local, management_client
-from orbits_aws.errors import AwsUnavailable
+from orbits_aws.errors import AwsError, AwsUnavailable
 from orbits_aws.organization import Found, Request, Wanted
 from orbits_aws.ownership import PROJECT, refuse_foreign, tags_of
-from orbits_aws.readiness import PROBES, what_is_missing
+from orbits_aws.readiness import PROBES, passes, what_is_missing
 from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
@@ -39,7 +39,7 @@ class Whereabouts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     unit: str
-    path: str  # of `unit`, for people
+    path: str  # of `unit`, for people, where it is not the wanted one
     wanted: str | None  # None: it is not there
 
 
@@ -194,7 +194,10 @@ class AwsAccount(Resource[AccountOutputs]):
 
     async def _ready(self, made: AccountOutputs) -> None:
         """Wait until the account can be used, and see to the service role."""
-        reach = hook(self.reach, made.target, returns=bool, handle=AwsTarget, watch=self.reach, idempotent=True)
+        services = self.services if self._known() is None else ()
+        reach = hook(
+            self.reach, made.target, services, returns=bool, handle=AwsTarget, watch=self.reaching, idempotent=True
+        )
         if not await self.do("reach", reach, timeout=_SETTLING):
             await self.do("service-role", hook(self.service_role, made.target, idempotent=True, retry=_AGAIN))
 
@@ -253,14 +256,24 @@ class AwsAccount(Resource[AccountOutputs]):
         """Make what is not there on the path to the unit."""
         return units.make_unit(self._organizations(), unit)
 
-    def reach(self, target: AwsTarget, /) -> bool | InProgress[AwsTarget]:
+    def reach(self, target: AwsTarget, services: tuple[str, ...], /) -> bool | InProgress[AwsTarget]:
         """Whether the service role is there, once the account can be used at all."""
-        is_new = partial(self._is_new, target.account)
-        missing = what_is_missing(partial(_at, target), target.region, self.services, is_new=is_new)
-        if missing is None:
-            return find_service_role(client("iam", target), aws_settings().service_role) is not None
+        try:
+            missing = what_is_missing(partial(_at, target), target.region, services)
+            if missing is None:
+                return find_service_role(client("iam", target), aws_settings().service_role) is not None
+        except AwsError as error:
+            if not passes(error, is_new=partial(self._is_new, target.account)):
+                raise
+            missing = str(error)
         self.execution.progress(f"waiting for the account {target.account} to be usable: {missing}")
         return InProgress(target, poll=_poll())
+
+    def reaching(
+        self, target: AwsTarget, _first: AwsTarget, services: tuple[str, ...], /
+    ) -> bool | InProgress[AwsTarget]:
+        """Look again."""
+        return self.reach(target, services)
 
     def service_role(self, target: AwsTarget) -> None:
         """Make CloudFormation's role in the account."""

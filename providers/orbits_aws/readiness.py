@@ -1,7 +1,7 @@
 """Whether an account can be used: its role can be assumed, its region is enabled, and its services answer.
 
-An account is listed as active minutes before all of it works, and EC2 may verify it for up to four hours. So what is
-used first is asked first, by calls that read. Called by `account` until nothing is missing.
+An account is listed as active minutes before all of it works, and EC2 may verify it for up to four hours. So what will
+be used is asked, by calls that read. Called by `account` until nothing is missing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -58,27 +58,26 @@ _HOME = "us-east-1"  # where Account Management is, and every account can be cal
 _ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
 
 
-def what_is_missing(
-    client: Callable[[str, str], Any], region: str, services: Sequence[str], *, is_new: Callable[[], bool]
-) -> str | None:
+def what_is_missing(client: Callable[[str, str], Any], region: str, services: Sequence[str]) -> str | None:
     """What the account still lacks, for people; None if it can be used in the region.
 
-    `client` gives one of a service in a region. Raises what will not go away by itself: access denied by a policy, or
-    by an account that is not new.
+    `client` gives one of a service in a region. Raises what the services do: `passes` says what goes away by itself.
     """
-    opt_in = region not in ENABLED_BY_DEFAULT and partition_of(region) == "aws"
-    try:
-        client("sts", _HOME if opt_in else region).get_caller_identity()
-        if opt_in and (missing := enable_region(client("account", _HOME), region)) is not None:
+    if region not in ENABLED_BY_DEFAULT and partition_of(region) == "aws":
+        missing = enable_region(client("account", _HOME), region)
+        if missing is not None:
             return missing
-        for service in services:
-            operation, arguments = PROBES[service]
-            getattr(client(service, region), operation)(**arguments)
-    except (AccessDenied, AwsUnavailable) as error:
-        if isinstance(error, AccessDenied) and (denied_by(error) not in (None, "role trust policy") or not is_new()):
-            raise
-        return str(error)
+    for service in services:
+        operation, arguments = PROBES[service]
+        getattr(client(service, region), operation)(**arguments)
     return None
+
+
+def passes(error: AwsError, *, is_new: Callable[[], bool]) -> bool:
+    """Whether an error goes away by itself: in an account that is new, also that nobody may do anything yet."""
+    if isinstance(error, AccessDenied):
+        return denied_by(error) in (None, "role trust policy") and is_new()
+    return isinstance(error, AwsUnavailable)
 
 
 def enable_region(accounts: Any, region: str) -> str | None:

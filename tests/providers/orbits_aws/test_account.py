@@ -16,9 +16,7 @@ from orbits_iac.testing import Clock
 ACME = AwsAccount(name="acme", email="aws+acme@agency.example")
 
 
-BY_POLICY = (
-    "User: x is not authorized to perform: cloudformation:ListExports with an explicit deny in a service control policy"
-)
+BY_POLICY = "User: x is not authorized to perform: iam:GetRole with an explicit deny in a service control policy"
 
 
 class Adopting(Resource[AccountOutputs]):
@@ -120,7 +118,7 @@ async def test_an_account_is_kept_in_its_unit(orbits: Orbits, aws: OfflineAws) -
 async def test_what_fails_after_a_move_brings_the_account_back(orbits: Orbits, aws: OfflineAws) -> None:
     account = (await orbits.run(ACME)).account
     aws.lose_answer("organizations", "MoveAccount")
-    aws.fail("cloudformation", "ListExports", code="AccessDenied", message=BY_POLICY, times=None)
+    aws.fail("iam", "GetRole", code="AccessDenied", message=BY_POLICY)
     with pytest.raises(ExecutionFailed, match="change that policy, or move the account"):
         await orbits.run(ACME.model_copy(update={"unit": "Clients", "make_unit": True}))
     assert unit_of(aws, account) == "/"

@@ -1,5 +1,6 @@
 """Shared clients: each call with the credentials of its own target, and never with the environment's."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -108,13 +109,25 @@ def test_a_role_behind_a_role_is_assumed_with_the_session_of_the_first(
     aws: OfflineAws, acme: AwsTarget, member: Callable[[str], AwsTarget]
 ) -> None:
     hub = member("hub")
-    through = acme.model_copy(update={"via": (f"arn:aws:iam::{hub.account}:role/{hub.role}",), "external_id": "acme"})
-    client("sqs", through).create_queue(QueueName="orders")
-    assert [(call.operation, call.account) for call in aws.calls() if call.service in ("sts", "sqs")] == [
-        ("AssumeRole", "123456789012"),
-        ("AssumeRole", hub.account),
-        ("CreateQueue", acme.account),
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{hub.account}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "acme"}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    aws.client("iam", account=acme.account).create_role(RoleName="Deploy", AssumeRolePolicyDocument=policy)
+    way = {"role": "Deploy", "via": (f"arn:aws:iam::{hub.account}:role/{hub.role}",)}
+    through = acme.model_copy(update={**way, "external_id": "acme"})
+    assert client("sts", through).get_caller_identity()["Account"] == acme.account
+    assert [call.account for call in aws.calls("sts") if call.operation == "AssumeRole"] == [
+        "123456789012",
+        hub.account,
     ]
+    with pytest.raises(
+        AccessDenied, match=f"does not trust arn:aws:iam::{hub.account}:role/.* asks for an external id"
+    ):
+        client("sts", acme.model_copy(update=way)).get_caller_identity()
 
 
 def test_a_stale_session_is_replaced_and_the_call_made_again(aws: OfflineAws, acme: AwsTarget) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from orbits_aws import OfflineAws
 from orbits_aws.errors import AccessDenied, AnswerLost, AwsError, AwsRefused, AwsUnavailable
-from orbits_aws.readiness import enable_region, what_is_missing
+from orbits_aws.readiness import enable_region, passes, what_is_missing
 
 
 class Accounts:
@@ -52,38 +51,32 @@ def test_a_region_that_stays_disabled_is_an_error(error: AwsError) -> None:
 
 
 class Service:
-    """Any service: each call raises what was given, or answers."""
-
-    def __init__(self, error: AwsError | None = None) -> None:
-        self.error = error
+    """Any service: it answers."""
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, Any]]:
-        def call(**_: Any) -> dict[str, Any]:
-            if self.error is not None:
-                raise self.error
-            return {}
-
-        return call
-
-
-def missing(error: AwsError | None, *, service: str = "s3", region: str = "eu-west-1", is_new: bool = True) -> Any:
-    """What an account lacks of which one service raises, and which services were asked where."""
-    asked: list[tuple[str, str]] = []
-
-    def client(name: str, where: str) -> Any:
-        asked.append((name, where))
-        return Accounts("ENABLED") if name == "account" else Service(error if name == service else None)
-
-    return what_is_missing(client, region, ("s3",), is_new=lambda: is_new), asked
+        return lambda **_: {}
 
 
 @pytest.mark.usefixtures("aws")
-def test_an_account_is_asked_for_the_region_before_its_services_there() -> None:
-    assert missing(None) == (None, [("sts", "eu-west-1"), ("s3", "eu-west-1")])
-    assert missing(None, region="eu-south-2") == (
-        None,
-        [("sts", "us-east-1"), ("account", "us-east-1"), ("s3", "eu-south-2")],
-    )
+@pytest.mark.parametrize(
+    ("region", "asked"),
+    [
+        ("eu-west-1", [("s3", "eu-west-1")]),
+        ("eu-south-2", [("account", "us-east-1"), ("s3", "eu-south-2")]),
+        ("cn-north-1", [("s3", "cn-north-1")]),
+    ],
+)
+def test_a_region_that_is_off_at_first_is_enabled_before_its_services_are_asked(
+    region: str, asked: list[tuple[str, str]]
+) -> None:
+    calls: list[tuple[str, str]] = []
+
+    def client(service: str, where: str) -> Any:
+        calls.append((service, where))
+        return Accounts("ENABLED") if service == "account" else Service()
+
+    assert what_is_missing(client, region, ("s3",)) is None
+    assert calls == asked
 
 
 @pytest.mark.parametrize(
@@ -96,9 +89,5 @@ def test_an_account_is_asked_for_the_region_before_its_services_there() -> None:
         (AwsRefused("ValidationError on s3"), True, False),
     ],
 )
-def test_what_passes_by_itself_is_waited_for(error: AwsError, *, is_new: bool, waits: bool, aws: OfflineAws) -> None:
-    if waits:
-        assert missing(error, is_new=is_new)[0] == str(error)
-        return
-    with pytest.raises(type(error)):
-        missing(error, is_new=is_new)
+def test_what_passes_by_itself_is_waited_for(error: AwsError, *, is_new: bool, waits: bool) -> None:
+    assert passes(error, is_new=lambda: is_new) is waits
