@@ -19,6 +19,8 @@ class AwsSubject(Subject):
 
     refused: ClassVar[tuple[str, str]]
     """Service and operation of the call that changes the thing."""
+    refused_times: ClassVar[int | None] = None
+    """How often it is refused; None: always."""
 
     def __init__(self, aws: OfflineAws, target: AwsTarget) -> None:
         self.aws, self.target = aws, target
@@ -65,7 +67,8 @@ class AwsSubject(Subject):
     @contextmanager
     def refusing_changes(self) -> Generator[None]:
         service, operation = self.refused
-        self.aws.fail(service, operation, code="AccessDenied", account=self.account, times=None)
+        if not self.aws.faults():  # a script may come here again after a crash
+            self.aws.fail(service, operation, code="AccessDenied", account=self.account, times=self.refused_times)
         try:
             yield
         finally:
