@@ -15,6 +15,7 @@ from orbits_iac.engine.adopting import adopt
 from orbits_iac.engine.calls import Call
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import EntryRow, Json
+from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import options_of
 
@@ -28,12 +29,16 @@ UNKNOWN: Json = "null"
 
 
 def is_left_out(run: "Run", request: "Request") -> bool:
-    """Whether a step of a definition is not run: all but Resources, Workflows, and the engine's own questions."""
-    if not run.approval.rebuild or run.rebuilt:
+    """Whether a step of a definition is not run: all but Resources, Workflows, and the engine's own questions.
+
+    What `define_rebuild` reads with is run too, where a class says that by itself.
+    """
+    if not run.approval.rebuild:
         return False
     request.undo = None
+    reads = run.rebuilt and request.step is not None and is_hook(type(request.step))
     is_update = request.identity is not None and request.command == "update"
-    return request.ask is None and request.begin is None and not is_update
+    return request.ask is None and request.begin is None and not (is_update or reads)
 
 
 def is_unknown(entry: EntryRow) -> bool:

@@ -74,8 +74,8 @@ async def last_argument(engine: "Engine", record: RecordRow) -> Json | None:
 
 def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[Child, ...]) -> RevisionRow | None:
     """The revision that a successful update makes; None if nothing is otherwise than in the one that stands."""
-    if run.rebuilt:
-        return None
+    if run.rebuilt and run.standing is not None:
+        return amended(run.standing.row, children=children) if children else None
     execution = run.pages.execution
     made = RevisionRow(
         kind=record.kind,

@@ -90,9 +90,9 @@ class Managed(Resource[S]):
         found = hook(self.adoptable, returns=result_type(type(self)) | None, idempotent=True)
         return cast("S | None", await self.do("read", found))
 
-    async def define_rebuild(self) -> S:
+    async def define_rebuild(self) -> S | None:
         """What `read` finds without a record."""
-        return cast("S", await self._read("read"))
+        return await self._read("read")
 
     async def define_update(self) -> S:
         """Read; then create, change, replace, or leave it."""

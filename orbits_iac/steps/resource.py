@@ -60,10 +60,11 @@ class Resource(Composite[O], Generic[O]):
     async def define_install(self) -> None:
         """What is done before the first update, and again when `Options(install_version=)` goes up."""
 
-    async def define_rebuild(self) -> O:
+    async def define_rebuild(self) -> O | None:
         """What is there of it and marked as its own, where records are made again for a store that is gone.
 
-        By default what `define_update` does, with no step run but the Resources in it.
+        By default what `define_update` does, with no step run but the Resources in it. One that reads by itself, by
+        `hook`s, returns what it finds, or None if there is nothing; what it keeps with `execution.keep` is recorded.
         """
         return await self.define_update()
 

@@ -9,6 +9,7 @@ from orbits_iac import Clock, ExecutionFailed, Orbits, Resource, Settings
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
+from orbits_iac.provider import hook
 
 from .world import WORLD, Add, SharedThing, Thing, ThingState
 
@@ -139,3 +140,46 @@ async def test_a_definition_that_waits_says_so(empty: Orbits) -> None:
 async def test_only_a_resource_has_records(orbits: Orbits) -> None:
     with pytest.raises(Refused, match="Add: records are made again of a Resource alone"):
         await orbits.start(Add(a=1, b=2), rebuild=True)
+
+
+class Account(Resource[ThingState]):
+    """Reads what it is by itself, and has others in it."""
+
+    def identity(self) -> str:
+        return "account"
+
+    async def define_update(self) -> ThingState:
+        made: ThingState = await self.do("make", hook(self.make, returns=ThingState))
+        await self.define_baseline()
+        return made
+
+    async def define_baseline(self) -> None:
+        await self.do("inside", Thing(value=7))
+        await self.do("counts", Add(a=3, b=4))
+
+    async def define_rebuild(self) -> ThingState | None:
+        found: ThingState | None = await self.do("find", hook(self.find, returns=ThingState | None, idempotent=True))
+        await self.define_baseline()
+        return found
+
+    def make(self) -> ThingState:
+        WORLD.things["the account"] = 9
+        return ThingState(value=9)
+
+    def find(self) -> ThingState | None:
+        WORLD.log.append("found")
+        return ThingState(value=WORLD.things["the account"])
+
+
+async def test_one_that_reads_by_itself_is_read_and_has_its_others(orbits: Orbits, orbits_settings: Settings) -> None:
+    await orbits.run(Account())
+    before = await recorded(orbits)
+    WORLD.log.clear()
+    async with Orbits(orbits_settings, clock=Clock()) as empty:
+        await (await empty.start(Account(), rebuild=True))
+        assert WORLD.log == ["found"]
+        assert await recorded(empty) == before
+        [revision] = await empty.record(Account, "account").history()
+        assert (revision.number, revision.outputs) == (0, ThingState(value=9))
+        await empty.record(Account, "account").uninstall()
+        assert WORLD.things == {"the account": 9}, "its other part went with it"
