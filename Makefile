@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench picture install lock clean FORCE
+.PHONY: help demo test lint types format bench picture install outside lock clean FORCE
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -18,7 +18,7 @@ help: ## Print this list
 demo: $(VENV)/.demo ## Run the agency's three clients on an offline AWS: provision, drift, roll back, resume, remove
 	@$(BIN)/python -m orbits_stacks.demo $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests; ARGS="-k name" chooses
+test: $(VENV)/.dev outside ## Run the tests; ARGS="-k name" chooses
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, format and the arrows between packages
@@ -43,13 +43,19 @@ picture: $(VENV)/.demo ## Draw the README's pictures from a real run of the demo
 install: $(VENV)/.dev ## Make .venv with all that work on the project needs
 	@echo "Ready: . $(BIN)/activate"
 
+outside: $(VENV)/.dev ## Install the AWS CLI and the CDK CLI, with which tests drive the offline AWS from outside
+	@sh requirements/outside.sh "$(VENV)"
+
 # A lock holds versions and hashes, and no address: each installs from the index that their machine uses.
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --quiet --custom-compile-command "make lock" $(ARGS)
 lock: $(VENV)/.dev ## Write requirements/*.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@$(COMPILE) --extra stacks --group build --output-file requirements/demo.lock
 	@$(COMPILE) --extra all --group dev --constraint requirements/demo.lock --output-file requirements/dev.lock
-	@$(subst pip compile pyproject.toml,pip compile,$(COMPILE)) --group rivals --output-file requirements/rivals.lock
+	@for group in rivals outside; do \
+		$(subst pip compile pyproject.toml,pip compile,$(COMPILE)) --group $$group --output-file requirements/$$group.lock; \
+	done
+	@sh requirements/npm.sh "$(VENV)" install --prefix requirements/cdk --package-lock-only --omit-lockfile-registry-resolved
 
 # What is measured beside Orbits has an environment of its own: its requirements are none of ours.
 $(VENV)/rivals/.installed: requirements/rivals.lock

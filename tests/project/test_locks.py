@@ -1,5 +1,6 @@
 """The lock files: each version pinned by hash, to be had from whichever index a machine uses."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-LOCKS = ["demo", "dev", "rivals"]
+LOCKS = ["demo", "dev", "outside", "rivals"]
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -70,7 +71,18 @@ def test_the_locks_hold_all_that_pyproject_asks_for(root: Path, pyproject: dict[
     wanted = {
         "demo": core + demo + groups["build"],
         "dev": core + extras["mongodb"] + dev,
+        "outside": groups["outside"],
         "rivals": groups["rivals"],
     }
     missing = {lock: names(wanted[lock]) - {"orbits-iac"} - names(list(requirements(root, lock))) for lock in LOCKS}
     assert [lock for lock in LOCKS if missing[lock]] == []
+
+
+def test_the_lock_of_npm_names_no_address_and_has_a_hash_for_each_package(root: Path) -> None:
+    folder = root / "requirements" / "cdk"
+    text = (folder / "package-lock.json").read_text()
+    assert "://" not in text
+    root_package, *packages = json.loads(text)["packages"].values()
+    assert packages
+    assert [one for one in packages if not one["integrity"].startswith("sha512-") or "resolved" in one] == []
+    assert root_package["devDependencies"] == json.loads((folder / "package.json").read_text())["devDependencies"]

@@ -11,8 +11,8 @@ from threading import Lock
 from typing import Any
 
 from . import moto_adapter, moto_state, refusals
-from .callers import is_account
 from .identify import Identity
+from .principals import is_account
 from .refusals import Refusal
 from .settings import Denial, Settings
 from .wire import Protocol

@@ -5,48 +5,8 @@ issued (`sts.assume_role`, `iam.create_access_key`) is that role's session or th
 of the management account. Asked by the gateway for each call, and by what decides whether a call is allowed.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
-
 from . import moto_state
-
-Kind = Literal["administrator", "user", "session", "service", "unknown"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Session:
-    """A role's session, as `sts.assume_role` gave it out."""
-
-    role_arn: str
-    name: str
-    token: str
-    expires: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Caller:
-    """Whose call it is."""
-
-    kind: Kind
-    """`service` is CloudFormation, `unknown` one whose key nobody issued."""
-    account: str
-    arn: str
-    """What errors name: the user, or the role's session."""
-    session: Session | None = None
-    active: bool = True
-    """Whether the key may be used: an IAM user's may be switched off."""
-
-    @property
-    def principals(self) -> frozenset[str]:
-        """What a policy may call it."""
-        own = {self.arn, self.account, f"arn:aws:iam::{self.account}:root"}
-        return frozenset(own | ({self.session.role_arn} if self.session else set()))
-
-
-def administrator(account: str, kind: Kind = "administrator") -> Caller:
-    """Who may do everything in an account."""
-    return Caller(kind=kind, account=account, arn=f"arn:aws:iam::{account}:user/administrator")
+from .principals import Caller, Session, administrator, is_account
 
 
 class Callers:
@@ -76,8 +36,3 @@ class Callers:
             role_arn=role.role_arn, name=role.session_name, token=role.session_token, expires=role.expiration
         )
         return Caller(kind="session", account=issued.account, arn=role.arn, session=session)
-
-
-def is_account(text: str) -> bool:
-    """Whether a text is an account's id."""
-    return len(text) == 12 and text.isdigit()

@@ -1,7 +1,7 @@
-"""Calls that name a bucket or a queue of another account: refused, unless its own policy lets the caller in.
+"""Whom a bucket or a queue lets in: its own account, unless its policy denies it, and others that its policy allows.
 
-moto gives any bucket to anyone who knows its name, and looks for queues in the caller's account alone. Here the owner's
-policy decides, and a call that it allows acts in the owner's account. Called by `gaps`.
+moto gives any bucket to anyone who knows its name, and looks for queues in the caller's account alone. Here a call that
+the owner's policy allows acts in the owner's account. Called by `gaps`.
 """
 
 import json
@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import moto_adapter, moto_state
-from .callers import is_account
 from .identify import Identity
 from .policies import decide
+from .principals import is_account
 from .refusals import denied
 from .wire import Answer, Environ, error_answer
 
@@ -46,17 +46,23 @@ def reach(environ: Environ, body: bytes, identity: Identity) -> Identity | Answe
 
 
 def _bucket_refusal(environ: Environ, identity: Identity) -> Answer | None:
+    """Its own account may do with a bucket what its policy does not deny, others what it or a list allows."""
     name, _, key = str(environ.get("PATH_INFO", "")).lstrip("/").partition("/")
     found = moto_state.bucket(name) if name and identity.operation not in _OWN else None
-    if found is None or found[0] == identity.account or not identity.signed:
+    if found is None or not identity.signed:
         return None
+    owner, bucket = found
     arn = f"arn:aws:s3:::{name}{f'/{key}' if key else ''}"
     action = f"s3:{_ACTIONS.get(identity.operation, identity.operation)}"
-    if _public(found[1], key, action) or decide(found[1].policy, identity.caller, action, arn, {}) == "allow":
+    decision = decide(bucket.policy, identity.caller, action, arn, {})
+    if decision == "allow" or (decision == "none" and (owner == identity.account or _public(bucket, key, action))):
         return None
-    why = "because no resource-based policy allows the " + action + " action"
+    why = "with an explicit deny in a resource-based policy"
+    if decision == "none":
+        why = f"because no resource-based policy allows the {action} action"
     refusal = denied("rest-xml", identity.caller.arn, action, f'"{arn}"', why)
-    return error_answer("rest-xml", refusal.code, refusal.message, refusal.status)
+    answer = error_answer("rest-xml", refusal.code, refusal.message, refusal.status)
+    return replace(answer, body=b"") if environ["REQUEST_METHOD"] == "HEAD" else answer
 
 
 def _public(bucket: Any, key: str, action: str) -> bool:

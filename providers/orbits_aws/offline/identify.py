@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from . import moto_adapter
-from .callers import Caller, Callers, administrator
+from .callers import Callers
+from .principals import Caller, administrator
 from .wire import DEFAULT_REGION, Credential, Environ, credential
 
 _SERVICES: dict[str, Sequence[str]] = {

@@ -14,6 +14,7 @@ from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 
 from .moto_adapter import MANAGEMENT_ACCOUNT
+from .policies import EVERYBODY, decide
 
 __all__ = ["MANAGEMENT_ACCOUNT"]
 
@@ -120,12 +121,29 @@ def role_exists(arn: str) -> bool:
     return role(arn) is not None
 
 
+@functools.cache
+def _buckets() -> Any:
+    """moto's own table of buckets, which from then on leaves it to others whom a bucket's policy lets in.
+
+    moto reads a policy without its conditions, so that one which refuses what is not encrypted refuses everything.
+    What it still asks is whether everybody is let in.
+    """
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket, s3_backends
+
+    def permission(bucket: Any, action: str, resource: str) -> PermissionResult:
+        let_in = decide(bucket.policy, EVERYBODY, action, resource, {}) == "allow"
+        return PermissionResult.PERMITTED if let_in else PermissionResult.NEUTRAL
+
+    cast("Any", FakeBucket).get_permission = permission
+    return s3_backends
+
+
 def bucket(name: str) -> tuple[str, Any] | None:
     """The account of an S3 bucket and moto's own object of it; None if there is none of the name."""
-    from moto.s3.models import s3_backends
-
-    partition, account = s3_backends.bucket_accounts.get(name, ("", ""))
-    return (account, s3_backends[account][partition].buckets[name]) if account else None
+    buckets = _buckets()
+    partition, account = buckets.bucket_accounts.get(name, ("", ""))
+    return (account, buckets[account][partition].buckets[name]) if account else None
 
 
 def organization() -> Any:

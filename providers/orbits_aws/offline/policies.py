@@ -10,7 +10,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from .callers import Caller
+from .principals import Caller
+
+EVERYBODY = Caller(kind="unknown", account="", arn="")
+"""Whoever does not say who it is."""
 
 Decision = Literal["allow", "deny", "none"]
 Context = Mapping[str, str | tuple[str, ...]]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+import urllib3
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
@@ -214,6 +215,21 @@ def test_a_bucket_of_another_account_is_refused_unless_its_policy_lets_one_in(
     assert other.get_object(**named)["Body"].read() == b"text"
     assert code(other.put_object, **named) == "AccessDenied"
     assert code(owner.get_object, **named) is None
+
+
+def test_a_buckets_policy_denies_its_own_account_too_and_is_read_with_its_conditions(aws: OfflineAws) -> None:
+    s3 = aws.client("s3", account=MANAGEMENT, region="us-east-1")
+    s3.create_bucket(Bucket="agency-assets")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::agency-assets/*"}
+    encrypted = {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    for statement, refused in (({**deny, **encrypted}, None), (deny, "AccessDenied")):
+        s3.put_bucket_policy(Bucket="agency-assets", Policy=json.dumps({"Statement": [statement]}))
+        assert code(s3.put_object, Bucket="agency-assets", Key="a", Body=b"text") == refused
+    s3.put_bucket_policy(Bucket="agency-assets", Policy=allow("*", action="s3:GetObject"))
+    url = f"{aws.endpoint_url}/agency-assets"
+    assert urllib3.request("GET", f"{url}/a", retries=False).data == b"text"  # anyone may, unsigned
+    s3.delete_bucket_policy(Bucket="agency-assets")
+    assert urllib3.request("GET", f"{url}/a", retries=False).status == 403
 
 
 def test_a_queue_of_another_account_is_refused_unless_its_policy_lets_one_in(

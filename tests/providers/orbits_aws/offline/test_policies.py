@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orbits_aws.offline.callers import Caller, Session, administrator
 from orbits_aws.offline.policies import Context, decide
+from orbits_aws.offline.principals import Caller, Session, administrator
 
 ACCOUNT = "111122223333"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Deployer"

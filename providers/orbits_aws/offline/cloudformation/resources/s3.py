@@ -4,6 +4,7 @@ A bucket's configurations are calls of their own; `_ASPECTS` says for each prope
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +141,17 @@ def _ownership_of(s3: Any, bucket: str) -> Any:
     return {"Rules": s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]}
 
 
+def _canned(name: str) -> str:
+    """A canned access control list as the API calls it: `public-read` for `PublicRead`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
 _ASPECTS: dict[str, _Aspect] = {
+    "AccessControl": _Aspect(
+        put=lambda s3, bucket, value: s3.put_bucket_acl(Bucket=bucket, ACL=_canned(value)),
+        remove=lambda s3, bucket: s3.put_bucket_acl(Bucket=bucket, ACL="private"),
+        read=lambda _s3, _bucket: None,  # for writing alone, as the type's schema says
+    ),
     "VersioningConfiguration": _Aspect(
         put=lambda s3, bucket, value: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=value),
         remove=lambda s3, bucket: s3.put_bucket_versioning(
