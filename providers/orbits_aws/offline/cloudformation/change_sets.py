@@ -20,6 +20,7 @@ from .imports import check_import, existing_by_name, imports_of
 from .model import ChangeSet, Goal, Stack
 from .nested import Nesting
 from .nested_change_sets import NO_CHANGES, NestedChangeSets
+from .parameter_lookups import check_existing
 from .place import Place, Request
 from .rollback import Options
 from .stacks import Stacks
@@ -158,6 +159,7 @@ class ChangeSets:
     def _fill(self, change_set: ChangeSet) -> None:
         world, stack = self.stacks.world(), change_set.stack
         with world.acting_for(stack):
+            check_existing(world.client_of(stack), change_set.goal)
             live = live_properties(world, stack, change_set.goal) if change_set.reverts_drift else None
             if change_set.imports_existing:
                 change_set.imports = existing_by_name(world, stack, change_set.goal)

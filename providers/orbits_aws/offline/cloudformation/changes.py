@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .desired import as_text, different, keeps, policy_of, properties_of, replacing, same
+from .desired import as_text, different, keeps, masked, policy_of, properties_of, replacing, same, shown_of
 from .graph import in_order
 from .intrinsics import UNKNOWN, Scope
 from .model import STACK_TYPE, Goal, Properties, Stack, StackResource
@@ -78,13 +78,14 @@ def is_change(world: World, stack: Stack, goal: Goal, changes: Changes | None = 
 
 
 def _added(definition: ResourceDefinition, existing: StackResource | None, scope: Scope, goal: Goal) -> dict[str, Any]:
+    after = properties_of(definition, goal, scope)
     change: dict[str, Any] = {
         "Action": "Add",
         "LogicalResourceId": definition.logical_id,
         "ResourceType": definition.type,
         "Scope": [],
         "Details": [],
-        "AfterContext": as_text({"Properties": properties_of(definition, goal, scope)}),
+        "AfterContext": as_text({"Properties": shown_of(definition, goal, scope, after)}),
     }
     if existing is not None:
         change |= {"PhysicalResourceId": existing.physical_id, "ResourceDriftStatus": "DELETED"}
@@ -114,6 +115,7 @@ def _modified(
         return None
     dynamic = {name for name in names if not _known(after.get(name))}
     sure = recreate - dynamic
+    old, new = masked(before, existing), shown_of(definition, goal, scope, after)
     change: dict[str, Any] = {
         "Action": "Modify",
         "LogicalResourceId": existing.logical_id,
@@ -121,9 +123,9 @@ def _modified(
         "ResourceType": existing.type,
         "Replacement": "True" if sure else "Conditional" if recreate else "False",
         "Scope": scopes,
-        "Details": [_detail(existing, definition, name, before, after, recreate, dynamic) for name in names],
-        "BeforeContext": as_text({"Properties": before}),
-        "AfterContext": as_text({"Properties": after}),
+        "Details": [_detail(existing, definition, name, old, new, recreate, dynamic) for name in names],
+        "BeforeContext": as_text({"Properties": old}),
+        "AfterContext": as_text({"Properties": new}),
     }
     if recreate:
         change["PolicyAction"] = "ReplaceAndRetain" if replacement == "Retain" else "ReplaceAndDelete"
@@ -153,9 +155,9 @@ def _detail(
         target["BeforeValue"] = _shown(before[name])
     if name in after:
         target["AfterValue"] = _shown(after[name])
-    if not same(existing.properties.get(name), before.get(name)):
+    if not same(existing.shown.get(name), before.get(name)):
         target["Drift"] = {
-            "PreviousValue": _shown(existing.properties.get(name)),
+            "PreviousValue": _shown(existing.shown.get(name)),
             "ActualValue": _shown(before.get(name)),
         }
     detail: dict[str, Any] = {
@@ -178,7 +180,7 @@ def _removed(resource: StackResource) -> dict[str, Any]:
         "PolicyAction": "Retain" if keeps(resource.deletion_policy) else "Delete",
         "Scope": [],
         "Details": [],
-        "BeforeContext": as_text({"Properties": resource.properties}),
+        "BeforeContext": as_text({"Properties": resource.shown}),
     }
 
 

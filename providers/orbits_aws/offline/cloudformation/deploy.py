@@ -9,12 +9,13 @@ removes nothing before its cleanup, which is left to the caller (`Stack.remainin
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .desired import different, fresh_resource, handler_of, policy_of, properties_of, replacing
+from .desired import different, fresh_resource, handler_of, policy_of, properties_of, replacing, shown_of
 from .errors import ValidationError
 from .graph import in_order
 from .intrinsics import Scope
 from .model import STACK_TYPE, Goal, Properties, Remaining, Stack, StackResource, now
 from .outputs import resolve_outputs
+from .parameter_lookups import check_existing
 from .removal import remove
 from .rollback import Options, Rollback
 from .stack_policy import denied
@@ -89,6 +90,7 @@ class Deployment:
     def _apply(self) -> None:
         self._stack.deploying = self._goal
         try:
+            check_existing(self._world.client_of(self._stack), self._goal)
             self._bring_all()
         except ValidationError as failure:
             raise Failed(self._stack.name, "resolve", str(failure)) from failure
@@ -119,13 +121,14 @@ class Deployment:
             existing = None
         try:
             properties = properties_of(definition, self._goal, scope)
+            shown = shown_of(definition, self._goal, scope, properties)
             policies = policy_of(definition, scope)
         except ValidationError as failure:
             verb = "update" if existing else "create"
             unresolved = existing or fresh_resource(definition, {}, ("Delete", "Delete"))
             self._stack.record(f"{verb.upper()}_FAILED", str(failure), resource=unresolved)
             raise Failed(name, verb, str(failure)) from failure
-        fresh = fresh_resource(definition, properties, policies)
+        fresh = fresh_resource(definition, properties, policies, shown)
         if existing is None and name in self._imports:
             self._rollback.undo.imported.append(name)
             own = properties_of(definition, replace(self._goal, tags={}), scope)
@@ -159,6 +162,7 @@ class Deployment:
             raise Failed(name, "update", f"Update of resource type is not permitted. The new template modifies {name}")
         recreate = replacing(existing.type, before, after)
         self._refuse_denied(existing, "Replace" if recreate else "Modify")
+        existing.shown = fresh.shown if not recreate else existing.shown
         if not lost and not recreate:
             self._work.update(existing, before, after)
             return

@@ -64,6 +64,21 @@ def properties_of(definition: ResourceDefinition, goal: Goal, scope: Scope) -> P
     return {**properties, schema.tag_property: tags if schema.tags_as_map else tag_list(tags)}
 
 
+def shown_of(definition: ResourceDefinition, goal: Goal, scope: Scope, properties: Properties) -> Properties:
+    """The properties as they are shown: values of parameters with NoEcho masked, dynamic references as written."""
+    if not scope.secrets and "{{resolve:" not in goal.template.body:
+        return properties
+    return properties_of(definition, goal, scope.shown())
+
+
+def masked(properties: Properties, resource: StackResource) -> Properties:
+    """Values of a resource, those that are not to be shown as they stand in its template."""
+    recorded, shown = resource.properties, resource.shown
+    return {
+        name: value if recorded.get(name) == shown.get(name) else shown.get(name) for name, value in properties.items()
+    }
+
+
 def check_properties(type_name: str, properties: Properties) -> None:
     """Refuse properties that the type does not have, lacks, or that the offline AWS does not carry out.
 
@@ -123,13 +138,16 @@ def keeps(policy: str) -> bool:
     return policy in ("Retain", "RetainExceptOnCreate")
 
 
-def fresh_resource(definition: ResourceDefinition, properties: Properties, policies: tuple[str, str]) -> StackResource:
+def fresh_resource(
+    definition: ResourceDefinition, properties: Properties, policies: tuple[str, str], shown: Properties | None = None
+) -> StackResource:
     """A resource as it is before it is made."""
     return StackResource(
         logical_id=definition.logical_id,
         type=definition.type,
         physical_id="",
         properties=properties,
+        shown=properties if shown is None else shown,
         attributes={},
         depends_on=definition.depends_on,
         deletion_policy=policies[0],

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .desired import as_text, handler_of, properties_of
+from .desired import as_text, handler_of, masked, properties_of
 from .errors import ValidationError
 from .intrinsics import text_of
 from .model import Goal, Properties, Stack, StackResource, now
@@ -107,7 +107,7 @@ def _look(world: World, stack: Stack, resource: StackResource) -> dict[str, Any]
         "PhysicalResourceId": resource.physical_id,
         "ResourceType": resource.type,
         "Timestamp": now(),
-        "ExpectedProperties": as_text(expected),
+        "ExpectedProperties": as_text(masked(expected, resource)),
         "PropertyDifferences": [],
     }
     try:
@@ -120,8 +120,12 @@ def _look(world: World, stack: Stack, resource: StackResource) -> dict[str, Any]
         return result | {"StackResourceDriftStatus": "DELETED"}
     actual = {name: live[name] for name in expected if name in live}
     found = list(differences(expected, actual, ""))
+    for difference in found:
+        top = difference["PropertyPath"].split("/")[1]
+        if resource.shown.get(top) != resource.properties.get(top):
+            difference |= {"ExpectedValue": "****", "ActualValue": "****"}
     return result | {
-        "ActualProperties": as_text(actual),
+        "ActualProperties": as_text(masked(actual, resource)),
         "PropertyDifferences": found,
         "StackResourceDriftStatus": "MODIFIED" if found else "IN_SYNC",
     }

@@ -9,8 +9,10 @@ from orbits_aws.offline.moto_state import role_exists
 from .desired import check_types, required_capabilities
 from .errors import CloudFormationError, ValidationError
 from .model import Goal, Stack
+from .parameter_lookups import attribute_of
 from .parameters import resolve_parameters
 from .place import Place, Request
+from .rules import check_rules
 from .stack_policy import parse_policy
 from .template import MAX_BODY_BYTES, Template, parse
 from .world import World
@@ -39,7 +41,12 @@ class Goals:
         required = required_capabilities(template)
         if required and not set(required) & set(capabilities):
             raise CloudFormationError("InsufficientCapabilitiesException", f"Requires capabilities : [{required[-1]}]")
-        ssm = self.world().ssm(Stack(id="", name=name, account=place.account, region=place.region, status=""))
+        if template.extended and "CAPABILITY_AUTO_EXPAND" not in capabilities:
+            raise CloudFormationError(
+                "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_AUTO_EXPAND]"
+            )
+        around = stack or Stack(id="", name=name, account=place.account, region=place.region, status="")
+        ssm = self.world().ssm(around)
         parameters = resolve_parameters(
             template, request.get("Parameters") or (), previous.parameters if previous else {}, ssm
         )
@@ -48,7 +55,7 @@ class Goals:
             kept: Mapping[str, str] = previous.tags if previous else {}
         else:
             kept = {str(tag["Key"]): str(tag["Value"]) for tag in tags}
-        return Goal(
+        goal = Goal(
             template=template,
             parameters=parameters,
             tags=kept,
@@ -57,6 +64,14 @@ class Goals:
             notification_arns=_kept(request, "NotificationARNs", previous.notification_arns if previous else ()),
             rollback=_rollback(request, previous),
         )
+        self._check_rules(around, goal)
+        return goal
+
+    def _check_rules(self, stack: Stack, goal: Goal) -> None:
+        if goal.template.section("Rules"):
+            client = self.world().client_of(stack)
+            with self.world().acting_for(stack):
+                check_rules(goal.template, self.world().scope(stack, goal), lambda *what: attribute_of(client, *what))
 
     def _template(self, place: Place, previous: Goal | None, request: Request) -> Template:
         if request.get("UsePreviousTemplate"):

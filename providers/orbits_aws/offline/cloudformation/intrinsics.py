@@ -9,7 +9,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from typing import Protocol as Interface
 
@@ -68,10 +68,16 @@ class Scope:
     mappings: Mapping[str, Any]
     conditions: Mapping[str, Any]
     lookups: Lookups
+    secrets: frozenset[str] = frozenset()
+    """The parameters whose values are not to be shown."""
+    deciding: "Scope | None" = None
+    """What decides the conditions, for a scope that only shows values."""
     _decided: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def condition(self, name: str) -> bool:
         """Whether a condition holds."""
+        if self.deciding is not None:
+            return self.deciding.condition(name)
         if name not in self._decided:
             if name not in self.conditions:
                 raise ValidationError(f"Template format error: Unresolved condition dependency {name} in the template")
@@ -95,6 +101,11 @@ class Scope:
             return [inner for inner in items if inner is not NO_VALUE]
         return self._dynamic(value) if isinstance(value, str) else value
 
+    def shown(self) -> "Scope":
+        """What values are shown with: secrets masked, dynamic references as they are written."""
+        names = {**self.names, **dict.fromkeys(self.secrets, "****")}
+        return replace(self, names=names, deciding=self)
+
     def _call(self, name: str, function: Callable[["Scope", Any], Any], argument: Any) -> Any:
         try:
             return function(self, argument)
@@ -102,7 +113,7 @@ class Scope:
             raise ValidationError(f"Template error: {name} cannot be given {argument!r}") from failure
 
     def _dynamic(self, text: str) -> Any:
-        if "{{resolve:" not in text:
+        if "{{resolve:" not in text or self.deciding is not None:
             return text
         return _DYNAMIC.sub(lambda found: str(self.lookups.dynamic(found.group(1), found.group(2))), text)
 

@@ -70,6 +70,8 @@ class StackResource:
     physical_id: str
     properties: Properties
     """Resolved, with the stack's tags; what the handler was last called with."""
+    shown: Properties
+    """The properties as events and change sets show them, without secrets."""
     attributes: Mapping[str, Any]
     depends_on: frozenset[str]
     deletion_policy: str = "Delete"

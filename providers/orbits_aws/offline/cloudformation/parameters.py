@@ -6,11 +6,10 @@ from typing import Any
 
 from .errors import ValidationError
 from .model import ParameterValue
+from .parameter_types import is_list, ssm_value_type
 from .template import Template
 
-_SSM = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
-_LIST = re.compile(r"CommaDelimitedList|List<.+>")
-
+_LONGEST = 4096
 Given = Sequence[Mapping[str, Any]]
 """Parameters as the API takes them: ParameterKey with ParameterValue or UsePreviousValue."""
 
@@ -28,6 +27,7 @@ def resolve_parameters(
     texts: dict[str, str] = {}
     for key, declared in template.parameters.items():
         item = by_key.get(key, {})
+        _check_previous(key, item, previous)
         if item.get("UsePreviousValue") and key in previous:
             texts[key] = _text(previous[key].given)
         elif "ParameterValue" in item:
@@ -43,13 +43,29 @@ def _value(key: str, declared: Mapping[str, Any], text: str, ssm: Callable[[str]
     kind = str(declared.get("Type", "String"))
     secret = _text(declared.get("NoEcho", False)).lower() == "true"
     _check(key, declared, kind, text)
-    if found := _SSM.fullmatch(kind):
+    inner = ssm_value_type(kind)
+    if inner is not None:
         value = ssm(text)
-        resolved: Any = value.split(",") if _LIST.fullmatch(found.group(1)) else value
+        resolved: Any = value.split(",") if is_list(inner) else value
         return ParameterValue(given=text, resolved=resolved, secret=secret)
-    if _LIST.fullmatch(kind):
-        return ParameterValue(given=text, resolved=[part.strip() for part in text.split(",")] if text else [])
+    if is_list(kind):
+        parts = [part.strip() for part in text.split(",")] if text else []
+        return ParameterValue(given=text, resolved=parts, secret=secret)
     return ParameterValue(given=text, secret=secret)
+
+
+def _check_previous(key: str, item: Mapping[str, Any], previous: Mapping[str, ParameterValue]) -> None:
+    if not item.get("UsePreviousValue"):
+        return
+    if "ParameterValue" in item:
+        raise ValidationError(
+            f"Invalid input for parameter key {key}. Cannot specify both usePreviousValue as true and parameterValue."
+        )
+    if key not in previous:
+        raise ValidationError(
+            f"Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter key not "
+            "in the previous template"
+        )
 
 
 def _check(key: str, declared: Mapping[str, Any], kind: str, text: str) -> None:
@@ -58,7 +74,9 @@ def _check(key: str, declared: Mapping[str, Any], kind: str, text: str) -> None:
     def refuse(why: str) -> ValidationError:
         return ValidationError(f"Parameter '{key}' {f'must satisfy: {explained}' if explained else why}")
 
-    values = text.split(",") if _LIST.fullmatch(kind) else [text]
+    if len(text) > _LONGEST:
+        raise ValidationError(f"Parameter '{key}' must contain at most {_LONGEST} characters")
+    values = text.split(",") if is_list(kind) else [text]
     allowed = [_text(value) for value in declared.get("AllowedValues", [])]
     if allowed and any(value.strip() not in allowed for value in values):
         raise refuse("must be one of AllowedValues")

@@ -113,7 +113,7 @@ class Rollback:
                 current.properties = old.properties
                 self._stack.record("UPDATE_COMPLETE", "Resource update skipped", resource=current)
             else:
-                changed = current.properties
+                changed, current.shown = current.properties, old.shown
                 try:
                     self._work.update(current, self._found(current, old), old.properties)
                 except Failed:

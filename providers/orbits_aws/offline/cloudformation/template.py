@@ -13,6 +13,7 @@ import yaml
 
 from .errors import ValidationError
 from .graph import in_order
+from .template_checks import LANGUAGE_EXTENSIONS, check_document, check_output, check_resource, transforms
 
 MAX_BODY_BYTES = 51_200
 MAX_OBJECT_BYTES = 1_048_576
@@ -22,6 +23,7 @@ _SECTIONS = frozenset(
         "AWSTemplateFormatVersion",
         "Conditions",
         "Description",
+        "Hooks",
         "Mappings",
         "Metadata",
         "Outputs",
@@ -83,6 +85,11 @@ class Template:
         value = self.document.get("Description")
         return None if value is None else str(value)
 
+    @property
+    def extended(self) -> bool:
+        """Whether it uses the language extensions, which a caller has to admit by CAPABILITY_AUTO_EXPAND."""
+        return LANGUAGE_EXTENSIONS in transforms(self.document)
+
     def section(self, name: str) -> Mapping[str, Any]:
         """A top-level section; empty if there is none."""
         value = self.document.get(name)
@@ -118,15 +125,13 @@ def parse(body: str) -> Template:
     document = _load(body)
     if unknown := sorted(set(document) - _SECTIONS):
         raise ValidationError(f"Invalid template property or properties [{', '.join(unknown)}]")
-    if document.get("Transform"):
-        raise ValidationError(f"The offline AWS runs no transforms: {document['Transform']}")
+    check_document(document)
     declared = document.get("Resources")
     if not isinstance(declared, Mapping) or not declared:
         raise ValidationError("Template format error: At least one Resources member must be defined.")
     resources = {str(name): _definition(str(name), value) for name, value in declared.items()}
     for name, output in (document.get("Outputs") or {}).items():
-        if not isinstance(output, Mapping) or "Value" not in output:
-            raise ValidationError(f"Template format error: Output {name} must have a Value")
+        check_output(str(name), output)
     template = Template(body=body, document=document, resources=resources)
     _check_references(template)
     in_order({name: resource.depends_on for name, resource in resources.items()})
@@ -136,8 +141,13 @@ def parse(body: str) -> Template:
 def _load(body: str) -> Mapping[str, Any]:
     try:
         document = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, Loader=_Loader)  # noqa: S506
-    except (ValueError, yaml.YAMLError) as failure:
-        raise ValidationError(f"Template format error: JSON not well-formed. ({failure})") from failure
+    except json.JSONDecodeError as failure:
+        where = f"(line {failure.lineno}, column {failure.colno})"
+        raise ValidationError(f"Template format error: JSON not well-formed. {where}") from failure
+    except yaml.YAMLError as failure:
+        mark = failure.problem_mark if isinstance(failure, yaml.MarkedYAMLError) else None
+        where = f"(line {mark.line + 1}, column {mark.column + 1})" if mark else f"({failure})"
+        raise ValidationError(f"Template format error: YAML not well-formed. {where}") from failure
     if not isinstance(document, Mapping):
         raise ValidationError("Template format error: unsupported structure.")
     return document
@@ -150,6 +160,7 @@ def _definition(logical_id: str, value: Any) -> ResourceDefinition:
     properties = value.get("Properties") or {}
     if not isinstance(properties, Mapping):
         raise ValidationError(f"Template format error: {where} Properties must be an object.")
+    check_resource(logical_id, value)
     _check_policies(logical_id, value)
     depends = value.get("DependsOn") or []
     named = {depends} if isinstance(depends, str) else {str(name) for name in depends}
@@ -247,6 +258,13 @@ def _check_references(template: Template) -> None:
                 f"in the {block} block of the template"
             )
     conditions = template.section("Conditions")
+    if unresolved := sorted(
+        {name for name in references(conditions) if name not in template.parameters and not name.startswith("AWS::")}
+    ):
+        raise ValidationError(
+            f"Template format error: Unresolved dependencies [{', '.join(unresolved)}]. Cannot reference resources in "
+            "the Conditions block of the template"
+        )
     used = {resource.condition for resource in template.resources.values() if resource.condition}
     used |= {name for resource in template.resources.values() for name in condition_names(resource.properties)}
     used |= {str(output["Condition"]) for output in template.section("Outputs").values() if "Condition" in output}

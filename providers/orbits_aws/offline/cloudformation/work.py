@@ -112,8 +112,7 @@ class Work:
             self._stack.resources[resource.logical_id] = resource
             self._stack.record("CREATE_IN_PROGRESS", "Resource creation Initiated", resource=resource)
 
-        text = as_text(resource.properties)
-        self._stack.record("CREATE_IN_PROGRESS", resource=resource, properties=text)
+        self._stack.record("CREATE_IN_PROGRESS", resource=resource, properties=as_text(resource.shown))
         try:
             check_properties(resource.type, resource.properties)
             site = self._world.site(self._stack, resource.logical_id, made)
@@ -150,7 +149,7 @@ class Work:
 
     def update(self, resource: StackResource, before: Properties, after: Properties, reason: str | None = None) -> None:
         """Change a resource in place. Raises Failed; the resource then counts as changed in part."""
-        self._stack.record("UPDATE_IN_PROGRESS", reason, resource=resource, properties=as_text(after))
+        self._stack.record("UPDATE_IN_PROGRESS", reason, resource=resource, properties=as_text(resource.shown))
         result = Made(physical_id=resource.physical_id, attributes=resource.attributes)
         try:
             if different(before, after):

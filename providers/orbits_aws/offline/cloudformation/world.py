@@ -1,17 +1,17 @@
 """Everything around one stack: its account's clients, what its template may refer to, the other stacks' exports."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from orbits_aws.offline.moto_state import role_exists
 
 from .clients import Clients
 from .errors import ValidationError
 from .intrinsics import NO_VALUE, Scope
 from .model import Goal, Stack
+from .references import secret_value, ssm_value
 from .resources.contract import Nesting, Site
 
 
@@ -29,6 +29,10 @@ class World:
         """Make all calls inside the block in the stack's account."""
         return self.clients.acting_in(stack.account)
 
+    def client_of(self, stack: Stack) -> Callable[[str], Any]:
+        """The clients of services in a stack's region, to be called while acting for it."""
+        return lambda service: self.clients.client(service, stack.region)
+
     def site(self, stack: Stack, logical_id: str, made: Callable[[str], None] = lambda _: None) -> Site:
         """Where the handler of a resource works."""
         return Site(
@@ -37,7 +41,7 @@ class World:
             stack_id=stack.id,
             stack_name=stack.name,
             logical_id=logical_id,
-            client=lambda service: self.clients.client(service, stack.region),
+            client=self.client_of(stack),
             made=made,
             partition=partition(stack.region),
             stacks=self.nesting(),
@@ -60,6 +64,7 @@ class World:
             names={**{name: value.value for name, value in goal.parameters.items()}, **pseudo},
             mappings=goal.template.section("Mappings"),
             conditions=goal.template.section("Conditions"),
+            secrets=frozenset(name for name, value in goal.parameters.items() if value.secret),
             lookups=_Lookups(self, stack, known or Known(stack)),
         )
 
@@ -76,14 +81,8 @@ class World:
         """A reader of the account's SSM parameters. It raises ValidationError for one that is not there."""
 
         def read(name: str) -> str:
-            client = self.clients.client("ssm", stack.region)
             with self.acting_for(stack):
-                try:
-                    return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
-                except ClientError as failure:
-                    raise ValidationError(
-                        f"Unable to fetch parameters [{name}] from parameter store for this account."
-                    ) from failure
+                return ssm_value(self.client_of(stack), name)
 
         return read
 
@@ -98,14 +97,14 @@ class Known:
         """The physical id of a resource."""
         resource = self._stack.resources.get(logical_id)
         if resource is None:
-            raise ValidationError(f"Unresolved resource dependencies [{logical_id}] in the template")
+            raise _unresolved(logical_id)
         return resource.physical_id
 
     def attribute(self, logical_id: str, name: str) -> Any:
         """An attribute of a resource."""
         resource = self._stack.resources.get(logical_id)
         if resource is None:
-            raise ValidationError(f"Unresolved resource dependencies [{logical_id}] in the template")
+            raise _unresolved(logical_id)
         value: Any = resource.attributes
         for part in [name] if name in resource.attributes else name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
@@ -114,6 +113,12 @@ class Known:
                 f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt"
             )
         return value
+
+
+def _unresolved(logical_id: str) -> ValidationError:
+    return ValidationError(
+        f"Template format error: Unresolved resource dependencies [{logical_id}] in the Resources block of the template"
+    )
 
 
 class _Lookups:
@@ -135,34 +140,27 @@ class _Lookups:
         return found[1]
 
     def dynamic(self, service: str, key: str) -> Any:
-        if service in ("ssm", "ssm-secure"):
-            return self._world.ssm(self._stack)(key)
-        if service == "secretsmanager":
-            return self._secret(key)
+        client = self._world.client_of(self._stack)
+        with self._world.acting_for(self._stack):
+            match service:
+                case "ssm" | "ssm-secure":
+                    return ssm_value(client, key, secure=service == "ssm-secure")
+                case "secretsmanager":
+                    return secret_value(client, key)
         raise ValidationError(f"Invalid dynamic reference: {{{{resolve:{service}:{key}}}}}")
 
-    def _secret(self, key: str) -> str:
-        head, kind, rest = key.partition(":SecretString")
-        client = self._world.clients.client("secretsmanager", self._stack.region)
-        with self._world.acting_for(self._stack):
-            try:
-                text = str(client.get_secret_value(SecretId=head)["SecretString"])
-            except ClientError as failure:
-                raise ValidationError(f"Secrets Manager can't find the specified secret {head}.") from failure
-        member = rest.removeprefix(":").partition(":")[0] if kind else ""
-        if not member:
-            return text
-        return str(json.loads(text)[member])
-
     def stack_output(self, argument: Mapping[str, Any]) -> Any:
-        name, key = str(argument.get("StackName")), str(argument.get("OutputName") or argument.get("OutputKey"))
-        region = str(argument.get("Region") or self._stack.region)
-        for stack in self._world.stacks(self._stack.account, region):
+        name, key = str(argument.get("StackName")), str(argument.get("OutputName"))
+        region, role = str(argument.get("Region") or self._stack.region), argument.get("RoleArn")
+        if role and not role_exists(str(role)):
+            raise ValidationError(f"Role {role} is invalid or cannot be assumed")
+        account = str(role).split(":")[4] if role else self._stack.account
+        for stack in self._world.stacks(account, region):
             if name in (stack.name, stack.id):
                 for output in stack.outputs:
                     if output.key == key:
                         return output.value
-        raise ValidationError(f"Output {key} of stack {name} does not exist")
+        raise ValidationError(f"Output {key} of stack {name} in {account} ({region}) does not exist")
 
 
 def partition(region: str) -> str:

@@ -396,7 +396,7 @@ def test_states_unfold_over_the_set_number_of_polls(aws: Any, cfn: Any) -> None:
         ({"TemplateBody": "{}"}, "ValidationError", "At least one Resources member must be defined"),
         ({}, "ValidationError", "Either Template URL or Template Body must be specified."),
         (
-            {"TemplateBody": json.dumps(queues(A={}) | {"Description": "x" * 51_200})},
+            {"TemplateBody": json.dumps(queues(A={}) | {"Metadata": {"long": "x" * 51_200}})},
             "ValidationError",
             "Member must have length less than or equal to 51200",
         ),
@@ -483,7 +483,7 @@ def test_an_update_refused_before_anything_was_done_rolls_back_without_a_write(a
 def test_a_template_comes_from_a_bucket_by_its_url(aws: Any, cfn: Any) -> None:
     s3 = aws.client("s3", account=MANAGEMENT)
     s3.create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    template = queues(A={}) | {"Description": "x" * 60_000}
+    template = queues(A={}) | {"Metadata": {"long": "x" * 60_000}}
     s3.put_object(Bucket="templates", Key="a/shop.json", Body=json.dumps(template).encode())
     for name, url in (
         ("one", f"{aws.endpoint_url}/templates/a/shop.json"),
