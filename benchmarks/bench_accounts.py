@@ -21,6 +21,7 @@ import boto3
 
 from benchmarks.measures import Bar, Table, folder_of
 from orbits_aws import AwsTarget, OfflineAws, client, testing
+from orbits_aws.governor import Governor, LocalRates, Where
 from orbits_iac.dispatch.garbage import collect_new_alone
 
 ACCOUNTS = 1000
@@ -45,6 +46,7 @@ def main() -> None:
         table.add(f"{accounts:,} accounts, three services: memory each", shared_mb, "MB", Bar(1))
         again, _ = _cost(targets, _shared)
         table.add("of which without its session and the clients: a second time", again, "ms")
+        table.add("the governor, for a call that is not throttled", _admitted(targets), "us", Bar(20))
         held: list[Any] = []
         own_ms, own_mb = _cost(targets[:SAMPLE], lambda target: held.append(_own(target)))
         table.add(f"a client an account and service ({SAMPLE} accounts): CPU each", own_ms, "ms")
@@ -91,6 +93,14 @@ def _cost(targets: Sequence[AwsTarget], call: Callable[[AwsTarget], None]) -> tu
         call(target)
     took = time.process_time() - start
     return took / len(targets) * 1e3, (_resident() - before) / len(targets) / 1e6
+
+
+def _admitted(targets: Sequence[AwsTarget], calls: int = 100_000) -> float:
+    governor, places = Governor(LocalRates()), [Where(target.account, REGION, "sqs") for target in targets]
+    start = time.process_time()
+    for number in range(calls):
+        governor.admit(places[number % len(places)], "ListQueues")
+    return (time.process_time() - start) / calls * 1e6
 
 
 def _shared(target: AwsTarget) -> None:

@@ -28,7 +28,7 @@ from orbits_iac.model.errors import Failure, UsageError
 from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, import_source
 from orbits_iac.steps.action import Action, InProgress, handle_type
-from orbits_iac.steps.execution import Current
+from orbits_iac.steps.execution import CURRENT, Current
 from orbits_iac.steps.step import bind, result_type
 
 TG = TypeVar("TG", bound=Target)
@@ -62,7 +62,9 @@ def main() -> int:
 def _attempt(task: Task, codec: Codec, folder: Path) -> Outcome:
     try:
         step = _step(task, codec)
-        bind(step, _Here(task, codec, folder))
+        here = _Here(task, codec, folder)
+        CURRENT.set(here)
+        bind(step, here)
         handle = handle_type(type(step))
         arguments = () if task.handle is None else (codec.decode(task.handle, handle),)
         method = getattr(step, task.hook)

@@ -5,12 +5,12 @@ Nothing is defined here; this is the one list of names that a package outside ma
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
-from orbits_iac.model.errors import Interrupted, Refused, UsageError
+from orbits_iac.model.errors import Interrupted, NotHeld, Refused, UsageError
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
 from orbits_iac.model.standing import Standing
 from orbits_iac.registry import load
-from orbits_iac.steps.execution import Current, Flow
+from orbits_iac.steps.execution import Current, Flow, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.step import kind_of, options_of, result_type
@@ -22,6 +22,7 @@ __all__ = [
     "Difference",
     "Flow",
     "Interrupted",
+    "NotHeld",
     "OnDrift",
     "PropertyChange",
     "Refused",
@@ -32,6 +33,7 @@ __all__ = [
     "UsageError",
     "Verb",
     "compare",
+    "current",
     "hook",
     "json_text",
     "kind_of",

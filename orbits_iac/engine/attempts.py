@@ -7,6 +7,7 @@ waited for, because nothing may start beside it.
 import asyncio
 import contextvars
 import inspect
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,13 +21,13 @@ from typing_extensions import TypeVar
 from orbits_iac.codec import Codec
 from orbits_iac.engine.limits import attempt_ends_at
 from orbits_iac.engine.returned import recorded
-from orbits_iac.model.errors import Failure, Interrupted, Permanent, Refused, StoreError
+from orbits_iac.model.errors import Failure, Interrupted, NotHeld, Permanent, Refused, StoreError
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
 from orbits_iac.steps import shell as shells
 from orbits_iac.steps.action import Action, InProgress, handle_type
-from orbits_iac.steps.execution import Current
+from orbits_iac.steps.execution import CURRENT, Current
 from orbits_iac.steps.shell import Shell
 from orbits_iac.steps.step import bind, kind_of
 
@@ -64,6 +65,10 @@ class Waits:
 End = Done | Failed | Waits
 
 
+PATIENCE = 30.0
+"""Seconds that a hook in a thread waits for its worker's lease to be renewed, before it goes on to change anything."""
+
+
 class UncertainError(Exception):
     """The claim was not certain any more where a hook was to be called: it was not."""
 
@@ -81,7 +86,9 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
             return Done(result=codec.encode(value, request.returns))
         step = request.step
         assert isinstance(step, Action)  # noqa: S101 - for the checkers: only Actions get here
-        bind(step, AttemptExecution(run, request))
+        execution = AttemptExecution(run, request)
+        CURRENT.set(execution)  # an attempt has a task of its own
+        bind(step, execution)
         arguments = () if hook != "watch" or handle is None else (codec.decode(handle, handle_type(type(step))),)
         entry = run.pages.entries[request.key]
         ends = attempt_ends_at(request, entry)
@@ -94,7 +101,7 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
         if seconds is not None and seconds <= 0 and not request.elsewhere:  # what runs there has to be stopped first
             raise TimeoutError(f"{request.kind}: the time limit of the attempt is over")
         method = getattr(step, hook)
-        value = await _call(run, method, arguments, seconds)
+        value = await _call(run, method, arguments, seconds, execution)
         if isinstance(value, InProgress):
             text = recorded(codec, value.handle, handle_type(type(step)), method)
             return Waits(handle=text, poll=value.poll.total_seconds())
@@ -117,7 +124,13 @@ def is_final(error: BaseException, request: "Request", attempts_made: int) -> bo
     return attempts_made >= retry.attempts or not isinstance(error, retry.on)
 
 
-async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ...], seconds: float | None) -> Any:
+async def _call(
+    run: "Run",
+    method: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    seconds: float | None,
+    execution: "AttemptExecution",
+) -> Any:
     if _is_async(getattr(method, "__func__", method)):
         if seconds is None:
             return await method(*arguments)
@@ -125,11 +138,13 @@ async def _call(run: "Run", method: Callable[..., Any], arguments: tuple[Any, ..
             return await method(*arguments)
     clock = asyncio.get_running_loop().time
     ends = None if seconds is None else clock() + seconds
+    cancelled = execution.cancelled = threading.Event()
     thread = await _in_thread(run, method, arguments, seconds)
     try:
         done, _ = await asyncio.wait([thread], timeout=None if ends is None else max(0.0, ends - clock()))
         value, error = await asyncio.shield(thread)
     except asyncio.CancelledError:
+        cancelled.set()
         (value, error), done = await _joined(thread), {thread}
     if error is not None:
         raise error
@@ -190,6 +205,7 @@ class AttemptExecution(Current):
         self._key: StepKey = request.key
         self._targets = request.targets
         self._loop = asyncio.get_running_loop()
+        self.cancelled: threading.Event | None = None  # of a hook that has a thread of its own
         self.id = run.pages.execution.id
         self.token = entry.token
         self.attempt = entry.attempt
@@ -213,6 +229,29 @@ class AttemptExecution(Current):
 
     def uuid(self) -> UUID:
         return uuid4()
+
+    def hold(self) -> None:
+        run = self._run
+        if run.engine.is_certain(run.current):
+            return
+        if self.cancelled is not None:
+            holding = asyncio.run_coroutine_threadsafe(run.engine.hold(run), self._loop)
+            try:
+                holding.result(PATIENCE)
+            except (TimeoutError, StoreError):
+                holding.cancel()
+            else:
+                return
+        raise NotHeld(
+            "The lease of this worker was not renewed in time, so that another may have taken over what it does: the "
+            "next change was not made. Look whether the store can be reached."
+        )
+
+    def pause(self, seconds: float) -> None:
+        if self.cancelled is None:
+            super().pause(seconds)
+        elif self.cancelled.wait(seconds):
+            raise asyncio.CancelledError
 
     async def shell(self, step: Shell, *, begin: bool) -> shells.Done:
         from orbits_iac.engine import elsewhere

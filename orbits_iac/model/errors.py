@@ -5,6 +5,7 @@ Error
 ├── NothingDone            raised by an Action: the next attempt gets a new token
 ├── Interrupted            an Action's process died while it ran, and nobody knows how far it got
 ├── ProcessFailed          the process that an Action ran in, or its shell command, ended badly
+├── NotHeld                another worker may have taken over what a hook does: the next change was not made
 ├── ExecutionFailed        a step or command ended badly: what `do` and `run` raise
 ├── Refused                what was asked for is not allowed, and nothing was done
 │   └── UsageError         the request itself is wrong: a name, a field, a file, a value
@@ -41,6 +42,10 @@ class Interrupted(Error):
 
 class ProcessFailed(Error):
     """A process ended with an exit status that is not 0, by a signal, or without saying what came of it."""
+
+
+class NotHeld(Error):
+    """The worker's lease was not renewed in time, so that another may have taken over: nothing more was changed."""
 
 
 class Refused(Error):

@@ -1,11 +1,14 @@
 """What `self.execution` offers while a hook runs: abstract here, made by the engine.
 
-`Current` is there in every hook; `Flow` in definitions, where time, chance and other executions come from it too.
+`Current` is there in every hook; `Flow` in definitions, where time, chance and other executions come from it too. What
+is called by a hook and does not know it, a client for instance, finds it by `current`.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -70,9 +73,29 @@ class Current(ABC):
     def uuid(self) -> UUID:
         """A new UUID; in a definition, the same on a re-run."""
 
+    def hold(self) -> None:
+        """Return if nobody else can have taken over this execution: to be called just before a call changes anything.
+
+        In a thread it waits for a lease that could not be renewed in time to be so again. Raises `NotHeld` where it is
+        not, and nothing may be changed any more.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Wait in a thread; raises CancelledError as soon as the hook is cancelled."""
+        time.sleep(seconds)
+
     async def shell(self, step: "Shell", *, begin: bool) -> "Done":
         """What a Shell's hooks call: find its command, which may have begun already, or `begin` it, and wait for it."""
         raise Refused("a shell command runs in an Action alone")
+
+
+CURRENT: ContextVar[Current] = ContextVar("orbits_current")
+"""Set by who calls a hook, in the task or thread that it is called in."""
+
+
+def current() -> Current | None:
+    """What `self.execution` is in the hook that is running here; None outside of hooks."""
+    return CURRENT.get(None)
 
 
 class Flow(Current):

@@ -24,11 +24,15 @@ from botocore.parsers import ResponseParserError
 from orbits_aws.assuming import assumption, not_assumed
 from orbits_aws.credentials import Role, RoleSessions
 from orbits_aws.errors import WITHOUT_CREDENTIALS, AwsRefused, NoCredentials, is_stale, resource_of, translate
+from orbits_aws.governor import Governor, LocalRates
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac.provider import Refused
 
 _KEYS: ContextVar[ReadOnlyCredentials | None] = ContextVar("orbits_aws_keys", default=None)
+GOVERNOR = Governor(LocalRates())
+"""What all calls of this process pass."""
+_MANAGEMENT = "the management account"
 _DEFAULT_REGION = "us-east-1"
 _ATTEMPTS = 5
 _LOCAL = ("http://localhost", "http://127.0.0.1")
@@ -201,9 +205,7 @@ class _Clients:
 
     def management(self, service: str, attempts: int) -> AwsClient:
         raw = self._client(service, self.region, attempts)
-        return AwsClient(
-            raw, self._as_management, service=service, account="the management account", region=self.region
-        )
+        return AwsClient(raw, self._as_management, service=service, account=_MANAGEMENT, region=self.region)
 
     def _acting(self, role: Role, service: str, region: str, attempts: int) -> AwsClient:
         raw = self._client(service, region, attempts)
@@ -227,8 +229,16 @@ class _Clients:
         key = (service, region, attempts)
         with self._lock:  # making a client is not thread-safe; using one is
             if key not in self._raw:
-                self._raw[key] = self._session.client(service, region_name=region, config=_config(attempts))
+                raw = self._session.client(service, region_name=region, config=_config(attempts))
+                GOVERNOR.attach(raw, service, region, _account)
+                self._raw[key] = raw
             return self._raw[key]
+
+
+def _account() -> str:
+    """The account that the call of this thread is made for."""
+    keys = _KEYS.get()
+    return (keys.account_id if keys is not None else None) or _MANAGEMENT
 
 
 def _config(attempts: int) -> Config:

@@ -1,0 +1,204 @@
+"""The governor: each account's, region's and service's rate of calls, shared by everything that runs in this process.
+
+What always holds:
+- each attempt of each call is seen, botocore's own repetitions too, before it is signed;
+- where one is throttled, all that call the same service there slow down together; the rate then recovers with time;
+- whoever waits has a place of its own, in the order in which they came, so that nobody starves: at most as many go
+  before as there are threads. The wait shows as progress, and ends when its hook is cancelled;
+- what changes anything is sent only while the hook's execution is certainly still held by this worker.
+
+`Rates` is what a store could share between workers; `LocalRates` is of one process. `clients` attaches the governor to
+each boto3 client.
+"""
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from orbits_aws.errors import AwsUnavailable, is_throttled
+from orbits_aws.known_rates import GLOBAL, KNOWN, UNLIMITED, Known
+from orbits_aws.reads import is_read
+from orbits_iac.provider import NotHeld, current
+
+CUT = 0.7
+"""What is left of the rate when it was too high."""
+GROWTH = 0.05
+"""The share of the rate before the cut that it grows by in each second after it."""
+FORGOTTEN = 2.0
+"""Times the rate before the cut: grown so far without being throttled, it is no limit any more."""
+SLOWEST = 0.5
+"""Calls a second that are made however often they are throttled."""
+REST = 1.0
+"""Seconds after a cut in which nobody calls: the service's own bucket fills again."""
+SHOWN = 1.0
+"""Seconds of a wait from which it is told of."""
+_PURGED_AT = 10_000
+
+_SENT = "orbits_sent"
+
+
+class Where(NamedTuple):
+    """Whose rate it is: an account's, in a region, of a service. Global services have no region."""
+
+    account: str
+    region: str
+    service: str
+
+
+class Rates(ABC):
+    """How often each account's service is called, by everybody who shares this; safe to use from any thread."""
+
+    @abstractmethod
+    def reserve(self, where: Where, operation: str) -> float:
+        """Take the next place for a call; in how many seconds it comes: 0 for most."""
+
+    @abstractmethod
+    def throttled(self, where: Where, age: float) -> None:
+        """A call that was sent `age` seconds ago was throttled: slow down, unless that was done since."""
+
+
+@dataclass(slots=True)
+class _Pace:
+    """The calls of one `Where`."""
+
+    window: float  # when the second began that is counted
+    count: int = 0
+    before: float = 0.0  # calls a second, in the second before
+    limit: float | None = None  # calls a second, at the last cut
+    high: float = 0.0  # what they were when they were too many
+    cut_at: float = 0.0
+    free_at: float = 0.0
+
+
+class LocalRates(Rates):
+    """The rates of one process; `clock` is in seconds from some moment."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._paces: dict[Where, _Pace] = {}
+        self._known: dict[tuple[Where, str], float] = {}  # when the bucket is full again
+
+    def reserve(self, where: Where, operation: str) -> float:
+        key = (where.service, operation)
+        known = KNOWN.get(key)
+        if known is None and key not in UNLIMITED:
+            operation, known = "*", KNOWN.get((where.service, "*"))
+        now = self._clock()
+        with self._lock:
+            pace = self._paces.get(where) or self._new(where, now)
+            _count(pace, now)
+            wait = 0.0 if pace.limit is None else _place(pace, now)
+            return wait if known is None else max(wait, self._published((where, operation), known, now))
+
+    def throttled(self, where: Where, age: float) -> None:
+        now = self._clock()
+        with self._lock:
+            pace = self._paces.get(where) or self._new(where, now)
+            if pace.limit is not None and now - age < pace.cut_at:
+                return  # it was sent before the last cut: that was meant by it
+            pace.high = max(SLOWEST, min(_measured(pace, now), _grown(pace, now)))
+            pace.limit = max(SLOWEST, pace.high * CUT)
+            pace.cut_at = now
+            pace.free_at = max(pace.free_at, now + REST)
+
+    def _published(self, key: tuple[Where, str], known: Known, now: float) -> float:
+        full_at = max(now, self._known.get(key, now)) + 1 / known.rate
+        self._known[key] = full_at
+        return max(0.0, round(full_at - now - known.burst / known.rate, 6))
+
+    def _new(self, where: Where, now: float) -> _Pace:
+        if len(self._paces) >= _PURGED_AT:
+            used = {key: pace for key, pace in self._paces.items() if pace.limit is not None or now - pace.window < 60}
+            self._paces = used
+            self._known = {key: at for key, at in self._known.items() if at > now}
+        pace = self._paces[where] = _Pace(window=now)
+        return pace
+
+
+def _count(pace: _Pace, now: float) -> None:
+    if (passed := now - pace.window) >= 1:
+        pace.before = pace.count / passed
+        pace.window, pace.count = now, 0
+    pace.count += 1
+
+
+def _measured(pace: _Pace, now: float) -> float:
+    """Calls a second, lately."""
+    passed = now - pace.window
+    return max(pace.count, pace.before) if passed < 1 else pace.count / passed
+
+
+def _grown(pace: _Pace, now: float) -> float:
+    """The limit as it has grown since it was cut."""
+    if pace.limit is None:
+        return float("inf")
+    return pace.limit + pace.high * GROWTH * max(0.0, now - pace.cut_at - REST)
+
+
+def _place(pace: _Pace, now: float) -> float:
+    """Seconds until the next place is free, which is taken with this."""
+    limit = _grown(pace, now)
+    if limit > pace.high * FORGOTTEN:
+        pace.limit = None
+        return 0.0
+    wait = max(0.0, pace.free_at - now)
+    pace.free_at = max(now, pace.free_at) + 1 / limit
+    return wait
+
+
+class Governor:
+    """What each call passes before it is signed, and after it was answered."""
+
+    def __init__(self, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rates = rates
+        self._clock = clock
+
+    def attach(self, raw: Any, service: str, region: str, account: Callable[[], str]) -> None:
+        """Let each call of a boto3 client pass here; `account` is the one that is being called for."""
+        home = "" if service in GLOBAL else region
+
+        def before(request: Any, operation_name: str, **_: Any) -> None:
+            where = Where(account(), home, service)
+            self.admit(where, operation_name)
+            request.context[_SENT] = (where, self._clock())
+
+        def after(context: dict[str, Any], parsed_response: dict[str, Any] | None, **_: Any) -> None:
+            error = (parsed_response or {}).get("Error")
+            if error and is_throttled(str(error.get("Code", ""))):
+                where, sent = context[_SENT]
+                self.rates.throttled(where, self._clock() - sent)
+
+        raw.meta.events.register_first("request-created.*.*", before)
+        raw.meta.events.register("response-received.*.*", after)
+
+    def admit(self, where: Where, operation: str) -> None:
+        """Wait until a call may be sent. Raises AwsUnavailable where it would change what is not certainly ours."""
+        wait = self.rates.reserve(where, operation)
+        execution = current()
+        if wait > 0:
+            self._wait(where, wait)
+        if execution is not None and not is_read(operation):
+            try:
+                execution.hold()
+            except NotHeld as error:
+                raise AwsUnavailable(
+                    f"{where.service}:{operation} in {where.account} was not sent: {error}",
+                    service=where.service,
+                    operation=operation,
+                    account=where.account,
+                    region=where.region,
+                ) from error
+
+    def _wait(self, where: Where, seconds: float) -> None:
+        execution = current()
+        if execution is None:
+            time.sleep(seconds)
+            return
+        if seconds >= SHOWN:
+            there = f"{where.account} ({where.region})" if where.region else where.account
+            execution.progress(f"waiting {seconds:.0f} s: {where.service} in {there} takes no more calls at the moment")
+        execution.pause(seconds)

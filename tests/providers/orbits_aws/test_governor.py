@@ -1,0 +1,247 @@
+"""The governor: all that call one service of an account slow down together, and nothing uncertain is changed."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from orbits_aws import AwsTarget, OfflineAws, client
+from orbits_aws.clients import GOVERNOR
+from orbits_aws.errors import AwsUnavailable
+from orbits_aws.governor import GROWTH, REST, SLOWEST, LocalRates, Rates, Where
+from orbits_aws.known_rates import KNOWN, UNLIMITED
+from orbits_aws.offline.calls import is_write
+from orbits_aws.reads import is_read
+from orbits_iac import ExecutionFailed, Orbits, action
+from orbits_iac.engine import attempts
+from orbits_iac.model.rows import EntryRow
+
+SQS = Where("111111111111", "eu-west-1", "sqs")
+
+
+class Time:
+    """A clock that is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def rates(time: Time) -> LocalRates:
+    return LocalRates(time)
+
+
+def call(rates: LocalRates, time: Time, count: int, *, every: float, where: Where = SQS) -> list[float]:
+    """The waits of so many calls, one after so many seconds each."""
+    waits = []
+    for _ in range(count):
+        waits.append(rates.reserve(where, "ListQueues"))
+        time.now += every
+    return waits
+
+
+def test_nobody_waits_where_nothing_was_throttled(rates: LocalRates, time: Time) -> None:
+    assert set(call(rates, time, 1000, every=0.001)) == {0.0}
+
+
+def test_a_throttled_service_rests_and_goes_on_more_slowly_for_all(rates: LocalRates, time: Time) -> None:
+    call(rates, time, 20, every=0.1)  # ten a second
+    rates.throttled(SQS, 0.05)
+    waits = call(rates, time, 3, every=0)
+    assert waits[0] == pytest.approx(REST)
+    assert waits[1] - waits[0] == pytest.approx(1 / 7, rel=0.1)  # seven a second
+    assert waits[2] > waits[1]
+
+
+def test_other_accounts_regions_and_services_go_on(rates: LocalRates, time: Time) -> None:
+    rates.throttled(SQS, 0.05)
+    for other in (SQS._replace(account="2"), SQS._replace(region="us-east-1"), SQS._replace(service="sns")):
+        assert rates.reserve(other, "List") == 0
+
+
+def test_calls_that_were_under_way_at_a_cut_make_no_second_one(rates: LocalRates, time: Time) -> None:
+    call(rates, time, 20, every=0.1)
+    rates.throttled(SQS, 0.05)
+    first = rates.reserve(SQS, "ListQueues")
+    time.now += 0.2
+    for _ in range(30):
+        rates.throttled(SQS, 0.3)  # sent before the cut
+    assert rates.reserve(SQS, "ListQueues") == pytest.approx(first - 0.2 + 1 / 7, rel=0.1)
+
+
+def test_the_rate_recovers_with_time_and_the_limit_is_forgotten(rates: LocalRates, time: Time) -> None:
+    call(rates, time, 20, every=0.1)
+    rates.throttled(SQS, 0.05)
+    time.now += REST + 0.3 / GROWTH  # it is ten a second again
+    waits = call(rates, time, 3, every=0)
+    assert waits[0] == 0
+    assert waits[1] == pytest.approx(0.1, rel=0.1)
+    time.now += 30
+    assert set(call(rates, time, 100, every=0)) == {0.0}
+
+
+def test_it_never_gets_slower_than_the_slowest(rates: LocalRates, time: Time) -> None:
+    for _ in range(20):
+        time.now += 10
+        rates.reserve(SQS, "ListQueues")
+        rates.throttled(SQS, 0)
+    time.now += REST
+    waits = call(rates, time, 32, every=0)
+    assert waits == sorted(waits)  # each has its place, in the order in which they came
+    assert waits[-1] <= 32 / SLOWEST
+
+
+def test_what_aws_publishes_is_kept_to_from_the_beginning(rates: LocalRates, time: Time) -> None:
+    trail = Where("1", "eu-west-1", "cloudtrail")
+    waits = [rates.reserve(trail, "LookupEvents") for _ in range(4)]
+    assert waits == [0, 0, 0.5, 1.0]
+    assert rates.reserve(trail, "DescribeTrails") == 0
+    functions = Where("1", "eu-west-1", "lambda")
+    planned = [rates.reserve(functions, "CreateFunction" if n % 2 else "UpdateFunctionCode") for n in range(17)]
+    assert planned[14] == 0
+    assert planned[16] > planned[15] > 0
+    assert rates.reserve(functions, "Invoke") == 0
+
+
+def test_what_is_not_used_any_more_takes_no_memory(
+    rates: LocalRates, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orbits_aws.governor._PURGED_AT", 10)
+    for number in range(100):
+        time.now += 61
+        rates.reserve(Where(str(number), "r", "cloudtrail"), "LookupEvents")
+    assert len(rates._paces) <= 10
+    assert len(rates._known) <= 10
+
+
+def test_what_is_published_are_operations_that_there_are() -> None:
+    import botocore.session
+
+    session = botocore.session.Session()
+    for service, operation in {*KNOWN, *UNLIMITED}:
+        names = session.get_service_model(service).operation_names
+        assert operation == "*" or operation in names, f"{service}:{operation}"
+
+
+@pytest.mark.parametrize(
+    "operation", ["ListQueues", "GetObject", "AssumeRole", "DescribeStacks", "PutObject", "Invoke"]
+)
+def test_reads_are_told_apart_as_the_offline_aws_does(operation: str) -> None:
+    assert is_read(operation) is not is_write(operation)
+
+
+class Recorded(Rates):
+    """Says what was asked of it."""
+
+    def __init__(self) -> None:
+        self.reserved: list[tuple[Where, str]] = []
+        self.cut: list[Where] = []
+        self.waits: list[float] = []
+
+    def reserve(self, where: Where, operation: str) -> float:
+        self.reserved.append((where, operation))
+        return self.waits.pop(0) if self.waits else 0.0
+
+    def throttled(self, where: Where, age: float) -> None:
+        assert age >= 0
+        self.cut.append(where)
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    made = Recorded()
+    monkeypatch.setattr(GOVERNOR, "rates", made)
+    return made
+
+
+def test_each_attempt_is_seen_with_its_account_and_what_was_throttled(
+    aws: OfflineAws, acme: AwsTarget, quick: None, recorded: Recorded
+) -> None:
+    here = Where(acme.account, "eu-west-1", "sqs")
+    aws.fail("sqs", "ListQueues", code="ThrottlingException", times=2)
+    client("sqs", acme).list_queues()
+    assert [one for one in recorded.reserved if one[0].service == "sqs"] == [(here, "ListQueues")] * 3
+    assert recorded.cut == [here, here]
+    client("iam", acme).list_roles()
+    assert recorded.reserved[-1] == (Where(acme.account, "", "iam"), "ListRoles")
+
+
+@action(idempotent=True)
+def listing(account: str, *, change: bool) -> None:
+    """Reads, and then changes something."""
+    sqs = client("sqs", AwsTarget(account=account))
+    sqs.list_queues()
+    before_change()
+    if change:
+        sqs.create_queue(QueueName="orders")
+    sqs.list_queues()
+
+
+def before_change() -> None:
+    """What a test does in between."""
+    for do in BETWEEN:
+        do()
+
+
+BETWEEN: list[Callable[[], Any]] = []
+
+
+@pytest.fixture
+def between() -> Generator[list[Callable[[], Any]]]:
+    BETWEEN.clear()
+    yield BETWEEN
+    BETWEEN.clear()
+
+
+class Lease:
+    """A lease that is certain when a test says so."""
+
+    certain = True
+
+    def elapsed(self) -> float:
+        return 0.0
+
+    def is_certain(self, since: float) -> bool:
+        return self.certain
+
+
+@pytest.mark.parametrize("change", [True, False])
+async def test_without_its_lease_a_worker_changes_nothing_in_aws_and_reads_go_on(
+    orbits: Orbits,
+    aws: OfflineAws,
+    acme: AwsTarget,
+    between: list[Callable[[], Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    change: bool,
+) -> None:
+    monkeypatch.setattr(attempts, "PATIENCE", 0.05)
+    lease = orbits.engine.lease = Lease()
+    between.append(lambda: setattr(lease, "certain", False))
+    started = await orbits.start(listing(acme.account, change=change))
+    if change:
+        with pytest.raises(ExecutionFailed, match=r"sqs:CreateQueue in .* was not sent: The lease") as failed:
+            await started
+        assert failed.value.caused_by(AwsUnavailable)
+    else:
+        await started
+    assert {call.operation for call in aws.calls("sqs")} == {"ListQueues"}
+
+
+async def test_a_wait_shows_as_progress(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orbits_aws.governor.SHOWN", 0.005)
+    recorded.waits = [0.0, 0.01]  # the role is assumed first
+    started = await orbits.start(listing(acme.account, change=False))
+    await started
+    (entry,) = await orbits.store.find(EntryRow, execution=started.id)
+    assert entry.message == f"waiting 0 s: sqs in {acme.account} (eu-west-1) takes no more calls at the moment"
