@@ -261,7 +261,7 @@ class AwsAccount(Resource[AccountOutputs]):
         try:
             missing = what_is_missing(partial(_at, target), target.region, services)
             if missing is None:
-                return find_service_role(client("iam", target), aws_settings().service_role) is not None
+                return find_service_role(client("iam", target), aws_settings()) is not None
         except AwsError as error:
             if not passes(error, is_new=partial(self._is_new, target.account)):
                 raise
@@ -277,14 +277,14 @@ class AwsAccount(Resource[AccountOutputs]):
 
     def service_role(self, target: AwsTarget) -> None:
         """Make CloudFormation's role in the account."""
-        make_service_role(client("iam", target), aws_settings().service_role, project=self.execution.project)
+        make_service_role(client("iam", target), aws_settings(), project=self.execution.project)
 
     def look(self, known: str) -> Look:
         """What is live of the account, by reading."""
         found = self._found(self._organizations(), known)
         if found is None or found.status != "ACTIVE":
             return Look(account=None if found is None else found.account, status="" if found is None else found.status)
-        role = find_service_role(client("iam", self._outputs(found.account).target), aws_settings().service_role)
+        role = find_service_role(client("iam", self._outputs(found.account).target), aws_settings())
         return Look(
             account=found.account,
             status=found.status,

@@ -4,6 +4,7 @@
     profile = "agency"                       # of ~/.aws/config; without it, the environment's credentials
     region = "eu-central-1"                  # for calls to the management account
     service_role = "orbits-cloudformation"   # the role that CloudFormation acts as, in each account
+    service_role_policies = ["PowerUserAccess"]  # names of AWS's own policies, or ARNs; [] leaves the role to you
 
 Read once for each process and folder; a table that is wrong is a UsageError that names the file.
 """
@@ -27,6 +28,7 @@ class AwsSettings(BaseModel):
     profile: str | None = None
     region: str | None = None
     service_role: str = "orbits-cloudformation"
+    service_role_policies: tuple[str, ...] = ("AdministratorAccess",)
 
 
 def project_folder() -> Path:

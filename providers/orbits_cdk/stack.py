@@ -289,7 +289,7 @@ def _context_of(revision: Revision[Any] | None) -> Context:
 
 
 def _service_role(aws: Any) -> str | None:
-    return find_service_role(aws("iam"), aws_settings().service_role)
+    return find_service_role(aws("iam"), aws_settings())
 
 
 def _poll() -> timedelta:

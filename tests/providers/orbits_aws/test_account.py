@@ -1,6 +1,7 @@
 """AwsAccount: found or made once, made ready, kept."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from orbits_aws.account import AccountOutputs
 from orbits_aws.clients import forget_sessions
 from orbits_aws.errors import QuotaReached
 from orbits_aws.service_role import find_service_role
+from orbits_aws.settings import aws_settings
 from orbits_iac import ExecutionFailed, Orbits, Resource
 from orbits_iac.testing import Clock
 
@@ -65,7 +67,7 @@ async def test_an_account_is_made_and_is_ready(orbits: Orbits, aws: OfflineAws) 
     made = await orbits.run(ACME)
     assert accounts(aws) == ["aws+acme@agency.example"]
     assert made.target.account == made.account
-    assert find_service_role(client("iam", made.target), "orbits-cloudformation") is not None
+    assert find_service_role(client("iam", made.target), aws_settings()) is not None
 
 
 async def test_a_second_time_only_reads(orbits: Orbits, aws: OfflineAws) -> None:
@@ -185,9 +187,24 @@ async def test_a_service_role_that_was_removed_is_made_again(orbits: Orbits, aws
     iam = aws.client("iam", account="acme")
     [policy] = iam.list_attached_role_policies(RoleName="orbits-cloudformation")["AttachedPolicies"]
     iam.detach_role_policy(RoleName="orbits-cloudformation", PolicyArn=policy["PolicyArn"])
-    assert find_service_role(client("iam", made.target), "orbits-cloudformation") is None
+    assert find_service_role(client("iam", made.target), aws_settings()) is None
     await orbits.run(ACME)
-    assert find_service_role(client("iam", made.target), "orbits-cloudformation") is not None
+    assert find_service_role(client("iam", made.target), aws_settings()) is not None
+
+
+async def test_the_policies_of_the_service_role_are_those_of_the_settings(
+    orbits: Orbits, aws: OfflineAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, policies in (("none", "[]"), ("two", '["PowerUserAccess", "IAMFullAccess"]')):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "orbits.toml").write_text(f"[aws]\nservice_role_policies = {policies}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path / "none")
+    with pytest.raises(ExecutionFailed, match=r"has no role orbits-cloudformation .* make it there"):
+        await orbits.run(ACME)
+    monkeypatch.chdir(tmp_path / "two")
+    await orbits.run(ACME)
+    attached = aws.client("iam", account="acme").list_attached_role_policies(RoleName="orbits-cloudformation")
+    assert {one["PolicyName"] for one in attached["AttachedPolicies"]} == {"PowerUserAccess", "IAMFullAccess"}
 
 
 async def test_an_account_that_cannot_be_reached_yet_is_waited_for(orbits: Orbits, aws: OfflineAws) -> None:
