@@ -107,6 +107,15 @@ class AwsAccount(Resource[AccountOutputs]):
         found: str | None = await self.do("adopt", hook(self.standing, returns=str | None, idempotent=True))
         return None if found is None else self._outputs(found)
 
+    async def define_rebuild(self) -> AccountOutputs | None:
+        """The account of this address, if it is tagged as this record's, and what of its baseline is a Resource."""
+        found: str | None = await self.do("find", hook(self.find, None, returns=str | None, idempotent=True))
+        if found is None:
+            return None
+        made = self._outputs(found)
+        await self.define_baseline(made)
+        return made
+
     async def define_update(self) -> AccountOutputs:
         """Find it or make it, put it in its unit, wait until it can be used, and give it what it needs."""
         found: str | None = await self.do("find", hook(self.find, self._known(), returns=str | None, idempotent=True))
