@@ -33,10 +33,10 @@ class Files(CdkStack[Told]):
 
     def define_stack(self, stack: cdk.Stack) -> Told:
         page = assets.Asset(stack, "Page", path=f"{self.folder}/page.txt")
-        for name in ("Handler", "Second"):
+        for scope in (cdk.NestedStack(stack, "Below"), stack):
             function = functions.Function(
-                stack,
-                name,
+                scope,
+                "Handler",
                 code=functions.Code.from_asset(f"{self.folder}/code"),
                 handler="index.handler",
                 runtime=functions.Runtime.PYTHON_3_12,
@@ -154,34 +154,50 @@ class Crashing:
         return call
 
 
+def crashed(target: AwsTarget, at: int, *, answered: bool, file: FileAsset) -> bool:
+    """Whether an upload that is stopped at its n-th call was; if so, it is done again."""
+    s3 = client("s3", target)
+    store = Store(s3=Crashing(s3, at, answered=answered), account=target.account, region=target.region)
+    payload = StackPayload(stack_name="site", region=target.region, template={}, assets=(file,))
+    try:
+        upload(store, payload, (), lambda _message, _share: None)
+    except (AwsUnavailable, AnswerLost):
+        upload(replace(store, s3=s3), payload, (), lambda _message, _share: None)
+        return True
+    return False
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
-def test_a_crash_at_any_call_ends_as_without_it(
-    aws: OfflineAws, member: Callable[[str], AwsTarget], answered: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_crash_while_the_bucket_is_made_ends_as_without_it(
+    member: Callable[[str], AwsTarget], answered: bool
 ) -> None:
-    """Where the bucket is made, where a file is put, and where one is put in parts."""
+    crashes = 0
+    for at in range(1, 13):
+        target = member(f"client{at}")  # with a bucket of its own
+        crashes += crashed(target, at, answered=answered, file=asset("small", 10))
+        s3, name = client("s3", target), f"orbits-assets-{target.account}-{target.region}"
+        assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
+        assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["BlockPublicPolicy"]
+        assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "orbits:assets-version", "Value": "1"}]
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+        assert [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules] == [30]
+        assert [each["Size"] for each in s3.list_objects_v2(Bucket=name)["Contents"]] == [10]
+    assert crashes >= 8
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before the call", "after the call"])
+def test_a_crash_while_a_large_file_is_put_ends_as_without_it(
+    aws: OfflineAws, acme: AwsTarget, answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(uploading, "WHOLE", PART)
     monkeypatch.setattr(uploading, "PART", PART)
-    small, large = asset("small", 10), asset("large", PART + 1)
+    crashed(acme, 100, answered=answered, file=asset("first", 1))  # the bucket is there
     crashes = 0
-    for at in range(1, 18):
-        target = member(f"client{at}")  # with a bucket of its own
-        s3, raw = client("s3", target), aws.client("s3", account=target.account)
-        store = Store(s3=Crashing(s3, at, answered=answered), account=target.account, region=target.region)
-        payload = StackPayload(stack_name="site", region=target.region, template={}, assets=(small, large))
-        try:
-            upload(store, payload, (), lambda _message, _share: None)
-        except (AwsUnavailable, AnswerLost):
-            upload(replace(store, s3=s3), payload, (), lambda _message, _share: None)
-            crashes += 1
-        name = store.bucket
-        assert raw.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
-        assert raw.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["BlockPublicPolicy"]
-        assert raw.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "orbits:assets-version", "Value": "1"}]
-        rules = raw.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
-        assert [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules] == [30]
-        sizes = {each["Key"]: each["Size"] for each in raw.list_objects_v2(Bucket=name)["Contents"]}
-        assert sizes == {small.key: small.size, large.key: large.size}
-    assert crashes >= 12
+    for at in range(3, 7):  # from the beginning of the upload to its end
+        crashes += crashed(acme, at, answered=answered, file=asset(f"large{at}", PART + 1))
+        found = client("s3", acme).head_object(Bucket=bucket(acme), Key=f"tests/large{at}")
+        assert found["ContentLength"] == PART + 1
+    assert crashes == 4
     aws.reset()  # its large objects are files
 
 
