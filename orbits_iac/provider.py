@@ -9,6 +9,7 @@ from orbits_iac.model.errors import Interrupted, NotHeld, Refused, UsageError
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
 from orbits_iac.model.standing import Standing
+from orbits_iac.queries import payloads
 from orbits_iac.registry import load
 from orbits_iac.steps.execution import Current, Flow, current
 from orbits_iac.steps.hook import hook
@@ -39,5 +40,6 @@ __all__ = [
     "kind_of",
     "load",
     "options_of",
+    "payloads",
     "result_type",
 ]

@@ -5,7 +5,7 @@ holds secrets is shown. Called by the command line and the web.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ from orbits_iac.store.contract import Store
 
 MASK = "********"
 _PAGE = 1000  # events read at a time
+_REVISIONS = 100  # read at a time, each with what it keeps
 
 
 @dataclass(kw_only=True)
@@ -52,6 +53,17 @@ class Picture:
     def execution(self) -> ExecutionRow:
         """The one that it is about."""
         return self.executions[self.root]
+
+
+async def payloads(store: Store, name: str) -> AsyncIterator[Json]:
+    """What revisions of all records keep under a model's name, as the codec encodes it; also those gone back from."""
+    after: Sequence[str | int] = ()
+    while rows := await store.find(RevisionRow, limit=_REVISIONS, after=after):
+        for row in rows:
+            kept = json.loads(row.payload).get(name)
+            if kept is not None:
+                yield kept
+        after = (rows[-1].kind, rows[-1].identity, rows[-1].number)
 
 
 class Follower:

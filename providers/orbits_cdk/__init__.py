@@ -13,6 +13,7 @@ from orbits_cdk.node import prepare
 if TYPE_CHECKING:
     from orbits_cdk.assembly_stack import AssemblyStack
     from orbits_cdk.cdk_stack import CdkStack
+    from orbits_cdk.collect import Collected, collect_assets
     from orbits_cdk.errors import AssetGone, DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
     from orbits_cdk.outputs import StackOutputs
 
@@ -20,24 +21,28 @@ _HOME = {
     "AssemblyStack": "assembly_stack",
     "AssetGone": "errors",
     "CdkStack": "cdk_stack",
+    "Collected": "collect",
     "DeployFailed": "errors",
     "StackBusy": "errors",
     "StackError": "errors",
     "StackOutputs": "outputs",
     "StackStuck": "errors",
     "SynthesisFailed": "errors",
+    "collect_assets": "collect",
 }
 
 __all__ = [
     "AssemblyStack",
     "AssetGone",
     "CdkStack",
+    "Collected",
     "DeployFailed",
     "StackBusy",
     "StackError",
     "StackOutputs",
     "StackStuck",
     "SynthesisFailed",
+    "collect_assets",
 ]
 
 prepare()

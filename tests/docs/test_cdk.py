@@ -14,7 +14,7 @@ from aws_cdk import aws_apigateway as gateway
 from aws_cdk import aws_sqs as sqs
 
 from orbits_aws import AwsTarget, OfflineAws, testing
-from orbits_cdk import CdkStack
+from orbits_cdk import CdkStack, Collected
 from orbits_cdk.naming import bucket_name
 from orbits_cdk.payload import LARGEST
 from orbits_cdk.turns import longest
@@ -117,6 +117,10 @@ async def test_stacks_of_an_assembly_are_deployed(
     await execution
     stacks = aws.client("cloudformation", account="acme").describe_stacks()["Stacks"]
     assert sorted(stack["StackName"].split("-")[1] for stack in stacks) == ["AssemblyStack", "Queue"]
+
+
+async def test_files_that_nobody_needs_are_collected(aws: OfflineAws, acme: AwsTarget, program: Any) -> None:
+    assert await program("collect").collect(acme.account) == Collected(removed=True)
 
 
 async def test_what_is_there_is_looked_up(orbits: Orbits, aws: OfflineAws, acme: AwsTarget, program: Any) -> None:

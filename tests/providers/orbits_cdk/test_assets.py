@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from aws_cdk import aws_s3_assets as assets
 
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AnswerLost, AwsUnavailable
-from orbits_cdk import AssetGone, CdkStack
+from orbits_cdk import AssetGone, CdkStack, Collected, collect_assets
+from orbits_cdk import collect as collecting
 from orbits_cdk import upload as uploading
 from orbits_cdk.assets import staged_file
 from orbits_cdk.payload import FileAsset, StackPayload
@@ -211,3 +213,37 @@ async def test_a_large_template_goes_through_the_bucket(
     before = len(aws.calls(writes=True))
     await orbits.run(App(folder=str(folder), notes=60_000), target=acme)
     assert len(aws.calls(writes=True)) == before
+
+
+async def test_what_no_revision_needs_is_collected_when_it_is_old(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await collect_assets(orbits, acme) == Collected(), "there is no bucket yet"
+    await orbits.run(App(folder=str(folder)), target=acme)
+    (folder / "page.txt").write_text("hello again")
+    await orbits.run(App(folder=str(folder)), target=acme)
+    s3, needed = aws.client("s3", account="acme"), keys(aws, acme)
+    for key in ("tests/nobodys.zip", "other/anothers.zip"):
+        s3.put_object(Bucket=bucket(acme), Key=key, Body=b"12345")
+    assert await collect_assets(orbits, acme) == Collected(), "all of it is young"
+    monkeypatch.setattr(collecting, "UNTOUCHED", timedelta(seconds=-1))
+    found = Collected(keys=("tests/nobodys.zip",), size=5)
+    assert await collect_assets(orbits, acme) == found
+    assert len(keys(aws, acme)) == len(needed) + 2, "looking removes nothing"
+    assert await collect_assets(orbits, acme, remove=True) == replace(found, removed=True)
+    assert keys(aws, acme) == ["other/anothers.zip", *needed]
+
+
+async def test_a_file_that_no_revision_keeps_counts_as_young_again_when_it_is_needed(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orbits.run(App(folder=str(folder)), target=acme)
+    (folder / "page.txt").write_text("hello again")
+    await orbits.run(App(folder=str(folder)), target=acme)
+    monkeypatch.setattr(uploading, "_RENEWED", timedelta(seconds=-1))
+    before = len(aws.calls("s3", writes=True))
+    await orbits.run(App(folder=str(folder)), target=acme)
+    assert len(aws.calls("s3", writes=True)) == before, "the standing revision names them"
+    (folder / "page.txt").write_text("hello")
+    await orbits.run(App(folder=str(folder)), target=acme)
+    assert len([call for call in aws.calls("s3", writes=True)[before:] if call == "s3:PutObject"]) == 1
