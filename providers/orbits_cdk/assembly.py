@@ -37,6 +37,7 @@ class AssembledStack:
     name: str
     template: dict[str, Any]
     parameters: Mapping[str, str]
+    tags: Mapping[str, str]
     account: str | None  # None: it was synthesised for any
     region: str | None
     assets: tuple[AssetSource, ...]
@@ -101,12 +102,13 @@ def _read_stack(found: _Found, others: list[_Found]) -> AssembledStack:
         name=found.called[0],
         template=template,
         parameters={str(k): str(v) for k, v in found.properties.get("parameters", {}).items()},
+        tags={str(k): str(v) for k, v in found.properties.get("tags", {}).items()},
         account=None if account in _UNKNOWN else account,
         region=None if region in _UNKNOWN else region,
         assets=tuple(_assets(found)),
         needs=tuple(other.called[0] for other in others if other.id in needs),
         errors=tuple(_said(found, "aws:cdk:error")),
-        warnings=tuple(_said(found, "aws:cdk:warning")),
+        warnings=(*_said(found, "aws:cdk:warning"), *_left_out(found)),
         others=tuple(str(other.properties.get("stackName", other.id)) for other in others),
         exports=dict(_exports(others)) if "Fn::ImportValue" in json.dumps(template) else {},
     )
@@ -169,6 +171,14 @@ def _said(found: _Found, kind: str) -> Iterator[str]:
     for path, entry in _metadata(found):
         if entry.get("type") == kind:
             yield f"[{path.strip('/')}] {entry.get('data', '')}"
+
+
+def _left_out(found: _Found) -> Iterator[str]:
+    """What CDK's command line would do beside deploying the template, and is not done here."""
+    if found.properties.get("terminationProtection"):
+        yield f"[{found.called[0]}] is not protected from termination by CloudFormation: do it with `protect=True`"
+    if found.properties.get("notificationArns"):
+        yield f"[{found.called[0]}] has notification ARNs, which are not told of anything"
 
 
 def _metadata(found: _Found) -> Iterator[tuple[str, Mapping[str, Any]]]:

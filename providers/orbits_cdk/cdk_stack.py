@@ -14,9 +14,10 @@ from orbits_cdk.errors import SynthesisFailed
 from orbits_cdk.lookups import look_up
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
+from orbits_cdk.secrecy import refuse_secrets
 from orbits_cdk.sources import holds_secrets, sources_of
 from orbits_cdk.stack import AnyStack
-from orbits_cdk.synth import TURNS, Missing, Wish, refuse_secrets, synthesise
+from orbits_cdk.synth import TURNS, Missing, Wish, synthesise
 from orbits_iac import Outputs
 from orbits_iac.provider import result_type
 
@@ -82,8 +83,6 @@ class CdkStack(AnyStack[O]):
             wanted = self._with_more(wanted, made, known)
         payload = made.model_copy(update={"context": Context(version=known.version, found=wanted.found)})
         refuse_secrets(self, payload)
-        for warning in payload.warnings:
-            self.execution.progress(warning)
         _CACHE.put(sources.digest, place, Entry(payload=payload, files=files), on_disk=on_disk)
         return payload
 

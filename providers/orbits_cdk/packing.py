@@ -47,6 +47,7 @@ def pack(stack: AssembledStack, place: Place, parameters: Mapping[str, str]) -> 
         region=place.region,
         template=moved.template,
         parameters=values,
+        tags=dict(stack.tags),
         assets=moved.assets,
         warnings=stack.warnings,
         imports=imports_of(stack),

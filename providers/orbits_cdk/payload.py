@@ -46,6 +46,7 @@ class StackPayload(BaseModel):
     region: str
     template: dict[str, JsonValue]
     parameters: dict[str, str] = {}
+    tags: dict[str, str] = {}  # of the stack, beside those that say whose it is
     outputs: tuple[StackOutput, ...] = ()
     constants: dict[str, JsonValue] | None = {}  # None: the stack publishes nothing
     assets: tuple[FileAsset, ...] = ()

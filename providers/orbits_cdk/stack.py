@@ -51,6 +51,8 @@ class AnyStack(Resource[O]):
         synthesise = hook(self.synthesise, _context_of(standing), returns=StackPayload, idempotent=True, retry=_AGAIN)
         payload: StackPayload = await self.do("synth", synthesise)
         await self.execution.keep(payload)
+        for warning in payload.warnings:
+            self.execution.progress(warning)
         if payload.imports:
             await self.do("imports", hook(self.find_imports, payload, returns=type(None), idempotent=True))
         if payload.objects():
@@ -79,6 +81,8 @@ class AnyStack(Resource[O]):
         drifted = await self._looked(found)
         if not can_be_brought_back(drifted):
             return
+        if payload.objects():
+            await self.do("assets", self._upload(self.upload_again, payload))
         done = await self.do("revert", self._change("revert", payload, shown(drifted)))
         if isinstance(done, Withheld):
             await self._looked(found, left="; ".join(loss.why for loss in done.losses))
@@ -260,7 +264,7 @@ class AnyStack(Resource[O]):
             place=self._place(),
             template=payload.template,
             parameters=payload.parameters,
-            tags=tags,
+            tags={**payload.tags, **tags},
             token="" if preview else execution.token,
             attempt=1 if preview else execution.attempt,
             template_url="" if large is None else self._bucket().url(large.key),

@@ -4,14 +4,11 @@ jsii is one Node process and not thread-safe: one stack is synthesised at a time
 back, its files are staged, and the folder is removed.
 """
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-
-from pydantic import BaseModel
 
 from orbits_cdk.assembly import missing_context, read_stack, stack_names
 from orbits_cdk.cache import note_opened
@@ -26,7 +23,6 @@ from orbits_cdk.watching import Watched, watched
 _ASKS_WHERE = "since account/region are not specified at the stack level"
 TURNS = Turns()
 """Whose turn it is to synthesise; also taken by whoever looks first whether it has been done meanwhile."""
-_SHORTEST_SECRET = 6  # characters; shorter ones are found in any text
 _LONGEST = 20  # lines of an error that are shown
 
 
@@ -79,18 +75,6 @@ def synthesise(definition: Definition, wish: Wish) -> StackPayload | Missing:
             if not wish.bound and _ASKS_WHERE in str(error):
                 return Missing()
             raise SynthesisFailed(_explain(error, wish.place.kind, seen)) from error
-
-
-def refuse_secrets(definition: BaseModel, payload: StackPayload) -> None:
-    """Raise SynthesisFailed where the value of a secret field stands in the template, where many may read it."""
-    text = payload.model_dump_json()
-    for name, value in definition:
-        reveal = getattr(value, "get_secret_value", None)
-        if reveal is not None and len(reveal()) >= _SHORTEST_SECRET and json.dumps(reveal())[1:-1] in text:
-            raise SynthesisFailed(
-                f"{type(definition).__name__}: the template holds the secret {name!r} in the clear, where everybody "
-                f"who may describe the stack can read it. Keep it in Secrets Manager and give its ARN instead."
-            )
 
 
 def _synthesise(definition: Definition, wish: Wish, folder: Path) -> StackPayload | Missing:

@@ -225,3 +225,18 @@ def test_every_template_names_the_accounts_own_bucket(
     inner = staged_file(below[0].key).read_text()
     assert bucket in inner
     assert "cdk-hnb659fds" not in inner
+
+
+async def test_tags_of_a_stack_are_kept_and_what_is_left_out_is_said(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, tmp_path: Path
+) -> None:
+    def fill(app: cdk.App) -> None:
+        stack = cdk.Stack(app, "User", termination_protection=True, tags={"client": "acme"})
+        sqs.Queue(stack, "Own")
+
+    synthesised(tmp_path / "cdk.out", fill)
+    plan = await orbits.preview(Pair(first=False), target=acme)
+    assert "[User] is not protected from termination by CloudFormation: do it with `protect=True`" in str(plan.root)
+    await orbits.run(Pair(first=False), target=acme)
+    [stack] = aws.client("cloudformation", account="acme").describe_stacks()["Stacks"]
+    assert {"Key": "client", "Value": "acme"} in stack["Tags"]

@@ -22,7 +22,7 @@ from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_cdk.outputs import read_outputs
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
-from orbits_cdk.synth import Wish, refuse_secrets, synthesise
+from orbits_cdk.synth import Wish, synthesise
 from orbits_iac import Outputs
 
 
@@ -203,18 +203,6 @@ def test_what_cannot_be_synthesised_shows_the_users_line(definition: Any, words:
     for word in words:
         assert word in str(failed.value)
     assert "jsii" not in str(failed.value)
-
-
-class Keyed(BaseModel):
-    key: SecretStr
-
-
-def test_a_secret_in_the_template_is_refused() -> None:
-    template: Any = {"Resources": {"F": {"Type": "X", "Properties": {"Key": "opensesame"}}}}
-    payload = StackPayload(stack_name="s", region="r", template=template)
-    with pytest.raises(SynthesisFailed, match="the secret 'key' in the clear"):
-        refuse_secrets(Keyed(key=SecretStr("opensesame")), payload)
-    refuse_secrets(Keyed(key=SecretStr("something else")), payload)
 
 
 PROGRAM = """
