@@ -1,4 +1,4 @@
-"""Secrets are kept out of templates and files, where everybody who may describe a stack or read its bucket sees them."""
+"""Secrets are kept out of templates and files: whoever may describe a stack or read its bucket would see them."""
 
 import json
 import zipfile
