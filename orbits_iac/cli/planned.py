@@ -176,7 +176,10 @@ def _property(change: Change, at: int) -> "Text":
     from rich.text import Text
 
     one = change.properties[at]
-    return Text.assemble(f"{one.path}: ", (_value(one.before), "red"), " → ", (_value(one.after), "green"))
+    said = Text.assemble(f"{one.path}: ", (_value(one.before), "red"), " → ", (_value(one.after), "green"))
+    if one.live is not None:
+        said.append(f"  overwrites {_value(one.live)}, as it was changed to", style="yellow")
+    return said
 
 
 def _value(text: Json | None) -> str:

@@ -120,7 +120,10 @@ async def _look(run: "Run", step: Step[Any]) -> Found:
     change = await look_at(run.engine, fresh, record, run.standing, execution.targets, takes_over=takes_over)
     if change is None:
         return Found(pending=True, essence="", said="what its steps do")
-    properties = [f"{one.path}: {one.before or 'none'} → {one.after or 'none'}" for one in change.properties]
+    properties = [
+        f"{one.path}: {one.before or 'none'} → {one.after or 'none'}" + (f" over {one.live}" if one.live else "")
+        for one in change.properties
+    ]
     said = " ".join(part for part in (change.verb.value, change.detail, *properties) if part)
     return Found(pending=bool(change), essence=change.essence, said=said)
 

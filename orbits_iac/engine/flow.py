@@ -141,6 +141,10 @@ class RunFlow(Flow):
     async def uninstall_children(self) -> None:
         await children.uninstall(self._run, self)
 
+    def counted(self, differences: Sequence[Difference]) -> Sequence[Difference]:
+        kind, _ = self._run.record_id or (self._run.pages.execution.kind, "")
+        return self._run.engine.drift.sorted_out(differences, kind, self.tenant)[0]
+
     async def looked(
         self,
         *,

@@ -105,7 +105,8 @@ async def tell(run: "Run") -> DriftNews | None:
         return None
     before = await run.engine.store.get(LookRow, look.kind, look.identity)
     found = news(before.differences if before is not None else (), look.differences)
-    mended = tuple(each for each in look.differences if each.remediated and each not in found.healed)
+    places = {(each.resource, each.path) for each in found.healed}
+    mended = tuple(d for d in look.differences if d.remediated and (d.resource, d.path) not in places)
     stopped = look.stopped if before is None or look.stopped != before.stopped else ""
     note = partial(run.pages.note, at=run.now(), key=StepKey(""))
     if found.new:

@@ -239,7 +239,8 @@ def _masked(codec: Codec, change: Change) -> Change:
         return None if value is None else codec.mask_json(value)
 
     properties = tuple(
-        PropertyChange(path=one.path, before=text(one.before), after=text(one.after)) for one in change.properties
+        PropertyChange(path=one.path, before=text(one.before), after=text(one.after), live=text(one.live))
+        for one in change.properties
     )
     below = tuple(_masked(codec, one) for one in change.below)
     return replace(change, detail=codec.mask(change.detail), properties=properties, below=below)

@@ -144,6 +144,10 @@ class PreviewFlow(Flow):
     async def uninstall_children(self) -> None:
         """Nothing is uninstalled."""
 
+    def counted(self, differences: Sequence[Difference]) -> Sequence[Difference]:
+        kind, _ = self.record or ("", "")
+        return self._looking.engine.drift.sorted_out(differences, kind, self.tenant)[0]
+
     async def looked(
         self,
         *,

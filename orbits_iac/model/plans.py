@@ -34,11 +34,15 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PropertyChange:
-    """One property that would change: JSON texts of before and after."""
+    """One property that would change: JSON texts of before and after.
+
+    `live` is what it is live, where that is known and somebody has changed it from `before`: it would be overwritten.
+    """
 
     path: str
     before: Json | None
     after: Json | None
+    live: Json | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

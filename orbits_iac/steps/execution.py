@@ -191,6 +191,10 @@ class Flow(Current):
         """Uninstall owned children, release used ones, the last done first: what a composite's uninstall is."""
 
     @abstractmethod
+    def counted(self, differences: Sequence[Difference]) -> Sequence[Difference]:
+        """Those of the differences that the project does not ignore."""
+
+    @abstractmethod
     async def looked(
         self,
         *,

@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import to_jsonable_python
@@ -119,14 +119,21 @@ class Managed(Resource[S]):
         live = await _called(self.read, revision.outputs if revision else None)
         if live is None:
             return Change(verb=Verb.CREATE, kind=kind_of(type(self)))
-        differences = self._to_do(live, revision).differences
+        wanted = self._keeping_ignored(live)
+        differences = wanted._to_do(live, revision).differences  # noqa: SLF001 - another of this class
         if not differences:
             return Change(verb=Verb.UNCHANGED, kind=kind_of(type(self)))
-        verb = Verb.REPLACE if self.replaces(live) else Verb.UPDATE
+        verb = Verb.REPLACE if wanted.replaces(live) else Verb.UPDATE
+        drifted = self._drifted(live, revision)
         return Change(
             verb=verb,
             kind=kind_of(type(self)),
-            properties=tuple(PropertyChange(path=d.path, before=d.live, after=d.recorded) for d in differences),
+            properties=tuple(
+                PropertyChange(path=d.path, before=drifted[d.path], after=d.recorded, live=d.live)
+                if d.path in drifted
+                else PropertyChange(path=d.path, before=d.live, after=d.recorded)
+                for d in differences
+            ),
             stateful_loss=verb is Verb.REPLACE and bool(options_of(type(self)).get("stateful")),
         )
 
@@ -139,11 +146,19 @@ class Managed(Resource[S]):
         live = await self._read("read")
         if live is None:
             return await self._create()
-        if not self._to_do(live, self.execution.revision, begun).differences:
+        revision = self.execution.revision
+        wanted = self._keeping_ignored(live)
+        differences = wanted._to_do(live, revision, begun).differences  # noqa: SLF001 - another of this class
+        if not differences:
             return live
-        cannot = self.replaces(live)
+        drifted = self._drifted(live, revision)
+        for each in differences:
+            if each.path in drifted:
+                was, is_, becomes = drifted[each.path], each.live, each.recorded
+                self.execution.progress(f"{each.path}: it was changed from {was} to {is_}, and becomes {becomes}")
+        cannot = wanted.replaces(live)
         if not cannot:
-            return await self._change(live)
+            return await wanted._change(live)  # noqa: SLF001
         self.execution.allow_loss(f"{kind_of(type(self))}: {', '.join(cannot)} cannot be changed in place")
         returns = result_type(type(self))
         # What stands in the way of the new one is found out while the old one is still there.
@@ -195,6 +210,23 @@ class Managed(Resource[S]):
         unique = {d.path: d for d in (*found.differences, *differences)}
         return without_digests(replace(found, differences=tuple(unique.values())))
 
+    def _drifted(self, live: S, revision: Revision[S] | None) -> dict[str, str]:
+        """What somebody has changed since it was recorded: by its path, what was recorded."""
+        recorded = self._recorded(revision)
+        return {} if recorded is None else {d.path: d.recorded for d in recorded._compared(live).differences}  # noqa: SLF001
+
+    def _keeping_ignored(self, live: S) -> Self:
+        """The same, but for what differs from what is live and is ignored: that stays as it is live."""
+        found = compare(self._wanted(), concealed(live), self.compared_by).differences
+        counted = self.execution.counted(found)
+        names = {_top(d.path) for d in found if d not in counted}
+        stay = {name: getattr(live, name) for name in names if hasattr(live, name) and name in type(self).model_fields}
+        if not stay:
+            return self
+        kept = self.model_copy(update=stay)
+        bind(kept, self.execution)
+        return kept
+
     def _recorded(self, revision: Revision[S] | None) -> "Managed[S] | None":
         """What `revision` was asked for; None where that is no longer accepted: nothing is known of it then."""
         if revision is None:
@@ -243,7 +275,11 @@ class Managed(Resource[S]):
             if d.path not in {still.path for still in found.differences}
         )
         return await self.execution.looked(
-            differences=(*healed, *found.differences), unchecked=found.unchecked, checked=found.checked, outputs=made
+            differences=(*healed, *found.differences),
+            unchecked=found.unchecked,
+            ignored=found.ignored,
+            checked=found.checked,
+            outputs=made,
         )
 
 

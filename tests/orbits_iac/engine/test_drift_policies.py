@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orbits_iac import DriftNews, Every, Options, Orbits, Settings, Step, on
+from orbits_iac import DriftNews, Every, Managed, Options, Orbits, Outputs, Settings, Step, on
 from orbits_iac.drift.project import DriftSettings, Ignored
+from orbits_iac.model.plans import PropertyChange, Verb
 from orbits_iac.model.rows import EventRow, ExecutionRow, LookRow, RecordRow
 from orbits_iac.model.states import State
 
@@ -155,6 +156,71 @@ async def test_what_a_rule_ignores_is_shown_as_ignored_and_left_as_it_is(orbits:
     assert report.in_sync
     assert report.ignored == ["Thing App x/two: value: scaled by hand"]
     assert WORLD.things["Thing App x/two"] == 7
+
+
+SIGNS: dict[str, tuple[str, str]] = {}
+
+
+class SignState(Outputs):
+    text: str
+    colour: str
+
+
+class Sign(Managed[SignState]):
+    """Two properties, which are always written together."""
+
+    text: str
+    colour: str = "white"
+
+    def identity(self) -> str:
+        return "x"
+
+    def read(self, recorded: SignState | None, /) -> SignState | None:
+        return SignState(text=SIGNS["x"][0], colour=SIGNS["x"][1]) if "x" in SIGNS else None
+
+    def create(self) -> SignState:
+        SIGNS["x"] = (self.text, self.colour)
+        return SignState(text=self.text, colour=self.colour)
+
+    def change(self, live: SignState, /) -> SignState:
+        return self.create()
+
+
+@pytest.fixture
+async def sign(orbits: Orbits) -> Orbits:
+    """A sign whose colour is ignored."""
+    orbits.engine.drift = DriftSettings(ignore=(Ignored(type="Sign", path="colour", reason="chosen by hand"),))
+    SIGNS.clear()
+    await orbits.run(Sign(text="open"))
+    return orbits
+
+
+async def test_what_is_ignored_stays_when_the_rest_is_brought_back(sign: Orbits) -> None:
+    SIGNS["x"] = ("closed", "red")
+    report = await sign.record(Sign, "x").cycle(on_drift="remediate")
+    assert (report.in_sync, report.ignored) == (True, ["Sign x: colour: chosen by hand"])
+    assert SIGNS["x"] == ("open", "red")
+
+
+async def test_what_is_ignored_stays_when_the_rest_is_changed(sign: Orbits) -> None:
+    SIGNS["x"] = ("open", "red")
+    assert (await sign.preview(Sign(text="open"))).root.verb is Verb.UNCHANGED
+    await sign.run(Sign(text="open again"))
+    assert SIGNS["x"] == ("open again", "red")
+
+
+async def test_what_changed_in_code_and_by_hand_is_shown_before_it_is_overwritten(sign: Orbits) -> None:
+    SIGNS["x"] = ("closed", "white")
+    plan = await sign.preview(Sign(text="open from 9"))
+    assert plan.root.properties == (
+        PropertyChange(path="text", before='"open"', after='"open from 9"', live='"closed"'),
+    )
+    await sign.run(Sign(text="open from 9"))
+    said = [row.why for row in await sign.store.find(EventRow)]
+    assert 'text: it was changed from "open" to "closed", and becomes "open from 9"' in said
+    SIGNS["x"] = ("open from 9", "white")
+    [change] = (await sign.preview(Sign(text="open from 10"))).root.properties
+    assert (change.before, change.live) == ('"open from 9"', None)
 
 
 async def test_what_is_gone_is_never_ignored(orbits: Orbits) -> None:

@@ -77,8 +77,8 @@ async def test_what_has_drifted_since_is_not_touched(orbits: Orbits) -> None:
     with pytest.raises(ExecutionFailed) as failed:
         await orbits.run(app, plan=plan)
     assert failed.value.message == (
-        f"Thing App x/one: plan {plan.digest} has update, and what would be done now is another: update value: 77 → 5. "
-        f"Preview again."
+        f"Thing App x/one: plan {plan.digest} has update, and what would be done now is another: "
+        f"update value: 1 → 5 over 77. Preview again."
     )
     assert failed.value.failure.state is State.REVERTED
     assert WORLD.things["Thing App x/one"] == 77
