@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from orbits_aws.errors import AwsRefused, NotThere
 from orbits_aws.ownership import refuse_foreign
+from orbits_cdk.by_hand import written
 from orbits_cdk.change_set import changes_nothing, explained, make
 from orbits_cdk.cloudformation import (
     IDLE,
@@ -114,6 +115,9 @@ def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploy
     if lost:
         cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
         return Withheld(losses=lost)
+    by_hand = wanted.by_hand(written(changes)) if wanted.reverts is None else ()
+    for each in by_hand:
+        tell(each, None)
     try:
         cfn.execute_change_set(
             StackName=stack_id,
@@ -129,7 +133,7 @@ def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploy
             cfn.delete_change_set(StackName=stack_id, ChangeSetName=wanted.change_set)
             raise StackBusy(f"{wanted.where}: somebody else began to change it: {error}") from error
         raise
-    return Underway(phase="executing", stack_id=stack_id, total=len(changes))
+    return Underway(phase="executing", stack_id=stack_id, total=len(changes), by_hand=by_hand)
 
 
 def _not_made(cfn: Any, wanted: Wanted, made: Mapping[str, Any]) -> Deployed:

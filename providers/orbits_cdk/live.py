@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.readers import Aws
 from orbits_cdk.attributes import attribute_of
-from orbits_cdk.cloudformation import ABSENT, STACK, Stack, find_stack, template_of
+from orbits_cdk.cloudformation import STACK, Stack, find_stack, physical_ids, template_of
 from orbits_cdk.detection import Detecting, Left, begin, go_on
 from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
@@ -75,8 +75,7 @@ def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[st
         return StackLook(differences=(gone,))
     if stack.busy:
         return StackLook(busy=stack.status)
-    summaries = _summaries(cfn, stack)
-    world = _world(payload, stack, where, {name: each["PhysicalResourceId"] for name, each in summaries.items()})
+    world = world_of(cfn, payload, stack, where)
     looks = {
         name: look_at_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())
     }
@@ -102,16 +101,8 @@ def _gone_on(found: StackLook, detected: Detecting | Comparison) -> StackLook | 
     return found.joined([detected])
 
 
-def _summaries(cfn: Any, stack: Stack) -> dict[str, Any]:
-    summaries = cfn.items("list_stack_resources", "StackResourceSummaries", StackName=stack.name)
-    return {
-        each["LogicalResourceId"]: each
-        for each in summaries
-        if each.get("PhysicalResourceId") and each["ResourceStatus"] != ABSENT
-    }
-
-
-def _world(payload: StackPayload, stack: Stack, where: Where, physical_ids: Mapping[str, str]) -> World:
+def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> World:
+    """What is known of a stack that was deployed from this template: enough to work out what it was meant to be."""
     return World(
         template=payload.template,
         parameters={**payload.parameters, **stack.parameters},
@@ -124,7 +115,7 @@ def _world(payload: StackPayload, stack: Stack, where: Where, physical_ids: Mapp
             "AWS::StackName": stack.name,
             "AWS::URLSuffix": "amazonaws.com.cn" if where.partition == "aws-cn" else "amazonaws.com",
         },
-        physical_ids=physical_ids,
+        physical_ids=physical_ids(cfn, stack.name),
         attribute=attribute_of(where.partition, where.region, where.account),
     )
 

@@ -33,7 +33,7 @@ def look(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed |
     if not _ended(cfn, wanted, underway, events):
         return underway
     if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
-        return Deployed(outputs=dict(stack.outputs), changed=True)
+        return Deployed(outputs=dict(stack.outputs), changed=True, by_hand=underway.by_hand)
     failure = cause(cfn, first_failure, events)
     what = str(failure) if failure else stack.reason or "no reason given"
     try:

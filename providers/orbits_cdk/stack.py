@@ -1,6 +1,6 @@
 """AnyStack: a CloudFormation stack, wherever its template comes from: how it is deployed, looked at and removed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,6 +14,7 @@ from orbits_aws.ownership import tags_of
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
+from orbits_cdk.by_hand import changed_by_hand, sentence, shown_in
 from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.deploy import advance
 from orbits_cdk.errors import AssetGone, StackBusy
@@ -30,7 +31,7 @@ from orbits_cdk.stateful import data_in
 from orbits_cdk.upload import Store, Uploaded, upload
 from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
-from orbits_iac.provider import Change, Difference, Refused, hook, kind_of, result_type
+from orbits_iac.provider import Change, Difference, Refused, Verb, hook, kind_of, result_type
 
 O = TypeVar("O", bound=Outputs | None, default=None)
 
@@ -106,6 +107,8 @@ class AnyStack(Resource[O]):
         payload = self.synthesise(_context_of(revision))
         wanted = self._wanted(payload, self._tags(), preview=True)
         change = change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
+        writes = {part.ref for part in change.below if part.verb in {Verb.UPDATE, Verb.REPLACE}}
+        change = shown_in(change, changed_by_hand(self._aws, payload.stack_name, self._where(), writes))
         return replace(change, detail="; ".join(filter(None, (change.detail, payload.remarks))))
 
     # What touches the world: each runs as an Action of its own.
@@ -157,9 +160,7 @@ class AnyStack(Resource[O]):
 
     def look(self, payload: StackPayload, published: dict[str, Any]) -> StackLook | InProgress[Looking]:
         """Read what is live and compare it."""
-        target = self.execution.target(AwsTarget)
-        where = Where(account=target.account, region=target.region, partition=partition_of(target.region))
-        found = look_at(self._aws, payload, where, published)
+        found = look_at(self._aws, payload, self._where(), published)
         return self.looking(found) if isinstance(found, Looking) else found
 
     def looking(self, looking: Looking, /) -> StackLook | InProgress[Looking]:
@@ -202,6 +203,8 @@ class AnyStack(Resource[O]):
             done = await self.do("deploy with losses", self._change("deploy", payload, accepted))
         if isinstance(done, Withheld):
             raise Refused(f"more would be lost than was accepted: {'; '.join(loss.why for loss in done.losses)}")
+        for each in done.by_hand:
+            self.execution.progress(each)
         return cast("O", read_outputs(payload, done.outputs, result_type(type(self))))
 
     def _upload(self, main: Any, *arguments: Any) -> Any:
@@ -269,7 +272,16 @@ class AnyStack(Resource[O]):
             attempt=1 if preview else execution.attempt,
             template_url="" if large is None else self._bucket().url(large.key),
             role=partial(_service_role, self._aws),
+            by_hand=partial(self._by_hand, payload.stack_name),
         )
+
+    def _by_hand(self, stack_name: str, writes: Collection[str]) -> tuple[str, ...]:
+        """What was changed by hand of the resources that an update is about to write, for people."""
+        return tuple(map(sentence, changed_by_hand(self._aws, stack_name, self._where(), writes)))
+
+    def _where(self) -> Where:
+        target = self.execution.target(AwsTarget)
+        return Where(account=target.account, region=target.region, partition=partition_of(target.region))
 
     def _aws(self, service: str) -> Any:
         return client(service, self.execution.target(AwsTarget))

@@ -1,7 +1,7 @@
 """What is to be deployed, and how far that is: the values that a deployment is made of."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ class Wanted:
     template_url: str = ""  # where CloudFormation reads the template, if it is too large to be handed over
     role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
     accepted: frozenset[str] = frozenset()  # resources that hold data which may be lost
+    by_hand: Callable[[Collection[str]], tuple[str, ...]] = lambda _: ()  # what was done by hand to these resources
     reverts: frozenset[str] | None = None  # bring this back to the template, as `remediation.shown` names it
 
     @property
@@ -48,6 +49,7 @@ class Underway(BaseModel):
     phase: Literal["begin", "prepared", "executing"] = "begin"
     stack_id: str = ""
     total: int = 0  # how many resources change
+    by_hand: tuple[str, ...] = ()  # what somebody did to them before, for people
     mended: bool = False  # whether a rollback that had failed was gone on with
 
 
@@ -58,6 +60,7 @@ class Deployed(BaseModel):
 
     outputs: dict[str, str]
     changed: bool
+    by_hand: tuple[str, ...] = ()  # what somebody did before to what was written, for people
 
 
 class Loss(BaseModel):

@@ -9,6 +9,7 @@ from orbits_cdk.live import StackLook
 from orbits_cdk.remediation import beside, shown, why_left
 from orbits_iac import Orbits
 from orbits_iac.drift.project import DriftSettings, Ignored
+from orbits_iac.model.rows import EventRow
 from orbits_iac.provider import Difference
 
 from .given import Given, Holder
@@ -66,7 +67,10 @@ BUCKET = {
         "CorsConfiguration": {"CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]},
     },
 }
-QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "jobs", "VisibilityTimeout": 45, "DelaySeconds": 5}}
+QUEUE: dict[str, Any] = {
+    "Type": "AWS::SQS::Queue",
+    "Properties": {"QueueName": "jobs", "VisibilityTimeout": 45, "DelaySeconds": 5},
+}
 
 
 def by_hand(aws: OfflineAws) -> Any:
@@ -90,6 +94,28 @@ async def test_a_fix_by_hand_that_no_look_has_shown_is_not_overwritten(
     assert [each.path for _, each in report.drifted] == ["VersioningConfiguration.Status"]
     assert s3.get_bucket_versioning(Bucket="acme-site")["Status"] == "Suspended"
     assert s3.get_bucket_cors(Bucket="acme-site")["CORSRules"][0]["AllowedOrigins"] == ["https://acme.example"]
+
+
+async def test_what_was_changed_by_hand_is_shown_before_an_update_overwrites_it(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget
+) -> None:
+    await orbits.run(Holder(resources={"Jobs": QUEUE}), target=acme)
+    sqs = aws.client("sqs", account="acme")
+    url = sqs.get_queue_url(QueueName="jobs")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "90", "DelaySeconds": "9"})
+    slower = {**QUEUE, "Properties": {**QUEUE["Properties"], "VisibilityTimeout": 60}}
+    plan = await orbits.preview(Holder(resources={"Jobs": slower}), target=acme)
+    [part] = [change for change in plan.root.walk() if change.ref == "Jobs"]
+    assert [(each.path, each.before, each.after, each.live) for each in part.properties] == [
+        ("VisibilityTimeout", "45", "60", "90")
+    ]
+    assert part.detail == "changed by hand, and may be overwritten: DelaySeconds"
+    await orbits.run(Holder(resources={"Jobs": slower}), target=acme)
+    said = [row.why for row in await orbits.store.find(EventRow) if "by hand" in row.why]
+    assert said == [
+        f"Jobs {what} by hand, and this update may overwrite that"
+        for what in ("VisibilityTimeout: it was changed from 45 to 90", "DelaySeconds: it was changed from 5 to 9")
+    ]
 
 
 async def test_what_the_project_ignores_is_not_overwritten_either(
