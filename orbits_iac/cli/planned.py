@@ -178,7 +178,7 @@ def _property(change: Change, at: int) -> "Text":
     one = change.properties[at]
     said = Text.assemble(f"{one.path}: ", (_value(one.before), "red"), " → ", (_value(one.after), "green"))
     if one.live is not None:
-        said.append(f"  overwrites {_value(one.live)}, as it was changed to", style="yellow")
+        said.append(f"  over {_value(one.live)} (changed by hand)", style="yellow")
     return said
 
 

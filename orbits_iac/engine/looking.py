@@ -4,6 +4,7 @@ What always holds: what is to be brought back is decided once for each cycle, in
 the same; news is sent in the transaction that ends the cycle, so that it is sent once.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -61,7 +62,7 @@ async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen)
         differences=counted,
         unchecked=tuple(seen.unchecked),
         ignored=(*seen.ignored, *ignored),
-        checked=seen.checked,
+        checked=seen.checked - len(_places(masked) - _places(counted)),
         error=seen.error,
         stopped=stopped or "",
         execution=run.pages.execution.id,
@@ -70,6 +71,11 @@ async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen)
         return ()
     run.remediating = True
     return drifted
+
+
+def _places(differences: Sequence[Difference]) -> set[tuple[str, str]]:
+    """The properties that differences are in: what is counted as compared."""
+    return {(each.resource, re.split(r"[.\[]", each.path, maxsplit=1)[0]) for each in differences}
 
 
 async def _verdict(run: "Run", *, drifted: bool) -> str | None:

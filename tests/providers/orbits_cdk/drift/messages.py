@@ -91,6 +91,8 @@ QUEUES = Scene(
             attributes("Ordered", ContentBasedDeduplication="false"),
             ["Ordered ContentBasedDeduplication"],
         ),
+        Case("a key", attributes("Dead", KmsMasterKeyId="alias/aws/sqs"), ["Dead KmsMasterKeyId"]),
+        Case("smaller messages", attributes("Dead", MaximumMessageSize="1024"), ["Dead MaximumMessageSize"]),
         Case("another redrive policy", redrive("9"), ["Jobs RedrivePolicy.maxReceiveCount"]),
         Case(
             "a tag added",
