@@ -18,6 +18,7 @@ LARGE = {
     "adopted",
     "children dropped",
     "cycle",
+    "drift told",
     "forward only",
     "made anew",
     "queued",

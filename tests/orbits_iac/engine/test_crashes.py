@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import Action, Event, ExecutionFailed, Options, Orbits, Resource, Step, Workflow, action, on
+from orbits_iac import Action, DriftNews, Event, ExecutionFailed, Options, Orbits, Resource, Step, Workflow, action, on
 from orbits_iac.steps.resource import Command
 from orbits_iac.testing import start_once
 
@@ -120,6 +120,18 @@ class Cycled(Workflow):
         await self.do("up", app)
         await self.do("drift", Drifts())
         await self.do("cycle", Command[None](resource=app, command="cycle", arguments={"on_drift": "remediate"}))
+
+
+class Told(Workflow[str]):
+    """An app that drifts and is brought back, of which somebody waits to be told."""
+
+    async def define(self) -> str:
+        app = App(name="d", first=1, second=2)
+        await self.do("up", app)
+        await self.do("drift", Drifts())
+        cycle = Command[None](resource=app, command="cycle", arguments={"on_drift": "remediate"})
+        news, _ = await asyncio.gather(self.execution.wait_for("news", DriftNews), self.do("cycle", cycle))
+        return news.identity
 
 
 class Back(Workflow[Sum]):
@@ -540,6 +552,7 @@ SCENARIOS: dict[str, Scenario] = {
     "shared and removed": lambda: Shared(both=True),
     "joined": Joined,
     "cycle": Cycled,
+    "drift told": Told,
     "rollback": Back,
     "forward only": Held,
     "caught": Caught,
