@@ -17,7 +17,7 @@ from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.rows import Difference
-from orbits_iac.steps.action import InProgress
+from orbits_iac.steps.action import Action, InProgress
 from orbits_iac.steps.concealed import concealed, without_digests
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.resource import Resource, Revision
@@ -33,8 +33,8 @@ class Managed(Resource[S]):
     `create` the thing is read first. If it is not there it is made again with the same token; if it is there and was
     not made whole, `change` does the rest.
 
-    `compared_by` says which properties mean the same in more than one form. `hook_retry` is how often `create`,
-    `change` and `delete` are attempted, and after which errors: each may then be called again after it failed.
+    `compared_by` says which properties mean the same in more than one form. `hook_retry` is how often
+    the hooks are attempted, and after which errors: each may then be called again after it failed.
     """
 
     compared_by: ClassVar[Rules] = Rules()
@@ -87,7 +87,8 @@ class Managed(Resource[S]):
         """What `adoptable` finds, or else `read`."""
         if type(self).adoptable is Managed.adoptable:
             return await self._read("read")
-        found = hook(self.adoptable, returns=result_type(type(self)) | None, idempotent=True)
+        returns = result_type(type(self)) | None
+        found = hook(self.adoptable, returns=returns, idempotent=True, retry=self.hook_retry)
         return cast("S | None", await self.do("read", found))
 
     async def define_rebuild(self) -> S | None:
@@ -160,9 +161,8 @@ class Managed(Resource[S]):
         if not cannot:
             return await wanted._change(live)  # noqa: SLF001
         self.execution.allow_loss(f"{kind_of(type(self))}: {', '.join(cannot)} cannot be changed in place")
-        returns = result_type(type(self))
         # What stands in the way of the new one is found out while the old one is still there.
-        await self.do("look ahead", hook(self.read, None, returns=returns | None, idempotent=True))
+        await self.do("look ahead", self._reading(None))
         await self._delete(live)
         return await self._create()
 
@@ -246,7 +246,7 @@ class Managed(Resource[S]):
         live = await _called(self.read, None)
         if live is None:
             return cast("S | InProgress[S]", await _called(self.create))
-        if not self.differing(live):
+        if not self.differing(live) and not self._wanted().keys() - concealed(live).keys():
             return cast("S", live)
         return cast("S | InProgress[S]", await _called(self.change, live))
 
@@ -254,10 +254,11 @@ class Managed(Resource[S]):
         """What is live, by what was `made` just now, else by what is recorded."""
         revision = self.execution.revision
         recorded = made if made is not None or revision is None else revision.outputs
-        return cast(
-            "S | None",
-            await self.do(ref, hook(self.read, recorded, returns=result_type(type(self)) | None, idempotent=True)),
-        )
+        return await self.do(ref, self._reading(recorded))
+
+    def _reading(self, recorded: S | None) -> Action[S | None, Any]:
+        returns = result_type(type(self)) | None
+        return hook(self.read, recorded, returns=returns, idempotent=True, retry=self.hook_retry)
 
     async def _look(
         self, ref: str, *, before: Sequence[Difference] = (), made: S | None = None

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     from orbits_aws.bucket_form import CorsRule, LifecycleRule
     from orbits_aws.clients import client
     from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable
+    from orbits_aws.function import Function, FunctionOutputs
+    from orbits_aws.function_code import Code
     from orbits_aws.log_group import LogGroup, LogGroupOutputs
     from orbits_aws.offline import OfflineAws
     from orbits_aws.parameter import Parameter, ParameterOutputs
     from orbits_aws.queue import Queue, QueueOutputs
+    from orbits_aws.role import Role, RoleOutputs, trusted
+    from orbits_aws.secret import Generated, Secret, SecretOutputs
+    from orbits_aws.table import Table, TableOutputs
+    from orbits_aws.table_form import Index, Key
     from orbits_aws.targets import AwsTarget
 
 _HOME = {
@@ -29,7 +35,13 @@ _HOME = {
     "AwsUnavailable": "errors",
     "Bucket": "bucket",
     "BucketOutputs": "bucket",
+    "Code": "function_code",
     "CorsRule": "bucket_form",
+    "Function": "function",
+    "FunctionOutputs": "function",
+    "Generated": "secret",
+    "Index": "table_form",
+    "Key": "table_form",
     "LifecycleRule": "bucket_form",
     "LogGroup": "log_group",
     "LogGroupOutputs": "log_group",
@@ -38,7 +50,14 @@ _HOME = {
     "ParameterOutputs": "parameter",
     "Queue": "queue",
     "QueueOutputs": "queue",
+    "Role": "role",
+    "RoleOutputs": "role",
+    "Secret": "secret",
+    "SecretOutputs": "secret",
+    "Table": "table",
+    "TableOutputs": "table",
     "client": "clients",
+    "trusted": "role",
 }
 
 __all__ = [
@@ -51,7 +70,13 @@ __all__ = [
     "AwsUnavailable",
     "Bucket",
     "BucketOutputs",
+    "Code",
     "CorsRule",
+    "Function",
+    "FunctionOutputs",
+    "Generated",
+    "Index",
+    "Key",
     "LifecycleRule",
     "LogGroup",
     "LogGroupOutputs",
@@ -60,7 +85,14 @@ __all__ = [
     "ParameterOutputs",
     "Queue",
     "QueueOutputs",
+    "Role",
+    "RoleOutputs",
+    "Secret",
+    "SecretOutputs",
+    "Table",
+    "TableOutputs",
     "client",
+    "trusted",
 ]
 
 

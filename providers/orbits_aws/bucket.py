@@ -18,8 +18,19 @@ from orbits_aws.bucket_form import (
 )
 from orbits_aws.clients import client, partition_of
 from orbits_aws.errors import AwsRefused, NotThere
-from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
-from orbits_aws.tagged import UNTIL_READY, Document, Tags, owner, poll, tag_list, tags_from, users_tags, wanted_tags
+from orbits_aws.ownership import owner_of
+from orbits_aws.tagged import (
+    UNTIL_READY,
+    Document,
+    Tags,
+    check_owner,
+    owner,
+    poll,
+    tag_list,
+    tags_from,
+    users_tags,
+    wanted_tags,
+)
 from orbits_aws.targets import AwsTarget
 from orbits_iac import InProgress, Managed, Options, Outputs, Retry
 from orbits_iac.provider import Refused, Rules
@@ -183,8 +194,8 @@ class Bucket(Managed[BucketOutputs]):
         try:
             head = s3.head_bucket(**where)
             tags = tags_from(_if_set(lambda: s3.get_bucket_tagging(**where)["TagSet"]) or ())
-            what = f"The bucket {name} in {target.account}"
-            refuse_foreign(what, tags, tags_of(self.execution), known=known)
+            what = f"The bucket {name}"
+            check_owner(self, what, tags, known=known)
             region = head.get("BucketRegion", target.region)
             if region != target.region:
                 raise Refused(f"{what} is in {region}, not in {target.region}: give it another name, or that region")

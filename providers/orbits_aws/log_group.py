@@ -7,8 +7,8 @@ from pydantic import Field
 
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
-from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
-from orbits_aws.tagged import UNTIL_READY, Tags, owner, users_tags, wanted_tags
+from orbits_aws.ownership import owner_of
+from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Options, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -106,7 +106,7 @@ class LogGroup(Managed[LogGroupOutputs]):
             return
 
     def _found(self, name: str, *, known: bool) -> LogGroupOutputs | None:
-        logs, target = self._logs(), self.execution.target(AwsTarget)
+        logs = self._logs()
         page = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]  # by name: the shortest comes first
         found = next((group for group in page if group["logGroupName"] == name), None)
         if found is None:
@@ -116,8 +116,7 @@ class LogGroup(Managed[LogGroupOutputs]):
             tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
         except NotThere:
             return None
-        what = f"The log group {name} in {target.account} ({target.region})"
-        refuse_foreign(what, tags, tags_of(self.execution), known=known)
+        check_owner(self, f"The log group {name}", tags, known=known)
         return LogGroupOutputs(
             name=name,
             arn=arn,

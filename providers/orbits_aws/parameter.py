@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
-from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
-from orbits_aws.tagged import UNTIL_READY, Tags, owner, tag_list, tags_from, users_tags, wanted_tags
+from orbits_aws.ownership import owner_of
+from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, tags_from, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -147,7 +147,7 @@ class Parameter(Managed[ParameterOutputs]):
         return {**asked, "KeyId": self.kms_key} if self.kms_key else asked
 
     def _found(self, name: str, *, known: bool) -> ParameterOutputs | None:
-        ssm, target = self._ssm(), self.execution.target(AwsTarget)
+        ssm = self._ssm()
         try:
             found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
             tags = tags_from(ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"])
@@ -157,8 +157,7 @@ class Parameter(Managed[ParameterOutputs]):
             if error.code != "InvalidResourceId":  # it was deleted between the two
                 raise
             return None
-        what = f"The parameter {name} in {target.account} ({target.region})"
-        refuse_foreign(what, tags, tags_of(self.execution), known=known)
+        check_owner(self, f"The parameter {name}", tags, known=known)
         named = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
         described: dict[str, Any] = next(ssm.items("describe_parameters", "Parameters", ParameterFilters=named), {})
         kind, value = found["Type"], found["Value"]

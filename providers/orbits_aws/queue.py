@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
-from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
-from orbits_aws.tagged import UNTIL_READY, Document, Tags, owner, users_tags, wanted_tags
+from orbits_aws.ownership import owner_of
+from orbits_aws.tagged import UNTIL_READY, Document, Tags, check_owner, owner, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -156,9 +156,7 @@ class Queue(Managed[QueueOutputs]):
             found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         except NotThere:
             return None
-        target = self.execution.target(AwsTarget)
-        what = f"The queue {name} in {target.account} ({target.region})"
-        refuse_foreign(what, tags, tags_of(self.execution), known=known)
+        check_owner(self, f"The queue {name}", tags, known=known)
         redrive = json.loads(found.get("RedrivePolicy") or "{}")
         return QueueOutputs(
             url=url,

@@ -13,8 +13,9 @@ from pydantic import AfterValidator, JsonValue
 
 from orbits_aws.clients import is_local
 from orbits_aws.errors import AnswerLost, NotReady
-from orbits_aws.ownership import owner_of, tags_of
-from orbits_iac import Retry
+from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
+from orbits_aws.targets import AwsTarget
+from orbits_iac import Managed, Retry
 from orbits_iac.provider import Current
 
 UNTIL_READY = Retry(attempts=8, delay=timedelta(seconds=1), on=(NotReady, AnswerLost))
@@ -48,6 +49,13 @@ def users_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def owner(execution: Current) -> str | None:
     """Who is to own what this execution makes."""
     return owner_of(tags_of(execution))
+
+
+def check_owner(step: Managed[Any], what: str, tags: Mapping[str, str], *, known: bool) -> None:
+    """Raise `Refused` where the existing thing `what`, of these tags, is not the step's to write to."""
+    target = step.execution.target(AwsTarget)
+    where = f"{what} in {target.account} ({target.region})"
+    refuse_foreign(where, tags, tags_of(step.execution), known=known)
 
 
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -101,7 +101,24 @@ def _change_table(call: Call) -> Answer:
         table.tags = list({tag["Key"]: tag for tag in table.tags}.values())
         if not (table.stream_specification or {}).get("StreamEnabled"):
             table.latest_stream_label = None
+        table.offline_class = asked.get("TableClass", getattr(table, "offline_class", "STANDARD"))
     return answer
+
+
+def _describe_table(call: Call) -> Answer:
+    """A table has a class; moto does not know of it."""
+    answer = call.work()
+    name = str(json.loads(call.body).get("TableName", "")).rpartition("/")[2]
+    table = moto_state.table(call.identity.account, call.identity.region, name)
+    if table is None or answer.status >= 300:
+        return answer
+    described = json.loads(answer.body)
+    described["Table"]["TableClassSummary"] = {"TableClass": getattr(table, "offline_class", "STANDARD")}
+    body = json.dumps(described).encode()
+    headers = tuple(
+        (key, value) for key, value in answer.headers if key.lower() not in {"content-length", "x-amz-crc32"}
+    )
+    return Answer(status=answer.status, headers=headers, body=body)
 
 
 def _change_subnet_group(call: Call) -> Answer:
@@ -116,14 +133,39 @@ def _change_subnet_group(call: Call) -> Answer:
             groups[name] = group
 
 
+def _update_secret(call: Call) -> Answer:
+    """A secret's description can be taken away; moto keeps it."""
+    asked = json.loads(call.body)
+    answer = call.work()
+    secret = moto_state.secret(call.identity.account, call.identity.region, str(asked.get("SecretId", "")))
+    if answer.status < 300 and secret is not None and asked.get("Description") == "":
+        secret.description = ""
+    return answer
+
+
+def _update_function_code(call: Call) -> Answer:
+    """With its code a function may get another architecture; moto keeps the one it has."""
+    architectures = json.loads(call.body).get("Architectures")
+    answer = call.work()
+    name = call.environ["PATH_INFO"].split("/functions/")[-1].split("/")[0]
+    function = moto_state.function(call.identity.account, call.identity.region, name)
+    if answer.status < 300 and function is not None and architectures:
+        function.architectures = architectures
+    return answer
+
+
 _GAPS: dict[tuple[str, str], Callable[[Call], Answer]] = {
+    ("dynamodb", "CreateTable"): _change_table,
+    ("dynamodb", "DescribeTable"): _describe_table,
     ("dynamodb", "TagResource"): _change_table,
     ("dynamodb", "UpdateTable"): _change_table,
     ("iam", "AttachGroupPolicy"): _attach_policy,
     ("iam", "AttachRolePolicy"): _attach_policy,
     ("iam", "AttachUserPolicy"): _attach_policy,
+    ("lambda", "UpdateFunctionCode"): _update_function_code,
     ("rds", "ModifyDBSubnetGroup"): _change_subnet_group,
     ("s3", "CreateBucket"): _create_bucket,
+    ("secretsmanager", "UpdateSecret"): _update_secret,
     ("sqs", "SetQueueAttributes"): _set_queue_attributes,
     ("sts", "AssumeRole"): _assume_role,
     ("sts", "GetCallerIdentity"): _caller_identity,

@@ -176,6 +176,24 @@ def queue(account: str, region: str, name: str) -> Any:
     return sqs_backends[account][region].queues.get(name)
 
 
+def function(account: str, region: str, which: str) -> Any:
+    """moto's own object of a Lambda function, by its name or ARN, as its latest version is; None if there is none."""
+    from moto.awslambda.exceptions import UnknownFunctionException
+    from moto.awslambda.models import lambda_backends
+
+    try:
+        return lambda_backends[account][region].get_function(which)
+    except UnknownFunctionException:
+        return None
+
+
+def secret(account: str, region: str, which: str) -> Any:
+    """moto's own object of a secret, by its name or ARN; None if there is none."""
+    from moto.secretsmanager.models import secretsmanager_backends
+
+    return secretsmanager_backends[account][region].secrets.get(which)
+
+
 def tag_bucket(account: str, region: str, name: str, tags: dict[str, str]) -> None:
     """Give an S3 bucket these tags and no others."""
     from moto.s3.models import s3_backends

@@ -18,6 +18,7 @@ Client = Callable[[str], Any]
 class Case:
     """One kind of thing: as it is first, as it is changed in place, and what somebody else does with it."""
 
+    before: Callable[[Client], object] = lambda _: None  # what it needs
     first: Managed[Any]
     changed: Managed[Any]
     other: Managed[Any]  # one that cannot be had by a change
@@ -82,6 +83,7 @@ async def it_lives(case: Case, orbits: Orbits, aws: OfflineAws, acme: AwsTarget)
         assert aws.calls(writes=True)[before:] == []
         assert len(case.there(by_hand)) == 1
 
+    case.before(by_hand)
     aws.lose_answer(*case.made_by.split(":"))
     await orbits.run(held(case), target=acme)
     tags = dict(case.tags(by_hand))
@@ -99,7 +101,8 @@ async def it_lives(case: Case, orbits: Orbits, aws: OfflineAws, acme: AwsTarget)
     case.spoilt(by_hand)
     found = (await holder.drift()).drifted
     assert {difference.path: difference.live for _, difference in found} == case.drifted
-    assert (await holder.cycle(on_drift="remediate")).in_sync
+    report = await holder.cycle(on_drift="remediate")
+    assert report.in_sync, report.drifted
 
     other = held(case, "other")
     assert (await orbits.preview(other, target=acme)).root.below[0].verb is Verb.REPLACE
@@ -116,6 +119,7 @@ async def it_respects_owners(case: Case, orbits: Orbits, aws: OfflineAws, acme: 
     def by_hand(service: str) -> Any:
         return aws.client(service, account=acme.account)
 
+    case.before(by_hand)
     case.made_by_hand(by_hand, {"team": "theirs"})
     before = len(aws.calls(writes=True))
     with pytest.raises(ExecutionFailed, match=r"was not made by Orbits\. Take it over with adopt=True"):
@@ -133,9 +137,12 @@ async def it_respects_owners(case: Case, orbits: Orbits, aws: OfflineAws, acme: 
     await orbits.record(Holder, "acme").uninstall(accept_loss=case.losses)
     assert case.there(by_hand) == []
 
-    case.made_by_hand(by_hand, {"orbits:project": "other", "orbits:record": "Thing bolt"})
+    case.made_by_hand(by_hand, {"orbits:project": "other", "orbits:record": case.losses[0]})
     before = len(aws.calls(writes=True))
     for adopt in (False, True):
-        with pytest.raises(ExecutionFailed, match="belongs to Thing bolt of the project other"):
+        with pytest.raises(ExecutionFailed, match=f"belongs to {case.losses[0]} of the project other"):
             await orbits.run(held(case, adopt=adopt), target=acme)
     assert aws.calls(writes=True)[before:] == []
+
+    await orbits.run(held(case), target=acme, take_over="other")
+    assert case.tags(by_hand)["orbits:project"] == "tests"

@@ -8,6 +8,14 @@ import pytest
 from orbits_aws.offline import OfflineAws
 
 ACCOUNT = "444455556666"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 
 
 def test_a_tables_tag_has_one_value_and_its_stream_can_be_enabled_again(aws: OfflineAws) -> None:
@@ -56,3 +64,35 @@ def test_policies_of_aws_can_be_attached_as_on_aws(aws: OfflineAws) -> None:
     assert [one["PolicyArn"] for one in attached] == [policy]
     with pytest.raises(iam.exceptions.NoSuchEntityException):
         iam.attach_role_policy(RoleName="runner", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
+
+
+def test_a_secrets_description_can_be_taken_away(aws: OfflineAws) -> None:
+    secrets = aws.client("secretsmanager", account=ACCOUNT)
+    arn = secrets.create_secret(Name="password", SecretString="x", Description="of the shop")["ARN"]
+    secrets.update_secret(SecretId=arn, Description="")
+    assert not secrets.describe_secret(SecretId="password").get("Description")
+
+
+def test_a_table_has_a_class_that_can_be_changed(aws: OfflineAws) -> None:
+    dynamodb = aws.client("dynamodb", account=ACCOUNT)
+    dynamodb.create_table(
+        TableName="rare",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        TableClass="STANDARD_INFREQUENT_ACCESS",
+    )
+    found = [dynamodb.describe_table(TableName="rare")["Table"]["TableClassSummary"]["TableClass"]]
+    dynamodb.update_table(TableName="rare", TableClass="STANDARD")
+    found += [dynamodb.describe_table(TableName="rare")["Table"]["TableClassSummary"]["TableClass"]]
+    assert found == ["STANDARD_INFREQUENT_ACCESS", "STANDARD"]
+
+
+def test_a_function_gets_another_architecture_with_its_code(aws: OfflineAws) -> None:
+    role = aws.client("iam", account=ACCOUNT).create_role(RoleName="api", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    functions = aws.client("lambda", account=ACCOUNT)
+    functions.create_function(
+        FunctionName="api", Runtime="python3.12", Handler="a.b", Role=role, Code={"ZipFile": b"none"}
+    )
+    functions.update_function_code(FunctionName="api", ZipFile=b"other", Architectures=["arm64"])
+    assert functions.get_function(FunctionName="api")["Configuration"]["Architectures"] == ["arm64"]
