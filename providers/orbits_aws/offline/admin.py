@@ -2,6 +2,8 @@
 
     GET    /_offline/health            {"status": "ok", ...}
     POST   /_offline/reset             forget everything
+    POST   /_offline/state/save        save everything: {"path": FILE}, or {} for the file of --state
+    POST   /_offline/state/load        load what was saved, in place of everything: as above
     GET    /_offline/settings          the settings; PUT replaces them, PATCH changes those that it names
     GET    /_offline/faults            the rules; POST adds one (see `FaultSpec`), DELETE removes all
     DELETE /_offline/faults/ID         remove one
@@ -17,13 +19,15 @@ Bodies and answers are JSON; a refused request is answered 400 with {"error": wh
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import moto_state
 from .fault_spec import FaultSpec
+from .freeze import Unfreezable
 from .settings import Settings
 from .wire import Environ, StartResponse, read_body
 
@@ -39,6 +43,14 @@ class Refused(Exception):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
+
+
+class StateRequest(BaseModel):
+    """The body of a request to save or load the state."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path | None = None
 
 
 class Admin:
@@ -70,21 +82,42 @@ class Admin:
             case "reset" if method == "POST":
                 self._cloud.reset()
                 return {}
+            case "state" if method == "POST" and rest in ("save", "load"):
+                return self._state(rest, body)
             case "settings":
                 return self._settings(method, body)
             case "faults":
                 return self._faults(method, rest, body)
             case "calls":
                 return self._calls(method, rest, query)
-            case "accounts" if method == "POST" and rest.endswith("/ready"):
-                self._cloud.access.ready(rest.removesuffix("/ready"))
-                return {}
-            case "accounts" if method == "GET":
+            case "accounts" | "sessions":
+                return self._accounts(method, path, query)
+            case _:
+                raise Refused(404, f"{method} /_offline/{path} is not offered")
+
+    def _accounts(self, method: str, path: str, query: dict[str, str]) -> Json:
+        match method, path.split("/"):
+            case "GET", ["accounts"]:
                 return {"account": moto_state.account_named(query.get("name", ""))}
-            case "sessions" if method == "POST" and rest == "expire":
+            case "POST", ["accounts", account, "ready"]:
+                self._cloud.access.ready(account)
+                return {}
+            case "POST", ["sessions", "expire"]:
                 return {"expired": self._cloud.access.expire_sessions()}
             case _:
                 raise Refused(404, f"{method} /_offline/{path} is not offered")
+
+    def _state(self, action: str, body: bytes) -> Json:
+        from .state import load_file, save_file
+
+        path = StateRequest.model_validate_json(body or b"{}").path or self._cloud.state_file
+        if path is None:
+            raise Refused(400, 'which file? Give {"path": FILE}, or start with --state FILE')
+        try:
+            (save_file if action == "save" else load_file)(self._cloud, path)
+        except (OSError, Unfreezable) as failure:
+            raise Refused(400, f"the state cannot be saved into {path}: {failure}") from failure
+        return {"path": str(path)}
 
     def _settings(self, method: str, body: bytes) -> Json:
         if method in ("PUT", "PATCH"):

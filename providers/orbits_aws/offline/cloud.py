@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import moto_state
 from .access import Access
@@ -21,6 +22,8 @@ class Cloud:
     """One offline AWS. moto's state is the process's, so only one may be in use at a time."""
 
     endpoint_url: str = "http://localhost"
+    state_file: Path | None = None
+    """Where it saves its state if it is asked to without a path."""
 
     def __post_init__(self) -> None:
         """Connect the parts."""
@@ -47,6 +50,10 @@ class Cloud:
 
     def reset(self) -> None:
         """Forget everything: resources, accounts, stacks, faults, calls, settings."""
+        with self.gateway.gate.alone():
+            self._reset()
+
+    def _reset(self) -> None:
         moto_state.reset()
         self.gateway.callers.clear()
         self.access.restore({})

@@ -20,6 +20,7 @@ from .calls import CallLog, Origin
 from .fault_spec import FaultSpec
 from .faults import FaultRule, FaultRules, Strike, Target
 from .gaps import carry_out
+from .gate import Gate
 from .identify import Identity, identify
 from .past import Past
 from .throttling import throttled
@@ -59,6 +60,7 @@ class Gateway:
         self.callers = Callers()
         self.services: dict[str, Service] = {}
         self.past = Past()
+        self.gate = Gate()
         self.sleep: Callable[[float], None] = time.sleep
         self._moto = moto_adapter.application()
 
@@ -126,7 +128,11 @@ class Gateway:
         strike = self.faults.strike(target)
 
         def work() -> Answer:
-            return self._work(environ, body, identity, remember=self.faults.stales(target))
+            remember = self.faults.stales(target)
+            if origin == "cloudformation":  # inside a call that went through the gate
+                return self._work(environ, body, identity, remember=remember)
+            with self.gate.call():
+                return self._work(environ, body, identity, remember=remember)
 
         return work() if strike is None else self._struck(strike, environ, identity, work)
 

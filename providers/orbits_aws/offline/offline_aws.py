@@ -5,6 +5,7 @@ held. All methods work by HTTP when attached, with the same results.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack, cast
 
@@ -96,6 +97,17 @@ class OfflineAws(FaultsByRequest):
         from .state import load
 
         load(self._in_this_process(), saved)
+
+    def save(self, path: Path | str) -> None:
+        """Save all that is in it into a file, the log of calls apart; one that runs elsewhere writes it there."""
+        self._http.post("state/save", {"path": str(Path(path).absolute())})
+
+    def load(self, path: Path | str) -> None:
+        """Let it hold what `save` wrote, and nothing else. Raises ValueError for a damaged file, or another version's.
+
+        A file can run code when it is loaded, as any pickle can: load only what you saved.
+        """
+        self._http.post("state/load", {"path": str(Path(path).absolute())})
 
     def settings(self, **changes: Unpack[Changes]) -> None:
         """Change how it behaves; what is not named stays as it is. `Settings` says what there is.

@@ -5,10 +5,12 @@ anew, and what is no state (the way that calls take) is connected to the AWS tha
 code when they are loaded, as any pickle can: load only what you saved.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import moto_state
 from .freeze import freeze, thaw
+from .state_file import StateRefused, read_state, write_state
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -17,7 +19,12 @@ _WORLD = "the world around the stacks"
 
 
 def dump(cloud: "Cloud") -> bytes:
-    """Everything that is in `cloud`."""
+    """Everything that is in `cloud`, between two calls."""
+    with cloud.gateway.gate.alone():
+        return _dump(cloud)
+
+
+def _dump(cloud: "Cloud") -> bytes:
     return freeze(
         {
             "moto": moto_state.state(),
@@ -32,9 +39,29 @@ def dump(cloud: "Cloud") -> bytes:
 
 
 def load(cloud: "Cloud", saved: bytes) -> None:
-    """Let `cloud` hold what was saved, and nothing else."""
+    """Let `cloud` hold what was saved, and nothing else. Raises ValueError, and holds nothing, if that is no state."""
+    with cloud.gateway.gate.alone():
+        _load(cloud, saved)
+
+
+def save_file(cloud: "Cloud", path: Path) -> None:
+    """Save everything into a file. Raises OSError, or Unfreezable where a service holds what cannot be saved."""
+    write_state(path, dump(cloud))
+
+
+def load_file(cloud: "Cloud", path: Path) -> None:
+    """Load what was saved into a file. Raises StateRefused."""
+    content = read_state(path)
+    try:
+        load(cloud, content)
+    except ValueError as failure:
+        raise StateRefused(f"{path} cannot be loaded: {failure}. Remove the file to begin anew") from failure
+
+
+def _load(cloud: "Cloud", saved: bytes) -> None:
     moto_state.reset()  # before anything is loaded: moto closes the files of all objects in S3 that there are
     cloud.gateway.callers.clear()
+    cloud.gateway.past.clear()
     state: dict[str, Any] = thaw(saved, {_WORLD: cloud.cloudformation.world})
     moto_state.restore(state["moto"])
     cloud.cloudformation.restore(state["cloudformation"])
