@@ -10,16 +10,19 @@ BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types format bench picture install outside lock clean FORCE
+.PHONY: help demo test test-live lint types format bench picture install outside lock clean FORCE
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.demo ## Run the agency's three clients on an offline AWS: provision, drift, roll back, resume, remove
 	@$(BIN)/python -m orbits_stacks.demo $(ARGS)
 
 test: $(VENV)/.dev outside ## Run the tests; ARGS="-k name" chooses
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+test-live: $(VENV)/.dev ## Run a course through a sandbox account of AWS itself; docs/aws-access.md says what it needs
+	@$(BIN)/python -m pytest tests/live/live_suite.py $(ARGS)
 
 lint: $(VENV)/.dev ## Check style, format and the arrows between packages
 	@failed=0; $(BIN)/ruff check . || failed=1; $(BIN)/ruff format --check . || failed=1; \

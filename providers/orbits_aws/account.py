@@ -68,8 +68,9 @@ class AwsAccount(Resource[AccountOutputs]):
         region: the region of the target that it publishes; enabled if AWS leaves it off at first.
         role: the role in it that the management account assumes.
         services: the services that have to answer before it counts as usable.
-        close_on_uninstall: whether an uninstall closes it, which has to be accepted by name. Otherwise it is kept:
-            what was in it stays readable, and AWS limits how many may be closed.
+        close_on_uninstall: whether an uninstall of the account itself closes it, which has to be accepted by name. That
+            of what uses it never does, and otherwise it is kept: what was in it stays readable, and AWS limits how many
+            may be closed.
 
     """
 
