@@ -88,6 +88,14 @@ def _parsed(text: str) -> Any:
         return None
 
 
+def is_policy(value: Any) -> bool:
+    """Whether this is a policy document: nothing else has statements with effects."""
+    if not isinstance(value, Mapping) or "Statement" not in value:
+        return False
+    statements = _listed(value["Statement"])
+    return bool(statements) and all(isinstance(each, Mapping) and "Effect" in each for each in statements)
+
+
 def policy(document: Any) -> Any:
     """A policy document in one form, whichever of those that mean the same it is written in.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orbits_iac.drift.rules import ABSENT, EMPTY, Key, Path, Rules, Unknown, applies, found, why_ignored
-from orbits_iac.drift.values import policy, same_scalar, unwrapped
+from orbits_iac.drift.values import is_policy, policy, same_scalar, unwrapped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,9 @@ def gaps(recorded: Any, live: Any, rules: Rules, path: Path = ()) -> Iterator[Ga
         yield from _policies(recorded, live, path)
         return
     recorded, live = unwrapped(*_with_default(recorded, live, path, rules))
-    if _may_be(recorded, Mapping) and _may_be(live, Mapping):
+    if is_policy(recorded) and is_policy(live):
+        yield from _policies(recorded, live, path)
+    elif _may_be(recorded, Mapping) and _may_be(live, Mapping):
         yield from _objects(recorded, live, rules, path)
     elif _may_be(recorded, list) and _may_be(live, list):
         yield from _lists(recorded, live, rules, path)
@@ -125,10 +127,13 @@ def _lists(recorded: Any, live: Any, rules: Rules, path: Path) -> Iterator[Gap]:
 def _by_position(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
     unknown = next(_unknowns(recorded), None) or next(_unknowns(live), None)
     if applies(rules.unordered, path):
-        if unknown is not None:
+        in_order = list(_in_order(recorded, live, rules, path)) if len(recorded) == len(live) else None
+        if in_order is not None and all(gap.why is not None for gap in in_order):
+            yield from in_order  # as it stands, nothing differs but what is not known
+        elif unknown is not None:
             yield Gap(path=path, recorded=recorded, live=live, why=unknown.why)
-        elif not _same_set(recorded, live, rules, path):
-            yield Gap(path=path, recorded=recorded, live=live)
+        else:
+            yield from _without_order(recorded, live, rules, path)
     elif len(recorded) != len(live):
         yield Gap(path=path, recorded=recorded, live=live)
     else:
@@ -177,20 +182,25 @@ def _key(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> str 
     return key if unique else None
 
 
-def _same_set(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> bool:
-    """Whether the items can be paired so that each pair means the same.
+def _without_order(recorded: list[Any], live: list[Any], rules: Rules, path: Path) -> Iterator[Gap]:
+    """Where two lists differ whose order has no meaning: as a whole, or inside the one item that has no equal.
 
     Meaning the same is not transitive (nothing means the same as an empty list, and as an empty object), so whoever
     comes first may not just take the first that fits: pairs are found by augmenting paths.
     """
-    if len(recorded) != len(live):
-        return False
     fits = [
         [at for at, other in enumerate(live) if all(gap.ignored for gap in gaps(item, other, rules, (*path, 0)))]
         for item in recorded
     ]
     partner: dict[int, int] = {}
-    return all(_paired(item, fits, partner, set()) for item in range(len(recorded)))
+    alone = [item for item in range(len(recorded)) if not _paired(item, fits, partner, set())]
+    free = [at for at in range(len(live)) if at not in partner]
+    if not alone and not free:
+        return
+    if len(alone) == len(free) == 1 and isinstance(recorded[alone[0]], Mapping) and isinstance(live[free[0]], Mapping):
+        yield from gaps(recorded[alone[0]], live[free[0]], rules, (*path, alone[0]))
+    else:
+        yield Gap(path=path, recorded=recorded, live=live)
 
 
 def _paired(item: int, fits: list[list[int]], partner: dict[int, int], tried: set[int]) -> bool:

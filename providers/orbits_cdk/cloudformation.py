@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from orbits_aws.errors import AwsRefused, NotThere
@@ -30,6 +30,7 @@ class Stack:
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
+    looked_up: Mapping[str, str] = field(default_factory=dict[str, str])  # parameters that Systems Manager keeps
 
     @property
     def busy(self) -> bool:
@@ -78,6 +79,7 @@ def find_stack(cfn: Any, name: str) -> Stack | None:
         outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())},
         parameters={p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", ())},
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
+        looked_up={p["ParameterKey"]: p["ResolvedValue"] for p in found.get("Parameters", ()) if "ResolvedValue" in p},
     )
 
 
@@ -99,6 +101,11 @@ def physical_ids(cfn: Any, name: str) -> dict[str, str]:
         for resource in cfn.items("list_stack_resources", "StackResourceSummaries", StackName=name)
         if resource.get("PhysicalResourceId") and resource["ResourceStatus"] != ABSENT
     }
+
+
+def exports(cfn: Any) -> dict[str, str]:
+    """What the stacks here export, by name."""
+    return {each["Name"]: each["Value"] for each in cfn.items("list_exports", "Exports")}
 
 
 def last_operation(cfn: Any, stack_id: str) -> list[StackEvent]:

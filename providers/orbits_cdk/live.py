@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from orbits_aws.readers import Aws
 from orbits_cdk.attributes import attribute_of
-from orbits_cdk.cloudformation import STACK, Stack, find_stack, physical_ids, template_of
+from orbits_cdk.cloudformation import STACK, Stack, exports, find_stack, physical_ids, template_of
 from orbits_cdk.detection import Detecting, Left, begin, go_on
 from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
@@ -103,6 +103,13 @@ def _gone_on(found: StackLook, detected: Detecting | Comparison) -> StackLook | 
 
 def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> World:
     """What is known of a stack that was deployed from this template: enough to work out what it was meant to be."""
+    exported: dict[str, str] = {}
+
+    def export(name: str) -> str | None:
+        if not exported:  # asked once, where one is imported
+            exported.update(exports(cfn))
+        return exported.get(name)
+
     return World(
         template=payload.template,
         parameters={**payload.parameters, **stack.parameters},
@@ -117,6 +124,8 @@ def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> Wor
         },
         physical_ids=physical_ids(cfn, stack.name),
         attribute=attribute_of(where.partition, where.region, where.account),
+        looked_up=stack.looked_up,
+        export=export,
     )
 
 

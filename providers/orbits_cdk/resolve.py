@@ -25,10 +25,14 @@ class World:
     pseudo: Mapping[str, Any]
     physical_ids: Mapping[str, str]
     attribute: Callable[[Mapping[str, Any], str, str], str | None] = field(default=lambda _what, _id, _name: None)
+    looked_up: Mapping[str, str] = field(default_factory=dict[str, str])  # parameters that are kept in Systems Manager
+    export: Callable[[str], str | None] = field(default=lambda _name: None)
 
 
 def resolve(value: Any, world: World) -> Any:
     """`value` with its intrinsic functions worked out; `Unknown` where one cannot be."""
+    if isinstance(value, str):
+        return _filled_in(value)
     if isinstance(value, list):
         items = [resolve(each, world) for each in value]
         return [each for each in items if each is not NO_VALUE]
@@ -40,6 +44,13 @@ def resolve(value: Any, world: World) -> Any:
             return _function(name, argument, world)
     properties = {name: resolve(each, world) for name, each in value.items()}
     return {name: each for name, each in properties.items() if each is not NO_VALUE}
+
+
+def _filled_in(text: str) -> str | Unknown:
+    """A text, unless CloudFormation puts something in that is kept elsewhere: a secret, or a parameter."""
+    if "{{resolve:" not in text:
+        return text
+    return Unknown("a dynamic reference is worked out by CloudFormation alone")
 
 
 def is_made(resource: Mapping[str, Any], world: World) -> bool | Unknown:
@@ -79,7 +90,9 @@ def _parameter(name: str, world: World) -> Any:
         return Unknown(f"the parameter {name} is not known")
     kind = str(declared.get("Type", "String"))
     if kind.startswith("AWS::SSM::Parameter::Value"):
-        return Unknown(f"the parameter {name} is kept in Systems Manager")
+        if name not in world.looked_up:
+            return Unknown(f"the parameter {name} is kept in Systems Manager")
+        text = world.looked_up[name]
     return [each.strip() for each in str(text).split(",")] if "List" in kind else text
 
 
@@ -98,7 +111,7 @@ def _join(argument: Any, world: World) -> Any:
     if isinstance(parts, Unknown):
         return parts
     unknown = next((part for part in parts if isinstance(part, Unknown)), None)
-    return unknown or str(separator).join(_text(part) for part in parts)
+    return unknown or _filled_in(str(separator).join(_text(part) for part in parts))
 
 
 def _text(value: Any) -> str:
@@ -116,7 +129,15 @@ def _sub(argument: Any, world: World) -> Any:
     unknown = next((value for value in values.values() if isinstance(value, Unknown)), None)
     if unknown is not None:
         return unknown
-    return _VARIABLE.sub(lambda match: _text(values[match.group(1)]), text).replace("${!", "${")
+    return _filled_in(_VARIABLE.sub(lambda match: _text(values[match.group(1)]), text).replace("${!", "${"))
+
+
+def _import(argument: Any, world: World) -> Any:
+    name = resolve(argument, world)
+    if isinstance(name, Unknown):
+        return name
+    found = world.export(str(name))
+    return Unknown(f"nothing is exported as {name}") if found is None else found
 
 
 def _select(argument: Any, world: World) -> Any:
@@ -171,6 +192,7 @@ _FUNCTIONS: dict[str, Callable[[Any, World], Any]] = {
     "Fn::FindInMap": _find_in_map,
     "Fn::GetAtt": _get_att,
     "Fn::If": _if,
+    "Fn::ImportValue": _import,
     "Fn::Join": _join,
     "Fn::Select": _select,
     "Fn::Split": _split,

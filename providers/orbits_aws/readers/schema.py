@@ -57,7 +57,7 @@ class Schema:
         unordered: list[str] = []
         defaults: dict[str, Any] = {}
         for pattern, declared in self._declared(self.document, "", _DEEPEST):
-            if declared.get("type") == "array" and declared.get("insertionOrder") is False:
+            if "items" in declared and declared.get("insertionOrder") is not True:  # what is not said is seldom meant
                 unordered.append(pattern)
             if "default" in declared:
                 defaults[pattern] = declared["default"]

@@ -44,6 +44,7 @@ TEMPLATE: dict[str, Any] = {
         "Zones": {"Type": "CommaDelimitedList", "Default": "a, b"},
         "Secret": {"Type": "String", "NoEcho": True},
         "Image": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/image"},
+        "Found": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/found"},
     },
     "Mappings": {"Sizes": {"eu-west-1": {"small": 1}}},
     "Conditions": {
@@ -65,12 +66,16 @@ WORLD = World(
     pseudo={"AWS::Region": "eu-west-1", "AWS::AccountId": "111111111111", "AWS::Partition": "aws"},
     physical_ids={"Role": "role-1", "Queue": "http://localhost/111111111111/queue-1", "Odd": "odd-1"},
     attribute=attribute_of("aws", "eu-west-1", "111111111111"),
+    looked_up={"Found": "ami-1"},
+    export={"eu-west-1-url": "https://shop.example"}.get,
 )
 RESOLVED: list[tuple[Any, Any]] = [
     ({"Ref": "Queue"}, "http://localhost/111111111111/queue-1"),
     ({"Ref": "Size"}, "3"),
     ({"Ref": "Zones"}, ["a", "b"]),
     ({"Ref": "AWS::Region"}, "eu-west-1"),
+    ({"Ref": "Found"}, "ami-1"),
+    ({"Fn::ImportValue": {"Fn::Sub": "${AWS::Region}-url"}}, "https://shop.example"),
     ({"Ref": "AWS::NoValue"}, NO_VALUE),
     ({"a": {"Ref": "AWS::NoValue"}, "b": 1}, {"b": 1}),
     ([{"Ref": "AWS::NoValue"}, 1], [1]),
@@ -97,7 +102,11 @@ UNKNOWN: list[tuple[Any, str]] = [
     ({"Fn::Join": ["", ["a", {"Ref": "Gone"}]]}, "no physical id"),
     ({"Fn::Sub": "${Gone}"}, "no physical id"),
     ({"Fn::If": ["Unsure", 1, 2]}, "Systems Manager"),
-    ({"Fn::ImportValue": "x"}, "CloudFormation alone"),
+    ({"Fn::ImportValue": "x"}, "nothing is exported as x"),
+    ({"Fn::Cidr": ["10.0.0.0/16", 2]}, "CloudFormation alone"),
+    ("{{resolve:secretsmanager:login:SecretString:password}}", "a dynamic reference"),
+    ({"Fn::Join": ["", ["{{resolve:ssm:", "/size", "}}"]]}, "a dynamic reference"),
+    ({"Fn::Sub": "${AWS::Region}-{{resolve:ssm:/size}}"}, "a dynamic reference"),
     ({"Fn::FindInMap": ["Sizes", "us-east-1", "small"]}, "could not be worked out"),
 ]
 

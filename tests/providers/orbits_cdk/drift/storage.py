@@ -341,7 +341,7 @@ TABLES = Scene(
             ),
             ["Fixed AttributeDefinitions", "Fixed GlobalSecondaryIndexes[who]"],
         ),
-        Case("made again with another key", table_again, ["Sessions AttributeDefinitions"]),
+        Case("made again with another key", table_again, ["Sessions AttributeDefinitions[0].AttributeType"]),
         Case(
             "a table deleted",
             lambda hands: hands.of("dynamodb").delete_table(TableName=hands.ids["Spare"]),
