@@ -14,6 +14,7 @@ from .cloudformation import CloudFormation
 from .gateway import Gateway
 from .organizations import Organizations
 from .settings import Settings
+from .tagging import Tagging
 from .wire import Environ, StartResponse
 
 
@@ -35,6 +36,7 @@ class Cloud:
         self.gateway.services["cloudcontrol"] = self.cloudformation.cloud_control
         self.organizations = Organizations(self.gateway.moto, lambda: self.settings, self.access.new_account)
         self.gateway.services["organizations"] = self.organizations
+        self.gateway.services["resourcegroupstaggingapi"] = Tagging(self.gateway.moto, self.cloudformation.world.stacks)
         self._admin = Admin(self)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

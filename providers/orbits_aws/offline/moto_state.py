@@ -7,6 +7,7 @@ import functools
 import importlib
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -144,6 +145,47 @@ def bucket(name: str) -> tuple[str, Any] | None:
     buckets = _buckets()
     partition, account = buckets.bucket_accounts.get(name, ("", ""))
     return (account, buckets[account][partition].buckets[name]) if account else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged:
+    """A resource and its tags, of which it may have none."""
+
+    arn: str
+    type: str
+    """As the tagging API calls it: `s3:bucket`."""
+    tags: Mapping[str, str]
+
+
+def taggable(account: str, region: str) -> list[Tagged]:
+    """What moto holds of an account in a region and can tag; buckets, which moto gives in all, in theirs alone."""
+    from moto.core.resource_tagging import iter_taggable_backends
+
+    found = [
+        Tagged(arn=one.arn, type=one.resource_type, tags=one.tags)
+        for backend in iter_taggable_backends(account, region)
+        for one in list(backend.iter_tagged_resources())
+        if one.resource_type != "s3:bucket" or _bucket_region(one.arn) == region
+    ]
+    return found + _repositories(account, region)
+
+
+def _bucket_region(arn: str) -> str:
+    found = bucket(arn.rpartition(":")[2])
+    return str(found[1].region_name) if found else ""
+
+
+def _repositories(account: str, region: str) -> list[Tagged]:
+    """Image repositories, which moto leaves out."""
+    from moto.ecr.models import ecr_backends
+
+    if account not in ecr_backends or region not in ecr_backends[account]:
+        return []
+    backend = ecr_backends[account][region]
+    return [
+        Tagged(arn=one.arn, type="ecr:repository", tags=backend.tagger.get_tag_dict_for_resource(one.arn))
+        for one in list(backend.repositories.values())
+    ]
 
 
 def organization() -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 from . import moto_state
 from .identify import Identity
 from .settings import Settings
-from .wire import Answer, Environ, error_answer
+from .wire import Answer, Environ, error_answer, json_answer
 
 Request = Mapping[str, Any]
 _PAGE = 20
@@ -87,7 +87,7 @@ class Organizations:
         if identity.account != moto_state.MANAGEMENT_ACCOUNT and operation != "DescribeOrganization":
             raise Refused("AccessDeniedException", "You don't have permissions to access this resource.")
         if own := self._own.get(operation):
-            return _json(own(request))
+            return json_answer(own(request))
         if check := self._checks.get(operation):
             check(request)
         if operation in ("DescribeAccount", "ListAccounts"):
@@ -172,7 +172,7 @@ class Organizations:
         for name in ("Accounts", "Children"):
             if name in content:
                 content[name] = [one for one in content[name] if one["Id"] not in self._creating]
-        return _json(content)
+        return json_answer(content)
 
     def _check_shown(self, request: Request) -> None:
         account = str(request.get("AccountId"))
@@ -247,11 +247,6 @@ def _check_empty(request: Request) -> None:
             "The specified OU is not empty. Move all accounts to another root or to other OUs, remove all child OUs, "
         )
         raise Refused("OrganizationalUnitNotEmptyException", message + "and try the operation again.")
-
-
-def _json(content: Any) -> Answer:
-    headers = (("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-RequestId", str(uuid.uuid4())))
-    return Answer(status=200, headers=headers, body=json.dumps(content).encode())
 
 
 def _refusal(refused: Refused) -> Answer:

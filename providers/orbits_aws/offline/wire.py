@@ -141,6 +141,12 @@ def run_wsgi(app: WsgiApp, environ: Environ) -> Answer:
     return Answer(status=started["status"], headers=started["headers"], body=body)
 
 
+def json_answer(content: Any) -> Answer:
+    """A success as the JSON protocol writes it."""
+    headers = (("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-RequestId", str(uuid.uuid4())))
+    return Answer(status=200, headers=headers, body=json.dumps(content).encode())
+
+
 def error_answer(protocol: Protocol, code: str, message: str, status: int | None = None) -> Answer:
     """An AWS error as the given protocol writes it."""
     status = status or _STATUS.get(code, 400)
