@@ -6,6 +6,7 @@ cannot be read, or may not be, is unchecked, with what everybody who was asked h
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -103,13 +104,7 @@ def _gone_on(found: StackLook, detected: Detecting | Comparison) -> StackLook | 
 
 def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> World:
     """What is known of a stack that was deployed from this template: enough to work out what it was meant to be."""
-    exported: dict[str, str] = {}
-
-    def export(name: str) -> str | None:
-        if not exported:  # asked once, where one is imported
-            exported.update(exports(cfn))
-        return exported.get(name)
-
+    exported = cache(partial(exports, cfn))  # asked for once, where something is imported
     return World(
         template=payload.template,
         parameters={**payload.parameters, **stack.parameters},
@@ -125,7 +120,7 @@ def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> Wor
         physical_ids=physical_ids(cfn, stack.name),
         attribute=attribute_of(where.partition, where.region, where.account),
         looked_up=stack.looked_up,
-        export=export,
+        export=lambda name: exported().get(name),
     )
 
 

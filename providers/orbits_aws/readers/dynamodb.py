@@ -12,7 +12,7 @@ def _table(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | No
     dynamodb = aws("dynamodb")
     try:
         table = dynamodb.describe_table(TableName=name)["Table"]
-        tags = dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"]).get("Tags", [])
+        tags = list(dynamodb.items("list_tags_of_resource", "Tags", ResourceArn=table["TableArn"]))
         expiry = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     except NotThere:
         return None

@@ -1,6 +1,6 @@
 """AWS::IAM::Role, AWS::IAM::Policy and AWS::IAM::ManagedPolicy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from orbits_aws.errors import NotThere
@@ -12,8 +12,8 @@ def _role(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None
     iam = aws("iam")
     try:
         role = iam.get_role(RoleName=name)["Role"]
-        attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
-        tags = iam.list_role_tags(RoleName=name)["Tags"]
+        attached = list(_pages(iam.list_attached_role_policies, "AttachedPolicies", RoleName=name))
+        tags = list(_pages(iam.list_role_tags, "Tags", RoleName=name))
     except NotThere:
         return None
     return given(
@@ -31,6 +31,17 @@ def _role(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None
     )
 
 
+def _pages(call: Callable[..., Any], key: str, **arguments: Any) -> Iterator[Any]:
+    """Everything of a list of IAM's, which has pages of its own kind."""
+    marker: dict[str, str] = {}
+    while True:
+        page = call(**arguments, **marker)
+        yield from page[key]
+        if not page.get("IsTruncated"):
+            return
+        marker = {"Marker": page["Marker"]}
+
+
 def _inline(iam: Any, name: str, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The role's inline policies; of those that its own properties do not name, the name alone."""
     own = {
@@ -39,7 +50,7 @@ def _inline(iam: Any, name: str, recorded: Mapping[str, Any]) -> list[dict[str, 
         if isinstance(each, Mapping) and isinstance(each.get("PolicyName"), str)
     }
     found: list[dict[str, Any]] = []
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+    for policy in _pages(iam.list_role_policies, "PolicyNames", RoleName=name):
         if policy not in own:
             found.append({"PolicyName": policy})
         elif (document := _document(iam, name, policy)) is not None:
@@ -114,7 +125,7 @@ def _managed_policy(aws: Aws, arn: str, recorded: Mapping[str, Any]) -> Properti
     try:
         policy = iam.get_policy(PolicyArn=arn)["Policy"]
         version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
-        attached = iam.list_entities_for_policy(PolicyArn=arn) if any(map(recorded.get, _PRINCIPALS)) else {}
+        attached = _entities(iam, arn) if any(map(recorded.get, _PRINCIPALS)) else {}
     except NotThere:
         return None
     return given(
@@ -131,14 +142,26 @@ def _managed_policy(aws: Aws, arn: str, recorded: Mapping[str, Any]) -> Properti
 _PRINCIPALS = ("Groups", "Roles", "Users")
 
 
-def _attached_to(kind: str, attached: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str] | None:
+def _entities(iam: Any, arn: str) -> dict[str, set[str]]:
+    """Who has the policy attached, by what they are."""
+    found: dict[str, set[str]] = {kind: set() for kind in _PRINCIPALS}
+    marker: dict[str, str] = {}
+    while True:
+        page = iam.list_entities_for_policy(PolicyArn=arn, **marker)
+        for kind, names in found.items():
+            names.update(each[f"{kind[:-1]}Name"] for each in page[f"Policy{kind}"])
+        if not page.get("IsTruncated"):
+            return found
+        marker = {"Marker": page["Marker"]}
+
+
+def _attached_to(kind: str, attached: Mapping[str, set[str]], recorded: Mapping[str, Any]) -> list[str] | None:
     """Of those that the policy was attached to by its own properties, who has it still.
 
     Others may attach it too: that is said of them, not of the policy.
     """
     asked = recorded.get(kind) or ()
-    have = {each[f"{kind[:-1]}Name"] for each in attached.get(f"Policy{kind}", ())}
-    return [name for name in asked if not isinstance(name, str) or name in have] or None
+    return [name for name in asked if not isinstance(name, str) or name in attached[kind]] or None
 
 
 ROLE = Reader(

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws
+from orbits_aws.errors import AwsRefused
 from orbits_aws.readers import READERS
 from orbits_aws.readers.cloud_control import compare_with_live
 from orbits_aws.readers.schema import Schema
 from orbits_aws.readers.service_managed import by_the_service
-from orbits_cdk.detection import LONGEST, Detecting, Left, go_on
+from orbits_cdk.detection import LONGEST, Detecting, Left, begin, go_on
 from orbits_cdk.live import StackLook
 from orbits_iac.provider import Comparison, Unknown
 from tests.providers.orbits_cdk.drift.world import Hands
@@ -144,6 +145,28 @@ def test_a_detection_is_looked_at_until_it_has_ended_but_not_for_ever() -> None:
     found = go_on(busy, found)
     assert isinstance(found, Comparison)
     assert found.unchecked == ("It T: no reader; CloudFormation's detection did not end in time",)
+
+
+class Busy:
+    """CloudFormation, looking at the stack for somebody else the first time that it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def detect_stack_drift(self, *, StackName: str, LogicalResourceIds: list[str]) -> dict[str, str]:  # noqa: N803
+        self.asked.append(StackName)
+        if len(self.asked) == 1:
+            raise AwsRefused(f"Drift detection is already in progress for stack {StackName}")
+        return {"StackDriftDetectionId": "-".join(LogicalResourceIds)}
+
+
+def test_a_detection_of_somebody_elses_is_waited_for() -> None:
+    cfn, wanted = Busy(), LEFT.model_copy(update={"id": ""})
+    waiting = begin(cfn, wanted)
+    assert waiting == wanted
+    begun = go_on(cfn, wanted)
+    assert isinstance(begun, Detecting)
+    assert (begun.id, cfn.asked) == ("It", ["shop", "shop"])
 
 
 SCHEMA = Schema(
