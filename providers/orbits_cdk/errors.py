@@ -5,6 +5,7 @@ StackError
 ├── AssetGone         also Permanent: a file that the template names is neither in the bucket nor on this machine
 ├── DeployFailed      CloudFormation could not do it, and has gone back to what was
 ├── StackStuck        also Permanent: the stack is in a state that a person has to bring it out of
+├── NodeEnded         CDK's Node process ended while it was at it; the next attempt has a new one
 └── StackBusy         somebody else is deploying it
 """
 
@@ -29,6 +30,10 @@ class DeployFailed(StackError):
 
 class StackStuck(StackError, Permanent):
     """The stack is in a state that CloudFormation does not leave by itself; the message says the one thing to do."""
+
+
+class NodeEnded(StackError):
+    """CDK's Node process ended by itself while a stack was synthesised."""
 
 
 class StackBusy(StackError):

@@ -9,11 +9,13 @@ on the PATH when it is imported, and all else works the same.
 import importlib.util
 import os
 import sys
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _LIBRARY = "jsii._runtime"
+_PROCESS = ("_kernel", "providers", "process.py")  # where jsii talks to Node
 
 
 def prepare() -> None:
@@ -44,12 +46,32 @@ def end_node() -> None:
 
     What was made in it is gone: objects of CDK that a module makes when it is imported cannot be used any more.
     """
+    found = _connection()
+    if found is not None:
+        found.end()
+
+
+def lost_node(error: BaseException) -> bool:
+    """Whether an error says that the Node process no longer answers; if so, what is left of it is ended.
+
+    What Node answers, errors of CDK among it, comes as a RuntimeError or one of jsii's own.
+    """
+    from jsii.errors import JSIIError
+
+    if isinstance(error, (RuntimeError, JSIIError)):
+        return False
+    lost = any(Path(frame.filename).parts[-3:] == _PROCESS for frame in traceback.extract_tb(error.__traceback__))
+    if lost:
+        end_node()
+    return lost
+
+
+def _connection() -> "_Later | None":
     import jsii
 
     kernel: Any = jsii.kernel
     provider = kernel.provider if isinstance(kernel.provider, _Later) else getattr(kernel.provider, "provider", None)
-    if isinstance(provider, _Later):
-        provider.end()
+    return provider if isinstance(provider, _Later) else None
 
 
 class _WhenImported:
@@ -82,10 +104,8 @@ class _Later:
         self._ended = False  # by `end`: the next one has to be begun by hand
 
     def load(self, request: Any) -> Any:
-        if self._started:
-            return self._provider.load(request)
         self._libraries.append(request)
-        return None  # the runtime does not look at the answer
+        return self._provider.load(request) if self._started else None  # the runtime does not look at the answer
 
     def end(self) -> None:
         """End the process, and those it has begun; whoever waits for its answer is told by an error."""
@@ -94,9 +114,9 @@ class _Later:
         import psutil
 
         self._started, self._ended = False, True
-        begun = psutil.Process(self._provider._process._process.pid)  # noqa: SLF001 - jsii itself only asks it to end
-        for process in (*begun.children(recursive=True), begun):
-            with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            begun = psutil.Process(self._provider._process._process.pid)  # noqa: SLF001 - jsii only asks it to end
+            for process in (*begun.children(recursive=True), begun):
                 process.kill()
 
     def _begin(self) -> None:

@@ -17,7 +17,7 @@ from orbits_aws.targets import AwsTarget
 from orbits_cdk.by_hand import changed_by_hand, sentence, shown_in
 from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.deploy import advance
-from orbits_cdk.errors import AssetGone, StackBusy
+from orbits_cdk.errors import AssetGone, NodeEnded, StackBusy
 from orbits_cdk.exports import refuse_missing_exports
 from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
 from orbits_cdk.naming import asset_prefix, stack_name
@@ -35,7 +35,7 @@ from orbits_iac.provider import Change, Difference, Refused, Verb, hook, kind_of
 
 O = TypeVar("O", bound=Outputs | None, default=None)
 
-_AGAIN = Retry(attempts=4, delay=timedelta(seconds=1), factor=3, on=(AwsUnavailable, StackBusy))
+_AGAIN = Retry(attempts=4, delay=timedelta(seconds=1), factor=3, on=(AwsUnavailable, NodeEnded, StackBusy))
 _PHASES = 4  # begin, prepared, executing, and one look: as far as a call can come without waiting
 
 

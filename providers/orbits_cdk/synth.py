@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from orbits_cdk.assembly import missing_context, read_stack, stack_names
 from orbits_cdk.cache import note_opened
 from orbits_cdk.context import LookedUp
-from orbits_cdk.errors import SynthesisFailed
+from orbits_cdk.errors import NodeEnded, SynthesisFailed
+from orbits_cdk.node import lost_node
 from orbits_cdk.outputs import add_outputs, with_outputs
 from orbits_cdk.packing import Place, pack
 from orbits_cdk.payload import StackPayload
@@ -72,6 +73,11 @@ def synthesise(definition: Definition, wish: Wish) -> StackPayload | Missing:
         except SynthesisFailed as error:
             raise SynthesisFailed("\n".join((str(error), *seen.lines_that_made(str(error))))) from error
         except Exception as error:
+            if lost_node(error):
+                raise NodeEnded(
+                    f"{wish.place.kind} was not synthesised: CDK's Node process ended while it was at it, perhaps out "
+                    f"of memory. The next attempt has a new one."
+                ) from error
             if not wish.bound and _ASKS_WHERE in str(error):
                 return Missing()
             raise SynthesisFailed(_explain(error, wish.place.kind, seen)) from error

@@ -16,36 +16,40 @@ PROGRAM = """
     import os
     import orbits_cdk
     import aws_cdk as cdk
+    import psutil
     from aws_cdk import aws_sqs as sqs
     from aws_cdk import cloudformation_include as include
-    from orbits_cdk.errors import SynthesisFailed
+    from orbits_cdk.errors import StackError
     from orbits_cdk.packing import Place
     from orbits_cdk.synth import Wish, synthesise
 
     os.mkfifo("never")
 
     class Stack:
-        def __init__(self, hangs):
-            self.hangs = hangs
+        def __init__(self, does):
+            self.does = does
 
         def make_stack(self, scope, id):
             return None
 
         def define_stack(self, stack):
-            if self.hangs:
+            if self.does == "hangs":
                 include.CfnInclude(stack, "Waits", template_file="never")
+            if self.does == "dies":
+                for process in psutil.Process().children(recursive=True):
+                    process.kill()
             sqs.Queue(stack, "Jobs")
 
     place = Place(kind="Site", stack_name="site", account="111111111111", region="eu-west-1", prefix="tests")
-    for hangs in (True, False):
+    for does in ("hangs", "dies", "works"):
         try:
-            print(list(synthesise(Stack(hangs), Wish(place=place)).resources()))
-        except SynthesisFailed as error:
+            print(list(synthesise(Stack(does), Wish(place=place)).resources()))
+        except StackError as error:
             print(error)
 """
 
 
-def test_a_node_that_hangs_is_ended_and_the_next_synthesis_has_a_new_one(tmp_path: Path) -> None:
+def test_a_node_that_hangs_or_dies_is_left_and_the_next_synthesis_has_a_new_one(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
     done = subprocess.run(
         [sys.executable, "program.py"],
@@ -56,9 +60,10 @@ def test_a_node_that_hangs_is_ended_and_the_next_synthesis_has_a_new_one(tmp_pat
         check=False,
     )
     assert done.stderr == ""
-    first, *lines, made, _ = done.stdout.split("\n")
-    assert first == "Site was not synthesised within 2 seconds, and its Node process was ended:"
+    hung, *lines, _, died, made, _ = done.stdout.split("\n")
+    assert hung == "Site was not synthesised within 2 seconds, and its Node process was ended:"
     assert lines[1].strip() == 'include.CfnInclude(stack, "Waits", template_file="never")'
+    assert died.startswith("Site was not synthesised: CDK's Node process ended while it was at it")
     assert made.startswith("['Jobs")
 
 
