@@ -56,6 +56,7 @@ _LIFECYCLE = [
         "ID": "what nobody ended or needs",
         "Status": "Enabled",
         "Filter": {"Prefix": ""},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": _OPEN_FOR},
         "NoncurrentVersionExpiration": {"NoncurrentDays": KEPT_FOR},
     }

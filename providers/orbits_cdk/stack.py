@@ -23,7 +23,7 @@ from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
 from orbits_cdk.naming import asset_prefix, stack_name
 from orbits_cdk.outputs import read_outputs
 from orbits_cdk.packing import Place
-from orbits_cdk.payload import StackPayload
+from orbits_cdk.payload import FileAsset, StackPayload
 from orbits_cdk.plan import change_of
 from orbits_cdk.remediation import can_be_brought_back, healed, shown, why_left
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
@@ -57,8 +57,8 @@ class AnyStack(Resource[O]):
         if payload.imports:
             await self.do("imports", hook(self.find_imports, payload, returns=type(None), idempotent=True))
         if payload.objects():
-            kept = [] if standing is None else [asset.key for asset in standing.payload(StackPayload).objects()]
-            await self.do("assets", self._upload(self.upload, payload, kept))
+            there = [] if standing is None else list(standing.payload(StackPayload).objects())
+            await self.do("assets", self._upload(self.upload, payload, there))
         return await self._deployed(payload)
 
     async def define_rollback(self, to: Revision[O]) -> O:
@@ -124,19 +124,19 @@ class AnyStack(Resource[O]):
         """Raise Refused where another stack of the same app exports what this one needs, and is not there yet."""
         refuse_missing_exports(self._aws("cloudformation"), payload, self._place())
 
-    def upload(self, payload: StackPayload, kept: list[str]) -> Uploaded:
+    def upload(self, payload: StackPayload, standing: list[FileAsset]) -> Uploaded:
         """See to it that the files of the template are in the account's bucket."""
         try:
-            return upload(self._bucket(), payload, kept, self.execution.progress)
+            return upload(self._bucket(), payload, standing, self.execution.progress)
         except AssetGone:  # not staged on this machine, or no longer: they are made again from the code
             again = self.synthesise(payload.context)
             if again.template != payload.template:
                 raise
-        return upload(self._bucket(), payload, kept, self.execution.progress)
+        return upload(self._bucket(), payload, standing, self.execution.progress)
 
     def upload_again(self, payload: StackPayload) -> Uploaded:
         """See to it that the files of an earlier template are still there."""
-        return upload(self._bucket(), payload, [asset.key for asset in payload.objects()], self.execution.progress)
+        return upload(self._bucket(), payload, payload.objects(), self.execution.progress)
 
     def deploy(self, payload: StackPayload, accepted: list[str]) -> Deployed | Withheld | InProgress[Underway]:
         """Begin to bring the stack to the template, unless it is there; data of `accepted` resources may be lost."""

@@ -6,7 +6,7 @@ where something is missing.
 """
 
 import math
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,13 +17,14 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from orbits_aws.errors import AwsError, NotThere
+from orbits_aws.errors import AwsError, AwsRefused, NotThere
 from orbits_cdk.assets import staged_file
 from orbits_cdk.bucket import KEPT_FOR, ensure_bucket
 from orbits_cdk.errors import AssetGone
 from orbits_cdk.naming import bucket_name
 from orbits_cdk.payload import FileAsset, StackPayload, template_text
 from orbits_cdk.wanted import Tell
+from orbits_iac.provider import Refused
 
 UNTOUCHED = timedelta(days=7)
 """An object that is younger is not collected, whoever needs it: a deployment that counts on it may be under way."""
@@ -31,6 +32,7 @@ _RENEWED = timedelta(days=1)
 WHOLE = 64 * 2**20  # bytes that are put in one call; more are put in parts
 PART = 32 * 2**20
 _PARTS = 10_000  # S3's limit
+_FORBIDDEN = frozenset({"403", "AccessDenied", "Forbidden"})  # which of it, a HEAD does not say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,21 +68,27 @@ class Uploaded(BaseModel):
     new: tuple[str, ...] = ()
 
 
-def upload(store: Store, payload: StackPayload, kept: Collection[str], tell: Tell) -> Uploaded:
+def upload(store: Store, payload: StackPayload, standing: Sequence[FileAsset], tell: Tell) -> Uploaded:
     """See to it that all objects of the payload are in the bucket.
 
-    `kept` are keys that the standing revision names: those are safe from a collection already. An older object that it
+    `standing` is what the standing revision names: that is safe from a collection already. CloudFormation goes back to
+    it if the deployment fails, so it is put back too where it is missing, or its absence told. An older object that it
     does not name is put anew, so that it counts as young.
 
     Raises AssetGone where an object is missing and its file is not staged on this machine either.
     """
-    ages = {asset: _age(store, asset) for asset in payload.objects()}
+    objects, kept = payload.objects(), {asset.key for asset in standing}
+    ages = {asset: _age(store, asset) for asset in objects}
     missing = [asset for asset, age in ages.items() if age is None]
     gone = [asset for asset in missing if not _can_be_read(payload, asset)]
     if gone:
         raise AssetGone(_explain(store, payload, gone))
     old = [asset for asset, age in ages.items() if age is not None and age > _RENEWED and asset.key not in kept]
-    wanted = [*missing, *(asset for asset in old if _can_be_read(payload, asset))]
+    lost = [asset for asset in standing if asset not in ages and _age(store, asset) is None]
+    for asset in lost:
+        if not _can_be_read(payload, asset):
+            tell(f"{asset.name} of the standing revision is gone: if this fails, CloudFormation may not go back", None)
+    wanted = [*missing, *(asset for asset in (*old, *lost) if _can_be_read(payload, asset))]
     if wanted:
         ensure_bucket(store.s3, store.bucket, account=store.account, region=store.region, partition=store.partition)
     for number, asset in enumerate(wanted):
@@ -96,6 +104,13 @@ def _age(store: Store, asset: FileAsset) -> timedelta | None:
         found = store.s3.head_object(**store.mine, Key=asset.key)
     except NotThere:
         return None
+    except AwsRefused as error:
+        if error.code not in _FORBIDDEN:
+            raise
+        raise Refused(
+            f"The bucket {store.bucket} in {store.account} ({store.region}) cannot be read: the role lacks "
+            f"s3:ListBucket or s3:GetObject on it, or the bucket is not the account's own. {error}"
+        ) from error
     now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
     age: timedelta = now - found["LastModified"]
     return age

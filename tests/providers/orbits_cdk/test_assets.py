@@ -22,6 +22,7 @@ from orbits_cdk.assets import staged_file
 from orbits_cdk.payload import FileAsset, StackPayload
 from orbits_cdk.upload import Store, upload
 from orbits_iac import ExecutionFailed, Orbits, Outputs, Resource
+from orbits_iac.provider import Refused
 
 
 class Told(Outputs):
@@ -133,6 +134,28 @@ async def test_a_revision_whose_file_is_gone_is_not_begun(
         await orbits.record(App, "acme").rollback()
     assert failed.value.caused_by(AssetGone)
     assert len(aws.calls("cloudformation", writes=True)) == before
+
+
+def test_what_a_failed_update_would_go_back_to_is_put_back_or_missed(aws: OfflineAws, acme: AwsTarget) -> None:
+    store = Store(s3=client("s3", acme), account=acme.account, region=acme.region)
+    payload = StackPayload(stack_name="site", region=acme.region, template={}, assets=(asset("new", 1),))
+    staged, gone, said = asset("staged", 2), asset("gone", 3), list[str]()
+    staged_file(gone.key).unlink()
+    upload(store, payload, (staged, gone), lambda message, _share: said.append(message))
+    assert keys(aws, acme) == ["tests/new", "tests/staged"]
+    missed = [message for message in said if "CloudFormation may not go back" in message]
+    assert missed == ["gone of the standing revision is gone: if this fails, CloudFormation may not go back"]
+
+
+async def test_a_bucket_of_somebody_else_is_not_used(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, member: Callable[[str], AwsTarget], folder: Path
+) -> None:
+    other = aws.client("s3", account=member("other").account)
+    other.create_bucket(Bucket=bucket(acme), CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(ExecutionFailed, match=r"not the account's own|belongs to another account") as failed:
+        await orbits.run(App(folder=str(folder)), target=acme)
+    assert failed.value.caused_by(Refused)
+    assert other.list_objects_v2(Bucket=bucket(acme))["KeyCount"] == 0
 
 
 class Crashing:
