@@ -1,4 +1,4 @@
-"""AWS for Orbits: targets and clients, accounts, queues, readers of live state, and an offline AWS for tests.
+"""AWS for Orbits: targets and clients, accounts, resources and actions made by single calls, and an offline AWS.
 
 What belongs here: what is called through boto3 and is no stack. Stacks are orbits_cdk's. Names are imported when they
 are first used: importing this package costs nothing.
@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_aws.account import AccountOutputs, AwsAccount
+    from orbits_aws.aws_call import AwsCall, Until
     from orbits_aws.bucket import Bucket, BucketOutputs
     from orbits_aws.bucket_form import CorsRule, LifecycleRule
     from orbits_aws.clients import client
     from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable
     from orbits_aws.function import Function, FunctionOutputs
     from orbits_aws.function_code import Code
+    from orbits_aws.invalidation import Invalidate
+    from orbits_aws.invoke import InvocationFailed, Invoke
     from orbits_aws.log_group import LogGroup, LogGroupOutputs
     from orbits_aws.offline import OfflineAws
     from orbits_aws.parameter import Parameter, ParameterOutputs
     from orbits_aws.queue import Queue, QueueOutputs
     from orbits_aws.role import Role, RoleOutputs, trusted
     from orbits_aws.secret import Generated, Secret, SecretOutputs
+    from orbits_aws.sql_migrations import Migration, SqlMigrations, migrations_in
     from orbits_aws.table import Table, TableOutputs
     from orbits_aws.table_form import Index, Key
     from orbits_aws.targets import AwsTarget
@@ -29,6 +33,7 @@ _HOME = {
     "AccessDenied": "errors",
     "AccountOutputs": "account",
     "AwsAccount": "account",
+    "AwsCall": "aws_call",
     "AwsError": "errors",
     "AwsRefused": "errors",
     "AwsTarget": "targets",
@@ -41,10 +46,14 @@ _HOME = {
     "FunctionOutputs": "function",
     "Generated": "secret",
     "Index": "table_form",
+    "Invalidate": "invalidation",
+    "InvocationFailed": "invoke",
+    "Invoke": "invoke",
     "Key": "table_form",
     "LifecycleRule": "bucket_form",
     "LogGroup": "log_group",
     "LogGroupOutputs": "log_group",
+    "Migration": "sql_migrations",
     "OfflineAws": "offline",
     "Parameter": "parameter",
     "ParameterOutputs": "parameter",
@@ -54,9 +63,12 @@ _HOME = {
     "RoleOutputs": "role",
     "Secret": "secret",
     "SecretOutputs": "secret",
+    "SqlMigrations": "sql_migrations",
     "Table": "table",
     "TableOutputs": "table",
+    "Until": "aws_call",
     "client": "clients",
+    "migrations_in": "sql_migrations",
     "trusted": "role",
 }
 
@@ -64,6 +76,7 @@ __all__ = [
     "AccessDenied",
     "AccountOutputs",
     "AwsAccount",
+    "AwsCall",
     "AwsError",
     "AwsRefused",
     "AwsTarget",
@@ -76,10 +89,14 @@ __all__ = [
     "FunctionOutputs",
     "Generated",
     "Index",
+    "Invalidate",
+    "InvocationFailed",
+    "Invoke",
     "Key",
     "LifecycleRule",
     "LogGroup",
     "LogGroupOutputs",
+    "Migration",
     "OfflineAws",
     "Parameter",
     "ParameterOutputs",
@@ -89,9 +106,12 @@ __all__ = [
     "RoleOutputs",
     "Secret",
     "SecretOutputs",
+    "SqlMigrations",
     "Table",
     "TableOutputs",
+    "Until",
     "client",
+    "migrations_in",
     "trusted",
 ]
 
