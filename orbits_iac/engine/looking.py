@@ -107,10 +107,14 @@ def record_after(run: "Run", record: RecordRow) -> RecordRow:
 async def tell(run: "Run") -> DriftNews | None:
     """Leave events of what is new and what is healed; what is to be sent to all, if the policy says so."""
     look = run.look
-    if look is None or look.error is not None or run.pages.execution.command != "cycle":
+    if look is None or run.pages.execution.command != "cycle":
         return None
     before = await run.engine.store.get(LookRow, look.kind, look.identity)
-    found = news(before.differences if before is not None else (), look.differences)
+    known = () if before is None else before.before if before.error is not None else before.differences
+    if look.error is not None:
+        run.look = amended(look, before=known)
+        return None
+    found = news(known, look.differences)
     places = {(each.resource, each.path) for each in found.healed}
     mended = tuple(d for d in look.differences if d.remediated and (d.resource, d.path) not in places)
     stopped = look.stopped if before is None or look.stopped != before.stopped else ""

@@ -308,6 +308,7 @@ class LookRow(Row, frozen=True, kw_only=True):
     checked: int = 0  # properties that were compared
     error: str | None = None  # why the look itself failed
     stopped: str = ""  # why what differs was not brought back, though that is asked for
+    before: tuple[Difference, ...] = ()  # of a look that failed: what had drifted at the last one that did not
     execution: ExecutionId | None = None
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orbits_iac import DriftNews, Every, Managed, Options, Orbits, Outputs, Settings, Step, on
+from orbits_iac import DriftNews, Every, Managed, Options, Orbits, Outputs, Resource, Settings, Step, on
 from orbits_iac.drift.project import DriftSettings, Ignored
 from orbits_iac.model.plans import PropertyChange, Verb
-from orbits_iac.model.rows import EventRow, ExecutionRow, LookRow, RecordRow
+from orbits_iac.model.rows import Difference, EventRow, ExecutionRow, LookRow, RecordRow
 from orbits_iac.model.states import State
 
 from .world import WORLD, App, add
@@ -156,6 +156,36 @@ async def test_what_a_rule_ignores_is_shown_as_ignored_and_left_as_it_is(orbits:
     assert report.in_sync
     assert report.ignored == ["Thing App x/two: value: scaled by hand"]
     assert WORLD.things["Thing App x/two"] == 7
+
+
+LOOKS: list[tuple[list[Difference], str | None]] = []
+
+
+class Looked(Resource):
+    """Finds what it is told to."""
+
+    options = Options(schedule=Every(HOUR, on_drift="notify"))
+
+    def identity(self) -> str:
+        return "Watched looked"
+
+    async def define_update(self) -> None:
+        pass
+
+    async def define_cycle(self) -> None:
+        differences, error = LOOKS[0]
+        await self.execution.looked(differences=differences, unchecked=(), checked=1, error=error)
+
+
+async def test_a_look_that_failed_between_makes_no_news_of_what_was_known(orbits: Orbits) -> None:
+    await orbits.run(Looked())
+    record = orbits.record(Looked, "Watched looked")
+    found = [Difference(path="a", recorded="1", live="2")]
+    for differences, error in ((found, None), ([], "it is busy"), ([], "it is busy"), (found, None), ([], None)):
+        LOOKS[:] = [(differences, error)]
+        await record.cycle(on_drift="notify")
+    await orbits.settled()
+    assert [(len(news.new), len(news.healed)) for news in NEWS] == [(1, 0), (0, 1)]
 
 
 SIGNS: dict[str, tuple[str, str]] = {}
