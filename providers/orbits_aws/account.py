@@ -20,7 +20,7 @@ from orbits_aws.targets import AwsTarget
 from orbits_iac import Action, InProgress, Options, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Difference, PropertyChange, Refused, Verb, hook, json_text, kind_of
 
-_SETTLING = timedelta(hours=4)  # what AWS may take until a new account can be used
+_SETTLING = timedelta(hours=4)  # what AWS may take until a new account is there, and can be used
 _AGAIN = Retry(attempts=5, delay=timedelta(seconds=2), on=(AwsUnavailable,))
 _ROLE = str(AwsTarget.model_fields["role"].default)
 _REGION = str(AwsTarget.model_fields["region"].default)
@@ -158,7 +158,7 @@ class AwsAccount(Resource[AccountOutputs]):
         await self.execution.uninstall_children()
         if self.close_on_uninstall and known is not None:
             closing = hook(self.close, known, returns=bool, handle=str, watch=self.close, idempotent=True, retry=_AGAIN)
-            await self.do("close", closing)
+            await self.do("close", closing, timeout=_SETTLING)
             self.execution.progress(f"the account {known} is closed; AWS keeps its address {self.email} taken")
         else:
             self.execution.progress(f"the account {self.name} ({self.email}) is kept: close it in AWS Organizations")
@@ -179,7 +179,7 @@ class AwsAccount(Resource[AccountOutputs]):
         create = hook(
             self.create, returns=str, handle=str, watch=self.created, on_interrupted=self.create, retry=_AGAIN
         )
-        return str(await self.do("create", create))
+        return str(await self.do("create", create, timeout=_SETTLING))
 
     async def _placed(self, account: str, unit: str | None) -> None:
         """Move the account into the unit, unless it is there or any will do."""

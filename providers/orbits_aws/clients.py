@@ -18,13 +18,13 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, Credentials, ReadOnlyCredentials
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError, ConfigParseError, ProfileNotFound
 from botocore.parsers import ResponseParserError
 
 from orbits_aws.assuming import assumption, not_assumed
 from orbits_aws.credentials import Role, RoleSessions
 from orbits_aws.errors import WITHOUT_CREDENTIALS, AwsRefused, NoCredentials, is_stale, resource_of, translate
-from orbits_aws.governor import Governor, LocalRates
+from orbits_aws.governor import REST, Governor, LocalRates
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac.provider import Refused
@@ -35,6 +35,7 @@ GOVERNOR = Governor(LocalRates())
 _MANAGEMENT = "the management account"
 _DEFAULT_REGION = "us-east-1"
 _ATTEMPTS = 5
+_LOCAL_REST = 0.01  # seconds: an offline AWS throttles by request alone
 _LOCAL = ("http://localhost", "http://127.0.0.1")
 
 
@@ -256,7 +257,7 @@ def _config(attempts: int) -> Config:
 def _clients_for(profile: str | None, region: str | None, _environment: tuple[str | None, ...]) -> _Clients:
     try:
         return _Clients(profile, region)
-    except ProfileNotFound as error:
+    except (ConfigParseError, ProfileNotFound) as error:
         raise NoCredentials(f"{error}. {WITHOUT_CREDENTIALS}.") from error
 
 
@@ -308,8 +309,9 @@ def partition_of(region: str) -> str:
 
 
 def forget_sessions() -> None:
-    """Forget all clients and sessions: for tests that begin anew with an empty AWS at the same address."""
+    """Forget all clients, sessions and rates: for tests that begin anew with an empty AWS at the same address."""
     _clients_for.cache_clear()
+    GOVERNOR.rates = LocalRates(rest=_LOCAL_REST if is_local() else REST)
 
 
 def forget_keys() -> None:

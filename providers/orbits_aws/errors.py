@@ -125,7 +125,7 @@ _LONGEST_NAME = 200
 
 def is_stale(error: ClientError) -> bool:
     """Whether the session's credentials were refused themselves, so that certainly nothing was done."""
-    return _code(error) in explained.STALE
+    return _code(error) in explained.STALE or _code(error) in explained.STALE_OF_EC2
 
 
 def is_throttled(code: str) -> bool:
@@ -216,6 +216,8 @@ def _meaning(
         code in explained.SIGNATURES and any(words in said for words in explained.SKEWED_WORDS)
     ):
         return AwsUnavailable, _skewed(error, now or datetime.now(UTC))
+    if explained.UNKNOWN_REGION in said:
+        return AwsRefused, "AWS has no such region, or not this service there: check the region of the target"
     if reason in explained.REASONS or reason in explained.PASSING_REASONS:
         return _meaning_of_reason(reason)
     if code in explained.DENIED:

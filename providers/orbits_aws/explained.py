@@ -30,10 +30,13 @@ STALE = frozenset(
     }
 )
 """The session's credentials were refused themselves."""
+STALE_OF_EC2 = frozenset({"AuthFailure", "RequestExpired"})
+"""What EC2 says of a session that is over; also of a wrong clock, and of a region that is not enabled."""
 
 SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 """The clocks differ. Services of other protocols say so in the message of a refused signature."""
 SIGNATURES = frozenset({"AuthFailure", "InvalidSignatureException", "SignatureDoesNotMatch"})
+UNKNOWN_REGION = "Credential should be scoped to a valid region"
 SKEWED_WORDS = ("Signature expired", "Signature not yet current")
 
 NOT_THERE = frozenset(
@@ -95,7 +98,8 @@ AGAIN = THROTTLED | {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
-    "OptInRequired",  # this, and the two below of a verification and a subscription: a new account says so for hours
+    "NotSignedUp",
+    "OptInRequired",  # as the one above, and the two below of a verification and a subscription: from a new account
     "PendingVerification",
     "PriorRequestNotComplete",
     "RequestTimeout",
@@ -141,6 +145,7 @@ TODO: Mapping[str, str] = {
     "KMSInvalidStateException": "The KMS key is disabled or is being deleted: cancel its deletion, or name another one",
     "KMSNotFoundException": "The KMS key is not there, or it is in another region or account: name it by its ARN",
     "MalformedPolicyDocumentException": "Check the policy document: aws accessanalyzer validate-policy",
+    "NotSignedUp": "The service is not ready for this account yet: a new account may take up to four hours",
     "OptInRequired": "The service or region is not ready for this account yet: a new account may take up to four "
     "hours; an older one has to enable it under Account, Regions",
     "PendingVerification": "AWS is still verifying the account, which takes up to four hours",

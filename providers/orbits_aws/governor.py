@@ -29,6 +29,8 @@ GROWTH = 0.05
 """The share of the rate before the cut that it grows by in each second after it."""
 FORGOTTEN = 2.0
 """Times the rate before the cut: grown so far without being throttled, it is no limit any more."""
+FIRST = 5.0
+"""Calls a second that are taken for what was too much at the first cut, if fewer were made: others call there too."""
 SLOWEST = 0.5
 """Calls a second that are made however often they are throttled."""
 REST = 1.0
@@ -74,10 +76,11 @@ class _Pace:
 
 
 class LocalRates(Rates):
-    """The rates of one process; `clock` is in seconds from some moment."""
+    """The rates of one process; `clock` is in seconds from some moment, `rest` is how long nobody calls after a cut."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, rest: float = REST) -> None:
         self._clock = clock
+        self._rest = rest
         self._lock = threading.Lock()
         self._paces: dict[Where, _Pace] = {}
         self._known: dict[tuple[Where, str], float] = {}  # when the bucket is full again
@@ -100,10 +103,10 @@ class LocalRates(Rates):
             pace = self._paces.get(where) or self._new(where, now)
             if pace.limit is not None and now - age < pace.cut_at:
                 return  # it was sent before the last cut: that was meant by it
-            pace.high = max(SLOWEST, min(_measured(pace, now), _grown(pace, now)))
+            pace.high = max(FIRST, _measured(pace, now)) if pace.limit is None else _grown(pace, now)
             pace.limit = max(SLOWEST, pace.high * CUT)
             pace.cut_at = now
-            pace.free_at = max(pace.free_at, now + REST)
+            pace.free_at = max(pace.free_at, now + self._rest)
 
     def _published(self, key: tuple[Where, str], known: Known, now: float) -> float:
         full_at = max(now, self._known.get(key, now)) + 1 / known.rate
@@ -134,9 +137,7 @@ def _measured(pace: _Pace, now: float) -> float:
 
 def _grown(pace: _Pace, now: float) -> float:
     """The limit as it has grown since it was cut."""
-    if pace.limit is None:
-        return float("inf")
-    return pace.limit + pace.high * GROWTH * max(0.0, now - pace.cut_at - REST)
+    return (pace.limit or 0.0) + pace.high * GROWTH * (now - pace.cut_at)
 
 
 def _place(pace: _Pace, now: float) -> float:

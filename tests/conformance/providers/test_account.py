@@ -23,6 +23,7 @@ class AccountSubject(AwsSubject):
 
     def __init__(self, aws: OfflineAws) -> None:
         self.aws, self.target = aws, None
+        aws.settings(account_polls=1)
 
     def first(self) -> Resource[Any]:
         return AwsAccount(name="acme", email=EMAIL, unit="Clients", make_unit=True, services=())

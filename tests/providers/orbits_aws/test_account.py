@@ -18,9 +18,6 @@ from orbits_iac.testing import Clock
 ACME = AwsAccount(name="acme", email="aws+acme@agency.example")
 
 
-BY_POLICY = "User: x is not authorized to perform: iam:GetRole with an explicit deny in a service control policy"
-
-
 class Adopting(Resource[AccountOutputs]):
     """Takes what is there into its record."""
 
@@ -120,19 +117,18 @@ async def test_an_account_is_kept_in_its_unit(orbits: Orbits, aws: OfflineAws) -
 async def test_what_fails_after_a_move_brings_the_account_back(orbits: Orbits, aws: OfflineAws) -> None:
     account = (await orbits.run(ACME)).account
     aws.lose_answer("organizations", "MoveAccount")
-    aws.fail("iam", "GetRole", code="AccessDenied", message=BY_POLICY)
-    with pytest.raises(ExecutionFailed, match="change that policy, or move the account"):
+    aws.settings(denied=[{"service": "iam", "operation": "GetRole", "account": "acme"}])
+    with pytest.raises(ExecutionFailed, match="Allow it in the policies of the role"):
         await orbits.run(ACME.model_copy(update={"unit": "Clients", "make_unit": True}))
     assert unit_of(aws, account) == "/"
     assert [call.operation for call in aws.calls("organizations", writes=True)][-2:] == ["MoveAccount", "MoveAccount"]
 
 
 async def test_a_new_account_is_waited_for_until_its_services_answer(orbits: Orbits, aws: OfflineAws) -> None:
-    aws.fail("cloudformation", "ListExports", code="OptInRequired", times=2)
-    aws.fail("s3", "ListBuckets", code="SubscriptionRequiredException")
+    aws.settings(unready={"cloudformation": 2, "s3": 1})
     made = await orbits.run(ACME)
     assert made.account == aws.account("acme")
-    assert len([call for call in aws.calls("cloudformation") if call.error]) == 2
+    assert [len([call for call in aws.calls(service) if call.error]) for service in ("cloudformation", "s3")] == [2, 1]
 
 
 def test_a_service_that_cannot_be_waited_for_is_refused() -> None:
@@ -155,12 +151,11 @@ async def test_an_account_is_closed_only_if_that_is_said_and_accepted(orbits: Or
     record = orbits.record(AwsAccount, ACME.email)
     with pytest.raises(ExecutionFailed, match=f"the account {account} .* would be closed"):
         await record.uninstall()
-    aws.fail(
-        "organizations", "CloseAccount", code="ConstraintViolationException", message="CLOSE_ACCOUNT_QUOTA_EXCEEDED"
-    )
+    aws.settings(close_quota=0)
     with pytest.raises(ExecutionFailed, match="As many accounts were closed in the last 30 days") as failed:
         await record.uninstall(accept_loss=[ACME.email])
     assert failed.value.caused_by(QuotaReached)
+    aws.settings(close_quota=None, account_polls=2)
     aws.lose_answer("organizations", "CloseAccount")
     await record.uninstall(accept_loss=[ACME.email])
     assert organizations(aws).describe_account(AccountId=account)["Account"]["Status"] == "SUSPENDED"
@@ -175,11 +170,22 @@ async def test_a_suspended_account_is_drift(orbits: Orbits, aws: OfflineAws) -> 
     assert (difference.path, difference.live) == ("status", '"SUSPENDED"')
 
 
-async def test_a_lost_answer_does_not_make_a_second_account(orbits: Orbits, aws: OfflineAws) -> None:
+async def test_a_request_whose_answer_was_lost_is_taken_up_until_it_has_ended(orbits: Orbits, aws: OfflineAws) -> None:
+    aws.settings(account_polls=3)
     aws.lose_answer("organizations", "CreateAccount")
     await orbits.run(ACME)
     assert accounts(aws) == ["aws+acme@agency.example"]
     assert [str(call) for call in aws.calls("organizations", writes=True)] == ["organizations:CreateAccount"]
+
+
+async def test_an_account_of_the_same_name_and_another_address_is_not_taken(orbits: Orbits, aws: OfflineAws) -> None:
+    """A request tells its name and no address: whose it was is seen when its account is there."""
+    aws.settings(account_polls=4)
+    organizations(aws).create_account(AccountName="acme", Email="aws+acme@other.example")
+    made = await orbits.run(ACME)
+    found = organizations(aws).describe_account(AccountId=made.account)["Account"]
+    assert found["Email"] == ACME.email
+    assert accounts(aws) == [ACME.email, "aws+acme@other.example"]
 
 
 async def test_a_service_role_that_was_removed_is_made_again(orbits: Orbits, aws: OfflineAws) -> None:
@@ -247,13 +253,10 @@ async def test_a_preview_says_that_an_account_would_be_made_and_makes_none(orbit
     assert not await orbits.preview(ACME)
 
 
-async def test_the_quota_is_explained(orbits: Orbits, aws: OfflineAws) -> None:
-    aws.fail(
-        "organizations",
-        "CreateAccount",
-        code="ConstraintViolationException",
-        message="ACCOUNT_NUMBER_LIMIT_EXCEEDED: You have exceeded the allowed number of AWS accounts.",
-    )
+@pytest.mark.parametrize("polls", [0, 1])
+async def test_the_quota_is_explained(orbits: Orbits, aws: OfflineAws, polls: int) -> None:
+    """At once, or when the request has failed."""
+    aws.settings(account_quota=1, account_polls=polls)
     with pytest.raises(ExecutionFailed, match="ask AWS for a higher quota") as failed:
         await orbits.run(ACME)
     assert failed.value.caused_by(QuotaReached)

@@ -90,6 +90,7 @@ def test_without_any_credentials_it_is_said_how_to_give_some(
             "aws sso login",
         ),
         ("[profile agency]\ncredential_process = false\n", "gives none"),
+        ("[profile agency\n", "Unable to parse config file"),
     ],
 )
 def test_a_profile_that_gives_no_credentials_says_what_to_do(
@@ -130,10 +131,13 @@ def test_a_role_behind_a_role_is_assumed_with_the_session_of_the_first(
         client("sts", acme.model_copy(update=way)).get_caller_identity()
 
 
-def test_a_stale_session_is_replaced_and_the_call_made_again(aws: OfflineAws, acme: AwsTarget) -> None:
-    client("sqs", acme).list_queues()
-    aws.fail("sqs", "CreateQueue", code="ExpiredToken")
-    client("sqs", acme).create_queue(QueueName="orders")
+@pytest.mark.parametrize(("service", "operation"), [("sqs", "list_queues"), ("s3", "list_buckets")])
+def test_a_session_that_is_over_is_replaced_and_the_call_made_again(
+    aws: OfflineAws, acme: AwsTarget, service: str, operation: str
+) -> None:
+    getattr(client(service, acme), operation)()
+    aws.expire_sessions()
+    getattr(client(service, acme), operation)()
     assert [str(call) for call in aws.calls("sts")] == ["sts:AssumeRole", "sts:AssumeRole"]
 
 

@@ -115,6 +115,17 @@ def translated(error: Exception, service: str = "sqs") -> AwsError:
         (answer("ExpiredToken", status=403), AwsUnavailable, "gets a new one"),
         (answer("InvalidClientTokenId", status=403), AwsUnavailable, "region may not be enabled"),
         (answer("RegionDisabledException", status=403), AwsRefused, "enable it under Account, Regions"),
+        (answer("NotSignedUp", status=403), AwsUnavailable, "up to four hours"),
+        (answer("RequestExpired", "Request has expired."), AwsUnavailable, "set it by NTP"),
+        (
+            answer(
+                "InvalidSignatureException",
+                "Credential should be scoped to a valid region, not 'eu-west-9'.",
+                status=403,
+            ),
+            AwsRefused,
+            "AWS has no such region",
+        ),
         (answer("OptInRequired"), AwsUnavailable, "up to four hours"),
         (answer("PendingVerification"), AwsUnavailable, "still verifying"),
         (answer("FinalizingOrganizationException"), AwsUnavailable, "up to an hour"),
@@ -152,6 +163,12 @@ def test_an_error_says_what_where_and_what_to_do(error: Exception, kind: type[Aw
     assert re.search(r"sqs:CreateQueue of orders(?: in 111111111111) \(eu-west-1\)", str(found))
     assert todo in str(found)
     assert ".." not in str(found)
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "AuthFailure"])
+def test_a_session_that_is_over_is_known_by_the_codes_of_each_service(code: str) -> None:
+    assert errors.is_stale(answer(code))
+    assert not errors.is_stale(answer("AccessDenied"))
 
 
 def test_what_dynamodb_calls_a_limit_passes() -> None:

@@ -80,12 +80,20 @@ def test_calls_that_were_under_way_at_a_cut_make_no_second_one(rates: LocalRates
 def test_the_rate_recovers_with_time_and_the_limit_is_forgotten(rates: LocalRates, time: Time) -> None:
     call(rates, time, 20, every=0.1)
     rates.throttled(SQS, 0.05)
-    time.now += REST + 0.3 / GROWTH  # it is ten a second again
+    time.now += 0.3 / GROWTH  # it is ten a second again
     waits = call(rates, time, 3, every=0)
     assert waits[0] == 0
     assert waits[1] == pytest.approx(0.1, rel=0.1)
     time.now += 30
     assert set(call(rates, time, 100, every=0)) == {0.0}
+
+
+def test_where_others_call_too_a_single_call_that_is_throttled_costs_little(rates: LocalRates, time: Time) -> None:
+    rates.reserve(SQS, "ListQueues")
+    rates.throttled(SQS, 0.05)
+    time.now += REST
+    waits = call(rates, time, 2, every=0)
+    assert waits[1] <= 1 / 3
 
 
 def test_it_never_gets_slower_than_the_slowest(rates: LocalRates, time: Time) -> None:
