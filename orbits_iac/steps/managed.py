@@ -219,8 +219,10 @@ class Managed(Resource[S]):
         """The same, but for what differs from what is live and is ignored: that stays as it is live."""
         found = compare(self._wanted(), concealed(live), self.compared_by).differences
         counted = self.execution.counted(found)
-        names = {_top(d.path) for d in found if d not in counted}
-        stay = {name: getattr(live, name) for name in names if hasattr(live, name) and name in type(self).model_fields}
+        stay: dict[str, Any] = {}
+        for name, *below in (re.split(r"[.\[]", d.path.replace("]", "")) for d in found if d not in counted):
+            if name in type(self).model_fields and hasattr(live, name):
+                stay[name] = _with_live(stay.get(name, getattr(self, name)), getattr(live, name), below)
         if not stay:
             return self
         kept = self.model_copy(update=stay)
@@ -282,6 +284,14 @@ class Managed(Resource[S]):
             checked=found.checked,
             outputs=made,
         )
+
+
+def _with_live(own: Any, live: Any, below: Sequence[str]) -> Any:
+    """A value with what is live of one of its members; of anything deeper, or no mapping, the whole live one."""
+    if len(below) != 1 or not isinstance(own, Mapping) or not isinstance(live, Mapping):
+        return live
+    rest = {name: value for name, value in own.items() if name != below[0]}
+    return {**rest, below[0]: live[below[0]]} if below[0] in live else rest
 
 
 def _top(path: str) -> str:

@@ -188,29 +188,36 @@ async def test_a_look_that_failed_between_makes_no_news_of_what_was_known(orbits
     assert [(len(news.new), len(news.healed)) for news in NEWS] == [(1, 0), (0, 1)]
 
 
-SIGNS: dict[str, tuple[str, str]] = {}
+SIGNS: dict[str, "SignState"] = {}
 
 
 class SignState(Outputs):
     text: str
     colour: str
+    marks: dict[str, str]
+
+
+def painted(text: str, colour: str, **marks: str) -> None:
+    """Somebody paints the sign."""
+    SIGNS["x"] = SignState(text=text, colour=colour, marks=marks)
 
 
 class Sign(Managed[SignState]):
-    """Two properties, which are always written together."""
+    """Properties that are always written together."""
 
     text: str
     colour: str = "white"
+    marks: dict[str, str] = {"by": "code"}
 
     def identity(self) -> str:
         return "x"
 
     def read(self, recorded: SignState | None, /) -> SignState | None:
-        return SignState(text=SIGNS["x"][0], colour=SIGNS["x"][1]) if "x" in SIGNS else None
+        return SIGNS.get("x")
 
     def create(self) -> SignState:
-        SIGNS["x"] = (self.text, self.colour)
-        return SignState(text=self.text, colour=self.colour)
+        SIGNS["x"] = SignState(text=self.text, colour=self.colour, marks=self.marks)
+        return SIGNS["x"]
 
     def change(self, live: SignState, /) -> SignState:
         return self.create()
@@ -218,29 +225,31 @@ class Sign(Managed[SignState]):
 
 @pytest.fixture
 async def sign(orbits: Orbits) -> Orbits:
-    """A sign whose colour is ignored."""
-    orbits.engine.drift = DriftSettings(ignore=(Ignored(type="Sign", path="colour", reason="chosen by hand"),))
+    """A sign whose colour is ignored, and one of its marks."""
+    ignored = (Ignored(type="Sign", path=path, reason="chosen by hand") for path in ("colour", "marks.cost"))
+    orbits.engine.drift = DriftSettings(ignore=tuple(ignored))
     SIGNS.clear()
     await orbits.run(Sign(text="open"))
     return orbits
 
 
 async def test_what_is_ignored_stays_when_the_rest_is_brought_back(sign: Orbits) -> None:
-    SIGNS["x"] = ("closed", "red")
+    painted("closed", "red", by="hand", cost="a")
     report = await sign.record(Sign, "x").cycle(on_drift="remediate")
-    assert (report.in_sync, report.ignored) == (True, ["Sign x: colour: chosen by hand"])
-    assert SIGNS["x"] == ("open", "red")
+    assert report.in_sync
+    assert report.ignored == ["Sign x: colour: chosen by hand", "Sign x: marks.cost: chosen by hand"]
+    assert SIGNS["x"] == SignState(text="open", colour="red", marks={"by": "code", "cost": "a"})
 
 
 async def test_what_is_ignored_stays_when_the_rest_is_changed(sign: Orbits) -> None:
-    SIGNS["x"] = ("open", "red")
+    painted("open", "red", by="code")
     assert (await sign.preview(Sign(text="open"))).root.verb is Verb.UNCHANGED
     await sign.run(Sign(text="open again"))
-    assert SIGNS["x"] == ("open again", "red")
+    assert SIGNS["x"] == SignState(text="open again", colour="red", marks={"by": "code"})
 
 
 async def test_what_changed_in_code_and_by_hand_is_shown_before_it_is_overwritten(sign: Orbits) -> None:
-    SIGNS["x"] = ("closed", "white")
+    painted("closed", "white", by="code")
     plan = await sign.preview(Sign(text="open from 9"))
     assert plan.root.properties == (
         PropertyChange(path="text", before='"open"', after='"open from 9"', live='"closed"'),
@@ -248,7 +257,7 @@ async def test_what_changed_in_code_and_by_hand_is_shown_before_it_is_overwritte
     await sign.run(Sign(text="open from 9"))
     said = [row.why for row in await sign.store.find(EventRow)]
     assert 'text: it was changed from "open" to "closed", and becomes "open from 9"' in said
-    SIGNS["x"] = ("open from 9", "white")
+    painted("open from 9", "white", by="code")
     [change] = (await sign.preview(Sign(text="open from 10"))).root.properties
     assert (change.before, change.live) == ('"open from 9"', None)
 
