@@ -97,6 +97,7 @@ def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a 
     again: int = 2,
     writes: bool = True,
     faults: bool = True,
+    messages: bool = True,
     edit: Callable[[], object] | None = None,
     only: str = "",
     settings: Settings | None = None,
@@ -111,6 +112,7 @@ def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a 
         again: moments of each recovery at which the process dies again; they are drawn, always the same.
         writes: whether it is crashed at the writes to the store too, and not at the calls alone.
         faults: whether the store also fails before and after each write while the process lives.
+        messages: whether errors have to say the same too: not where they name what is anew each time, such as an id.
         edit: changes the code: called before each recovery, while the world still is as it was at the crash.
         only: the name of a point, as a `Difference` has it: nothing else is tried.
         settings: of the `Orbits`; its `store` is not used.
@@ -122,7 +124,7 @@ def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a 
         AssertionError: the scenario leaves something unfinished without any crash.
 
     """
-    made = replace(_scenario(scenario, world, settings or SETTINGS), at_writes=writes)
+    made = replace(_scenario(scenario, world, settings or SETTINGS), at_writes=writes, messages=messages)
     trial = _Trial(made, STORES[store], again, edit, only)
     began, before = time.monotonic(), world.snapshot()
     gc.freeze()  # thousands of lives leave garbage: what was there before need not be looked through each time

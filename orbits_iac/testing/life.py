@@ -94,6 +94,7 @@ class Scenario:
     registry: Registry
     careful: frozenset[str]  # kinds of Actions that may not be done twice
     at_writes: bool = True  # whether a process may die at its writes to the store, and not at its calls alone
+    messages: bool = True  # whether what errors say is compared
     look_every: float = 1.0  # seconds after which a process looks by itself, if its store fails: hints may be lost
     most_writes: int = 1_000_000
     longest: float = 10 * 365 * 24 * 3600
@@ -161,7 +162,7 @@ class Life:
                     await inline.settled()
             finally:
                 self.under_way = await under_way(store)
-            self.standing = await standing_of(store, scenario.world.stands())
+            self.standing = await standing_of(store, scenario.world.stands(), messages=scenario.messages)
             self.left = await journals_of(store)
         self.writes, self.ended_at = store.writes, self._clock.now()
 

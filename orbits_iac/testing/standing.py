@@ -4,7 +4,7 @@ What a run that crashed leaves has to equal what one leaves that did not; `diffe
 """
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from orbits_iac.model.errors import Interrupted, UsageError
@@ -17,6 +17,7 @@ from orbits_iac.model.rows import (
     SubscriberRow,
     TaskRow,
     WaitRow,
+    amended,
 )
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.registry import Registry
@@ -42,8 +43,8 @@ Journals = list[EntryRow]
 Steps = dict[tuple[str, str, int], EntryRow]  # by execution, key and generation
 
 
-async def standing_of(store: Store, world: Any) -> Standing:
-    """What stands in the store, beside what stands in the world."""
+async def standing_of(store: Store, world: Any, *, messages: bool = True) -> Standing:
+    """What stands in the store, beside what stands in the world; what errors say, only with `messages`."""
     records = await store.find(RecordRow)
     tables: tuple[type[Row], ...] = (TaskRow, MessageRow, SubscriberRow, WaitRow)
     left = [repr(row) for table in tables for row in await store.find(table)]
@@ -52,7 +53,7 @@ async def standing_of(store: Store, world: Any) -> Standing:
     left += await gaps(store)
     executions = await store.find(ExecutionRow)
     return Standing(
-        ended=_ends([row for row in executions if row.parent is None]),
+        ended=_ends([_said(row, messages=messages) for row in executions if row.parent is None]),
         records=frozenset(
             (
                 row.kind,
@@ -94,6 +95,10 @@ def _ends(roots: list[ExecutionRow]) -> Counter[Ended]:
     """How often something ended so; what an event has set off counts once, since a step done again sends it again."""
     triggered = {_ended(row) for row in roots if row.kind.startswith("on ")}
     return Counter([*(_ended(row) for row in roots if not row.kind.startswith("on ")), *triggered])
+
+
+def _said(row: ExecutionRow, *, messages: bool) -> ExecutionRow:
+    return row if messages or row.failure is None else amended(row, failure=replace(row.failure, message=""))
 
 
 def _ended(row: ExecutionRow) -> Ended:

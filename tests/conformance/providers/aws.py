@@ -80,6 +80,11 @@ def theirs() -> dict[str, str]:
     return {"orbits:project": "other", "orbits:record": "Thing theirs"}
 
 
+def listed(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as a list of Key and Value."""
+    return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
 def without_ours(tags: Any) -> dict[str, str]:
     """The tags that are not Orbits' own; they may be given as a list of Key and Value, or not be there."""
     named = {one["Key"]: one["Value"] for one in tags} if isinstance(tags, list) else dict(tags or {})
