@@ -11,16 +11,15 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orbits_aws.settings import project_folder
 from orbits_cdk.assembly import AssembledStack, AssetSource
 from orbits_cdk.errors import SynthesisFailed
+from orbits_cdk.kept_files import kept_file, use, writing
 from orbits_cdk.naming import bucket_name
 from orbits_cdk.payload import FileAsset, template_text
 
@@ -47,7 +46,7 @@ def stage(stack: AssembledStack, prefix: str) -> Moved:
 
 def staged_file(key: str) -> Path:
     """Where the file of this key is, if it is staged."""
-    return project_folder() / ".orbits" / "cache" / "assets" / key
+    return kept_file("assets", key)
 
 
 class _Move:
@@ -112,16 +111,9 @@ def _without_bootstrap(template: dict[str, Any]) -> dict[str, Any]:
 def _stage(source: AssetSource, move: _Move) -> FileAsset:
     key = move.key(source.key)
     target = staged_file(key)
-    if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as part:
-            made = Path(part.name)
-        try:
-            _write(source, move, made)
-            made.replace(target)
-        except BaseException:
-            made.unlink(missing_ok=True)
-            raise
+    if not use(target):
+        with writing(target) as part:
+            _write(source, move, part)
     return FileAsset(name=source.name, key=key, size=target.stat().st_size)
 
 

@@ -8,7 +8,6 @@ secrets stays in memory. The cache can be deleted at any time, and is not used a
 import hashlib
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from orbits_aws.settings import project_folder
 from orbits_cdk.assets import files_below, staged_file
 from orbits_cdk.context import Context
+from orbits_cdk.kept_files import kept_file, use, writing
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.sources import is_users
@@ -38,7 +37,7 @@ class Entry(BaseModel):
 
     def holds(self) -> bool:
         """Whether the files are still what they were, and those to upload are still staged."""
-        staged = all(staged_file(asset.key).is_file() for asset in self.payload.assets)
+        staged = all(use(staged_file(asset.key)) for asset in self.payload.assets)
         return staged and all(_digest(name) == digest for name, digest in self.files.items())
 
 
@@ -172,20 +171,14 @@ def _key(digest: str, place: Place, *, named: bool, bound: bool) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def _folder() -> Path:
-    return project_folder() / ".orbits" / "cache" / "synth"
-
-
 def _read(key: str) -> Entry | None:
+    file = kept_file("synth", f"{key}.json")
     try:
-        return Entry.model_validate_json((_folder() / f"{key}.json").read_bytes())
-    except (OSError, ValidationError):  # not there, or written by another version: it is made again
+        return Entry.model_validate_json(file.read_bytes()) if use(file) else None
+    except (OSError, ValidationError):  # removed in between, or written by another version: it is made again
         return None
 
 
 def _write(key: str, entry: Entry) -> None:
-    folder = _folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
-        part.write(entry.model_dump_json())
-    Path(part.name).replace(folder / f"{key}.json")
+    with writing(kept_file("synth", f"{key}.json")) as part:
+        part.write_text(entry.model_dump_json(), encoding="utf-8")
