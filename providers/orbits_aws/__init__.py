@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from orbits_aws.bucket import Bucket, BucketOutputs
     from orbits_aws.bucket_form import CorsRule, LifecycleRule
     from orbits_aws.clients import client
-    from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable
+    from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable, NotThere
     from orbits_aws.function import Function, FunctionOutputs
     from orbits_aws.function_code import Code
     from orbits_aws.invalidation import Invalidate
     from orbits_aws.invoke import InvocationFailed, Invoke
     from orbits_aws.log_group import LogGroup, LogGroupOutputs
     from orbits_aws.offline import OfflineAws
+    from orbits_aws.ownership import refuse_foreign, tags_of
     from orbits_aws.parameter import Parameter, ParameterOutputs
     from orbits_aws.queue import Queue, QueueOutputs
     from orbits_aws.role import Role, RoleOutputs, trusted
@@ -54,6 +55,7 @@ _HOME = {
     "LogGroup": "log_group",
     "LogGroupOutputs": "log_group",
     "Migration": "sql_migrations",
+    "NotThere": "errors",
     "OfflineAws": "offline",
     "Parameter": "parameter",
     "ParameterOutputs": "parameter",
@@ -69,6 +71,8 @@ _HOME = {
     "Until": "aws_call",
     "client": "clients",
     "migrations_in": "sql_migrations",
+    "refuse_foreign": "ownership",
+    "tags_of": "ownership",
     "trusted": "role",
 }
 
@@ -97,6 +101,7 @@ __all__ = [
     "LogGroup",
     "LogGroupOutputs",
     "Migration",
+    "NotThere",
     "OfflineAws",
     "Parameter",
     "ParameterOutputs",
@@ -112,6 +117,8 @@ __all__ = [
     "Until",
     "client",
     "migrations_in",
+    "refuse_foreign",
+    "tags_of",
     "trusted",
 ]
 
