@@ -15,6 +15,7 @@ from .changes import changes_to, is_change
 from .deploy import Deployment
 from .direct import Direct
 from .drift import live_properties
+from .early_validation import EarlyValidation, Refused
 from .errors import CloudFormationError, StackMissing, ValidationError
 from .imports import check_import, existing_by_name, imports_of
 from .model import ChangeSet, Goal, Stack
@@ -155,6 +156,7 @@ class ChangeSets:
         except (BotoCoreError, ClientError, ConnectionError, ValidationError) as failure:
             change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
             change_set.reason = failure.message if isinstance(failure, ValidationError) else reason_of(failure)
+            change_set.findings = failure.findings if isinstance(failure, Refused) else []
 
     def _fill(self, change_set: ChangeSet) -> None:
         world, stack = self.stacks.world(), change_set.stack
@@ -166,6 +168,7 @@ class ChangeSets:
             change_set.changes = changes_to(world, stack, change_set.goal, live, change_set.imports)
             if change_set.type == "IMPORT":
                 check_import(world, stack, change_set.goal, change_set.imports, change_set.changes)
+            EarlyValidation(world, stack, change_set.goal).check(change_set.changes, change_set.imports)
             if not is_change(world, stack, change_set.goal, change_set.changes):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
                 change_set.reason = NO_CHANGES

@@ -15,7 +15,7 @@ Live = Mapping[str, Properties | None]
 Changes = list[dict[str, Any]]
 
 
-class _Planned(Known):
+class Planned(Known):
     """What will be known of the resources: nothing of those that are to be made or replaced."""
 
     def __init__(self, stack: Stack, unknown: set[str]) -> None:
@@ -38,7 +38,7 @@ def changes_to(
     """
     live, imports = live or {}, imports or {}
     unknown: set[str] = set(goal.template.resources) - set(stack.resources)
-    scope = world.scope(stack, goal, _Planned(stack, unknown))
+    scope = world.scope(stack, goal, Planned(stack, unknown))
     active = {
         name: definition
         for name, definition in goal.template.resources.items()

@@ -11,6 +11,7 @@ from .resources import TYPES, ResourceType
 from .resources.contract import tag_list, tag_map
 from .schemas import at, known, schema_of
 from .template import ResourceDefinition, Template
+from .validation import problems, reason
 
 _IAM = frozenset(
     {
@@ -79,24 +80,19 @@ def masked(properties: Properties, resource: StackResource) -> Properties:
     }
 
 
-def check_properties(type_name: str, properties: Properties) -> None:
-    """Refuse properties that the type does not have, lacks, or that the offline AWS does not carry out.
+def check_properties(type_name: str, properties: Properties, logical_id: str | None = None) -> None:
+    """Refuse properties that the type's schema does not allow, or that the offline AWS does not carry out.
 
     Raises NothingDone with the service's words.
     """
-    schema = schema_of(type_name)
-    failed = f"Properties validation failed for resource of type {type_name} with message: #:"
+    handler, schema = TYPES[type_name], schema_of(type_name)
+    left_out = set(properties) - handler.carried_out() - handler.ignored
     if schema is not None:
-        for name in sorted(set(properties) - schema.properties):
-            raise NothingDone(f"{failed} extraneous key [{name}] is not permitted")
-        for name in sorted(schema.required - set(properties)):
-            raise NothingDone(f"{failed} required key [{name}] not found")
-        for name, *rest in sorted(schema.read_only):
-            if not rest and name in properties:
-                raise NothingDone(f"Encountered read-only property {name} of {type_name}")
-    handler = TYPES[type_name]
-    for name in sorted(set(properties) - handler.carried_out() - handler.ignored):
+        left_out = {name for name in left_out & schema.properties if (name,) not in schema.read_only}
+    for name in sorted(left_out):
         raise NothingDone(f"The offline AWS does not carry out property {name} of {type_name}")
+    if found := problems(type_name, properties):
+        raise NothingDone(reason(logical_id, found))
 
 
 def replacing(type_name: str, before: Properties, after: Properties) -> frozenset[str]:

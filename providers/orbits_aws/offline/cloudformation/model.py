@@ -276,6 +276,18 @@ class Stack:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that the early validation found wrong with a change set."""
+
+    logical_id: str
+    type: str
+    name: str
+    """Which check it was."""
+    reason: str
+    path: str
+
+
 @dataclass(kw_only=True)
 class ChangeSet:
     """A change set, kept by the id of its stack and its name."""
@@ -289,6 +301,8 @@ class ChangeSet:
     execution_status: str
     reason: str | None = None
     changes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    """Why the early validation did not let it pass."""
     description: str | None = None
     on_stack_failure: str | None = None
     imports: Mapping[str, str] = field(default_factory=dict[str, str])

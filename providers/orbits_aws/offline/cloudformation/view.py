@@ -153,22 +153,37 @@ def operation_event_view(stack: Stack, event: Event) -> Shown:
 
 
 def change_set_events(change_set: ChangeSet) -> list[Shown]:
-    """Why a change set could not be made, as DescribeEvents shows it; empty if it could."""
-    if change_set.status != "FAILED":
-        return []
-    return [
-        {
-            "EventId": change_set.id.rpartition("/")[2],
-            "StackId": change_set.stack.id,
-            "OperationId": change_set.id.rpartition("/")[2],
-            "OperationType": "CREATE_CHANGESET",
-            "OperationStatus": "FAILED",
+    """How the making of a change set went, as DescribeEvents shows it: what the validation found, then the end."""
+    operation = change_set.id.rpartition("/")[2]
+    common: Shown = {
+        "StackId": change_set.stack.id,
+        "OperationId": operation,
+        "OperationType": "CREATE_CHANGESET",
+        "Timestamp": change_set.created,
+    }
+    failed = change_set.status == "FAILED"
+    ended = common | {
+        "EventId": f"{operation}-end",
+        "EventType": "STACK_EVENT",
+        "OperationStatus": "FAILED" if failed else "SUCCEEDED",
+        "StartTime": change_set.created,
+        "EndTime": change_set.created,
+        "ResourceStatusReason": change_set.reason,
+    }
+    return [ended] + [
+        common
+        | {
+            "EventId": f"{operation}-{number}",
             "EventType": "VALIDATION_ERROR",
-            "Timestamp": change_set.created,
+            "LogicalResourceId": finding.logical_id,
+            "ResourceType": finding.type,
             "ValidationFailureMode": "FAIL",
+            "ValidationName": finding.name,
             "ValidationStatus": "FAILED",
-            "ValidationStatusReason": change_set.reason,
+            "ValidationStatusReason": finding.reason,
+            "ValidationPath": finding.path,
         }
+        for number, finding in enumerate(change_set.findings)
     ]
 
 

@@ -114,7 +114,7 @@ class Work:
 
         self._stack.record("CREATE_IN_PROGRESS", resource=resource, properties=as_text(resource.shown))
         try:
-            check_properties(resource.type, resource.properties)
+            check_properties(resource.type, resource.properties, resource.logical_id)
             site = self._world.site(self._stack, resource.logical_id, made)
             result = handler_of(resource.type).create(site, resource.properties)
         except Exception as failure:
@@ -135,7 +135,7 @@ class Work:
         resource.physical_id, resource.properties = physical_id, own
         self._stack.record("IMPORT_IN_PROGRESS", "Resource import started.", resource=resource)
         try:
-            check_properties(resource.type, own)
+            check_properties(resource.type, own, resource.logical_id)
             site = self._world.site(self._stack, resource.logical_id)
             result = handler_of(resource.type).take_in(site, physical_id, own)
         except Exception as failure:
@@ -153,7 +153,7 @@ class Work:
         result = Made(physical_id=resource.physical_id, attributes=resource.attributes)
         try:
             if different(before, after):
-                check_properties(resource.type, after)
+                check_properties(resource.type, after, resource.logical_id)
                 site = self._world.site(self._stack, resource.logical_id)
                 result = handler_of(resource.type).update(site, resource.physical_id, before, after)
         except Exception as failure:

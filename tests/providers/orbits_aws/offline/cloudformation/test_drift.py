@@ -166,4 +166,4 @@ def test_what_could_not_be_read_is_unknown_and_told(aws: Any, cfn: Any) -> None:
     change_set = cfn.change_set("shop", queue(VisibilityTimeout=45), DeploymentMode="REVERT_DRIFT")
     assert (change_set["Status"], "AccessDenied" in change_set["StatusReason"]) == ("FAILED", True)
     [event] = cfn.client.describe_events(ChangeSetName=change_set["ChangeSetId"])["OperationEvents"]
-    assert event["ValidationStatusReason"] == change_set["StatusReason"]
+    assert (event["OperationStatus"], event["ResourceStatusReason"]) == ("FAILED", change_set["StatusReason"])
