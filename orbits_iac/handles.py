@@ -236,9 +236,9 @@ class Record(Generic[O]):
         """Bring it back to revision `to`, or to the one before the current one."""
         return cast("O", await self._command("rollback", {} if to is None else {"to": to}))
 
-    async def uninstall(self, *, accept_loss: Sequence[str] = ()) -> None:
-        """Remove it; `accept_loss` names what may be lost with it, as in `Orbits.start`."""
-        await (await self.start("uninstall", {}, accept_loss=accept_loss))
+    async def uninstall(self, *, accept_loss: Sequence[str] = ()) -> Sequence[str]:
+        """Remove it; `accept_loss` names what may be lost with it, as in `Orbits.start`. Returns what stays."""
+        return await (await self.start("uninstall", {}, accept_loss=accept_loss)) or ()
 
     async def looks(self) -> DriftReport:
         """The last look at it and at everything below it, without looking again."""

@@ -106,7 +106,9 @@ def summary(row: ExecutionRow, *, partly: bool = False) -> "Text":
 
 
 def print_outputs(row: ExecutionRow, value: Any, out: "Console") -> None:
-    """The outputs as a table, or as they show themselves."""
+    """The outputs as a table, or as they show themselves; of an uninstall, what stays."""
+    from rich.text import Text
+
     from orbits_iac.queries import masked
 
     if value is not None and hasattr(type(value), "__rich__"):
@@ -114,6 +116,10 @@ def print_outputs(row: ExecutionRow, value: Any, out: "Console") -> None:
         return
     shown = masked(row.result)
     if shown is None:
+        return
+    if row.command == "uninstall":
+        for thing in shown:
+            out.print(Text(f"It stays: {thing}"))
         return
     if not isinstance(shown, Mapping):
         out.print(as_text(shown))

@@ -44,7 +44,8 @@ async def adopt(run: "Run", flow: "RunFlow", resource: Resource[Any], found: Cal
     """Write down as revision 0 what is `found` live, if anything is; from then on that is what stands."""
     run.adopting = True
     live = await found()
-    argument = None if live is None else _as_it_is(run, resource, live)
+    there = live is not None or bool(run.payload)
+    argument = _as_it_is(run, resource, live) if there else None
     run.adopting = False
     payload, run.payload = run.payload, {}
     if argument is None:
@@ -71,7 +72,7 @@ async def adopt(run: "Run", flow: "RunFlow", resource: Resource[Any], found: Cal
 def _as_it_is(run: "Run", resource: Resource[Any], live: Any) -> Json:
     """The argument that would have made what is live: the fields of the same names as it has them."""
     codec, cls = run.engine.codec, type(resource)
-    wanted, found = json.loads(codec.encode(resource, cls)), json.loads(codec.encode(live, type(live)))
+    wanted, found = json.loads(codec.encode(resource, cls)), json.loads(codec.encode(live, type(live))) or {}
     text = json.dumps({name: found.get(name, value) for name, value in wanted.items()})
     try:
         return codec.encode(codec.decode(text, cls), cls)

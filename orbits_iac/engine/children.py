@@ -92,9 +92,10 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
     for child in reversed(known):
         last = await flow.ask("release", partial(release, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
-            await flow.command(child, "uninstall", run.options)
+            flow.leaves(*(await flow.command(child, "uninstall", run.options) or ()))
         elif child.kept:
             flow.progress(f"{child.kind} {child.identity} stays: {child.kept}")
+            flow.leaves(f"{child.kind} {child.identity}: {child.kept}")
 
 
 async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:

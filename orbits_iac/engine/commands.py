@@ -19,6 +19,7 @@ from orbits_iac.engine.approving import look_again, refuse_stale
 from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, run_root
 from orbits_iac.engine.losses import losses
+from orbits_iac.engine.naming import result_of
 from orbits_iac.engine.pruning import bring_back, prune
 from orbits_iac.engine.rebuilding import rebuild
 from orbits_iac.engine.references import is_stale, resolved
@@ -311,7 +312,13 @@ async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coro
         return _refused(
             Refused(f"{record.kind} {record.identity} is used by {', '.join(others)}: uninstall what uses it first")
         )
-    return _plain(run, flow, resource.define_uninstall, type(None))
+    return _gone(run, flow, resource)
+
+
+async def _gone(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Json:
+    """Remove it; the result is what stays of it and of what belongs to it."""
+    await _plain(run, flow, resource.define_uninstall, type(None))
+    return run.engine.codec.encode(run.residue or None, result_of(type(resource), "uninstall"))
 
 
 async def _others(run: "Run") -> list[str]:

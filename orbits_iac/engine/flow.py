@@ -169,6 +169,9 @@ class RunFlow(Flow):
         )
         return await take(self._run, self, self._run.record_id, seen)
 
+    def leaves(self, *things: str) -> None:
+        self._run.residue += [self._run.engine.codec.mask(thing) for thing in things]
+
     def allow_loss(self, what: str, *, part: str = "") -> None:
         execution, record = self._run.pages.execution, self._run.record
         kind, identity = self._run.record_id or (execution.kind, "")

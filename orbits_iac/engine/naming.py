@@ -100,8 +100,10 @@ def result_of(cls: type[Step[Any]], command: str) -> Any:
     """The type of what a command of this class returns; of an Action or a Workflow there is only its result."""
     if not issubclass(cls, Resource) or command in {"update", "rollback"}:
         return result_type(cls)
-    if command in {"cycle", "uninstall"}:
+    if command == "cycle":
         return type(None)
+    if command == "uninstall":
+        return list[str] | None
     return command_result_type(cls, command)
 
 

@@ -162,6 +162,9 @@ class PreviewFlow(Flow):
         """Nothing is recorded, and nothing brought back."""
         return ()
 
+    def leaves(self, *things: str) -> None:
+        """A preview leaves nothing."""
+
     def allow_loss(self, what: str, *, part: str = "") -> None:
         """A preview loses nothing; it shows what would be lost."""
 

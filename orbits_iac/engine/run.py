@@ -125,6 +125,7 @@ class Run:
         self.look: LookRow | None = None
         self.remediating = False  # this cycle brings back what has drifted
         self.left: list[str] = []  # what could not be brought back
+        self.residue: list[str] = []  # what stays after an uninstall
         self.undone = False  # something was
         self.destination: StoredRevision | None = None  # of a rollback
         self.installed: int | None = None  # the install_version that this execution has done

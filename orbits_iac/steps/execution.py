@@ -223,6 +223,10 @@ class Flow(Current):
         """
 
     @abstractmethod
+    def leaves(self, *things: str) -> None:
+        """Say in `define_uninstall` what stays, each so that a person finds it: it is what an uninstall returns."""
+
+    @abstractmethod
     def allow_loss(self, what: str, *, part: str = "") -> None:
         """Raise `Refused` if this Resource is stateful or protected, and losing what it holds was not accepted.
 

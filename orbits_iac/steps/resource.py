@@ -72,7 +72,8 @@ class Resource(Composite[O], Generic[O]):
         """What is live of it before it has a record, by reading alone; None if there is nothing.
 
         Called first where it is done with `adopt=True`. The fields of the same names as in what it returns, and what it
-        keeps with `execution.keep`, are revision 0: what a rollback goes back to.
+        keeps with `execution.keep`, are revision 0: what a rollback goes back to. What has no outputs returns None too,
+        and is there if it has kept something.
         """
         raise NotImplementedError(f"{type(self).__name__} has no define_adopt()")
 
@@ -121,9 +122,9 @@ class Resource(Composite[O], Generic[O]):
         """
         return cast("Step[O]", Command(resource=self, command="rollback", arguments={} if to is None else {"to": to}))
 
-    def uninstall(self) -> Step[None]:
-        """The command that removes this Resource."""
-        return Command[None](resource=self, command="uninstall")
+    def uninstall(self) -> Step[list[str] | None]:
+        """The command that removes this Resource; it returns what stays, if anything does."""
+        return Command[list[str] | None](resource=self, command="uninstall")
 
 
 R = TypeVar("R", default=None)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from orbits_cdk.cdk_stack import CdkStack
     from orbits_cdk.collect import Collected, collect_assets
     from orbits_cdk.errors import AssetGone, DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
+    from orbits_cdk.imports import import_existing
     from orbits_cdk.outputs import StackOutputs
 
 _HOME = {
@@ -29,6 +30,7 @@ _HOME = {
     "StackStuck": "errors",
     "SynthesisFailed": "errors",
     "collect_assets": "collect",
+    "import_existing": "imports",
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "StackStuck",
     "SynthesisFailed",
     "collect_assets",
+    "import_existing",
 ]
 
 prepare()

@@ -18,6 +18,7 @@ from orbits_cdk.errors import DeployFailed
 from orbits_cdk.payload import template_text
 from orbits_cdk.wanted import Wanted
 
+Kind = Literal["CREATE", "IMPORT", "UPDATE"]
 PREVIEW = "orbits-preview-"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _NOTHING = ("didn't contain changes", "no updates are to be performed", "no changes")
@@ -36,7 +37,7 @@ class Shown:
     warnings: list[str]
 
 
-def make(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"], *, name: str = "") -> dict[str, Any]:
+def make(cfn: Any, wanted: Wanted, kind: Kind, *, name: str = "") -> dict[str, Any]:
     """Ask for a change set, and return the answer."""
     role = wanted.role()
     more: dict[str, Any] = {"RoleARN": role} if role else {}
@@ -46,17 +47,39 @@ def make(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"], *, name: s
         more["TemplateBody"] = template_text(wanted.template)
     if wanted.reverts is not None and kind == "UPDATE":
         more["DeploymentMode"] = "REVERT_DRIFT"
+    if kind == "IMPORT":
+        more["ResourcesToImport"] = [
+            {
+                "ResourceType": wanted.template["Resources"][logical_id]["Type"],
+                "LogicalResourceId": logical_id,
+                "ResourceIdentifier": dict(identifier),
+            }
+            for logical_id, identifier in wanted.imports.items()
+        ]
     answer: dict[str, Any] = cfn.create_change_set(
         StackName=wanted.stack,
         ChangeSetName=name or wanted.change_set,
         ChangeSetType=kind,
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.parameters.items()],
+        Parameters=_parameters(wanted, kind),
         Tags=[{"Key": k, "Value": v} for k, v in wanted.tags.items()],
         Capabilities=_CAPABILITIES,
         ClientToken=name or wanted.change_set,
         **more,
     )
     return answer
+
+
+def hidden_parameters(template: Mapping[str, Any]) -> set[str]:
+    """The parameters that CloudFormation does not tell the values of."""
+    declared = template.get("Parameters", {})
+    return {name for name, each in declared.items() if str(each.get("NoEcho", False)).lower() == "true"}
+
+
+def _parameters(wanted: Wanted, kind: str) -> list[dict[str, Any]]:
+    """The parameters' values; one that is not told, and has none here, keeps the value that it has."""
+    given = [{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.parameters.items()]
+    kept = sorted(hidden_parameters(wanted.template) - set(wanted.parameters)) if kind == "UPDATE" else []
+    return [*given, *({"ParameterKey": name, "UsePreviousValue": True} for name in kept)]
 
 
 def changes_nothing(reason: str) -> bool:

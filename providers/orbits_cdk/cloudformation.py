@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orbits_aws.errors import AwsRefused, NotThere
+from orbits_cdk.yaml_template import read_yaml
 
 STACK = "AWS::CloudFormation::Stack"
 ABSENT = "DELETE_COMPLETE"
@@ -49,6 +50,7 @@ class StackEvent:
     reason: str
     token: str  # of the request that began the operation
     stack_id: str = ""
+    at: float = 0.0  # in seconds since the epoch, by CloudFormation's clock
 
     @property
     def is_stack(self) -> bool:
@@ -84,13 +86,13 @@ def find_stack(cfn: Any, name: str) -> Stack | None:
 
 
 def template_of(cfn: Any, name: str) -> dict[str, Any] | None:
-    """The template that was deployed last and stayed, as it was handed over; None if it is not JSON."""
+    """The template that was deployed last and stayed, as it was handed over; None if it cannot be read."""
     body = cfn.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
     if isinstance(body, str):
         try:
             body = json.loads(body)
         except ValueError:
-            return None
+            return read_yaml(body)
     return dict(body)
 
 
@@ -183,4 +185,5 @@ def _events(cfn: Any, stack_id: str) -> Iterator[StackEvent]:
             reason=event.get("ResourceStatusReason", ""),
             token=event.get("ClientRequestToken", ""),
             stack_id=event.get("StackId", ""),
+            at=event["Timestamp"].timestamp() if "Timestamp" in event else 0.0,
         )

@@ -7,12 +7,12 @@ carried out is attached to. A stack that is already as wanted is found out by re
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from orbits_aws.errors import AwsRefused, NotThere
-from orbits_aws.ownership import refuse_foreign
 from orbits_cdk.by_hand import written
-from orbits_cdk.change_set import changes_nothing, explained, make
+from orbits_cdk.change_set import Kind, changes_nothing, explained, hidden_parameters, make
 from orbits_cdk.cloudformation import (
     IDLE,
     REVIEW,
@@ -22,11 +22,14 @@ from orbits_cdk.cloudformation import (
     template_of,
 )
 from orbits_cdk.errors import DeployFailed, StackBusy
+from orbits_cdk.imports import import_template, to_import
 from orbits_cdk.outcome import look
+from orbits_cdk.payload import LARGEST, template_text
 from orbits_cdk.remediation import beside
 from orbits_cdk.stateful import losses
 from orbits_cdk.stuck import delete, explain, mend, refuse_stuck
 from orbits_cdk.wanted import Deployed, Tell, Underway, Wanted, Withheld
+from orbits_iac.provider import Refused
 
 
 def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Withheld | Underway:
@@ -39,9 +42,24 @@ def advance(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploye
     """
     if underway.phase == "begin":
         return _begin(cfn, wanted, underway, tell)
+    if underway.importing:
+        return _import(cfn, wanted, underway, tell)
     if underway.phase == "prepared":
         return _execute(cfn, wanted, underway, tell)
     return look(cfn, wanted, underway, tell)
+
+
+def _import(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Withheld | Underway:
+    """Go on with taking in what exists; when that is done, the deployment itself begins."""
+    step = _importing(wanted)
+    result = (_execute if underway.phase == "prepared" else look)(cfn, step, underway, tell)
+    match result:
+        case Underway():
+            return result.model_copy(update={"importing": True})
+        case Deployed():
+            return Underway(stack_id=underway.stack_id)
+        case Withheld():
+            return result
 
 
 def unchanged(cfn: Any, stack: Stack, wanted: Wanted) -> bool:
@@ -51,7 +69,9 @@ def unchanged(cfn: Any, stack: Stack, wanted: Wanted) -> bool:
     template = template_of(cfn, stack.name)
     if template is None or template != wanted.template:
         return False
-    return dict(stack.parameters) == {**_defaults(wanted.template), **wanted.parameters}
+    parameters = {**_defaults(wanted.template), **wanted.parameters}
+    hidden = hidden_parameters(wanted.template)
+    return all(stack.parameters.get(name) == parameters.get(name) for name in {*stack.parameters, *parameters} - hidden)
 
 
 def _defaults(template: Mapping[str, Any]) -> dict[str, str]:
@@ -60,26 +80,64 @@ def _defaults(template: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _begin(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
+    if underway.stack_id and (status := wanted.watch(underway.stack_id)) is not None:
+        tell(f"waiting: {wanted.stack} is {status}", None)
+        return underway
     stack = find_stack(cfn, wanted.stack)
     if stack is None:
-        return _prepare(cfn, wanted, "CREATE")
+        return _prepare_import(cfn, wanted, None) or _prepare(cfn, wanted, "CREATE")
     if stack.status != REVIEW or stack.tags:
-        refuse_foreign(f"The stack {wanted.where}", stack.tags, wanted.tags)
+        wanted.refuse_foreign(stack.tags)
     if stack.busy:
         tell(f"waiting: {stack.name} is {stack.status}", None)
-        return Underway(stack_id=stack.id, mended=underway.mended)
+        return underway.model_copy(update={"stack_id": stack.id})
     mending = mend(cfn, stack, wanted, underway, tell)
     if mending is not None:
         return mending
     refuse_stuck(cfn, stack, wanted.place)
     if stack.status == REVIEW:
-        return _prepare(cfn, wanted, "CREATE")
+        return _prepare_import(cfn, wanted, None) or _prepare(cfn, wanted, "CREATE")
+    importing = _prepare_import(cfn, wanted, stack)
+    if importing is not None:
+        return importing
     if wanted.reverts is None and unchanged(cfn, stack, wanted):
         return Deployed(outputs=dict(stack.outputs), changed=False)
     return _prepare(cfn, wanted, "UPDATE")
 
 
-def _prepare(cfn: Any, wanted: Wanted, kind: Literal["CREATE", "UPDATE"]) -> Underway:
+def _prepare_import(cfn: Any, wanted: Wanted, stack: Stack | None) -> Underway | None:
+    """Ask for the change set that takes in what exists and is marked; None if there is nothing to take in."""
+    if wanted.reverts is not None or not to_import(wanted.template, None):
+        return None
+    deployed = None if stack is None else template_of(cfn, stack.name)
+    names = to_import(wanted.template, deployed)
+    if not names:
+        return None
+    template = import_template(wanted.template, deployed, names)
+    if len(template_text(template).encode()) > LARGEST:
+        raise Refused(
+            f"{', '.join(names)} cannot be imported into {wanted.where}: its template is larger than {LARGEST:,} "
+            f"bytes. Import them into a stack of their own."
+        )
+    values = {**wanted.parameters, **({} if stack is None else stack.parameters)}
+    told = set(template.get("Parameters", {})) - hidden_parameters(template)
+    step = replace(
+        _importing(wanted),
+        template=template,
+        template_url="",
+        parameters={name: value for name, value in values.items() if name in told},
+        tags=wanted.tags if stack is None else stack.tags,
+        imports=names,
+    )
+    return _prepare(cfn, step, "IMPORT").model_copy(update={"importing": True})
+
+
+def _importing(wanted: Wanted) -> Wanted:
+    """The import that comes before a deployment, with a change set of its own."""
+    return replace(wanted, token=f"{wanted.token}/import")
+
+
+def _prepare(cfn: Any, wanted: Wanted, kind: Kind) -> Underway:
     try:
         answer = make(cfn, wanted, kind)
     except AwsRefused as error:

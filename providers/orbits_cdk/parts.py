@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orbits_cdk.imports import MARK
 from orbits_cdk.stateful import deletion_policy, holding, losses, recreating
 from orbits_iac.provider import Change, PropertyChange, Rules, Verb, compare
 
@@ -132,7 +133,10 @@ def _of_templates(
             loses=name in held,
         )
     if old is None and new is not None:
-        return Part(verb=Verb.CREATE, name=name, kind=str(new["Type"]), after=new.get("Properties", {}))
+        identifier = (new.get("Metadata") or {}).get(MARK)
+        detail = "" if identifier is None else f"{', '.join(map(str, identifier.values()))} is imported"
+        kind = str(new["Type"])
+        return Part(verb=Verb.CREATE, name=name, kind=kind, after=new.get("Properties", {}), detail=detail)
     if old is None or new is None or old == new:
         return None
     kind = str(new["Type"])

@@ -55,6 +55,8 @@ class StackPayload(BaseModel):
     imports: dict[str, str] = {}  # exports that it needs of other stacks of its app, and which stack each is of
     bound: bool = False  # whether it was made for this account and region alone
     prefix: str = ""  # of what the project has in the account's bucket
+    kept_tags: dict[str, str] = {}  # that the stack had when it was adopted, and keeps
+    ours: bool = True  # False: as it was found, before it was tagged as ours
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """The template's resources by logical id."""

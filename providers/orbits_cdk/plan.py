@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from orbits_aws.errors import AccessDenied
-from orbits_aws.ownership import refuse_foreign
+from orbits_aws.ownership import PROJECT
 from orbits_cdk.change_set import show
 from orbits_cdk.cloudformation import NEVER_MADE, REVIEW, Stack, find_stack, template_of
 from orbits_cdk.deploy import unchanged
+from orbits_cdk.imports import to_import
 from orbits_cdk.parts import Part, from_change_set, from_templates
 from orbits_cdk.rights import rights_changes
 from orbits_cdk.stuck import refuse_stuck
@@ -41,12 +42,23 @@ def _change(cfn: Any, wanted: Wanted) -> Change:
     stack = find_stack(cfn, wanted.stack)
     if stack is None or stack.status in NEVER_MADE or stack.status == REVIEW:
         return _tree(Verb.CREATE, from_templates({}, wanted.template))
-    refuse_foreign(f"The stack {wanted.where}", stack.tags, wanted.tags)
+    wanted.refuse_foreign(stack.tags)
+    if PROJECT not in stack.tags and wanted.owner:
+        found = _compared(cfn, stack, wanted)
+        said = f"it is there and was not made by Orbits: adopt=True takes it; {found.detail}".rstrip("; ")
+        return replace(found, verb=Verb.UPDATE, detail=said)
+    return _compared(cfn, stack, wanted)
+
+
+def _compared(cfn: Any, stack: Stack, wanted: Wanted) -> Change:
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         return _by_templates(cfn, stack, wanted, "its rollback, which failed, is gone on with first")
     refuse_stuck(cfn, stack, wanted.place)
     if unchanged(cfn, stack, wanted):
         return Change(verb=Verb.UNCHANGED)
+    imports = to_import(wanted.template, None) and to_import(wanted.template, template_of(cfn, stack.name))
+    if imports:
+        return _by_templates(cfn, stack, wanted, f"{len(imports)} of them imported")
     if stack.busy:
         return _by_templates(cfn, stack, wanted, f"the stack is {stack.status}")
     if wanted.template_url:

@@ -1,10 +1,11 @@
 """AnyStack: a CloudFormation stack, wherever its template comes from: how it is deployed, looked at and removed."""
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from typing_extensions import TypeVar
 
@@ -14,9 +15,11 @@ from orbits_aws.ownership import tags_of
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
+from orbits_cdk.adopt import AsItIs, read_stack
 from orbits_cdk.by_hand import changed_by_hand, sentence, shown_in
 from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.deploy import advance
+from orbits_cdk.empty import Emptied, Emptying, advance_emptying, to_empty
 from orbits_cdk.errors import AssetGone, NodeEnded, StackBusy
 from orbits_cdk.exports import refuse_missing_exports
 from orbits_cdk.live import Looking, StackLook, Where, look_at, look_on
@@ -25,11 +28,12 @@ from orbits_cdk.outputs import read_outputs
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import FileAsset, StackPayload
 from orbits_cdk.plan import change_of
+from orbits_cdk.polling import Poller, poller_of
 from orbits_cdk.remediation import can_be_brought_back, healed, shown, why_left
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.stateful import data_in
 from orbits_cdk.upload import Store, Uploaded, upload
-from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld, request_token
+from orbits_cdk.wanted import Deployed, Terms, Underway, Wanted, Withheld, request_token
 from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Difference, Refused, Verb, hook, kind_of, result_type
 
@@ -46,11 +50,23 @@ class AnyStack(Resource[O]):
     the code that made it. It is deployed with change sets; one that is as it should be is not written to.
     """
 
+    empty_on_uninstall: ClassVar[bool] = False
+    """Whether an uninstall empties the stack's buckets, and deletes the log groups that its functions have made.
+
+    Without it CloudFormation deletes no bucket that holds anything. What the template says is to stay is left alone.
+    """
+
+    def stack_name(self) -> str:
+        """What the stack is called: by default after project and record. Name one that is there already to adopt it."""
+        record = self.execution.record
+        if record is None:
+            raise Refused(f"{kind_of(type(self))} has no record: it can only be done as a Resource, with `do` or `run`")
+        return stack_name(self.execution.project, record)
+
     async def define_update(self) -> O:
         """Synthesise, and deploy if anything is otherwise than it should be."""
         standing = self.execution.revision
-        synthesise = hook(self.synthesise, _context_of(standing), returns=StackPayload, idempotent=True, retry=_AGAIN)
-        payload: StackPayload = await self.do("synth", synthesise)
+        payload = self._kept_as_adopted(await self._synthesised(), standing)
         await self.execution.keep(payload)
         for warning in payload.warnings:
             self.execution.progress(warning)
@@ -60,6 +76,14 @@ class AnyStack(Resource[O]):
             there = [] if standing is None else list(standing.payload(StackPayload).objects())
             await self.do("assets", self._upload(self.upload, payload, there))
         return await self._deployed(payload)
+
+    async def define_adopt(self) -> O | None:
+        """What is deployed of it: template, parameters and tags as they are, and the outputs that it will have."""
+        return await self._read_as_it_is(ours=False)
+
+    async def define_rebuild(self) -> O:
+        """What is deployed of it and tagged as its own."""
+        return cast("O", await self._read_as_it_is(ours=True))
 
     async def define_rollback(self, to: Revision[O]) -> O:
         """Deploy the template that the revision kept; its files are looked for before anything else is done."""
@@ -94,18 +118,23 @@ class AnyStack(Resource[O]):
     @classmethod
     def data_in(cls, revision: Revision[O]) -> tuple[str, ...]:
         """The resources of the kept template that hold data and are not retained."""
-        return data_in(revision.payload(StackPayload).template)
+        return data_in(revision.payload(StackPayload).template, emptied=cls.empty_on_uninstall)
 
     async def define_uninstall(self) -> None:
         """Delete the stack; what its template says is to stay is named."""
-        await self.do(
-            "remove", hook(self.remove, returns=Removed, handle=Removing, watch=self.removing, idempotent=True)
-        )
+        revision = self.execution.revision
+        name = self.stack_name() if revision is None else revision.payload(StackPayload).stack_name
+        if self.empty_on_uninstall:
+            empty = hook(self.empty, name, returns=Emptied, handle=Emptying, watch=self.emptying, idempotent=True)
+            await self.do("empty", empty)
+        remove = hook(self.remove, name, returns=Removed, handle=Removing, watch=self.removing, idempotent=True)
+        removed: Removed = await self.do("remove", remove)
+        self.execution.leaves(*removed.kept)
 
     def define_preview(self, revision: Revision[O] | None) -> Change:
-        """What deploying would change, from the template and two reads."""
-        payload = self.synthesise(_context_of(revision))
-        wanted = self._wanted(payload, self._tags(), preview=True)
+        """What deploying would change, by reading and by a change set of which nothing is left."""
+        payload = self._kept_as_adopted(self.synthesise(_context_of(revision)), revision)
+        wanted = replace(self._wanted(payload, preview=True), known=revision is None or revision.number == 0)
         change = change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
         writes = {part.ref for part in change.below if part.verb in {Verb.UPDATE, Verb.REPLACE}}
         change = shown_in(change, changed_by_hand(self._aws, payload.stack_name, self._where(), writes))
@@ -138,15 +167,19 @@ class AnyStack(Resource[O]):
         """See to it that the files of an earlier template are still there."""
         return upload(self._bucket(), payload, payload.objects(), self.execution.progress)
 
-    def deploy(self, payload: StackPayload, accepted: list[str]) -> Deployed | Withheld | InProgress[Underway]:
-        """Begin to bring the stack to the template, unless it is there; data of `accepted` resources may be lost."""
-        return self.deploying(Underway(), payload, accepted)
+    def read_as_it_is(self, payload: StackPayload, ours: bool) -> AsItIs | None:  # noqa: FBT001 - a recorded argument
+        """What is deployed of the stack that `payload` is for."""
+        return read_stack(self._aws, payload, self._where(), self._tags(), ours=ours)
+
+    def deploy(self, payload: StackPayload, terms: Terms) -> Deployed | Withheld | InProgress[Underway]:
+        """Begin to bring the stack to the template, unless it is there."""
+        return self.deploying(Underway(), payload, terms)
 
     def deploying(
-        self, underway: Underway, payload: StackPayload, accepted: list[str], /
+        self, underway: Underway, payload: StackPayload, terms: Terms, /
     ) -> Deployed | Withheld | InProgress[Underway]:
         """Go on with it."""
-        return self._advance(payload, underway, accepted=accepted)
+        return self._advance(payload, underway, terms)
 
     def revert(self, payload: StackPayload, places: list[str]) -> Deployed | Withheld | InProgress[Underway]:
         """Begin to bring what is live at these places back to the template, which did not change; or nothing at all."""
@@ -168,16 +201,25 @@ class AnyStack(Resource[O]):
         found = look_on(self._aws, looking)
         return InProgress(found, poll=_poll()) if isinstance(found, Looking) else found
 
-    def remove(self) -> Removed | InProgress[Removing]:
-        """Begin to delete the stack."""
-        return self.removing(Removing())
+    def empty(self, name: str) -> Emptied | InProgress[Emptying]:
+        """Begin to empty what the stack would not be deleted with."""
+        return self.emptying(to_empty(self._aws("cloudformation"), name, self._place(), self._tags()))
 
-    def removing(self, removing: Removing, /) -> Removed | InProgress[Removing]:
+    def emptying(self, emptying: Emptying, /) -> Emptied | InProgress[Emptying]:
+        """Go on with it."""
+        result = advance_emptying(self._aws, emptying, self.execution.progress)
+        return InProgress(result, poll=timedelta(0)) if isinstance(result, Emptying) else result
+
+    def remove(self, name: str) -> Removed | InProgress[Removing]:
+        """Begin to delete the stack."""
+        return self.removing(Removing(), name)
+
+    def removing(self, removing: Removing, name: str, /) -> Removed | InProgress[Removing]:
         """Look whether it is deleted."""
         execution = self.execution
         token = request_token(execution.token, execution.attempt)
         unwanted = Unwanted(
-            stack=self._stack_name(),
+            stack=name,
             place=self._place(),
             tags=self._tags(),
             token=token,
@@ -186,21 +228,45 @@ class AnyStack(Resource[O]):
         result = advance_removal(self._aws("cloudformation"), unwanted, removing, execution.progress)
         if isinstance(result, Removing) and result != removing:
             result = advance_removal(self._aws("cloudformation"), unwanted, result, execution.progress)
-        if isinstance(result, Removing):
-            return InProgress(result, poll=_poll())
-        if result.kept:
-            execution.progress(f"kept, as the template says: {', '.join(result.kept)}")
-        return result
+        return InProgress(result, poll=_poll()) if isinstance(result, Removing) else result
 
     # What the above have in common.
 
+    def _kept_as_adopted(self, payload: StackPayload, revision: Revision[O] | None) -> StackPayload:
+        """The payload with the tags that an adopted stack keeps; refused where it would be another stack."""
+        if revision is None:
+            return payload
+        standing = revision.payload(StackPayload)
+        if standing.stack_name != payload.stack_name:
+            raise Refused(
+                f"The stack {standing.stack_name} cannot be renamed to {payload.stack_name}: keep its name, or "
+                f"uninstall it first"
+            )
+        return payload.model_copy(update={"kept_tags": standing.kept_tags})
+
+    async def _synthesised(self) -> StackPayload:
+        kept = _context_of(self.execution.revision)
+        synthesise = hook(self.synthesise, kept, returns=StackPayload, idempotent=True, retry=_AGAIN)
+        return cast("StackPayload", await self.do("synth", synthesise))
+
+    async def _read_as_it_is(self, *, ours: bool) -> O | None:
+        payload = await self._synthesised()
+        read = hook(self.read_as_it_is, payload, ours, returns=AsItIs | None, idempotent=True, retry=_AGAIN)
+        found: AsItIs | None = await self.do("read", read)
+        if found is None:
+            return None
+        await self.execution.keep(found.payload)
+        return cast("O", read_outputs(found.payload, found.outputs, result_type(type(self))))
+
     async def _deployed(self, payload: StackPayload) -> O:
-        done: Deployed | Withheld = await self.do("deploy", self._change("deploy", payload, []))
+        standing = self.execution.revision
+        terms = Terms(known=standing is not None and standing.number == 0)
+        done: Deployed | Withheld = await self.do("deploy", self._change("deploy", payload, terms))
         if isinstance(done, Withheld):
             for loss in done.losses:
                 self.execution.allow_loss(loss.why, part=loss.resource)
-            accepted = [loss.resource for loss in done.losses]
-            done = await self.do("deploy with losses", self._change("deploy", payload, accepted))
+            terms = terms.model_copy(update={"accepted": tuple(loss.resource for loss in done.losses)})
+            done = await self.do("deploy with losses", self._change("deploy", payload, terms))
         if isinstance(done, Withheld):
             raise Refused(f"more would be lost than was accepted: {'; '.join(loss.why for loss in done.losses)}")
         for each in done.by_hand:
@@ -219,7 +285,7 @@ class AnyStack(Resource[O]):
         target = self.execution.target(AwsTarget)
         return Place(
             kind=kind_of(type(self)),
-            stack_name=self._stack_name(),
+            stack_name=self.stack_name(),
             account=target.account,
             region=target.region,
             prefix=asset_prefix(self.execution.project),
@@ -244,30 +310,39 @@ class AnyStack(Resource[O]):
         self,
         payload: StackPayload,
         underway: Underway,
+        terms: Terms | None = None,
         *,
-        accepted: Sequence[str] = (),
         reverts: frozenset[str] | None = None,
     ) -> Deployed | Withheld | InProgress[Underway]:
         cfn = self._aws("cloudformation")
-        wanted = replace(self._wanted(payload, self._tags()), accepted=frozenset(accepted), reverts=reverts)
+        terms = terms or Terms(known=not payload.ours)
+        wanted = replace(self._wanted(payload), accepted=frozenset(terms.accepted), known=terms.known, reverts=reverts)
+        poller, now, interval = self._poller(), self.execution.now().timestamp(), _poll().total_seconds()
+        wanted = replace(
+            wanted,
+            watch=lambda stack_id: poller.in_progress(cfn, stack_id, now, interval),
+            may_read_events=lambda stack_id: poller.may_read_events(stack_id, now),
+        )
         for _ in range(_PHASES):
             result = advance(cfn, wanted, underway, self.execution.progress)
             if not isinstance(result, Underway):
                 return result
-            if result == underway:
-                break
+            again = result.phase != underway.phase
             underway = result
+            if not again:
+                break
         return InProgress(underway, poll=_poll())
 
-    def _wanted(self, payload: StackPayload, tags: dict[str, str], *, preview: bool = False) -> Wanted:
-        execution = self.execution
+    def _wanted(self, payload: StackPayload, *, preview: bool = False) -> Wanted:
+        execution, owner = self.execution, self._tags()
         large = payload.large()
         return Wanted(
             stack=payload.stack_name,
             place=self._place(),
             template=payload.template,
             parameters=payload.parameters,
-            tags={**payload.tags, **tags},
+            tags={**payload.kept_tags, **payload.tags, **owner} if payload.ours else payload.kept_tags,
+            owner=owner,
             token="" if preview else execution.token,
             attempt=1 if preview else execution.attempt,
             template_url="" if large is None else self._bucket().url(large.key),
@@ -286,18 +361,16 @@ class AnyStack(Resource[O]):
     def _aws(self, service: str) -> Any:
         return client(service, self.execution.target(AwsTarget))
 
+    def _poller(self) -> Poller:
+        target = self.execution.target(AwsTarget)
+        return poller_of(os.environ.get("AWS_ENDPOINT_URL", ""), target.account, target.region, target.role)
+
     def _place(self) -> str:
         target = self.execution.target(AwsTarget)
         return f"{target.account} ({target.region})"
 
     def _tags(self) -> dict[str, str]:
         return tags_of(self.execution)
-
-    def _stack_name(self) -> str:
-        record = self.execution.record
-        if record is None:
-            raise Refused(f"{kind_of(type(self))} has no record: it can only be done as a Resource, with `do` or `run`")
-        return stack_name(self.execution.project, record)
 
 
 def _context_of(revision: Revision[Any] | None) -> Context:

@@ -71,15 +71,15 @@ def losses(changes: Iterable[Mapping[str, Any]]) -> tuple[Loss, ...]:
     return tuple(Loss(resource=each["LogicalResourceId"], why=why) for each, why in found if why)
 
 
-def data_in(template: Mapping[str, Any]) -> tuple[str, ...]:
-    """The resources of a template that hold data which goes with the stack, for people."""
-    return tuple(f"{name} ({kind})" for name, kind in holding(template).items())
+def data_in(template: Mapping[str, Any], *, emptied: bool = False) -> tuple[str, ...]:
+    """The resources of a template that hold data which goes with the stack, for people; `emptied`: buckets too."""
+    return tuple(f"{name} ({kind})" for name, kind in holding(template, emptied=emptied).items())
 
 
-def holding(template: Mapping[str, Any]) -> dict[str, str]:
+def holding(template: Mapping[str, Any], *, emptied: bool = False) -> dict[str, str]:
     """The resources of a template that hold data which goes with the stack, with their types."""
     resources: Mapping[str, Any] = template.get("Resources", {})
-    emptied = any(each["Type"] == _EMPTIES for each in resources.values())
+    emptied = emptied or any(each["Type"] == _EMPTIES for each in resources.values())
     return {
         name: str(each["Type"])
         for name, each in resources.items()

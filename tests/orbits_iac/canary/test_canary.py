@@ -12,12 +12,13 @@ import logging
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from typer.testing import CliRunner
 
-from orbits_iac import Orbits, Settings
+from orbits_iac import Orbits, Settings, Step
 from orbits_iac.cli.app import app
 from orbits_iac.model.errors import Error, ExecutionFailed, Refused
 from orbits_iac.model.rows import TABLES, ExecutionRow, RecordRow
@@ -156,7 +157,8 @@ async def test_a_name_with_a_secret_in_it_is_refused_before_it_is_kept(how: str)
     async with Orbits(Settings(project="tests", store="memory:"), store=store) as orbits:
         with pytest.raises(ExecutionFailed, match="is part of a ref, a key=, an identity"):
             await orbits.run(Names(how=how))
-        for refused in (Named(secret=SECRET), Named(secret=SECRET).uninstall()):
+        steps: list[Step[Any]] = [Named(secret=SECRET), Named(secret=SECRET).uninstall()]
+        for refused in steps:
             with pytest.raises(Refused, match="a secret of Named"):
                 await orbits.start(refused)
         with pytest.raises(Refused, match="a secret of Betraying"):

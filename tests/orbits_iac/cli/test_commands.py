@@ -229,7 +229,10 @@ def test_uninstall_asks_for_a_yes_and_leaves_what_is_retained(shared: Project) -
     assert shared.run("uninstall", "Shop", "acme", code=2) == (
         "Error: uninstalling Shop acme removes what it stands for: say --yes\n"
     )
-    assert "✔ Shop acme is uninstalled" in plain(shared.run("uninstall", "Shop", "acme", "--yes"))
+    said = plain(shared.run("uninstall", "Shop", "acme", "--yes"))
+    assert "✔ Shop acme is uninstalled" in said
+    assert said.splitlines()[-1].startswith("It stays: ")
+    assert said.splitlines()[-1].endswith(": it is retained")
     assert json.loads((shared.folder / "cloud.json").read_text()) == {"acme-git": 1}
     assert shared.run("uninstall", "Shop", "acme", "--yes", code=2) == (
         "Error: nothing of Shop acme stands: there is nothing to uninstall\n"

@@ -328,6 +328,27 @@ async def test_uninstall_removes_the_children_the_last_first(orbits: Orbits) -> 
         await orbits.record(App, "x").outputs()
 
 
+async def test_an_uninstall_returns_what_stays_however_deep_it_is(orbits: Orbits) -> None:
+    class Leaves(Resource):
+        async def define_uninstall(self) -> None:
+            self.execution.leaves("a bucket called files")
+
+        async def define_update(self) -> None:
+            pass
+
+    class Above(Resource):
+        def identity(self) -> str:
+            return "above"
+
+        async def define_update(self) -> None:
+            await self.do("leaves", Leaves())
+            await self.do("kept", Thing(value=1), retain=True)
+
+    await orbits.run(Above())
+    stays = await orbits.record(Above, "above").uninstall()
+    assert stays == ["Thing Above above/kept: it is retained", "a bucket called files"]
+
+
 async def test_what_is_protected_is_not_removed(orbits: Orbits) -> None:
     class Protecting(Resource):
         name: str

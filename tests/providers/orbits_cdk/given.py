@@ -4,7 +4,6 @@ from typing import Any
 
 from orbits_cdk import CdkStack
 from orbits_cdk.context import NOTHING, Context
-from orbits_cdk.naming import stack_name
 from orbits_cdk.payload import StackPayload
 from orbits_iac import Resource
 
@@ -14,7 +13,7 @@ class Given(CdkStack):
 
     def synthesise(self, kept: Context = NOTHING) -> StackPayload:
         return StackPayload(
-            stack_name=stack_name(self.execution.project, self.execution.record or ("", "")),
+            stack_name=self.stack_name(),
             region="eu-west-1",
             template={"Resources": self.resources},
             constants=None,

@@ -137,6 +137,8 @@ class Api:
 
     def _list_stacks(self, place: Place, request: Request) -> Result:
         wanted: set[str] = set(request.get("StackStatusFilter") or ())
+        for stack in self._stacks.all(place) if wanted else ():  # who asks for a status waits for another one
+            self._stacks.poll(stack)
         stacks = [one for one in self._stacks.all(place) if not wanted or one.shown_status[0] in wanted]
         page, token = _page(stacks, request)
         return {"StackSummaries": [view.summary_view(stack) for stack in page], "NextToken": token}
