@@ -21,9 +21,10 @@ from .wire import Protocol
 class Access:
     """What the accounts and sessions of one offline AWS may do."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
-        """Everything, but for what `settings` says."""
+    def __init__(self, settings: Callable[[], Settings], is_off: Callable[[str, str], bool]) -> None:
+        """Everything, but for what `settings` says; `is_off` tells whether an account has not enabled a region."""
         self._settings = settings
+        self._is_off = is_off
         self._lock = Lock()
         self._unready: dict[str, dict[str, int | None]] = {}
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -47,7 +48,7 @@ class Access:
             return refusals.unknown_region(service, protocol, identity.region)
         if (
             not caller.active
-            or identity.region in settings.disabled_regions
+            or self._is_off(identity.account, identity.region)
             or (settings.strict_keys and not _issued(identity))
             or (caller.session and caller.session.token != token)
         ):

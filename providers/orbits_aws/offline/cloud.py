@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import moto_state
@@ -13,6 +14,7 @@ from .admin import Admin
 from .cloudformation import CloudFormation
 from .gateway import Gateway
 from .organizations import Organizations
+from .regions import Regions
 from .settings import Settings
 from .tagging import Tagging
 from .wire import Environ, StartResponse
@@ -29,8 +31,10 @@ class Cloud:
     def __post_init__(self) -> None:
         """Connect the parts."""
         self.settings = Settings()
-        self.access = Access(lambda: self.settings)
+        self.regions = Regions(lambda: self.settings)
+        self.access = Access(lambda: self.settings, self.regions.is_off)
         self.gateway = Gateway(self.access)
+        self.gateway.services["account"] = partial(self.regions.carry_out, self.gateway.moto)
         self.cloudformation = CloudFormation(self.gateway, lambda: self.endpoint_url)
         self.gateway.services["cloudformation"] = self.cloudformation.api
         self.gateway.services["cloudcontrol"] = self.cloudformation.cloud_control
@@ -59,6 +63,7 @@ class Cloud:
         moto_state.reset()
         self.gateway.callers.clear()
         self.access.restore({})
+        self.regions.restore({})
         self.organizations.clear()
         self.gateway.faults.clear()
         self.gateway.past.clear()

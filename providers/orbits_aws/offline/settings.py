@@ -46,7 +46,7 @@ class Settings(BaseModel):
     strict_keys: bool = False
     """Whether keys that nobody issued are refused; the accounts of the organization keep theirs of twelve digits."""
     disabled_regions: frozenset[str] = frozenset()
-    """The opt-in regions that no account has enabled."""
+    """The regions that are off in each account until it enables them, which takes `account_polls` looks."""
 
 
 class Changes(TypedDict, total=False):

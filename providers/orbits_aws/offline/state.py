@@ -31,6 +31,7 @@ def _dump(cloud: "Cloud") -> bytes:
             "cloudformation": cloud.cloudformation.state(),
             "access": cloud.access.state(),
             "organizations": cloud.organizations.state(),
+            "regions": cloud.regions.state(),
             "faults": cloud.gateway.faults.state(),
             "settings": cloud.settings,
         },
@@ -67,5 +68,6 @@ def _load(cloud: "Cloud", saved: bytes) -> None:
     cloud.cloudformation.restore(state["cloudformation"])
     cloud.access.restore(state["access"])
     cloud.organizations.restore(state["organizations"])
+    cloud.regions.restore(state["regions"])
     cloud.gateway.faults.restore(state["faults"])
     cloud.configure(state["settings"])

@@ -131,6 +131,14 @@ async def test_a_new_account_is_waited_for_until_its_services_answer(orbits: Orb
     assert [len([call for call in aws.calls(service) if call.error]) for service in ("cloudformation", "s3")] == [2, 1]
 
 
+async def test_a_region_that_is_off_at_first_is_enabled_and_waited_for(orbits: Orbits, aws: OfflineAws) -> None:
+    aws.settings(disabled_regions=["eu-south-2"], account_polls=2)
+    made = await orbits.run(ACME.model_copy(update={"region": "eu-south-2"}))
+    assert made.target.region == "eu-south-2"
+    client("sqs", made.target).create_queue(QueueName="orders")
+    assert [call.operation for call in aws.calls("account", writes=True)] == ["EnableRegion"]
+
+
 def test_a_service_that_cannot_be_waited_for_is_refused() -> None:
     with pytest.raises(ValueError, match="nonsense cannot be waited for; these can: apigateway"):
         AwsAccount(name="acme", email=ACME.email, services=("nonsense",))
