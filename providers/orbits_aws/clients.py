@@ -24,19 +24,31 @@ from botocore.parsers import ResponseParserError
 from orbits_aws.assuming import assumption, not_assumed
 from orbits_aws.credentials import Role, RoleSessions
 from orbits_aws.errors import WITHOUT_CREDENTIALS, AwsRefused, NoCredentials, is_stale, resource_of, translate
-from orbits_aws.governor import REST, Governor, LocalRates
+from orbits_aws.governor import Governor, LocalRates
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac.provider import Refused
 
 _KEYS: ContextVar[ReadOnlyCredentials | None] = ContextVar("orbits_aws_keys", default=None)
-GOVERNOR = Governor(LocalRates())
-"""What all calls of this process pass."""
 _MANAGEMENT = "the management account"
 _DEFAULT_REGION = "us-east-1"
 _ATTEMPTS = 5
-_LOCAL_REST = 0.01  # seconds: an offline AWS throttles by request alone
+_LOCAL_REST = 0.01  # seconds
 _LOCAL = ("http://localhost", "http://127.0.0.1")
+
+
+def is_local() -> bool:
+    """Whether AWS is an offline one on this machine, which may be asked as often as one likes."""
+    return os.environ.get("AWS_ENDPOINT_URL", "").startswith(_LOCAL)
+
+
+def _rates() -> LocalRates:
+    """The rates that calls keep to: an offline AWS has no limits but those that are asked for."""
+    return LocalRates(rest=_LOCAL_REST, published={}) if is_local() else LocalRates()
+
+
+GOVERNOR = Governor(_rates())
+"""What all calls of this process pass."""
 
 
 class _CallersCredentials(Credentials):
@@ -311,14 +323,9 @@ def partition_of(region: str) -> str:
 def forget_sessions() -> None:
     """Forget all clients, sessions and rates: for tests that begin anew with an empty AWS at the same address."""
     _clients_for.cache_clear()
-    GOVERNOR.rates = LocalRates(rest=_LOCAL_REST if is_local() else REST)
+    GOVERNOR.rates = _rates()
 
 
 def forget_keys() -> None:
     """Forget the sessions alone: for tests that go back to an earlier state of an AWS, which may not know them."""
     _clients().sessions.clear()
-
-
-def is_local() -> bool:
-    """Whether AWS is an offline one on this machine, which may be asked as often as one likes."""
-    return os.environ.get("AWS_ENDPOINT_URL", "").startswith(_LOCAL)

@@ -14,7 +14,7 @@ each boto3 client.
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -76,20 +76,30 @@ class _Pace:
 
 
 class LocalRates(Rates):
-    """The rates of one process; `clock` is in seconds from some moment, `rest` is how long nobody calls after a cut."""
+    """The rates of one process.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, rest: float = REST) -> None:
+    `clock` is in seconds from some moment, `rest` is how long nobody calls after a cut, `published` are the rates that
+    are kept to from the beginning.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        rest: float = REST,
+        published: Mapping[tuple[str, str], Known] = KNOWN,
+    ) -> None:
         self._clock = clock
         self._rest = rest
+        self._rates = published
         self._lock = threading.Lock()
         self._paces: dict[Where, _Pace] = {}
         self._known: dict[tuple[Where, str], float] = {}  # when the bucket is full again
 
     def reserve(self, where: Where, operation: str) -> float:
         key = (where.service, operation)
-        known = KNOWN.get(key)
+        known = self._rates.get(key)
         if known is None and key not in UNLIMITED:
-            operation, known = "*", KNOWN.get((where.service, "*"))
+            operation, known = "*", self._rates.get((where.service, "*"))
         now = self._clock()
         with self._lock:
             pace = self._paces.get(where) or self._new(where, now)
