@@ -117,7 +117,10 @@ async def _look(run: "Run", step: Step[Any]) -> Found:
     fresh = codec.decode(execution.argument, type(step))
     record = (execution.kind, execution.identity or "")
     takes_over = run.approval.take_over
-    change = await look_at(run.engine, fresh, record, run.standing, execution.targets, takes_over=takes_over)
+    adopt = bool(run.options.get("adopt"))
+    change = await look_at(
+        run.engine, fresh, record, run.standing, execution.targets, takes_over=takes_over, adopt=adopt
+    )
     if change is None:
         return Found(pending=True, essence="", said="what its steps do")
     properties = [

@@ -86,9 +86,11 @@ async def look_at(
     targets: Any,
     *,
     takes_over: str,
+    adopt: bool,
 ) -> Change | None:
     """What an update would do to a thing that says it by itself, as it stands now; None for a composite."""
     looking = Looking(Preview(engine, takes_over=takes_over), record, targets, standing=standing)
+    looking.flow.may_adopt = adopt and standing is None
     bind(resource, looking.flow)
     change = await _called(resource.define_preview, standing)
     return None if change is None else _masked(engine.codec, change)
@@ -148,7 +150,7 @@ class Preview:
         record = await self.engine.store.get(RecordRow, kind, identity)
         digest = self.engine.codec.digest(kind, "update", resource, "{}")
         if (kind, identity, digest) not in self._found:
-            found = await self._look(resource, record, targets, tenant=tenant, above=(*above, me))
+            found = await self._look(resource, record, targets, tenant=tenant, above=(*above, me), adopt=adopt)
             self._found[kind, identity, digest] = found
         change, outputs = self._found[kind, identity, digest]
         if adopt and change.revision is None:  # whether anything is there is looked at when it is done
@@ -165,6 +167,7 @@ class Preview:
         *,
         tenant: str | None,
         above: tuple[tuple[str, str], ...],
+        adopt: bool,
     ) -> tuple[Change, Any]:
         kind, identity = above[-1]
         standing = None
@@ -182,6 +185,7 @@ class Preview:
             above=above,
             journal=self.journals.get(above[-1]),
         )
+        looking.flow.may_adopt = adopt and standing is None
         bind(resource, looking.flow)
         change = await _called(resource.define_preview, standing)
         if change is not None:

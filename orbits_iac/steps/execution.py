@@ -103,10 +103,12 @@ class Flow(Current):
 
     Attributes:
         previewing: whether this is a preview: then `do` only reads, and nothing may be written.
+        may_adopt: in a preview, whether what is there already would be adopted.
 
     """
 
     previewing: bool = False
+    may_adopt: bool = False
 
     @abstractmethod
     def random(self) -> Random:

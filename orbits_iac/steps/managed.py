@@ -116,8 +116,12 @@ class Managed(Resource[S]):
             await self._delete(live)
 
     async def define_preview(self, revision: Revision[S] | None) -> Change:
-        """What `define_update` would do, from one read."""
-        live = await _called(self.read, revision.outputs if revision else None)
+        """What `define_update` would do, from one read; two where it would be replaced."""
+        own = type(self).adoptable is not Managed.adoptable
+        if self.execution.may_adopt and own:
+            live = await _called(self.adoptable)
+        else:
+            live = await _called(self.read, revision.outputs if revision else None)
         if live is None:
             return Change(verb=Verb.CREATE, kind=kind_of(type(self)))
         wanted = self._keeping_ignored(live)
@@ -125,6 +129,8 @@ class Managed(Resource[S]):
         if not differences:
             return Change(verb=Verb.UNCHANGED, kind=kind_of(type(self)))
         verb = Verb.REPLACE if wanted.replaces(live) else Verb.UPDATE
+        if verb is Verb.REPLACE:
+            await _called(self.read, None)  # what stands in the way of the new one is refused here already
         drifted = self._drifted(live, revision)
         return Change(
             verb=verb,

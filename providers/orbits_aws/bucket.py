@@ -19,6 +19,7 @@ from orbits_aws.bucket_form import (
 from orbits_aws.clients import client, partition_of
 from orbits_aws.errors import AwsRefused, NotThere
 from orbits_aws.ownership import owner_of
+from orbits_aws.readers.contract import tags_by_key
 from orbits_aws.tagged import (
     UNTIL_READY,
     Document,
@@ -27,7 +28,6 @@ from orbits_aws.tagged import (
     owner,
     poll,
     tag_list,
-    tags_from,
     users_tags,
     wanted_tags,
 )
@@ -47,7 +47,7 @@ _NOT_SET = frozenset(
         "ServerSideEncryptionConfigurationNotFoundError",
     }
 )
-_THERE = frozenset({"BucketAlreadyOwnedByYou", "OperationAborted"})
+_THERE = "BucketAlreadyOwnedByYou"
 _PAGE = 1000
 
 Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
@@ -136,7 +136,7 @@ class Bucket(Managed[BucketOutputs]):
         try:
             self._s3().create_bucket(Bucket=self.name, CreateBucketConfiguration=configuration)
         except AwsRefused as error:
-            if error.code not in _THERE:
+            if error.code != _THERE:
                 raise
         made = self.read(None)
         if made is None:
@@ -193,7 +193,7 @@ class Bucket(Managed[BucketOutputs]):
         where: dict[str, Any] = {"Bucket": name, **self._ours()}
         try:
             head = s3.head_bucket(**where)
-            tags = tags_from(_if_set(lambda: s3.get_bucket_tagging(**where)["TagSet"]) or ())
+            tags = tags_by_key(_if_set(lambda: s3.get_bucket_tagging(**where)["TagSet"]) or ())
             what = f"The bucket {name}"
             check_owner(self, what, tags, known=known)
             region = head.get("BucketRegion", target.region)

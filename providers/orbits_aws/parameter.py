@@ -8,7 +8,8 @@ from pydantic import Field, SecretStr, model_validator
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
-from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, tags_from, users_tags, wanted_tags
+from orbits_aws.readers.contract import tags_by_key
+from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -150,7 +151,7 @@ class Parameter(Managed[ParameterOutputs]):
         ssm = self._ssm()
         try:
             found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
-            tags = tags_from(ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"])
+            tags = tags_by_key(ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"])
         except NotThere:
             return None
         except AwsRefused as error:

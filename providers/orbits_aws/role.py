@@ -9,6 +9,7 @@ from pydantic import Field
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
+from orbits_aws.readers.contract import tags_by_key
 from orbits_aws.tagged import (
     UNTIL_READY,
     Document,
@@ -16,7 +17,6 @@ from orbits_aws.tagged import (
     check_owner,
     owner,
     tag_list,
-    tags_from,
     users_tags,
     wanted_tags,
 )
@@ -161,7 +161,7 @@ class Role(Managed[RoleOutputs]):
         iam = self._iam()
         try:
             role = iam.get_role(RoleName=name)["Role"]
-            tags = tags_from(role.get("Tags", ()))
+            tags = tags_by_key(role.get("Tags", ()))
             check_owner(self, f"The role {name}", tags, known=known)
             names = list(_all(iam.list_role_policies, "PolicyNames", name))
             policies = {one: iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in names}

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
-from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, tags_from, users_tags, wanted_tags
+from orbits_aws.readers.contract import tags_by_key
+from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -182,7 +183,7 @@ class Secret(Managed[SecretOutputs]):
             found = self._secrets().describe_secret(SecretId=self.name)
         except NotThere:
             return False
-        check_owner(self, f"The secret {self.name}", tags_from(found.get("Tags", ())), known=False)
+        check_owner(self, f"The secret {self.name}", tags_by_key(found.get("Tags", ())), known=False)
         if "DeletedDate" in found:
             self._secrets().restore_secret(SecretId=self.name)
         return True
@@ -198,7 +199,7 @@ class Secret(Managed[SecretOutputs]):
         found = self._described(which)
         if found is None:
             return None
-        name, tags = str(found["Name"]), tags_from(found.get("Tags", ()))
+        name, tags = str(found["Name"]), tags_by_key(found.get("Tags", ()))
         check_owner(self, f"The secret {name}", tags, known=known)
         stages = found.get("VersionIdsToStages", {})
         return SecretOutputs(

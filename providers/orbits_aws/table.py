@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
+from orbits_aws.readers.contract import tags_by_key
 from orbits_aws.stepwise import bring_on
 from orbits_aws.table_form import Index, Key, attributes, capacity_of, index, index_of, key_schema, keys_of, throughput
 from orbits_aws.tagged import (
@@ -17,7 +18,6 @@ from orbits_aws.tagged import (
     owner,
     poll,
     tag_list,
-    tags_from,
     users_tags,
     wanted_tags,
 )
@@ -279,7 +279,7 @@ class Table(Managed[TableOutputs]):
             return None
         dynamodb, ready = self._dynamodb(), found["TableStatus"] == _READY
         try:
-            tags = tags_from(dynamodb.items("list_tags_of_resource", "Tags", ResourceArn=found["TableArn"]))
+            tags = tags_by_key(dynamodb.items("list_tags_of_resource", "Tags", ResourceArn=found["TableArn"]))
             check_owner(self, f"The table {name}", tags, known=known)
             expires = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"] if ready else {}
             backups = dynamodb.describe_continuous_backups(TableName=name) if ready else {}

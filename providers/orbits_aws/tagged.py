@@ -5,7 +5,7 @@ What always holds: everything carries the tags of project and record from the ca
 them. Called by the modules of the resources.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -61,11 +61,6 @@ def check_owner(step: Managed[Any], what: str, tags: Mapping[str, str], *, known
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as the services take them that want a list."""
     return [{"Key": name, "Value": value} for name, value in tags.items()]
-
-
-def tags_from(found: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Tags by name, from a list of them."""
-    return {str(tag["Key"]): str(tag["Value"]) for tag in found}
 
 
 def poll(seconds: float) -> timedelta:

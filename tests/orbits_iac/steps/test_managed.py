@@ -135,6 +135,8 @@ async def test_a_hook_is_attempted_as_often_as_the_class_says(orbits: Orbits) ->
 async def test_nothing_is_removed_where_another_stands_in_the_way_of_the_new_one(orbits: Orbits) -> None:
     await orbits.run(Place(name="a"))
     WORLD.places["b"] = {"colour": "green", "guests": [], "owner": "them"}
+    with pytest.raises(Refused, match="b is another's"):
+        await orbits.preview(Place(name="b"))
     with pytest.raises(ExecutionFailed, match="b is another's"):
         await orbits.run(Place(name="b"))
     assert (WORLD.places["a"]["owner"], WORLD.places["b"]["colour"]) == ("us", "green")
@@ -148,6 +150,7 @@ async def test_what_read_refuses_can_be_adopted(orbits: Orbits) -> None:
     class Adopted(Place):
         options = Place.options | {"kind": "Adopted", "adopt": True}
 
+    assert (await orbits.preview(Adopted(name="a"))).root.verb is Verb.UPDATE
     await orbits.run(Adopted(name="a"))
     revisions = await orbits.record(Adopted, "here").history()
     assert [(revision.number, revision.argument["colour"]) for revision in revisions] == [(0, "green"), (1, "red")]

@@ -27,7 +27,12 @@ CASE = Case(
         policy={
             "Version": "2012-10-17",
             "Statement": [
-                {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::acme-site"]}
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:PutObjectAcl",
+                    "Resource": ["arn:aws:s3:::acme-site/*"],
+                }
             ],
         },
     ),

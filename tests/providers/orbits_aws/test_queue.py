@@ -17,7 +17,7 @@ def url(aws: Client) -> str:
     return str(aws("sqs").get_queue_url(QueueName="orders")["QueueUrl"])
 
 
-POLICY: Any = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}]}
+POLICY: Any = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sqs:PurgeQueue", "Resource": "*"}]}
 CASE = Case(
     first=Queue(name="orders", tags={"team": "shop"}),
     changed=Queue(

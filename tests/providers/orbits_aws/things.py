@@ -126,6 +126,8 @@ async def it_respects_owners(case: Case, orbits: Orbits, aws: OfflineAws, acme: 
         await orbits.run(held(case), target=acme)
     assert aws.calls(writes=True)[before:] == []
 
+    plan = await orbits.preview(held(case, adopt=True), target=acme)
+    assert plan.root.below[0].verb is Verb.UPDATE
     await orbits.run(held(case, adopt=True), target=acme)
     ours = {"orbits:project": "tests"}
     assert {"team": "shop", **ours}.items() <= case.tags(by_hand).items()
