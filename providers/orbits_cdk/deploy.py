@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orbits_aws.errors import AwsRefused, NotThere
+from orbits_aws.errors import AwsRefused, AwsUnavailable, NotThere
 from orbits_cdk.by_hand import written
 from orbits_cdk.change_set import Kind, changes_nothing, explained, hidden_parameters, make
 from orbits_cdk.cloudformation import (
@@ -79,18 +79,32 @@ def _defaults(template: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(each["Default"]) for name, each in parameters.items() if "Default" in each}
 
 
-def _begin(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
-    if underway.stack_id and (status := wanted.watch(underway.stack_id)) is not None:
-        tell(f"waiting: {wanted.stack} is {status}", None)
+def _find(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Stack | Underway | None:
+    """The stack as it is before anything is done; or what to come back with, while somebody else deploys it."""
+    try:
+        if underway.stack_id and (status := wanted.watch(underway.stack_id)) is not None:
+            tell(f"waiting: {wanted.stack} is {status}", None)
+            return underway
+        stack = find_stack(cfn, wanted.stack)
+    except AwsUnavailable as error:
+        if not underway.stack_id:
+            raise
+        tell(f"waiting: how far {wanted.stack} is cannot be asked now: {error}", None)
         return underway
-    stack = find_stack(cfn, wanted.stack)
-    if stack is None:
-        return _prepare_import(cfn, wanted, None) or _prepare(cfn, wanted, "CREATE")
-    if stack.status != REVIEW or stack.tags:
+    if stack is not None and (stack.status != REVIEW or stack.tags):
         wanted.refuse_foreign(stack.tags)
-    if stack.busy:
+    if stack is not None and stack.busy:
         tell(f"waiting: {stack.name} is {stack.status}", None)
         return underway.model_copy(update={"stack_id": stack.id})
+    return stack
+
+
+def _begin(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
+    stack = _find(cfn, wanted, underway, tell)
+    if isinstance(stack, Underway):
+        return stack
+    if stack is None:
+        return _prepare_import(cfn, wanted, None) or _prepare(cfn, wanted, "CREATE")
     mending = mend(cfn, stack, wanted, underway, tell)
     if mending is not None:
         return mending

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orbits_aws.errors import NotThere
+from orbits_aws.errors import AwsUnavailable, NotThere
 from orbits_cdk.cloudformation import (
     REVIEW,
     StackEvent,
@@ -22,8 +22,17 @@ def look(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed |
     """How far the execution of the change set is.
 
     Raises DeployFailed, naming the resource that failed first, where CloudFormation went back; StackStuck where it
-    could not do that either; StackBusy where somebody else's deployment has followed.
+    could not do that either; StackBusy where somebody else's deployment has followed. While CloudFormation cannot be
+    asked, by throttling or a session that ends, it is taken to go on: nothing here changes what it does.
     """
+    try:
+        return _look(cfn, wanted, underway, tell)
+    except AwsUnavailable as error:
+        tell(f"it goes on, and how far it is cannot be asked now: {error}", None)
+        return underway
+
+
+def _look(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deployed | Underway:
     in_progress = wanted.watch(underway.stack_id)
     if in_progress is not None:
         if not wanted.may_read_events(underway.stack_id):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from orbits_aws.errors import AwsUnavailable
 from orbits_aws.ownership import refuse_foreign
 from orbits_cdk.cloudformation import REVIEW, Stack, find_stack, last_operation
 from orbits_cdk.stuck import delete, refuse_stuck
@@ -41,10 +42,16 @@ class Removed(BaseModel):
 
 
 def advance_removal(cfn: Any, unwanted: Unwanted, removing: Removing, tell: Tell) -> Removed | Removing:
-    """Ask for the deletion, or look whether it is done."""
-    stack = find_stack(cfn, removing.stack_id or unwanted.stack)
-    if stack is None:
-        return Removed(kept=_kept(cfn, removing.stack_id)) if removing.asked else Removed()
+    """Ask for the deletion, or look whether it is done; while that cannot be asked, it is taken to go on."""
+    try:
+        stack = find_stack(cfn, removing.stack_id or unwanted.stack)
+        if stack is None:
+            return Removed(kept=_kept(cfn, removing.stack_id)) if removing.asked else Removed()
+    except AwsUnavailable as error:
+        if not removing.stack_id:
+            raise
+        tell(f"it goes on, and how far it is cannot be asked now: {error}", None)
+        return removing
     if stack.busy:
         tell(f"{stack.name} is {stack.status}", None)
         return Removing(stack_id=stack.id, asked=removing.asked or stack.status == "DELETE_IN_PROGRESS")

@@ -12,7 +12,7 @@ from orbits_cdk.cloudformation import ABSENT, NEVER_MADE, Stack, cause, last_fai
 from orbits_cdk.errors import StackStuck
 from orbits_cdk.wanted import Tell, Underway, Wanted
 
-_TODO = {
+TODO = {
     "CREATE_FAILED": "it was created with rollback disabled. When nobody needs what is there, run "
     "`aws cloudformation delete-stack --stack-name {name}`, then this again",
     "DELETE_FAILED": "it could not be deleted whole. Remove what stands in the way, then uninstall it again",
@@ -79,7 +79,7 @@ def todo_of(reason: str, stack: str) -> str:
 
 def refuse_stuck(cfn: Any, stack: Stack, place: str) -> None:
     """Raise StackStuck where the stack's state needs a person; the message names the cause and what to do."""
-    todo = _TODO.get(stack.status)
+    todo = TODO.get(stack.status)
     if todo is None:
         return
     failure = cause(cfn, last_failure, last_operation(cfn, stack.id))
