@@ -44,7 +44,7 @@ def _change(cfn: Any, wanted: Wanted) -> Change:
         return _tree(Verb.CREATE, from_templates({}, wanted.template))
     wanted.refuse_foreign(stack.tags)
     if PROJECT not in stack.tags and wanted.owner:
-        found = _compared(cfn, stack, wanted)
+        found = _compared(cfn, stack, replace(wanted, tags={**stack.tags, **wanted.tags}))
         said = f"it is there and was not made by Orbits: adopt=True takes it; {found.detail}".rstrip("; ")
         return replace(found, verb=Verb.UPDATE, detail=said)
     return _compared(cfn, stack, wanted)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, Queue, testing
@@ -69,7 +69,7 @@ async def test_the_failing_stack_fails_as_the_page_says(
 
 
 def test_the_table_has_every_state_and_what_is_said_of_it() -> None:
-    model: Any = boto3.session.Session().client("cloudformation", region_name="eu-west-1").meta.service_model
+    model: Any = botocore.session.get_session().get_service_model("cloudformation")
     states = set(model.shape_for("StackStatus").enum)
     [table] = re.findall(r"## States of a stack\n\n(.*?)\n\n", RECOVER, re.DOTALL)
     assert set(re.findall(r"`([A-Z_]+)`", table)) == states
@@ -98,7 +98,7 @@ async def test_a_stack_that_is_there_is_adopted_and_given_back(
     legacy = program("stacks").Legacy
     plan = await orbits.preview(legacy(retention=7), target=acme)
     [jobs] = [one for one in plan.root.below if one.ref == "Jobs"]
-    assert [each.path for each in jobs.properties] == ["MessageRetentionPeriod"]
+    assert [each.path for each in jobs.properties if "orbits:" not in each.path] == ["MessageRetentionPeriod"]
     made = await orbits.run(legacy(retention=7), target=acme, plan=plan)
     assert made.jobs.endswith("/jobs")
     await orbits.record(legacy, "legacy").rollback(0)
