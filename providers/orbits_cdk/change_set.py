@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from orbits_aws.errors import AccessDenied, NotThere
-from orbits_cdk.cloudformation import changes_of, validation_errors
+from orbits_cdk.cloudformation import STACK, changes_of, validation_errors
 from orbits_cdk.errors import DeployFailed
 from orbits_cdk.payload import template_text
 from orbits_cdk.wanted import Wanted
@@ -47,6 +47,8 @@ def make(cfn: Any, wanted: Wanted, kind: Kind, *, name: str = "") -> dict[str, A
         more["TemplateBody"] = template_text(wanted.template)
     if wanted.reverts is not None and kind == "UPDATE":
         more["DeploymentMode"] = "REVERT_DRIFT"
+    if kind == "UPDATE" and wanted.reverts is None and _nests(wanted.template):
+        more["IncludeNestedStacks"] = True  # so that it shows what changes, and would be lost, inside them
     if kind == "IMPORT":
         more["ResourcesToImport"] = [
             {
@@ -67,6 +69,10 @@ def make(cfn: Any, wanted: Wanted, kind: Kind, *, name: str = "") -> dict[str, A
         **more,
     )
     return answer
+
+
+def _nests(template: Mapping[str, Any]) -> bool:
+    return any(each["Type"] == STACK for each in template.get("Resources", {}).values())
 
 
 def hidden_parameters(template: Mapping[str, Any]) -> set[str]:

@@ -122,12 +122,26 @@ def last_operation(cfn: Any, stack_id: str) -> list[StackEvent]:
 
 
 def changes_of(cfn: Any, made: Mapping[str, Any], **more: Any) -> list[Mapping[str, Any]]:
-    """All changes of a change set, of which `made` is the first page of its description."""
+    """All changes of a change set, of which `made` is the first page of its description.
+
+    After a nested stack follow the changes inside it, under its logical id, a slash, and their own.
+    """
     changes: list[Mapping[str, Any]] = list(made.get("Changes", ()))
     while made.get("NextToken"):
         made = cfn.describe_change_set(ChangeSetName=made["ChangeSetId"], NextToken=made["NextToken"], **more)
         changes += made.get("Changes", ())
-    return changes
+    return [each for change in changes for each in (change, *_inside(cfn, change, **more))]
+
+
+def _inside(cfn: Any, change: Mapping[str, Any], **more: Any) -> Iterator[Mapping[str, Any]]:
+    nested = change.get("ResourceChange", {})
+    if "ChangeSetId" not in nested:
+        return
+    made = cfn.describe_change_set(ChangeSetName=nested["ChangeSetId"], **more)
+    for each in changes_of(cfn, made, **more):
+        resource = each.get("ResourceChange", {})
+        name = f"{nested['LogicalResourceId']}/{resource.get('LogicalResourceId', '')}"
+        yield {**each, "ResourceChange": {**resource, "LogicalResourceId": name}} if resource else each
 
 
 def validation_errors(cfn: Any, change_set_id: str) -> list[str]:

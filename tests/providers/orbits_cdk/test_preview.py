@@ -1,6 +1,7 @@
 """What a preview shows of a stack, from a change set of which nothing is left; and where it may make none."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,16 +10,17 @@ import pytest
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AwsRefused
 from orbits_cdk.change_set import PREVIEW, show
+from orbits_cdk.deploy import advance
 from orbits_cdk.errors import DeployFailed
 from orbits_cdk.parts import Part
 from orbits_cdk.plan import change_of
 from orbits_cdk.rights import rights_changes
-from orbits_cdk.wanted import Wanted
+from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld
 from orbits_iac import Orbits
 from orbits_iac.provider import Change, Verb
 
 from .given import Given, Holder, queue, table
-from .test_deploy import TAGS, deploy, wanted
+from .test_deploy import TAGS, Said, deploy, wanted
 
 ROLE = {
     "Type": "AWS::IAM::Role",
@@ -196,6 +198,36 @@ def test_rights_come_to_lines(kind: str, before: Any, after: Any, lines: list[st
     signs = {Verb.CREATE: "+", Verb.REMOVE: "-"}
     groups = rights_changes([part])
     assert [f"{signs[line.verb]} {line.detail}" for group in groups for line in group.below] == lines
+
+
+def test_what_changes_inside_a_nested_stack_is_shown_and_held_to_the_same(
+    cfn: Any, raw: Any, aws: OfflineAws, acme: AwsTarget
+) -> None:
+    s3 = aws.client("s3", account="acme")
+    s3.create_bucket(Bucket="nested", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    def nesting(key: str, **resources: Any) -> dict[str, Any]:
+        s3.put_object(Bucket="nested", Key=key, Body=json.dumps(of(**resources)).encode())
+        url = f"{aws.endpoint_url}/nested/{key}"
+        return of(Data={"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}})
+
+    deploy(cfn, wanted(nesting("one", Orders=table("orders"))))
+    after = wanted(nesting("two", Orders=table("orders", key="number"), Jobs=queue("jobs")), token="t2")
+    stacks = len(raw.describe_stacks()["Stacks"])
+    _, found = changes(cfn, after)
+    assert [(name, one.verb.value, one.stateful_loss) for name, one in found.items()] == [
+        ("Data", "update", False),
+        ("Data/Orders", "replace", True),
+        ("Data/Jobs", "create", False),
+    ]
+    assert (len(raw.describe_stacks()["Stacks"]), left(raw)) == (stacks, [])
+    result: Deployed | Withheld | Underway = Underway()
+    while isinstance(result, Underway):
+        result = advance(cfn, after, result, Said())
+    assert isinstance(result, Withheld)
+    assert [loss.resource for loss in result.losses] == ["Data/Orders"]
+    assert deploy(cfn, replace(after, token="t3", accepted=frozenset({"Data/Orders"}))).changed
+    assert aws.client("dynamodb", account="acme").list_tables()["TableNames"] == ["orders-number"]
 
 
 def test_where_change_sets_are_denied_templates_are_compared_and_it_says_so(cfn: Any, aws: OfflineAws) -> None:
