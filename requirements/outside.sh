@@ -15,15 +15,16 @@ digest() {
 
 aws_cli() {
     "$venv/bin/python" -m venv --clear "$venv/outside"
-    "$venv/outside/bin/python" -m pip --disable-pip-version-check --no-input --quiet install --require-hashes \
-        --only-binary :all: --no-deps --requirement requirements/outside.lock
+    "$venv/outside/bin/python" -m pip --disable-pip-version-check --no-input --quiet --retries 1 install \
+        --require-hashes --only-binary :all: --no-deps --requirement requirements/outside.lock
 }
 
 cdk_cli() {
     rm -rf "$venv/cdk"
     mkdir -p "$venv/cdk"
     cp requirements/cdk/package.json requirements/cdk/package-lock.json "$venv/cdk"
-    sh requirements/npm.sh "$venv" ci --prefix "$venv/cdk" --omit=optional --no-audit --no-fund >/dev/null
+    sh requirements/npm.sh "$venv" ci --prefix "$venv/cdk" --omit=optional --no-audit --no-fund --fetch-retries=1 \
+        >/dev/null
 }
 
 # Installs $2 into $venv/$1, unless it holds what the files named after that say.

@@ -17,6 +17,9 @@ from .refusals import Refusal
 from .settings import Denial, Settings
 from .wire import Protocol
 
+_PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag"}
+"""What actions in policies begin with, where it is not the name that requests are signed for."""
+
 
 class Access:
     """What the accounts and sessions of one offline AWS may do."""
@@ -115,7 +118,8 @@ def _aware(moment: datetime) -> datetime:
 def _forbidden(identity: Identity, protocol: Protocol, text: str, settings: Settings) -> Refusal | None:
     for denial in settings.denied:
         if _means(denial, identity, text):
-            action = f"{moto_adapter.signing_name(identity.service)}:{identity.operation}"
+            name = moto_adapter.signing_name(identity.service)
+            action = f"{_PREFIXES.get(name, name)}:{identity.operation}"
             why = "with an explicit deny in an identity-based policy"
             return refusals.denied(protocol, identity.caller.arn, action, denial.resource or "", why)
     return None

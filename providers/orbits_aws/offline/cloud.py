@@ -11,7 +11,7 @@ from pathlib import Path
 from . import moto_state
 from .access import Access
 from .admin import Admin
-from .cloudformation import CloudFormation
+from .cloudformation import CloudFormation, CloudFormationPast
 from .gateway import Gateway
 from .organizations import Organizations
 from .regions import Regions
@@ -35,13 +35,17 @@ class Cloud:
         self.access = Access(lambda: self.settings, self.regions.is_off)
         self.gateway = Gateway(self.access)
         self.gateway.services["account"] = partial(self.regions.carry_out, self.gateway.moto)
-        self.cloudformation = CloudFormation(self.gateway, lambda: self.endpoint_url)
+        self.cloudformation = self._new_cloudformation()
+        self.gateway.past.keepers["cloudformation"] = CloudFormationPast(self.cloudformation, self._new_cloudformation)
         self.gateway.services["cloudformation"] = self.cloudformation.api
         self.gateway.services["cloudcontrol"] = self.cloudformation.cloud_control
         self.organizations = Organizations(self.gateway.moto, lambda: self.settings, self.access.new_account)
         self.gateway.services["organizations"] = self.organizations
         self.gateway.services["resourcegroupstaggingapi"] = Tagging(self.gateway.moto, self.cloudformation.world.stacks)
         self._admin = Admin(self)
+
+    def _new_cloudformation(self) -> CloudFormation:
+        return CloudFormation(self.gateway, lambda: self.endpoint_url)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one HTTP request: the administration under `/_offline/`, AWS everywhere else."""

@@ -29,6 +29,10 @@ from .wire import Answer, Environ, Protocol, StartResponse, asked, error_answer,
 _LOG = logging.getLogger(__name__)
 
 
+_WITHOUT_PAST = frozenset({"cloudcontrol", "resourcegroupstaggingapi"})
+"""Services that look at what others hold."""
+
+
 class Cut(ConnectionResetError):
     """The connection is to be cut without an answer."""
 
@@ -46,6 +50,14 @@ class Service(Interface):
 
     def __call__(self, identity: Identity, environ: Environ) -> Answer:
         """Carry out one call."""
+        ...
+
+
+class Work(Interface):
+    """What carries out one call that was let through."""
+
+    def __call__(self, *, stale: bool = False) -> Answer:
+        """Carry it out; a `stale` read is answered as before the latest write."""
         ...
 
 
@@ -100,7 +112,7 @@ class Gateway:
         """Add a rule. Raises ValueError for one that can never strike: AWS has no such service or operation."""
         if spec.service != "*":
             self._check_operation(spec.service, spec.operation)
-        if spec.kind == "stale" and spec.service in self.services:
+        if spec.kind == "stale" and spec.service in _WITHOUT_PAST:
             raise ValueError(f"stale reads of {spec.service} are not offered")
         return self.faults.add(spec)
 
@@ -127,16 +139,16 @@ class Gateway:
         )
         strike = self.faults.strike(target)
 
-        def work() -> Answer:
+        def work(*, stale: bool = False) -> Answer:
             remember = self.faults.stales(target)
             if origin == "cloudformation":  # inside a call that went through the gate
-                return self._work(environ, body, identity, remember=remember)
+                return self._work(environ, body, identity, stale=stale, remember=remember)
             with self.gate.call():
-                return self._work(environ, body, identity, remember=remember)
+                return self._work(environ, body, identity, stale=stale, remember=remember)
 
         return work() if strike is None else self._struck(strike, environ, identity, work)
 
-    def _struck(self, strike: Strike, environ: Environ, identity: Identity, work: Callable[[], Answer]) -> Answer:
+    def _struck(self, strike: Strike, environ: Environ, identity: Identity, work: Work) -> Answer:
         spec, what = strike.spec, f"{identity.service}:{identity.operation}"
         if spec.delay:
             self.sleep(spec.delay)
@@ -144,7 +156,7 @@ class Gateway:
             case "delay":
                 return work()
             case "stale":
-                return self.past.answer(identity, work)
+                return work(stale=True)
             case "cut":
                 raise ConnectionCut(f"connection of {what} cut by request")
             case "lose_answer":
@@ -160,19 +172,23 @@ class Gateway:
                 message = spec.message or f"{code} by request of a test, on {what}"
                 return self._error(environ, identity, code, message, spec.status)
 
-    def _work(self, environ: Environ, body: bytes, identity: Identity, *, remember: bool) -> Answer:
+    def _work(self, environ: Environ, body: bytes, identity: Identity, *, stale: bool, remember: bool) -> Answer:
         service = self.services.get(identity.service)
+
+        def carried_out() -> Answer:
+            if service is not None:
+                return service(identity, environ)
+            return carry_out(environ, body, identity, lambda: self.moto(environ))
+
         try:
             protocol, token, text = self._protocol(environ, identity), session_token(environ), asked(environ, body)
             if refusal := self.access.refusal(identity, protocol, token, text):
                 return self._error(environ, identity, refusal.code, refusal.message, refusal.status)
-            if service is not None:
-                return service(identity, environ)
-            return self.past.watched(
-                identity,
-                lambda: carry_out(environ, body, identity, lambda: self.moto(environ)),
-                remember=remember,
-            )
+            if identity.service in _WITHOUT_PAST:
+                return carried_out()
+            if stale:
+                return self.past.answer(identity, environ, carried_out)
+            return self.past.watched(identity, carried_out, remember=remember)
         except NotImplementedError as failure:
             message = f"The offline AWS does not implement {identity.service}:{identity.operation}: {failure}"
             return self._error(environ, identity, "NotImplemented", message, 501)

@@ -19,12 +19,13 @@ from .cloud_control import CloudControl
 from .direct import Direct
 from .goals import Goals
 from .nested import Nesting
+from .past import CloudFormationPast
 from .place import Place
 from .stacks import Stacks
 from .template_url import object_reader
 from .world import World
 
-__all__ = ["CloudFormation"]
+__all__ = ["CloudFormation", "CloudFormationPast"]
 
 
 class CloudFormation:

@@ -196,6 +196,22 @@ def test_a_stale_read_shows_the_old_value_in_that_account_alone(aws: OfflineAws)
     assert clients[0].get_parameter(Name="one")["Parameter"]["Value"] == "newest"
 
 
+def test_stale_reads_of_stacks_and_of_the_organization(aws: OfflineAws) -> None:
+    management = "123456789012"
+    cloudformation = aws.client("cloudformation", account=management)
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 30}}}}
+    cloudformation.create_stack(StackName="shop", TemplateBody=json.dumps(template))
+    aws.stale("cloudformation", "DescribeStacks", times=2)
+    template["Resources"]["Queue"]["Properties"] = {"VisibilityTimeout": 60}
+    cloudformation.update_stack(StackName="shop", TemplateBody=json.dumps(template))
+    states = [cloudformation.describe_stacks(StackName="shop")["Stacks"][0]["StackStatus"] for _ in range(3)]
+    assert states == ["CREATE_COMPLETE", "CREATE_COMPLETE", "UPDATE_COMPLETE"]
+    organizations = aws.client("organizations", account=management)
+    aws.stale("organizations", "ListAccounts")
+    organizations.create_account(AccountName="acme", Email="aws+acme@agency.example")
+    assert [len(organizations.list_accounts()["Accounts"]) for _ in range(2)] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "arguments", "name"),
     [
@@ -293,7 +309,7 @@ def test_faults_are_listed_and_cleared(aws: OfflineAws) -> None:
         ("POST", "faults", {"service": "s3", "operation": "*", "rate": 1}, 400, "rate has no meaning for a fault"),
         ("POST", "faults", {"service": "s3", "operation": "*", "kind": "throttle"}, 400, "a throttle needs its rate"),
         ("POST", "faults", {"service": "s3", "operation": "*", "kind": "delay"}, 400, "needs its delay"),
-        ("POST", "faults", {"service": "cloudformation", "operation": "*", "kind": "stale"}, 400, "are not offered"),
+        ("POST", "faults", {"service": "cloudcontrol", "operation": "*", "kind": "stale"}, 400, "are not offered"),
         ("PUT", "settings", {"polls": -1}, 400, "greater than or equal to 0"),
         ("DELETE", "faults/99", None, 404, "there is no fault 99"),
         ("GET", "nothing", None, 404, "GET /_offline/nothing is not offered"),
