@@ -4,7 +4,7 @@ An operation that the offline AWS does not have is refused with `NotImplemented`
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from orbits_aws.offline.identify import Identity
@@ -14,23 +14,22 @@ from orbits_aws.offline.wire import Answer, Environ, error_answer
 from . import drift, view
 from .change_sets import ChangeSets
 from .deletion import Deletion
-from .desired import check_types, required_capabilities
 from .direct import Direct
 from .errors import CloudFormationError, ValidationError
 from .goals import policy_text
 from .model import Stack
+from .paging import SIZE, page
 from .place import Place, Request
 from .recovery import Recovery
 from .schemas import published
 from .stacks import Stacks
-from .template import parse
+from .template_api import Templates
 from .world import World
 
 Result = dict[str, Any]
 
 _STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}|arn:.+")
 _CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}|arn:.+")
-_PAGE = 100
 
 
 class Api:
@@ -39,12 +38,13 @@ class Api:
     def __init__(self, world: World, stacks: Stacks, direct: Direct, change_sets: ChangeSets) -> None:
         self._world, self._stacks, self._change_sets = world, stacks, change_sets
         self._recovery, self._deletion = Recovery(stacks), Deletion(stacks)
+        templates = Templates(stacks, change_sets)
         self._detections: dict[str, Result] = {}
         self._operations: dict[str, Callable[[Place, Request], Result]] = {
             "CancelUpdateStack": self._cancel_update,
             "ContinueUpdateRollback": self._continue_rollback,
             "CreateChangeSet": self._create_change_set,
-            "CreateStack": lambda place, request: {"StackId": direct.create(place, request).id},
+            "CreateStack": lambda place, request: _begun(direct.create(place, request)),
             "DeleteChangeSet": self._delete_change_set,
             "DeleteStack": self._delete_stack,
             "DescribeChangeSet": self._describe_change_set,
@@ -60,19 +60,19 @@ class Api:
             "DetectStackResourceDrift": self._detect_resource_drift,
             "ExecuteChangeSet": self._execute_change_set,
             "GetStackPolicy": self._get_policy,
-            "GetTemplate": self._get_template,
-            "GetTemplateSummary": self._get_template_summary,
+            "GetTemplate": templates.get,
+            "GetTemplateSummary": templates.summarize,
             "ListChangeSets": self._list_change_sets,
             "ListExports": self._list_exports,
             "ListImports": self._list_imports,
             "ListStackResources": self._list_resources,
             "ListStacks": self._list_stacks,
-            "RollbackStack": lambda place, request: {"StackId": self._recovery.roll_back(place, request).id},
+            "RollbackStack": lambda place, request: _begun(self._recovery.roll_back(place, request)),
             "SetStackPolicy": self._set_policy,
             "SignalResource": self._signal,
-            "UpdateStack": lambda place, request: {"StackId": direct.update(place, request).id},
+            "UpdateStack": lambda place, request: _begun(direct.update(place, request)),
             "UpdateTerminationProtection": self._update_protection,
-            "ValidateTemplate": self._validate_template,
+            "ValidateTemplate": templates.validate,
         }
 
     def __call__(self, identity: Identity, environ: Environ) -> Answer:
@@ -107,11 +107,14 @@ class Api:
 
     def _describe_change_set(self, place: Place, request: Request) -> Result:
         change_set = self._change_sets.find(place, request)
-        return view.change_set_detail_view(change_set, values=bool(request.get("IncludePropertyValues")))
+        changes, token = page(change_set.changes, request)
+        values = bool(request.get("IncludePropertyValues"))
+        return view.change_set_detail_view(change_set, changes, values=values) | {"NextToken": token}
 
     def _list_change_sets(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
-        return {"Summaries": [view.change_set_view(one) for one in self._change_sets.of(stack)]}
+        shown, token = page(self._change_sets.of(stack), request)
+        return {"Summaries": [view.change_set_view(one) for one in shown], "NextToken": token}
 
     def _continue_rollback(self, place: Place, request: Request) -> Result:
         self._recovery.continue_rollback(place, request)
@@ -132,30 +135,34 @@ class Api:
             self._stacks.poll(stack)
         if name and stacks[0].deleted is not None and not stacks[0].hidden and not str(name).startswith("arn:"):
             stacks = [self._stacks.find(place, str(name))]
-        page, token = _page(stacks, request)
-        return {"Stacks": [view.stack_view(stack) for stack in page], "NextToken": token}
+        shown, token = page(stacks, request)
+        return {"Stacks": [view.stack_view(stack) for stack in shown], "NextToken": token}
 
     def _list_stacks(self, place: Place, request: Request) -> Result:
         wanted: set[str] = set(request.get("StackStatusFilter") or ())
         for stack in self._stacks.all(place) if wanted else ():  # who asks for a status waits for another one
             self._stacks.poll(stack)
         stacks = [one for one in self._stacks.all(place) if not wanted or one.shown_status[0] in wanted]
-        page, token = _page(stacks, request)
-        return {"StackSummaries": [view.summary_view(stack) for stack in page], "NextToken": token}
+        shown, token = page(stacks, request)
+        return {"StackSummaries": [view.summary_view(stack) for stack in shown], "NextToken": token}
 
     def _describe_events(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
-        page, token = _page(stack.shown_events[::-1], request)
-        return {"StackEvents": [view.event_view(stack, event) for event in page], "NextToken": token}
+        shown, token = page(stack.shown_events[::-1], request)
+        return {"StackEvents": [view.event_view(stack, event) for event in shown], "NextToken": token}
 
     def _describe_operation_events(self, place: Place, request: Request) -> Result:
         if request.get("ChangeSetName"):
-            return {"OperationEvents": view.change_set_events(self._change_sets.find(place, request))}
-        stack = self._stacks.find(place, str(request["StackName"]))
-        failed = bool((request.get("Filters") or {}).get("FailedEvents"))
-        events = [one for one in stack.shown_events[::-1] if not failed or one.status.endswith("_FAILED")]
-        page, token = _page(events, request)
-        return {"OperationEvents": [view.operation_event_view(stack, event) for event in page], "NextToken": token}
+            events = view.change_set_events(self._change_sets.find(place, request))
+        else:
+            stack = self._stacks.find(place, str(request["StackName"]))
+            events = [view.operation_event_view(stack, event) for event in stack.shown_events[::-1]]
+        if request.get("OperationId"):
+            events = [event for event in events if event["OperationId"] == request["OperationId"]]
+        if (request.get("Filters") or {}).get("FailedEvents"):
+            events = [event for event in events if event["EventType"].endswith("_ERROR")]
+        shown, token = page(events, request)
+        return {"OperationEvents": shown, "NextToken": token}
 
     def _describe_resource(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
@@ -173,7 +180,7 @@ class Api:
                 for resource in stack.resources.values()
                 if logical in (None, resource.logical_id)
                 and (request.get("StackName") or physical == resource.physical_id)
-            ]
+            ][:SIZE]
         }
 
     def _stack_of_resources(self, place: Place, request: Request) -> Stack:
@@ -187,52 +194,8 @@ class Api:
 
     def _list_resources(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
-        page, token = _page(list(stack.resources.values()), request)
-        return {"StackResourceSummaries": [view.resource_summary_view(one) for one in page], "NextToken": token}
-
-    def _get_template(self, place: Place, request: Request) -> Result:
-        if request.get("ChangeSetName"):
-            template = self._change_sets.find(place, request).goal.template
-        else:
-            stack = self._stacks.find(place, str(request.get("StackName")))
-            goal = stack.goal or stack.wanted
-            if goal is None:  # in review: the CDK CLI counts on an answer
-                return {"TemplateBody": "", "StagesAvailable": ["Original", "Processed"]}
-            template = goal.template
-        return {"TemplateBody": template.body, "StagesAvailable": ["Original", "Processed"]}
-
-    def _get_template_summary(self, place: Place, request: Request) -> Result:
-        if request.get("StackName"):
-            stack = self._stacks.find(place, str(request["StackName"]))
-            goal = stack.goal or stack.wanted
-            template = goal.template if goal else None
-        else:
-            template = parse(self._stacks.goals.template_text(place, request))
-        if template is None:
-            raise ValidationError("The stack has no template")
-        return {
-            "Parameters": _declared(template.parameters),
-            "Description": template.description,
-            "Capabilities": required_capabilities(template)[-1:],
-            "ResourceTypes": sorted({resource.type for resource in template.resources.values()}),
-            "Version": template.document.get("AWSTemplateFormatVersion"),
-        }
-
-    def _validate_template(self, place: Place, request: Request) -> Result:
-        template = parse(self._stacks.goals.template_text(place, request))
-        check_types(template)
-        return {
-            "Parameters": [
-                {
-                    name: one.get(name)
-                    for name in ("ParameterKey", "DefaultValue", "NoEcho", "Description")
-                    if one.get(name) is not None
-                }
-                for one in _declared(template.parameters)
-            ],
-            "Description": template.description,
-            "Capabilities": required_capabilities(template)[-1:],
-        }
+        shown, token = page(list(stack.resources.values()), request)
+        return {"StackResourceSummaries": [view.resource_summary_view(one) for one in shown], "NextToken": token}
 
     def _describe_type(self, place: Place, request: Request) -> Result:
         """What AWS publishes of a type of its own; there are no others."""
@@ -251,12 +214,10 @@ class Api:
         }
 
     def _list_exports(self, place: Place, request: Request) -> Result:
-        exports = self._world.exports(place.account, place.region)
+        shown, token = page(sorted(self._world.exports(place.account, place.region).items()), request)
         return {
-            "Exports": [
-                {"ExportingStackId": stack.id, "Name": name, "Value": value}
-                for name, (stack, value) in sorted(exports.items())
-            ]
+            "Exports": [{"ExportingStackId": stack.id, "Name": name, "Value": value} for name, (stack, value) in shown],
+            "NextToken": token,
         }
 
     def _list_imports(self, place: Place, request: Request) -> Result:
@@ -264,7 +225,8 @@ class Api:
         users = [stack.name for stack in self._stacks.living(place) if name in stack.imports]
         if not users:
             raise ValidationError(f"Export '{name}' is not imported by any stack.")
-        return {"Imports": users}
+        shown, token = page(users, request)
+        return {"Imports": shown, "NextToken": token}
 
     def _get_policy(self, place: Place, request: Request) -> Result:
         return {"StackPolicyBody": self._stacks.find(place, str(request["StackName"])).policy}
@@ -325,8 +287,8 @@ class Api:
             and resource.drift["StackResourceDriftStatus"] != "NOT_CHECKED"
             and (not wanted or resource.drift["StackResourceDriftStatus"] in wanted)
         ]
-        page, token = _page(drifts, request)
-        return {"StackResourceDrifts": page, "NextToken": token}
+        shown, token = page(drifts, request)
+        return {"StackResourceDrifts": shown, "NextToken": token}
 
     def _detect_resource_drift(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
@@ -346,21 +308,5 @@ def _check_names(request: Request) -> None:
             )
 
 
-def _page(items: Sequence[Any], request: Request) -> tuple[list[Any], str | None]:
-    start = int(request.get("NextToken") or 0)
-    size = int(request.get("MaxResults") or _PAGE)
-    more = str(start + size) if start + size < len(items) else None
-    return list(items[start : start + size]), more
-
-
-def _declared(parameters: Any) -> list[Result]:
-    return [
-        {
-            "ParameterKey": key,
-            "ParameterType": declared.get("Type"),
-            "DefaultValue": None if "Default" not in declared else str(declared["Default"]),
-            "NoEcho": str(declared.get("NoEcho", False)).lower() == "true",
-            "Description": declared.get("Description"),
-        }
-        for key, declared in parameters.items()
-    ]
+def _begun(stack: Stack) -> Result:
+    return {"StackId": stack.id, "OperationId": stack.operations[-1].id if stack.operations else None}

@@ -84,6 +84,9 @@ class ChangeSets:
         _check_mode(kind, request.get("DeploymentMode"))
         name, change_set_name = str(request["StackName"]), str(request["ChangeSetName"])
         stack = self.stacks.maybe(place, name)
+        repeated = self._by_key.get((stack.id, change_set_name)) if stack is not None else None
+        if repeated is not None and repeated.token is not None and repeated.token == request.get("ClientToken"):
+            return repeated
         self._check(stack, kind, name, change_set_name)
         goal = self.stacks.goals.goal(place, stack, request, name)
         asked = request.get("ResourcesToImport") or []
@@ -145,6 +148,7 @@ class ChangeSets:
             description=request.get("Description"),
             on_stack_failure=request.get("OnStackFailure"),
             reverts_drift=request.get("DeploymentMode") is not None,
+            token=request.get("ClientToken"),
             imports_existing=bool(request.get("ImportExistingResources", False)),
             includes_nested=bool(request.get("IncludeNestedStacks", False)),
         )
@@ -186,7 +190,8 @@ class ChangeSets:
                 "InvalidChangeSetStatus",
                 f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{shown}]",
             )
-        with self.stacks.operation(stack, token, change_set.id):
+        kind = "CREATE_STACK" if change_set.type == "CREATE" else "UPDATE_STACK"
+        with self.stacks.operation(stack, token, change_set.id, kind):
             self._claim(change_set)
             self._deploy(change_set, request)
             for one in self._with_nested(change_set):

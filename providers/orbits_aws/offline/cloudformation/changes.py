@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .desired import as_text, different, keeps, masked, policy_of, properties_of, replacing, same, shown_of
+from .desired import as_text, different, keeps, masked, policy_of, properties_of, replacing, shown_of
 from .graph import in_order
 from .intrinsics import UNKNOWN, Scope
 from .model import STACK_TYPE, Goal, Properties, Stack, StackResource
-from .schemas import schema_of
-from .template import ResourceDefinition, references
+from .property_changes import known, property_changes, tags_of
+from .template import ResourceDefinition
 from .world import Known, World
 
 Live = Mapping[str, Properties | None]
@@ -103,8 +103,8 @@ def _modified(
     scopes = [
         scope_name
         for scope_name, differs in (
-            ("Properties", any(name != _tags(existing.type) for name in names)),
-            ("Tags", _tags(existing.type) in names),
+            ("Properties", any(name != tags_of(existing.type) for name in names)),
+            ("Tags", tags_of(existing.type) in names),
             ("Metadata", existing.metadata != definition.metadata),
             ("DeletionPolicy", existing.deletion_policy != deletion),
             ("UpdateReplacePolicy", existing.update_replace_policy != replacement),
@@ -113,9 +113,10 @@ def _modified(
     ]
     if not scopes and existing.type == definition.type:
         return None
-    dynamic = {name for name in names if not _known(after.get(name))}
+    dynamic = {name for name in names if not known(after.get(name))}
     sure = recreate - dynamic
     old, new = masked(before, existing), shown_of(definition, goal, scope, after)
+    details = [detail for name in names for detail in property_changes(definition, existing, name, (old, new))]
     change: dict[str, Any] = {
         "Action": "Modify",
         "LogicalResourceId": existing.logical_id,
@@ -123,7 +124,7 @@ def _modified(
         "ResourceType": existing.type,
         "Replacement": "True" if sure else "Conditional" if recreate else "False",
         "Scope": scopes,
-        "Details": [_detail(existing, definition, name, old, new, recreate, dynamic) for name in names],
+        "Details": details,
         "BeforeContext": as_text({"Properties": old}),
         "AfterContext": as_text({"Properties": new}),
     }
@@ -133,42 +134,6 @@ def _modified(
         drifted = different(existing.properties, live)
         change["ResourceDriftStatus"] = "MODIFIED" if drifted else "IN_SYNC"
     return change
-
-
-def _detail(
-    existing: StackResource,
-    definition: ResourceDefinition,
-    name: str,
-    before: Properties,
-    after: Properties,
-    recreate: frozenset[str],
-    dynamic: set[str],
-) -> dict[str, Any]:
-    target: dict[str, Any] = {
-        "Attribute": "Tags" if name == _tags(existing.type) else "Properties",
-        "Name": name,
-        "Path": f"/Properties/{name}",
-        "RequiresRecreation": ("Conditionally" if name in dynamic else "Always") if name in recreate else "Never",
-        "AttributeChangeType": "Add" if name not in before else "Remove" if name not in after else "Modify",
-    }
-    if name in before:
-        target["BeforeValue"] = _shown(before[name])
-    if name in after:
-        target["AfterValue"] = _shown(after[name])
-    if not same(existing.shown.get(name), before.get(name)):
-        target["Drift"] = {
-            "PreviousValue": _shown(existing.shown.get(name)),
-            "ActualValue": _shown(before.get(name)),
-        }
-    detail: dict[str, Any] = {
-        "Target": target,
-        "Evaluation": "Dynamic" if name in dynamic else "Static",
-        "ChangeSource": "DirectModification",
-    }
-    causes = [other for other in references(definition.properties.get(name)) if not other.startswith("AWS::")]
-    if name in dynamic and causes:
-        detail |= {"ChangeSource": "ResourceReference", "CausingEntity": causes[0]}
-    return detail
 
 
 def _removed(resource: StackResource) -> dict[str, Any]:
@@ -182,20 +147,3 @@ def _removed(resource: StackResource) -> dict[str, Any]:
         "Details": [],
         "BeforeContext": as_text({"Properties": resource.shown}),
     }
-
-
-def _known(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(_known(inner) for inner in value.values())
-    if isinstance(value, list):
-        return all(_known(inner) for inner in value)
-    return value is not UNKNOWN
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else as_text(value)
-
-
-def _tags(type_name: str) -> str | None:
-    schema = schema_of(type_name)
-    return schema.tag_property if schema else None

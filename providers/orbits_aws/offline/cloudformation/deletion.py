@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .errors import ValidationError
 from .model import Stack, StackResource, now
+from .outputs import refuse_used
 from .place import Place, Request
 from .removal import remove
 from .rollback import policy_on_creation
@@ -43,8 +44,9 @@ class Deletion:
                 "DELETE_FAILED state"
             )
         self._make_way(stack)
-        with self.stacks.operation(stack, token, "delete") as work:
-            self.stacks.check_exports(stack, {output.export for output in stack.outputs if output.export})
+        with self.stacks.operation(stack, token, "delete", "DELETE_STACK") as work:
+            exports = {output.export for output in stack.outputs if output.export}
+            refuse_used(self.stacks.world(), stack, exports, "deleted")
             stack.deletion_mode = request.get("DeletionMode")
             stack.role_arn = request.get("RoleARN") or stack.role_arn
             self.remove_all(stack, work, retained, force=force)

@@ -13,7 +13,7 @@ from .schemas import at, known, schema_of
 from .template import ResourceDefinition, Template
 from .validation import problems, reason
 
-_IAM = frozenset(
+IAM_TYPES = frozenset(
     {
         "AWS::IAM::AccessKey",
         "AWS::IAM::Group",
@@ -41,7 +41,7 @@ def check_types(template: Template) -> None:
 
 def required_capabilities(template: Template) -> list[str]:
     """The capabilities of which the caller has to hand over at least one; empty if none is needed."""
-    resources = [resource for resource in template.resources.values() if resource.type in _IAM]
+    resources = [resource for resource in template.resources.values() if resource.type in IAM_TYPES]
     if not resources:
         return []
     named = any(name in resource.properties for resource in resources for name in _NAMES)

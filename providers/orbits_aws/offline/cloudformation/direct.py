@@ -35,7 +35,7 @@ class Direct:
         stack.retain_except_on_create = bool(request.get("RetainExceptOnCreate", False))
         on_failure = request.get("OnFailure") or ("DO_NOTHING" if request.get("DisableRollback") else "ROLLBACK")
         options = Options(on_failure=str(on_failure), retain_except_on_create=stack.retain_except_on_create)
-        with self.stacks.operation(stack, token, "create"):
+        with self.stacks.operation(stack, token, "create", "CREATE_STACK"):
             self.deploy_new(stack, goal, options)
         return stack
 
@@ -61,7 +61,7 @@ class Direct:
             retain_except_on_create=stack.retain_except_on_create,
             policy=policy_text(self.stacks.goals, place, request, "StackPolicyDuringUpdate"),
         )
-        with self.stacks.operation(stack, token, "update"):
+        with self.stacks.operation(stack, token, "update", "UPDATE_STACK"):
             stack.disable_rollback = options.on_failure == "DO_NOTHING"
             Deployment(self.stacks.world(), stack, goal, options).update()
             stack.policy = policy or stack.policy

@@ -8,7 +8,7 @@ in the prefix, so states follow each other as they really did.
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .template import Template
@@ -104,6 +104,16 @@ class Event:
     properties: str | None
     time: datetime
     token: str | None
+    operation: str | None
+    """The id of the operation that it is a part of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """Something that was done to a stack, by one call."""
+
+    id: str
+    type: str
 
 
 @dataclass(kw_only=True)
@@ -188,6 +198,8 @@ class Stack:
     tokens: dict[str, str] = field(default_factory=dict[str, str])
     """Client request tokens of its operations, and what each stood for."""
     token: str | None = None
+    operations: list[Operation] = field(default_factory=list[Operation])
+    """What was done to it, oldest first."""
     hidden: int = 0
     """How many of the newest events are not shown yet."""
     polls: int = 0
@@ -224,6 +236,11 @@ class Stack:
         remaining, self.remaining = self.remaining, None
         if remaining is not None:
             remaining.finish()
+
+    def begin(self, kind: str, token: str | None = None) -> None:
+        """Let what is recorded from now on be a part of a new operation."""
+        self.token = token
+        self.operations.append(Operation(id=str(uuid.uuid4()), type=kind))
 
     @property
     def unfolding(self) -> bool:
@@ -270,10 +287,16 @@ class Stack:
                 status=status,
                 reason=reason,
                 properties=properties,
-                time=now(),
+                time=self._next_time(),
                 token=self.token,
+                operation=self.operations[-1].id if self.operations else None,
             )
         )
+
+    def _next_time(self) -> datetime:
+        """The time of the next event: later than the last one, as the API shows it."""
+        time = now()
+        return max(time, self.events[-1].time + timedelta(milliseconds=1)) if self.events else time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +331,7 @@ class ChangeSet:
     imports: Mapping[str, str] = field(default_factory=dict[str, str])
     """The existing resources that it takes into the stack: logical id to physical id."""
     reverts_drift: bool = False
+    token: str | None = None
     imports_existing: bool = False
     includes_nested: bool = False
     """Whether it has change sets for the stacks that are resources of its stack."""

@@ -18,6 +18,7 @@ from .direct import Direct
 from .errors import CloudFormationError, ResourceFailed, ResourceGone
 from .intrinsics import text_of
 from .model import Goal, Stack
+from .outputs import refuse_used
 from .place import Place
 from .resources.contract import Properties, Site
 from .rollback import Options
@@ -103,11 +104,11 @@ class Nesting:
     def delete(self, site: Site, stack_id: str) -> None:
         """Remove a nested stack with all it has. Raises ResourceFailed."""
         parent, child = self._parent(site), self._child(site, stack_id)
-        exports: set[str | None] = {output.export for output in child.outputs if output.export}
+        exports = {output.export for output in child.outputs if output.export}
         with self._alone(child, parent) as work:
             child.finish()
             try:
-                self.stacks.check_exports(child, exports)
+                refuse_used(self.stacks.world(), child, exports, "deleted")
             except CloudFormationError as refused:
                 raise ResourceFailed(refused.message) from refused
             Deletion.remove_all(child, work, made_anew="ROLLBACK" in parent.status)
@@ -155,7 +156,8 @@ class Nesting:
     def _alone(self, child: Stack, parent: Stack) -> Generator[Any]:
         try:
             with self.stacks.alone(child) as work:
-                child.token, child.window = parent.token, 0
+                child.begin(parent.operations[-1].type, parent.token)
+                child.window = 0
                 yield work
         except CloudFormationError as refused:
             raise ResourceFailed(refused.message) from refused

@@ -67,6 +67,7 @@ class NestedChangeSets:
 
     def _in_review(self, parent: Stack, name: str) -> Stack:
         child = self.nesting.add(parent, self.nesting.stacks.world().site(parent, name), "REVIEW_IN_PROGRESS")
+        child.begin("CREATE_CHANGESET")
         child.record("REVIEW_IN_PROGRESS", "User Initiated")
         return child
 

@@ -21,7 +21,17 @@ def resolve_outputs(world: World, stack: Stack, goal: Goal, scope: Scope) -> lis
         owner = exports.get(output.export or "")
         if owner is not None and owner[0] is not stack:
             raise ValidationError(f"Export with name {output.export} is already exported by stack {owner[0].name}")
+    old, new = ({one.export: one.value for one in listed if one.export} for listed in (stack.outputs, outputs))
+    refuse_used(world, stack, set(old) - set(new), "deleted")
+    refuse_used(world, stack, {name for name in old if name in new and old[name] != new[name]}, "updated")
     return outputs
+
+
+def refuse_used(world: World, stack: Stack, names: set[str], verb: str) -> None:
+    """Raise ValidationError if another stack uses one of a stack's exports, which is to go or to change."""
+    for other in world.stacks(stack.account, stack.region):
+        if other is not stack and (used := sorted(names & other.imports)):
+            raise ValidationError(f"Export {used[0]} cannot be {verb} as it is in use by {other.name}")
 
 
 def _output(key: str, declared: Mapping[str, Any], scope: Scope) -> Output:

@@ -30,7 +30,7 @@ class Recovery:
         if remaining is None:
             return
         stack.remaining, stack.hidden = None, 0
-        with self.stacks.operation(stack, token, "cancel"):
+        with self.stacks.operation(stack, token, "cancel", "ROLLBACK"):
             remaining.take_back("User Initiated")
 
     def roll_back(self, place: Place, request: Request) -> Stack:
@@ -41,7 +41,7 @@ class Recovery:
         status, _ = stack.shown_status
         if status not in _ROLLS_BACK or stack.unfinished is None:
             raise ValidationError(f"Stack:{stack.id} is in {status} state and can not be rolled back.")
-        with self.stacks.operation(stack, token, "rollback"):
+        with self.stacks.operation(stack, token, "rollback", "ROLLBACK"):
             stack.role_arn = request.get("RoleARN") or stack.role_arn
             stack.unfinished("", frozenset())
         return stack
@@ -60,7 +60,7 @@ class Recovery:
             raise ValidationError(f"Stack:{stack.id} is in {status} state and can not continue update rollback.")
         skipped = frozenset(str(name) for name in request.get("ResourcesToSkip") or ())
         self._check_skipped(place, stack, skipped)
-        with self.stacks.operation(stack, token, "continue"):
+        with self.stacks.operation(stack, token, "continue", "CONTINUE_ROLLBACK"):
             stack.role_arn, stack.skipping = request.get("RoleARN") or stack.role_arn, skipped
             stack.unfinished("", skipped)
         return stack

@@ -95,6 +95,7 @@ class Stacks:
             stack = self.maybe(place, name)
             if stack is None:
                 stack = self.add(place, name, "REVIEW_IN_PROGRESS")
+                stack.begin("CREATE_CHANGESET")
                 stack.record("REVIEW_IN_PROGRESS", "User Initiated")
             return stack
 
@@ -126,13 +127,14 @@ class Stacks:
             yield Work(self.world(), stack)
 
     @contextmanager
-    def operation(self, stack: Stack, token: object = None, what: str = "") -> Generator[Work]:
+    def operation(self, stack: Stack, token: object, what: str, kind: str) -> Generator[Work]:
         """One operation on a stack: alone with it, in its account, and shown step by step afterwards.
 
-        `what` is kept for its token. Raises ValidationError while another operation goes on.
+        `what` is kept for its token, `kind` is what DescribeEvents calls it. Raises ValidationError while another
+        operation goes on.
         """
         with self._locked(stack):
-            yield from self._alone(stack, None if token is None else str(token), what)
+            yield from self._alone(stack, None if token is None else str(token), what, kind)
 
     @contextmanager
     def _locked(self, stack: Stack) -> Generator[None]:
@@ -149,11 +151,11 @@ class Stacks:
     def _busy(stack: Stack) -> ValidationError:
         return ValidationError(f"Stack:{stack.id} is in {stack.shown_status[0]} state and can not be updated.")
 
-    def _alone(self, stack: Stack, token: str | None, what: str) -> Generator[Work]:
+    def _alone(self, stack: Stack, token: str | None, what: str, kind: str) -> Generator[Work]:
         with self.world().acting_for(stack):
             if stack.unfolding:
                 raise self._busy(stack)
-            stack.token = token
+            stack.begin(kind, token)
             if token is not None:
                 stack.tokens[token] = what
             stack.old_outputs = stack.outputs
@@ -183,12 +185,6 @@ class Stacks:
         status, _ = stack.shown_status
         if status not in _UPDATABLE or stack.unfolding:
             raise ValidationError(f"Stack:{stack.id} is in {status} state and can not be updated.")
-
-    def check_exports(self, stack: Stack, names: set[str | None], verb: str = "deleted") -> None:
-        """Raise ValidationError if another stack uses one of a stack's exports, which is to go or to change."""
-        for other in self.living(Place(account=stack.account, region=stack.region)):
-            for name in sorted(name for name in names if name in other.imports):
-                raise ValidationError(f"Export {name} cannot be {verb} as it is in use by {other.name}")
 
     def root_of(self, stack: Stack) -> Stack:
         """The stack at the top of those that a stack is nested in."""

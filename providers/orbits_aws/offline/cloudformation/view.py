@@ -44,6 +44,7 @@ def stack_view(stack: Stack) -> Shown:
         "TimeoutInMinutes": stack.timeout,
         "RetainExceptOnCreate": stack.retain_except_on_create,
         "DeletionMode": stack.deletion_mode,
+        "LastOperations": _last_operations(stack),
         "ParentId": stack.parent_id,
         "RootId": stack.root_id,
         "DriftInformation": _drift_information(stack),
@@ -52,6 +53,12 @@ def stack_view(stack: Stack) -> Shown:
 
 def _drift_information(stack: Stack) -> Shown:
     return {"StackDriftStatus": stack.drift_status, "LastCheckTimestamp": stack.drift_checked}
+
+
+def _last_operations(stack: Stack) -> list[Shown]:
+    """The last operation of each kind, the newest first."""
+    newest = {operation.type: operation for operation in stack.operations}
+    return [{"OperationType": one.type, "OperationId": one.id} for one in reversed(newest.values())]
 
 
 def summary_view(stack: Stack) -> Shown:
@@ -142,6 +149,7 @@ def event_view(stack: Stack, event: Event) -> Shown:
         "ResourceStatusReason": event.reason,
         "ResourceProperties": event.properties,
         "ClientRequestToken": event.token,
+        "OperationId": event.operation,
     }
 
 
@@ -149,7 +157,15 @@ def operation_event_view(stack: Stack, event: Event) -> Shown:
     """An event as DescribeEvents shows it."""
     shown = event_view(stack, event)
     del shown["StackName"]
-    return shown | {"EventType": "STACK_EVENT"}
+    types = {operation.id: operation.type for operation in stack.operations}
+    if event.physical_id == stack.id:
+        kind = "STACK_EVENT"
+    else:
+        kind = "PROVISIONING_ERROR" if event.status.endswith("_FAILED") else "PROGRESS_EVENT"
+    if kind == "STACK_EVENT" and not event.status.endswith("_IN_PROGRESS"):
+        failed = "ROLLBACK" in event.status or event.status.endswith("_FAILED")
+        shown["OperationStatus"] = "FAILED" if failed else "SUCCEEDED"
+    return shown | {"EventType": kind, "OperationType": types.get(event.operation or "")}
 
 
 def change_set_events(change_set: ChangeSet) -> list[Shown]:
@@ -206,8 +222,8 @@ def change_set_view(change_set: ChangeSet) -> Shown:
     }
 
 
-def change_set_detail_view(change_set: ChangeSet, *, values: bool) -> Shown:
-    """A change set as DescribeChangeSet shows it; property values only if asked for."""
+def change_set_detail_view(change_set: ChangeSet, changes: list[Shown], *, values: bool) -> Shown:
+    """A change set as DescribeChangeSet shows it, with some of its changes; property values only if asked for."""
     goal = change_set.goal
     return change_set_view(change_set) | {
         "Parameters": parameters_view(goal),
@@ -218,23 +234,19 @@ def change_set_detail_view(change_set: ChangeSet, *, values: bool) -> Shown:
         "OnStackFailure": change_set.on_stack_failure,
         "DeploymentMode": "REVERT_DRIFT" if change_set.reverts_drift else None,
         "StackDriftStatus": change_set.stack.drift_status if change_set.reverts_drift else None,
-        "Changes": [change if values else _without_values(change) for change in change_set.changes],
+        "Changes": [change if values else _without_values(change) for change in changes],
     }
 
 
 def _without_values(change: Shown) -> Shown:
+    """A change by the names of the properties alone, each named once."""
     resource = {
         name: value for name, value in change["ResourceChange"].items() if name not in ("BeforeContext", "AfterContext")
     }
-    resource["Details"] = [
-        {
-            **detail,
-            "Target": {
-                name: value
-                for name, value in detail["Target"].items()
-                if name not in ("BeforeValue", "AfterValue", "Path", "AttributeChangeType", "Drift")
-            },
-        }
-        for detail in resource["Details"]
-    ]
-    return {**change, "ResourceChange": resource}
+    details: dict[str, Shown] = {}
+    for detail in resource["Details"]:
+        target = {name: detail["Target"][name] for name in ("Attribute", "Name", "RequiresRecreation")}
+        earlier = details.get(target["Name"])
+        if earlier is None or earlier["Target"]["RequiresRecreation"] == "Never":
+            details[target["Name"]] = {**detail, "Target": target}
+    return {**change, "ResourceChange": {**resource, "Details": list(details.values())}}
