@@ -13,7 +13,7 @@ from orbits_cdk.cloudformation import find_stack, template_of
 from orbits_cdk.live import Where, world_of
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.resource import look_at_resource
-from orbits_iac.provider import Change, Comparison, Difference, PropertyChange, Verb
+from orbits_iac.provider import Change, Difference, PropertyChange, Verb
 
 
 def changed_by_hand(aws: Aws, stack_name: str, where: Where, names: Collection[str]) -> tuple[Difference, ...]:
@@ -33,7 +33,7 @@ def changed_by_hand(aws: Aws, stack_name: str, where: Where, names: Collection[s
         for name, declared in payload.resources().items()
         if name in names
     ]
-    return tuple(d for one in found if isinstance(one, Comparison) for d in one.differences if d.path)
+    return tuple(d for one in found for d in one.found.differences if d.path)
 
 
 def written(changes: Collection[Any]) -> frozenset[str]:

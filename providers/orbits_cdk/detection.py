@@ -26,12 +26,18 @@ _SAID = {
 
 
 class Left(BaseModel):
-    """A resource that nothing else could read, and why."""
+    """A resource that nothing else could read, and why; or what of it was not found, and may only not be given back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     why: str
+    paths: tuple[str, ...] = ()  # nothing: all of it
+
+    def unchecked(self, name: str, why: str) -> Comparison:
+        """The resource of this name, or what is left of it, as unchecked."""
+        places = [f"{name} {self.type} {path}" for path in self.paths] or [f"{name} {self.type}"]
+        return Comparison(unchecked=tuple(f"{place}: {self.why}; {why}" for place in places))
 
 
 class Detecting(BaseModel):
@@ -85,10 +91,28 @@ def _resource(name: str, left: Left, drift: Mapping[str, Any], failed: str) -> C
             checked=1,
         )
     if status in {"IN_SYNC", "MODIFIED"}:
-        return _compared(name, left.type, drift)
+        return _judged(name, left, drift) if left.paths else _compared(name, left.type, drift)
     said = drift.get("DriftStatusReason") or failed
     why = _SAID.get(status, f"CloudFormation says {status}")
-    return Comparison(unchecked=(f"{name} {left.type}: {left.why}; {why}{f' ({said})' if said else ''}",))
+    return left.unchecked(name, f"{why}{f' ({said})' if said else ''}")
+
+
+def _judged(name: str, left: Left, drift: Mapping[str, Any]) -> Comparison:
+    """Whether what was not found is gone: so it is if CloudFormation, which reads it too, says so."""
+    expected = json.loads(drift.get("ExpectedProperties") or "{}")
+    known = tuple(path for path in left.paths if re.split(r"[.\[]", path)[0] in expected)
+    rest = tuple(path for path in left.paths if path not in known)
+    differences = _compared(name, left.type, drift).differences
+    found = Comparison(
+        differences=tuple(d for d in differences if any(_overlap(d.path, path) for path in known)), checked=len(known)
+    )
+    if not rest:
+        return found
+    return found.joined(left.model_copy(update={"paths": rest}).unchecked(name, "CloudFormation does not compare it"))
+
+
+def _overlap(one: str, other: str) -> bool:
+    return _is_within(one, other) or _is_within(other, one)
 
 
 def _compared(name: str, kind: str, drift: Mapping[str, Any]) -> Comparison:
@@ -134,6 +158,4 @@ def _value(found: Mapping[str, Any], name: str) -> str:
 
 
 def _unchecked(detecting: Detecting, why: str) -> Comparison:
-    return Comparison(
-        unchecked=tuple(f"{name} {left.type}: {left.why}; {why}" for name, left in detecting.left.items())
-    )
+    return Comparison().joined(*(left.unchecked(name, why) for name, left in detecting.left.items()))

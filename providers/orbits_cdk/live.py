@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from orbits_aws.readers import Aws
 from orbits_cdk.attributes import attribute_of
 from orbits_cdk.cloudformation import STACK, Stack, exports, find_stack, physical_ids, template_of
-from orbits_cdk.detection import Detecting, Left, begin, go_on
+from orbits_cdk.detection import Detecting, begin, go_on
 from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.resolve import World
@@ -77,16 +77,10 @@ def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[st
     if stack.busy:
         return StackLook(busy=stack.status)
     world = world_of(cfn, payload, stack, where)
-    looks = {
-        name: look_at_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())
-    }
-    left = {name: each for name, each in looks.items() if isinstance(each, Left)}
+    seen = {name: look_at_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())}
+    left = {name: each.left for name, each in seen.items() if each.left is not None}
     found = StackLook().joined(
-        [
-            *(each for each in looks.values() if isinstance(each, Comparison)),
-            _outputs(payload, stack, published),
-            _added(cfn, payload, stack),
-        ]
+        [*(each.found for each in seen.values()), _outputs(payload, stack, published), _added(cfn, payload, stack)]
     )
     return _gone_on(found, begin(cfn, Detecting(stack=stack.id, left=left))) if left else found
 

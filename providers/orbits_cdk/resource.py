@@ -5,13 +5,13 @@ does not offer either, or does not find, is left to CloudFormation's own detecti
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from orbits_aws.errors import AwsRefused
 from orbits_aws.readers import Aws, Reader, reader
-from orbits_aws.readers.cloud_control import NotFound, NotOffered, compare_with_live, read
+from orbits_aws.readers.cloud_control import NotFound, NotOffered, as_given_back, compare_with_live, read
 from orbits_aws.readers.service_managed import by_the_service
 from orbits_cdk.cloudformation import Stack
 from orbits_cdk.detection import Left
@@ -22,41 +22,70 @@ _NOTHING = frozenset({"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionH
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 
 
-def look_at_resource(aws: Aws, name: str, declared: Mapping[str, Any], world: World, stack: Stack) -> Comparison | Left:
+@dataclass(frozen=True)
+class Seen:
+    """What was found of a resource, and what of it is left to CloudFormation's detection."""
+
+    found: Comparison
+    left: Left | None = None
+
+
+def look_at_resource(aws: Aws, name: str, declared: Mapping[str, Any], world: World, stack: Stack) -> Seen:
     """What of a resource of the template is otherwise."""
     kind = str(declared["Type"])
     made = is_made(declared, world)
     if isinstance(made, Unknown):
-        return _named(Comparison(unchecked=(made.why,)), name, kind)
+        return Seen(_named(Comparison(unchecked=(made.why,)), name, kind))
     if not made or kind in _NOTHING:
-        return Comparison()
+        return Seen(Comparison())
     if kind.startswith(_CUSTOM):
         why = "what a custom resource has made, only its own code knows"
-        return _named(Comparison(unchecked=(why,)), name, kind)
+        return Seen(_named(Comparison(unchecked=(why,)), name, kind))
     physical_id = world.physical_ids.get(name)
     if physical_id is None:
-        return _removed(name, kind)
+        return Seen(_removed(name, kind))
     return _read(aws, name, kind, physical_id, resolve(declared.get("Properties", {}), world), world, stack)
 
 
 def _read(
     aws: Aws, name: str, kind: str, physical_id: str, recorded: Mapping[str, Any], world: World, stack: Stack
-) -> Comparison | Left:
+) -> Seen:
     known = reader(kind)
     try:
         if known is None:
-            return _named(_by_cloud_control(aws, kind, physical_id, recorded, stack), name, kind)
+            return _sure(_by_cloud_control(aws, kind, physical_id, recorded, stack), name, kind)
         live = known.read(aws, physical_id, recorded)
     except (NotOffered, NotFound) as error:
-        return Left(type=kind, why=f"no reader for this type; {error}")
+        return Seen(Comparison(), Left(type=kind, why=f"no reader for this type; {error}"))
     except AwsRefused as error:
-        return _named(Comparison(unchecked=(f"it could not be read: {error}",)), name, kind)
+        return Seen(_named(Comparison(unchecked=(f"it could not be read: {error}",)), name, kind))
     if live is None:
-        return _removed(name, kind)
+        return Seen(_removed(name, kind))
     live = known.own(live, physical_id, recorded, partial(_beside, name, world))
-    found = _by_reader(known, recorded, _without_stack_tags(live, recorded, stack))
+    found = _named(_by_reader(known, recorded, _without_stack_tags(live, recorded, stack)), name, kind)
     rest = {each: value for each, value in recorded.items() if each not in known.covers and each not in known.unread}
-    return _named(found.joined(_rest(aws, kind, physical_id, rest)) if rest else found, name, kind)
+    if not rest:
+        return Seen(found)
+    more = _sure(_rest(aws, kind, physical_id, rest), name, kind)
+    return Seen(found.joined(more.found), more.left)
+
+
+def _sure(found: Comparison, name: str, kind: str) -> Seen:
+    """What Cloud Control found, but for what it did not give: that may be gone, or never be given back.
+
+    An item of a list that was given is gone.
+    """
+    absent = [each for each in found.differences if each.live == "null" and not each.path.endswith("]")]
+    if not absent:
+        return Seen(_named(found, name, kind))
+    tops = {each.path for each in absent if "." not in each.path and "[" not in each.path}
+    sure = replace(
+        found,
+        differences=tuple(each for each in found.differences if each not in absent),
+        checked=found.checked - len(tops),
+    )
+    left = Left(type=kind, why="Cloud Control does not give it", paths=tuple(each.path for each in absent))
+    return Seen(_named(sure, name, kind), left)
 
 
 def _by_reader(known: Reader, recorded: Mapping[str, Any], live: Mapping[str, Any]) -> Comparison:
@@ -68,7 +97,7 @@ def _by_reader(known: Reader, recorded: Mapping[str, Any], live: Mapping[str, An
 def _by_cloud_control(aws: Aws, kind: str, physical_id: str, recorded: Mapping[str, Any], stack: Stack) -> Comparison:
     live, schema = read(aws, kind, physical_id, recorded)
     own = _without_stack_tags(live, recorded, stack, schema.tags)
-    return compare_with_live(recorded, own, schema, ignore=by_the_service(kind))
+    return compare_with_live(as_given_back(kind, recorded), own, schema, ignore=by_the_service(kind))
 
 
 def _rest(aws: Aws, kind: str, physical_id: str, rest: Mapping[str, Any]) -> Comparison:

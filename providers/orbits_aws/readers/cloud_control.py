@@ -42,6 +42,20 @@ def read(aws: Aws, type: str, physical_id: str, recorded: Mapping[str, Any]) -> 
     return live, schema
 
 
+def as_given_back(type: str, recorded: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: A002
+    """The recorded properties as Cloud Control gives them back: with what a type substitutes in them."""
+    substitutions = recorded.get("DefinitionSubstitutions")
+    if type != "AWS::StepFunctions::StateMachine" or not isinstance(substitutions, Mapping):
+        return recorded
+    text = recorded.get("DefinitionString")
+    for name, value in substitutions.items():
+        if isinstance(value, Unknown):
+            text = value
+        if isinstance(text, str):
+            text = text.replace(f"${{{name}}}", str(value))
+    return {**recorded, "DefinitionString": text} if text is not None else recorded
+
+
 _NOTHING: Mapping[str, str] = {}
 
 

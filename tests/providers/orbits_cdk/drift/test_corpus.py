@@ -16,6 +16,7 @@ from tests.providers.orbits_cdk.drift.access import ROLES
 from tests.providers.orbits_cdk.drift.compute import FUNCTIONS, PARAMETERS
 from tests.providers.orbits_cdk.drift.messages import QUEUES, TOPICS
 from tests.providers.orbits_cdk.drift.others import OTHERS, SECRETS
+from tests.providers.orbits_cdk.drift.samples import STACKS, templates
 from tests.providers.orbits_cdk.drift.storage import BUCKETS, TABLES
 from tests.providers.orbits_cdk.drift.world import Case, Hands, Scene
 
@@ -69,6 +70,16 @@ def test_a_look_writes_nothing_and_calls_no_more_often_than_is_budgeted(hands: H
 def test_what_somebody_did_is_found_there_and_nowhere_else(hands: Hands, case: Case) -> None:
     case.change(hands)
     assert hands.news() == case.found
+
+
+@pytest.mark.parametrize("number", range(STACKS))
+def test_of_no_type_that_can_be_deployed_offline_is_anything_found_that_nobody_did(
+    number: int, offline_aws: OfflineAws, target: AwsTarget
+) -> None:
+    template = templates()[number]
+    look = Hands(offline_aws, target, f"samples-{number}", template).untouched
+    assert look.differences == ()
+    assert look.checked > len(template["Resources"])
 
 
 def test_there_are_cases_of_each_type_that_has_a_reader() -> None:

@@ -7,7 +7,7 @@ import pytest
 from orbits_aws import AwsTarget, OfflineAws
 from orbits_aws.errors import AwsRefused
 from orbits_aws.readers import READERS
-from orbits_aws.readers.cloud_control import compare_with_live
+from orbits_aws.readers.cloud_control import as_given_back, compare_with_live
 from orbits_aws.readers.schema import Schema
 from orbits_aws.readers.service_managed import by_the_service
 from orbits_cdk.detection import LONGEST, Detecting, Left, begin, go_on
@@ -135,6 +135,25 @@ def test_each_status_of_a_detection_is_mapped(
     assert found.checked == checked
 
 
+@pytest.mark.parametrize(
+    ("cfn", "differences", "unchecked", "checked"),
+    [
+        (Cfn("IN_SYNC", ExpectedProperties='{"Size":"1"}'), [], [], 1),
+        (Cfn("MODIFIED", ExpectedProperties='{"Size":"1"}', PropertyDifferences=[SIZE, TAG]), ["Size"], [], 1),
+        (Cfn("IN_SYNC", ExpectedProperties="{}"), [], ["absent; CloudFormation does not compare it"], 0),
+        (Cfn("DELETED"), [""], [], 1),
+        (Cfn("UNKNOWN"), [], ["absent; CloudFormation could not find out"], 0),
+    ],
+)
+def test_what_cloud_control_does_not_give_is_gone_only_if_cloudformation_says_so(
+    cfn: Cfn, differences: list[str], unchecked: list[str], checked: int
+) -> None:
+    found = go_on(cfn, LEFT.model_copy(update={"left": {"It": Left(type="T", why="absent", paths=("Size",))}}))
+    assert isinstance(found, Comparison)
+    assert [each.path for each in found.differences] == differences
+    assert (list(found.unchecked), found.checked) == ([f"It T Size: {why}" for why in unchecked], checked)
+
+
 def test_a_detection_is_looked_at_until_it_has_ended_but_not_for_ever() -> None:
     busy = Cfn("IN_SYNC", detection="DETECTION_IN_PROGRESS")
     found: Detecting | Comparison = LEFT
@@ -188,6 +207,22 @@ SCHEMA = Schema(
         "handlers": {"read": {}},
     }
 )
+
+
+@pytest.mark.parametrize(
+    ("substitutions", "definition"),
+    [
+        ({"Start": "A"}, '{"StartAt": "A"}'),
+        ({"Other": "A"}, '{"StartAt": "${Start}"}'),
+        (None, '{"StartAt": "${Start}"}'),
+    ],
+)
+def test_what_a_state_machine_substitutes_is_substituted(substitutions: dict[str, str] | None, definition: str) -> None:
+    recorded = {"DefinitionString": '{"StartAt": "${Start}"}'}
+    if substitutions is not None:
+        recorded |= {"DefinitionSubstitutions": substitutions}  # type: ignore[dict-item]
+    assert as_given_back("AWS::StepFunctions::StateMachine", recorded)["DefinitionString"] == definition
+    assert as_given_back("AWS::SQS::Queue", recorded) == recorded
 
 
 def test_what_a_service_changes_by_itself_is_ignored_and_said() -> None:

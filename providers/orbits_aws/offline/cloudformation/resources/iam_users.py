@@ -43,9 +43,10 @@ class _Principal(Mapped):
             super().change(site, physical_id, before, after, left)
 
     def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
-        """The principal with its policies; of the inline ones only its own, as other types add some."""
+        """The principal with its policies; of the inline ones its own, where these are known: other types add some."""
         live = super().read(site, physical_id, properties) or {}
-        own = {policy["PolicyName"] for policy in properties.get("Policies") or []}
+        known = properties.get("Policies")
+        own = None if known is None else {policy["PolicyName"] for policy in known}
         return {**live, **self._policies(site, physical_id, own)}
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
