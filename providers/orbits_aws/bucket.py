@@ -17,7 +17,7 @@ from orbits_aws.bucket_form import (
     lifecycle_rule,
 )
 from orbits_aws.clients import client, partition_of
-from orbits_aws.errors import AwsRefused, NotThere
+from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
 from orbits_aws.readers.contract import tags_by_key
 from orbits_aws.tagged import (
@@ -25,8 +25,10 @@ from orbits_aws.tagged import (
     Document,
     Tags,
     check_owner,
+    made_whole,
     owner,
     poll,
+    raise_if_new_principal,
     tag_list,
     users_tags,
     wanted_tags,
@@ -140,15 +142,19 @@ class Bucket(Managed[BucketOutputs]):
                 raise
         made = self.read(None)
         if made is None:
-            raise NotThere(f"The bucket {self.name} was made and is not there: somebody else deleted it.")
-        return self.change(made)
+            raise NotReady(f"The bucket {self.name} was made, and S3 does not know it yet.")
+        return made_whole(self.change, made, new="NoSuchBucket")
 
     def change(self, live: BucketOutputs, /) -> BucketOutputs:
         """Set what differs."""
         differing = self.differing(live)
         for field, put in self._puts().items():
             if field in differing or (field == "tags" and "owner" in differing):
-                put()
+                try:
+                    put()
+                except AwsRefused as error:
+                    raise_if_new_principal(error)
+                    raise
         return BucketOutputs.model_validate({**live.model_dump(), **self.desired()})
 
     def delete(self, live: BucketOutputs, /) -> InProgress[BucketOutputs] | None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from orbits_iac.provider import UsageError
 
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that an archive can say
-_LEFT_OUT = ("__pycache__", ".git", ".venv", "node_modules/.cache")
+_LEFT_OUT = frozenset({"__pycache__", ".git", ".venv"})
 
 
 class Code(BaseModel):
@@ -81,7 +81,7 @@ class Code(BaseModel):
 
 
 def _is_left_out(path: Path) -> bool:
-    return path.suffix == ".pyc" or any(part in _LEFT_OUT for part in path.parts)
+    return path.suffix == ".pyc" or not _LEFT_OUT.isdisjoint(path.parts)
 
 
 def _contents(file: Path) -> tuple[bytes, bool]:

@@ -15,7 +15,9 @@ from orbits_aws.tagged import (
     Document,
     Tags,
     check_owner,
+    made_whole,
     owner,
+    raise_if_new_principal,
     tag_list,
     users_tags,
     wanted_tags,
@@ -102,13 +104,13 @@ class Role(Managed[RoleOutputs]):
                 **asked,
             )
         except AwsRefused as error:
-            _raise_if_not_ready(error)
+            raise_if_new_principal(error)
             if error.code != "EntityAlreadyExists":
                 raise
         made = self.read(None)
         if made is None:
             raise NotReady(f"The role {self.name} was made, and IAM does not know it yet.")
-        return self.change(made)
+        return made_whole(self.change, made, new=f"role with name {self.name} ")
 
     def change(self, live: RoleOutputs, /) -> RoleOutputs:
         """Set what differs: what limits it first, and what it gets before what it loses."""
@@ -121,7 +123,7 @@ class Role(Managed[RoleOutputs]):
             try:
                 iam.update_assume_role_policy(PolicyDocument=json.dumps(self.trust), **which)
             except AwsRefused as error:
-                _raise_if_not_ready(error)
+                raise_if_new_principal(error)
                 raise
         if {"description", "max_session"} & differing:
             iam.update_role(Description=self.description, MaxSessionDuration=self.max_session, **which)
@@ -213,12 +215,3 @@ def _unless_gone(operation: Any, **which: str) -> None:
         operation(**which)
     except NotThere:
         return
-
-
-def _raise_if_not_ready(error: AwsRefused) -> None:
-    """Raise `NotReady` where a trust policy names a role or user that was made a moment ago.
-
-    IAM calls it malformed: which of the two it is stands in the message alone.
-    """
-    if error.code == "MalformedPolicyDocument" and "rincipal" in str(error):
-        raise NotReady.because(error) from error

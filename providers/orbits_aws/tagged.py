@@ -5,18 +5,21 @@ What always holds: everything carries the tags of project and record from the ca
 them. Called by the modules of the resources.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, JsonValue
 
 from orbits_aws.clients import is_local
-from orbits_aws.errors import AnswerLost, NotReady
+from orbits_aws.errors import AnswerLost, AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Retry
 from orbits_iac.provider import Current
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 UNTIL_READY = Retry(attempts=8, delay=timedelta(seconds=1), on=(NotReady, AnswerLost))
 """Attempts over two minutes: what AWS takes at most until a role, or the end of a queue, is known everywhere."""
@@ -61,6 +64,28 @@ def check_owner(step: Managed[Any], what: str, tags: Mapping[str, str], *, known
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as the services take them that want a list."""
     return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
+def made_whole(change: Callable[[S], T], made: S, *, new: str) -> T:
+    """What `change` makes of a thing that was made a moment ago; `NotReady` where it is refused with the words `new`.
+
+    Then the service has the thing, and not everybody there knows it yet.
+    """
+    try:
+        return change(made)
+    except NotThere as error:
+        if new not in str(error):
+            raise
+        raise NotReady.because(error) from error
+
+
+def raise_if_new_principal(error: AwsRefused) -> None:
+    """Raise `NotReady` where a policy names a role or user that was made a moment ago.
+
+    The services call it malformed: which of the two it is stands in the message alone.
+    """
+    if error.code in {"MalformedPolicy", "MalformedPolicyDocument"} and "rincipal" in str(error):
+        raise NotReady.because(error) from error
 
 
 def poll(seconds: float) -> timedelta:

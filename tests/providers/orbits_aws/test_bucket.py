@@ -8,7 +8,7 @@ from orbits_aws import AwsTarget, Bucket, CorsRule, LifecycleRule, OfflineAws
 from orbits_aws.bucket_form import lifecycle_of, lifecycle_rule
 from orbits_iac import ExecutionFailed, Orbits, Resource
 
-from .things import Case, Client, by_key, it_lives, it_respects_owners, listed
+from .things import Case, Client, by_key, held, it_lives, it_respects_owners, listed
 
 
 def by_hand(aws: Client, tags: dict[str, str]) -> None:
@@ -90,6 +90,16 @@ async def test_a_name_that_another_account_has_is_refused(orbits: Orbits, aws: O
     aws.fail("s3", "HeadBucket", code="403", message="Forbidden", status=403)
     with pytest.raises(ExecutionFailed, match=r"acme-site is another account's, or Organ.* may not look at it"):
         await orbits.run(Site(), target=acme)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_was_made_a_moment_ago_is_waited_for(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
+    aws.fail("s3", "PutPublicAccessBlock", code="NoSuchBucket", message="The bucket does not exist", status=404)
+    await orbits.run(held(CASE), target=acme)
+    message = "Invalid principal in policy"
+    aws.fail("s3", "PutBucketPolicy", code="MalformedPolicy", message=message, status=400, times=3)
+    await orbits.run(held(CASE, "changed"), target=acme)
+    assert aws.calls("s3").count("s3:PutBucketPolicy") == 4
 
 
 @pytest.mark.parametrize(

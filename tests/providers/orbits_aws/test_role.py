@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, Role, trusted
-from orbits_iac import Orbits
+from orbits_iac import ExecutionFailed, Orbits
+from orbits_iac.model.states import State
 
 from .things import Case, by_key, held, it_lives, it_respects_owners, listed
 
@@ -52,10 +53,20 @@ async def test_it_respects_owners(orbits: Orbits, aws: OfflineAws, acme: AwsTarg
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_principal_that_was_made_a_moment_ago_is_waited_for(
-    orbits: Orbits, aws: OfflineAws, acme: AwsTarget
-) -> None:
+async def test_what_was_made_a_moment_ago_is_waited_for(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
     message = 'Invalid principal in policy: "AWS":"arn:aws:iam::123456789012:role/new"'
     aws.fail("iam", "CreateRole", code="MalformedPolicyDocument", message=message, times=5)
+    itself = "The role with name api cannot be found."
+    aws.fail("iam", "PutRolePolicy", code="NoSuchEntity", message=itself, status=404, times=2)
     await orbits.run(held(CASE), target=acme)
-    assert aws.calls("iam").count("iam:CreateRole") == 6
+    calls = aws.calls("iam", account="acme")
+    assert (calls.count("iam:CreateRole"), calls.count("iam:PutRolePolicy")) == (8, 3)
+
+
+async def test_a_policy_that_is_not_there_is_not_waited_for(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
+    message = "Policy arn:aws:iam::aws:policy/ReadOnlyAccess does not exist or is not attachable."
+    aws.fail("iam", "AttachRolePolicy", code="NoSuchEntity", message=message, status=404)
+    with pytest.raises(ExecutionFailed, match="does not exist or is not attachable") as failed:
+        await orbits.run(held(CASE), target=acme)
+    assert failed.value.failure.state is State.REVERTED
+    assert CASE.there(lambda service: aws.client(service, account="acme")) == []
