@@ -84,7 +84,7 @@ def hidden_parameters(template: Mapping[str, Any]) -> set[str]:
 def _parameters(wanted: Wanted, kind: str) -> list[dict[str, Any]]:
     """The parameters' values; one that is not told, and has none here, keeps the value that it has."""
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in wanted.parameters.items()]
-    kept = sorted(hidden_parameters(wanted.template) - set(wanted.parameters)) if kind == "UPDATE" else []
+    kept = sorted(hidden_parameters(wanted.template) - set(wanted.parameters)) if kind != "CREATE" else []
     return [*given, *({"ParameterKey": name, "UsePreviousValue": True} for name in kept)]
 
 

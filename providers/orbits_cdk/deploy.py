@@ -195,7 +195,7 @@ def _execute(cfn: Any, wanted: Wanted, underway: Underway, tell: Tell) -> Deploy
             StackName=stack_id,
             ChangeSetName=wanted.change_set,
             ClientRequestToken=wanted.change_set,
-            RetainExceptOnCreate=True,
+            **({} if underway.importing else {"RetainExceptOnCreate": True}),  # an import makes nothing
         )
     except AwsRefused as error:
         if error.code == "InvalidChangeSetStatus":  # it moved on since it was looked at: look again

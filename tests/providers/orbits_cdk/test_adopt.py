@@ -169,6 +169,15 @@ async def test_another_projects_stack_is_not_adopted(orbits: Orbits, acme: AwsTa
         await orbits.run(Legacy(), target=acme)
 
 
+async def test_another_projects_stack_is_taken_over_where_somebody_says_so(
+    orbits: Orbits, acme: AwsTarget, raw: Any
+) -> None:
+    owner = [{"Key": "orbits:project", "Value": "other"}, {"Key": "orbits:record", "Value": "Legacy legacy"}]
+    make(raw, Tags=[*owner, *THEIRS])
+    await (await orbits.start(Legacy(), target=acme, take_over="other"))
+    assert tags(raw) == {"orbits:project": "tests", "orbits:record": "Legacy legacy", "team": "web"}
+
+
 async def test_a_stack_cannot_be_renamed(orbits: Orbits, acme: AwsTarget, raw: Any) -> None:
     class Renamed(Legacy):
         name: str

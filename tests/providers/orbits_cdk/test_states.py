@@ -17,7 +17,10 @@ from orbits_cdk.errors import DeployFailed, StackBusy, StackStuck
 from orbits_cdk.plan import change_of
 from orbits_cdk.remove import Removed
 from orbits_cdk.wanted import Underway
+from orbits_iac import ExecutionFailed, Orbits
+from orbits_iac.model.states import State
 
+from .given import Given, Holder, queue
 from .test_deploy import TAGS, Said, deploy, remove, status, template, wanted
 
 BOTH, ONE = template("orders", "sales"), template("orders")
@@ -196,6 +199,35 @@ def test_a_protected_stack_says_how_it_is_let_go(site: Site) -> None:
     with pytest.raises(StackStuck, match=r"protected against deletion.* --no-enable-termination-protection .*site"):
         remove(site.cfn)
     assert site.status == "CREATE_COMPLETE"
+
+
+def test_what_the_stacks_policy_denies_says_how_it_is_set(site: Site) -> None:
+    site.create()
+    policy = {"Statement": [{"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}]}
+    site.raw.set_stack_policy(StackName="site", StackPolicyBody=json.dumps(policy))
+    with pytest.raises(DeployFailed, match=r"orders .*denied by stack policy.*set-stack-policy --stack-name site"):
+        deploy(site.cfn, wanted(template("orders", visibility=60)))
+    assert site.status == "UPDATE_ROLLBACK_COMPLETE"
+
+
+async def test_a_rollback_that_failed_is_gone_on_with_on_the_way_back(
+    orbits: Orbits, site: Site, acme: AwsTarget
+) -> None:
+    """The update fails, CloudFormation cannot go back for a moment, and Orbits goes back all the same."""
+    before = {"Orders": queue("orders"), "Sales": queue("sales")}
+    await orbits.run(Holder(resources=before), target=acme)
+    site.fail("SetQueueAttributes", "sales")
+    site.fail("SetQueueAttributes", "orders", nth=2)
+    after = {
+        "Orders": queue("orders", visibility=60),
+        "Sales": {**queue("sales", visibility=60), "DependsOn": "Orders"},
+    }
+    with pytest.raises(ExecutionFailed, match="Sales") as failed:
+        await orbits.run(Holder(resources=after), target=acme)
+    assert failed.value.failure.state is State.REVERTED
+    [stack] = site.raw.describe_stacks()["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert (await orbits.record(Given, "Holder acme/site").drift()).in_sync
 
 
 @pytest.mark.parametrize("operation", ["CreateChangeSet", "ExecuteChangeSet", "DeleteStack"])
