@@ -4,7 +4,7 @@ Each resource is looked at by itself; what nothing but CloudFormation's own dete
 cannot be read, or may not be, is unchecked, with what everybody who was asked has said.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -18,7 +18,7 @@ from orbits_cdk.detection import Detecting, begin, go_on
 from orbits_cdk.outputs import output_values
 from orbits_cdk.payload import StackPayload
 from orbits_cdk.resolve import World
-from orbits_cdk.resource import look_at_resource
+from orbits_cdk.resource import Seen, look_at_resource, removed
 from orbits_iac.provider import Comparison, Difference, Rules, compare, json_text
 
 
@@ -76,13 +76,46 @@ def look_at(aws: Aws, payload: StackPayload, where: Where, published: Mapping[st
         return StackLook(differences=(gone,))
     if stack.busy:
         return StackLook(busy=stack.status)
-    world = world_of(cfn, payload, stack, where)
-    seen = {name: look_at_resource(aws, name, each, world, stack) for name, each in sorted(payload.resources().items())}
+    seen = dict(_each(aws, payload, stack, where))
     left = {name: each.left for name, each in seen.items() if each.left is not None}
     found = StackLook().joined(
         [*(each.found for each in seen.values()), _outputs(payload, stack, published), _added(cfn, payload, stack)]
     )
     return _gone_on(found, begin(cfn, Detecting(stack=stack.id, left=left))) if left else found
+
+
+def _each(aws: Aws, payload: StackPayload, stack: Stack, where: Where, within: str = "") -> Iterator[tuple[str, Seen]]:
+    """Each resource of a stack and of those nested in it, whose names follow that of the nested stack and a slash."""
+    world = world_of(aws("cloudformation"), payload, stack, where)
+    for name, declared in sorted(payload.resources().items()):
+        if declared["Type"] == STACK and name in world.physical_ids:
+            yield from _nested(aws, world.physical_ids[name], where, f"{within}{name}")
+        else:
+            seen = look_at_resource(aws, name, declared, world, stack, within=within)
+            yield f"{within}{name}", _without_detection(f"{within}{name}", seen) if within else seen
+
+
+def _nested(aws: Aws, stack_id: str, where: Where, name: str) -> Iterator[tuple[str, Seen]]:
+    """A nested stack, compared with the template that it was deployed with last."""
+    cfn = aws("cloudformation")
+    stack = find_stack(cfn, stack_id)
+    if stack is None:
+        yield name, Seen(removed(name, STACK))
+        return
+    template = template_of(cfn, stack_id)
+    if template is None:
+        yield name, Seen(Comparison(unchecked=(f"{name} {STACK}: its template is no JSON",)))
+        return
+    payload = StackPayload(stack_name=stack.id, region=where.region, template=template)
+    yield from _each(aws, payload, stack, where, f"{name}/")
+
+
+def _without_detection(name: str, seen: Seen) -> Seen:
+    """CloudFormation's detection is for one stack; in nested ones it is not asked for."""
+    if seen.left is None:
+        return seen
+    why = "CloudFormation's detection is not asked for inside nested stacks"
+    return Seen(seen.found.joined(seen.left.unchecked(name, why)))
 
 
 def look_on(aws: Aws, looking: Looking) -> StackLook | Looking:
@@ -98,6 +131,18 @@ def _gone_on(found: StackLook, detected: Detecting | Comparison) -> StackLook | 
 
 def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> World:
     """What is known of a stack that was deployed from this template: enough to work out what it was meant to be."""
+    follows = attribute_of(where.partition, where.region, where.account)
+
+    @cache
+    def outputs(stack_id: str) -> Mapping[str, str]:
+        nested = find_stack(cfn, stack_id)
+        return {} if nested is None else nested.outputs
+
+    def attribute(resource: Mapping[str, Any], physical_id: str, name: str) -> str | None:
+        if resource.get("Type") == STACK and name.startswith("Outputs."):
+            return outputs(physical_id).get(name.removeprefix("Outputs."))
+        return follows(resource, physical_id, name)
+
     exported = cache(partial(exports, cfn))  # asked for once, where something is imported
     return World(
         template=payload.template,
@@ -112,7 +157,7 @@ def world_of(cfn: Any, payload: StackPayload, stack: Stack, where: Where) -> Wor
             "AWS::URLSuffix": "amazonaws.com.cn" if where.partition == "aws-cn" else "amazonaws.com",
         },
         physical_ids=physical_ids(cfn, stack.name),
-        attribute=attribute_of(where.partition, where.region, where.account),
+        attribute=attribute,
         looked_up=stack.looked_up,
         export=lambda name: exported().get(name),
     )

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from orbits_aws.errors import AwsRefused
-from orbits_aws.readers import Aws, Reader, reader
+from orbits_aws.readers import Aws, Beside, Reader, reader
 from orbits_aws.readers.cloud_control import NotFound, NotOffered, as_given_back, compare_with_live, read
 from orbits_aws.readers.service_managed import by_the_service
 from orbits_cdk.cloudformation import Stack
@@ -30,25 +30,28 @@ class Seen:
     left: Left | None = None
 
 
-def look_at_resource(aws: Aws, name: str, declared: Mapping[str, Any], world: World, stack: Stack) -> Seen:
-    """What of a resource of the template is otherwise."""
-    kind = str(declared["Type"])
+def look_at_resource(
+    aws: Aws, name: str, declared: Mapping[str, Any], world: World, stack: Stack, *, within: str = ""
+) -> Seen:
+    """What of a resource of the template is otherwise; `within` is what its name is said after: the nested stack's."""
+    kind, said = str(declared["Type"]), f"{within}{name}"
     made = is_made(declared, world)
     if isinstance(made, Unknown):
-        return Seen(_named(Comparison(unchecked=(made.why,)), name, kind))
+        return Seen(_named(Comparison(unchecked=(made.why,)), said, kind))
     if not made or kind in _NOTHING:
         return Seen(Comparison())
     if kind.startswith(_CUSTOM):
         why = "what a custom resource has made, only its own code knows"
-        return Seen(_named(Comparison(unchecked=(why,)), name, kind))
+        return Seen(_named(Comparison(unchecked=(why,)), said, kind))
     physical_id = world.physical_ids.get(name)
     if physical_id is None:
-        return Seen(_removed(name, kind))
-    return _read(aws, name, kind, physical_id, resolve(declared.get("Properties", {}), world), world, stack)
+        return Seen(removed(said, kind))
+    recorded = resolve(declared.get("Properties", {}), world)
+    return _read(aws, said, kind, physical_id, recorded, stack, partial(_beside, name, world))
 
 
 def _read(
-    aws: Aws, name: str, kind: str, physical_id: str, recorded: Mapping[str, Any], world: World, stack: Stack
+    aws: Aws, name: str, kind: str, physical_id: str, recorded: Mapping[str, Any], stack: Stack, beside: Beside
 ) -> Seen:
     known = reader(kind)
     try:
@@ -60,8 +63,8 @@ def _read(
     except AwsRefused as error:
         return Seen(_named(Comparison(unchecked=(f"it could not be read: {error}",)), name, kind))
     if live is None:
-        return Seen(_removed(name, kind))
-    live = known.own(live, physical_id, recorded, partial(_beside, name, world))
+        return Seen(removed(name, kind))
+    live = known.own(live, physical_id, recorded, beside)
     found = _named(_by_reader(known, recorded, _without_stack_tags(live, recorded, stack)), name, kind)
     rest = {each: value for each, value in recorded.items() if each not in known.covers and each not in known.unread}
     if not rest:
@@ -116,7 +119,8 @@ def _beside(own: str, world: World, kind: str) -> Iterator[tuple[str, Mapping[st
             yield world.physical_ids[name], resolve(declared.get("Properties", {}), world)
 
 
-def _removed(name: str, kind: str) -> Comparison:
+def removed(name: str, kind: str) -> Comparison:
+    """That a resource is not there any more."""
     gone = Difference(path="", recorded=json_text("there"), live="null", resource=name, type=kind)
     return Comparison(differences=(gone,), checked=1)
 

@@ -1,5 +1,6 @@
 """Who is asked where a type has no reader: Cloud Control, then CloudFormation; what none of them says is unchecked."""
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from orbits_aws.readers import READERS
 from orbits_aws.readers.cloud_control import as_given_back, compare_with_live
 from orbits_aws.readers.schema import Schema
 from orbits_aws.readers.service_managed import by_the_service
+from orbits_cdk.cloudformation import STACK
 from orbits_cdk.detection import LONGEST, Detecting, Left, begin, go_on
 from orbits_cdk.live import StackLook
 from orbits_iac.provider import Comparison, Unknown
@@ -79,6 +81,29 @@ def test_a_resource_that_its_reader_may_not_read_is_unchecked_and_the_others_are
     assert [each.resource for each in look.differences] == ["News"]
     [said] = look.unchecked
     assert said.startswith("Jobs AWS::SQS::Queue: it could not be read: AccessDenied on sqs:GetQueueAttributes")
+
+
+def test_what_is_in_nested_stacks_is_looked_at_too(aws: OfflineAws, acme: AwsTarget) -> None:
+    inner = {
+        "Resources": {"Jobs": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 5}}, "Clicks": STREAM},
+        "Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Jobs", "QueueName"]}}},
+    }
+    s3 = aws.client("s3", account="acme")
+    s3.create_bucket(Bucket="inner", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="inner", Key="inner", Body=json.dumps(inner).encode())
+    nested = {"Type": STACK, "Properties": {"TemplateURL": f"{aws.endpoint_url}/inner/inner"}}
+    name = {"Fn::GetAtt": ["Data", "Outputs.Name"]}
+    shown = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": name}}
+    hands = Hands(aws, acme, "outer", {"Resources": {"Data": nested, "Shown": shown}})
+    assert (hands.untouched.differences, hands.untouched.unchecked, hands.untouched.checked) == ((), (), 6)
+    [url] = hands.of("sqs").list_queues()["QueueUrls"]
+    hands.of("sqs").set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "9"})
+    hands.aws.fail("cloudcontrol", "GetResource", code="AccessDeniedException")
+    look = hands.look()
+    assert [f"{each.resource} {each.path}" for each in look.differences] == ["Data/Jobs DelaySeconds"]
+    [said] = look.unchecked
+    assert said.startswith("Data/Clicks AWS::Kinesis::Stream: no reader for this type; Cloud Control does not read it")
+    assert said.endswith("CloudFormation's detection is not asked for inside nested stacks")
 
 
 class Cfn:
