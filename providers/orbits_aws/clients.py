@@ -25,6 +25,7 @@ from orbits_aws.assuming import assumption, not_assumed
 from orbits_aws.credentials import Role, RoleSessions
 from orbits_aws.errors import WITHOUT_CREDENTIALS, AwsRefused, NoCredentials, is_stale, resource_of, translate
 from orbits_aws.governor import Governor, LocalRates
+from orbits_aws.retries import allow_each
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_iac.provider import Refused
@@ -244,6 +245,7 @@ class _Clients:
             if key not in self._raw:
                 raw = self._session.client(service, region_name=region, config=_config(attempts))
                 GOVERNOR.attach(raw, service, region, _account)
+                allow_each(raw, attempts, _account)
                 self._raw[key] = raw
             return self._raw[key]
 

@@ -170,6 +170,23 @@ def test_errors_are_worth_another_attempt_or_not(
     assert type(raised.value) is kind
 
 
+def test_an_account_whose_calls_all_fail_takes_no_repetitions_from_another(
+    aws: OfflineAws, acme: AwsTarget, member: Callable[[str], AwsTarget], quick: None
+) -> None:
+    """botocore allows a client so many; the clients are shared."""
+    bolt = member("bolt")
+    aws.fail("sqs", "ListQueues", code="InternalFailure", account=acme.account, times=None)
+    attempts = []
+    for _ in range(12):
+        before = len(aws.calls("sqs"))
+        with pytest.raises(AwsUnavailable):
+            client("sqs", acme).list_queues()
+        attempts.append(len(aws.calls("sqs")) - before)
+    assert (attempts[0], attempts[-1]) == (5, 1)
+    aws.fail("sqs", "ListQueues", code="InternalFailure", account=bolt.account, times=2)
+    client("sqs", bolt).list_queues()
+
+
 def test_a_lost_answer_is_told_apart(aws: OfflineAws, acme: AwsTarget) -> None:
     aws.lose_answer("sqs", "CreateQueue", times=None)
     with pytest.raises(AnswerLost, match="not known"):
