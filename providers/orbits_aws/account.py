@@ -1,14 +1,15 @@
 """AwsAccount: a member account of the organization, made once, made ready for deployments, and kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from orbits_aws import organization, units
+from orbits_aws.account_look import Look, Whereabouts, differences_of
 from orbits_aws.clients import client, is_local, management_client
 from orbits_aws.errors import AwsError, AwsUnavailable
 from orbits_aws.organization import Found, Request, Wanted
@@ -31,27 +32,6 @@ class AccountOutputs(Outputs):
 
     account: str
     target: AwsTarget
-
-
-class Whereabouts(BaseModel):
-    """Which unit an account is in, and which one it is to be in, by their ids."""
-
-    model_config = ConfigDict(frozen=True)
-
-    unit: str
-    path: str  # of `unit`, for people, where it is not the wanted one
-    wanted: str | None  # None: it is not there
-
-
-class Look(BaseModel):
-    """What is live of an account."""
-
-    model_config = ConfigDict(frozen=True)
-
-    account: str | None
-    status: str = ""
-    whereabouts: Whereabouts | None = None  # None: any unit will do
-    service_role: bool = True
 
 
 class AwsAccount(Resource[AccountOutputs]):
@@ -136,7 +116,8 @@ class AwsAccount(Resource[AccountOutputs]):
         if known is None:
             return
         found = await self._look("look", known)
-        if found and self.execution.on_drift == "remediate":
+        there = not {"account", "status"} & {difference.path for difference in found}  # nobody can bring those back
+        if found and there and self.execution.on_drift == "remediate":
             await self._placed(known, self.unit)
             await self._ready(self._outputs(known))
             left = {difference.path for difference in await self._look("look again", known)}
@@ -213,7 +194,7 @@ class AwsAccount(Resource[AccountOutputs]):
 
     async def _look(self, ref: str, known: str) -> Sequence[Difference]:
         look: Look = await self.do(ref, hook(self.look, known, returns=Look, idempotent=True))
-        return tuple(_differences(look, known, self.unit))
+        return tuple(differences_of(look, known, self.unit, aws_settings().service_role))
 
     # What touches the world: each runs as an Action of its own.
 
@@ -342,19 +323,6 @@ class MoveAwsAccount(Action):
     def main(self) -> None:
         """Move it, unless it is there."""
         units.move_account(management_client("organizations", self), self.account, self.unit)
-
-
-def _differences(look: Look, known: str, unit: str | None) -> Iterator[Difference]:
-    """What is not as it was recorded."""
-    if look.account != known:
-        yield Difference(path="account", recorded=json_text(known), live=json_text(look.account))
-    elif look.status != "ACTIVE":
-        yield Difference(path="status", recorded=json_text("ACTIVE"), live=json_text(look.status))
-    if look.whereabouts is not None and look.whereabouts.unit != look.whereabouts.wanted:
-        yield Difference(path="unit", recorded=json_text(unit), live=json_text(look.whereabouts.path))
-    if not look.service_role:
-        name = json_text(aws_settings().service_role)
-        yield Difference(path="service_role", recorded=name, live="null")
 
 
 def _at(target: AwsTarget, service: str, region: str) -> Any:

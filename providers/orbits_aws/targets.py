@@ -37,6 +37,10 @@ class AwsTarget(Target):
     session_tags: dict[str, str] = {}
     session: timedelta = _CHAINED
 
+    def __hash__(self) -> int:
+        """By value, as all targets: pydantic's own cannot, because of the tags."""
+        return hash(self.model_dump_json())
+
     def place(self) -> str:
         """The account and the region."""
         return f"{self.account}/{self.region}"

@@ -188,7 +188,9 @@ def test_a_target_that_cannot_be_reached_is_refused(fields: dict[str, Any], mess
 
 def test_how_a_role_is_assumed_is_not_where_it_is() -> None:
     plain = AwsTarget(account="111111111111")
-    assert AwsTarget(account="111111111111", via=(OTHER.arn,), external_id="acme").place() == plain.place()
+    other = AwsTarget(account="111111111111", via=(OTHER.arn,), external_id="acme")
+    assert other.place() == plain.place()
+    assert {plain, other, AwsTarget(account="111111111111")} == {plain, other}
 
 
 def test_threads_wait_for_one_call(sts: Sts, sessions: RoleSessions) -> None:
