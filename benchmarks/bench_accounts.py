@@ -4,7 +4,7 @@
 
 The offline AWS answers from a process of its own, so that the time counted here is what this process works: signing,
 sending, parsing, and a role assumed for each account. Beside it a client for each account and service, as one would
-write it with boto3 alone, for a sample of the accounts.
+write it with boto3 alone, for a sample of the accounts. At last what the governor makes of a service that throttles.
 """
 
 import gc
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ import boto3
 
 from benchmarks.measures import Bar, Table, folder_of
 from orbits_aws import AwsTarget, OfflineAws, client, testing
-from orbits_aws.governor import Governor, LocalRates, Where
+from orbits_aws.clients import GOVERNOR
+from orbits_aws.errors import AwsUnavailable
+from orbits_aws.governor import Governor, LocalRates, Rates, Where
 from orbits_iac.dispatch.garbage import collect_new_alone
 
 ACCOUNTS = 1000
 SAMPLE = 20
+THROTTLED = 300
 REGION = "eu-west-1"
 CALLS: Sequence[tuple[str, str]] = (
     ("sqs", "list_queues"),
@@ -53,6 +57,12 @@ def main() -> None:
         table.add(f"a client an account and service ({SAMPLE} accounts): memory each", own_mb, "MB")
         table.add("times the CPU", own_ms / shared_ms, "times")
         table.add("times the memory", own_mb / max(shared_mb, 1e-3), "times")
+        aws.throttle("sqs", rate=20, burst=20)
+        said = f"{THROTTLED} calls, 20 a second let through: throttled"
+        for name, rates in (("", LocalRates()), (", no governor", _Unlimited())):
+            throttled, failed = _throttled(aws, targets[0], rates)
+            table.add(f"{said}{name}", throttled, "calls", None if name else Bar(THROTTLED / 5))
+            table.add(f"of which failed in the end{name}", failed, "calls", None if name else Bar(0))
         if accounts == ACCOUNTS:
             table.write()
 
@@ -101,6 +111,33 @@ def _admitted(targets: Sequence[AwsTarget], calls: int = 100_000) -> float:
     for number in range(calls):
         governor.admit(places[number % len(places)], "ListQueues")
     return (time.process_time() - start) / calls * 1e6
+
+
+class _Unlimited(Rates):
+    """As if there were no governor."""
+
+    def reserve(self, where: Where, operation: str) -> float:
+        return 0.0
+
+    def throttled(self, where: Where, age: float) -> None:
+        pass
+
+
+def _throttled(aws: OfflineAws, target: AwsTarget, rates: Rates) -> tuple[int, int]:
+    """How many of the calls were throttled, and how many failed after all repetitions."""
+    GOVERNOR.rates = rates
+    before = len(aws.calls("sqs"))
+
+    def fails(_: int) -> bool:
+        try:
+            client("sqs", target).list_queues()
+        except AwsUnavailable:
+            return True
+        return False
+
+    with ThreadPoolExecutor(16) as pool:
+        failed = sum(pool.map(fails, range(THROTTLED)))
+    return sum(call.error is not None for call in aws.calls("sqs")[before:]), failed
 
 
 def _shared(target: AwsTarget) -> None:

@@ -39,7 +39,7 @@ SHOWN = 1.0
 """Seconds of a wait from which it is told of."""
 _PURGED_AT = 10_000
 
-_SENT = "orbits_sent"
+_ASKED = "orbits_asked"
 
 
 class Where(NamedTuple):
@@ -59,7 +59,7 @@ class Rates(ABC):
 
     @abstractmethod
     def throttled(self, where: Where, age: float) -> None:
-        """A call that was sent `age` seconds ago was throttled: slow down, unless that was done since."""
+        """A call was throttled that took its place `age` seconds ago: slow down, unless that was done since."""
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class LocalRates(Rates):
         with self._lock:
             pace = self._paces.get(where) or self._new(where, now)
             if pace.limit is not None and now - age < pace.cut_at:
-                return  # it was sent before the last cut: that was meant by it
+                return  # it had its place before the last cut, which was for such as this
             pace.high = max(FIRST, _measured(pace, now)) if pace.limit is None else _grown(pace, now)
             pace.limit = max(SLOWEST, pace.high * CUT)
             pace.cut_at = now
@@ -173,15 +173,15 @@ class Governor:
         home = "" if service in GLOBAL else region
 
         def before(request: Any, operation_name: str, **_: Any) -> None:
-            where = Where(account(), home, service)
+            where, asked = Where(account(), home, service), self._clock()
             self.admit(where, operation_name)
-            request.context[_SENT] = (where, self._clock())
+            request.context[_ASKED] = (where, asked)
 
         def after(context: dict[str, Any], parsed_response: dict[str, Any] | None, **_: Any) -> None:
             error = (parsed_response or {}).get("Error")
             if error and is_throttled(str(error.get("Code", ""))):
-                where, sent = context[_SENT]
-                self.rates.throttled(where, self._clock() - sent)
+                where, asked = context[_ASKED]
+                self.rates.throttled(where, self._clock() - asked)
 
         raw.meta.events.register_first("request-created.*.*", before)
         raw.meta.events.register("response-received.*.*", after)

@@ -73,7 +73,7 @@ def test_calls_that_were_under_way_at_a_cut_make_no_second_one(rates: LocalRates
     first = rates.reserve(SQS, "ListQueues")
     time.now += 0.2
     for _ in range(30):
-        rates.throttled(SQS, 0.3)  # sent before the cut
+        rates.throttled(SQS, 0.3)  # they had their places before the cut
     assert rates.reserve(SQS, "ListQueues") == pytest.approx(first - 0.2 + 1 / 7, rel=0.1)
 
 
