@@ -81,6 +81,8 @@ class ChangeSets:
     def create(self, place: Place, request: Request) -> ChangeSet:
         """CreateChangeSet."""
         kind = str(request.get("ChangeSetType") or "UPDATE")
+        if request.get("OnStackFailure") == "DELETE" and kind != "CREATE":
+            raise ValidationError("OnStackFailure DELETE can be used with change sets of type CREATE alone")
         _check_mode(kind, request.get("DeploymentMode"))
         name, change_set_name = str(request["StackName"]), str(request["ChangeSetName"])
         stack = self.stacks.maybe(place, name)
@@ -149,6 +151,7 @@ class ChangeSets:
             on_stack_failure=request.get("OnStackFailure"),
             reverts_drift=request.get("DeploymentMode") is not None,
             token=request.get("ClientToken"),
+            validates=not request.get("DisableValidation", False),
             imports_existing=bool(request.get("ImportExistingResources", False)),
             includes_nested=bool(request.get("IncludeNestedStacks", False)),
         )
@@ -172,7 +175,8 @@ class ChangeSets:
             change_set.changes = changes_to(world, stack, change_set.goal, live, change_set.imports)
             if change_set.type == "IMPORT":
                 check_import(world, stack, change_set.goal, change_set.imports, change_set.changes)
-            EarlyValidation(world, stack, change_set.goal).check(change_set.changes, change_set.imports)
+            if change_set.validates:
+                EarlyValidation(world, stack, change_set.goal).check(change_set.changes, change_set.imports)
             if not is_change(world, stack, change_set.goal, change_set.changes):
                 change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
                 change_set.reason = NO_CHANGES
@@ -184,6 +188,8 @@ class ChangeSets:
         if self.stacks.repeated(stack, token, change_set.id):
             return
         self._nested.refuse_alone(change_set, "executed")
+        if change_set.on_stack_failure and request.get("DisableRollback") is not None:
+            raise ValidationError("DisableRollback cannot be specified for a change set that has OnStackFailure")
         if change_set.execution_status != "AVAILABLE":
             shown = change_set.status if change_set.status == "FAILED" else change_set.execution_status
             raise CloudFormationError(

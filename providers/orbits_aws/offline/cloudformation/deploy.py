@@ -45,6 +45,7 @@ class Deployment:
         self._live, self._imports = live or {}, imports or {}
         self._work = Work(world, stack)
         self._unwanted: list[StackResource] = []
+        self._cancelled: list[str] = []
         self._rollback = Rollback(world, stack, options)
         self._policy = options.policy or stack.policy
 
@@ -54,7 +55,7 @@ class Deployment:
         try:
             self._apply()
         except Failed as failed:
-            self._rollback.of_creation(_told(failed, "create"))
+            self._rollback.of_creation(self._told(failed, "create"))
             return
         self._stack.unfinished = None
         self._stack.record("CREATE_COMPLETE")
@@ -66,7 +67,7 @@ class Deployment:
         try:
             self._apply()
         except Failed as failed:
-            self._rollback.of_update(_told(failed, failed.verb))
+            self._rollback.of_update(self._told(failed, failed.verb))
             return
         self._stack.unfinished = self._stack.undo = None
         self._stack.record("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
@@ -83,7 +84,7 @@ class Deployment:
         try:
             self._apply()
         except Failed as failed:
-            self._rollback.of_import(_told(failed, "import"))
+            self._rollback.of_import(self._told(failed, "import"))
             return
         self._stack.record("IMPORT_COMPLETE")
 
@@ -103,8 +104,13 @@ class Deployment:
             for name, definition in template.resources.items()
             if definition.condition is None or scope.condition(definition.condition)
         }
-        for name in in_order({name: definition.depends_on for name, definition in active.items()}):
-            self._bring(active[name], scope)
+        order = in_order({name: definition.depends_on for name, definition in active.items()})
+        for index, name in enumerate(order):
+            try:
+                self._bring(active[name], scope)
+            except Failed:
+                self._cancel([active[other] for other in order[index + 1 :]], set(order[index:]), scope)
+                raise
         outputs = resolve_outputs(self._world, self._stack, self._goal, scope)
         self._unwanted = [resource for name, resource in self._stack.resources.items() if name not in active]
         for resource in self._unwanted:
@@ -112,6 +118,19 @@ class Deployment:
         self._stack.outputs, self._stack.goal = outputs, self._goal
         self._stack.imports = frozenset(scope.lookups.imports)
         self._stack.role_arn = self._goal.role_arn or self._stack.role_arn
+
+    def _cancel(self, left: list[ResourceDefinition], undone: set[str], scope: Scope) -> None:
+        """Tell as cancelled what the service, which makes all at once that is free to be made, would have begun."""
+        for definition in left:
+            name = definition.logical_id
+            if name in self._stack.resources or name in self._imports or definition.depends_on & undone:
+                continue
+            fresh = fresh_resource(definition, {}, policy_of(definition, scope))
+            self._rollback.undo.made.append(name)
+            self._stack.resources[name] = fresh
+            self._stack.record("CREATE_IN_PROGRESS", resource=fresh)
+            self._stack.record("CREATE_FAILED", "Resource creation cancelled", resource=fresh)
+            self._cancelled.append(name)
 
     def _bring(self, definition: ResourceDefinition, scope: Scope) -> None:
         name = definition.logical_id
@@ -218,8 +237,12 @@ class Deployment:
             if id(resource) not in old_ones:
                 self._stack.resources.pop(resource.logical_id, None)
 
-
-def _told(failed: Failed, verb: str) -> str:
-    if failed.verb == "resolve":
-        return f"{failed.reason} "
-    return f"The following resource(s) failed to {verb}: [{failed.logical_id}]. "
+    def _told(self, failed: Failed, verb: str) -> str:
+        if failed.verb == "resolve":
+            return f"{failed.reason} "
+        failures = {"create": list(self._cancelled)} if self._cancelled else {}
+        failures.setdefault(verb, []).insert(0, failed.logical_id)
+        return "".join(
+            f"The following resource(s) failed to {what}: [{', '.join(names)}]. "
+            for what, names in sorted(failures.items())
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from orbits_aws.offline.moto_state import role_exists
@@ -37,6 +38,7 @@ class Goals:
             raise ValidationError(f"Role {role} is invalid or cannot be assumed")
         template = self._template(place, previous, request)
         check_types(template)
+        _check_allowed(template, [str(one) for one in request.get("ResourceTypes") or ()])
         capabilities = tuple(str(value) for value in request.get("Capabilities") or ())
         required = required_capabilities(template)
         if required and not set(required) & set(capabilities):
@@ -93,6 +95,15 @@ class Goals:
                 f"constraint: Member must have length less than or equal to {MAX_BODY_BYTES}"
             )
         return str(body)
+
+
+def _check_allowed(template: Template, allowed: list[str]) -> None:
+    """Refuse types that the caller's ResourceTypes leave out; `AWS::*` and `AWS::S3::*` stand for all below them."""
+    for kind in sorted({resource.type for resource in template.resources.values()}):
+        if allowed and not any(fnmatchcase(kind, pattern) for pattern in allowed):
+            raise ValidationError(
+                f"Resource type {kind} is not allowed by parameter ResourceTypes [{', '.join(allowed)}]"
+            )
 
 
 def policy_text(goals: Goals, place: Place, request: Request, name: str) -> str | None:

@@ -332,6 +332,8 @@ class ChangeSet:
     """The existing resources that it takes into the stack: logical id to physical id."""
     reverts_drift: bool = False
     token: str | None = None
+    validates: bool = True
+    """Whether the early validation looks at it."""
     imports_existing: bool = False
     includes_nested: bool = False
     """Whether it has change sets for the stacks that are resources of its stack."""

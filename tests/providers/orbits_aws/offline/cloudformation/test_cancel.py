@@ -1,6 +1,7 @@
 """Operations that are still under way: seen step by step, cancelled, and taken back."""
 
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -118,3 +119,16 @@ def test_a_creation_under_way_can_be_deleted_and_an_update_cannot(aws: Any, cfn:
         "ValidationError",
         f"Stack [{made['StackId']}] cannot be deleted while in status UPDATE_IN_PROGRESS",
     )
+
+
+def test_an_update_under_way_is_saved_and_goes_on_where_it_is_loaded(aws: Any, cfn: Any, tmp_path: Path) -> None:
+    cfn.deploy("shop", parameters(A="1", Old="1"))
+    aws.settings(polls=1)
+    cfn.client.update_stack(StackName="shop", TemplateBody=json.dumps(parameters(A="2")))
+    aws.save(tmp_path / "saved")
+    assert states(cfn, "shop", 2)[-1] == "UPDATE_COMPLETE"
+    aws.load(tmp_path / "saved")
+    assert live(aws) == {"A": "2", "Old": "1"}
+    cfn.client.cancel_update_stack(StackName="shop")
+    assert states(cfn, "shop", 2)[-1] == "UPDATE_ROLLBACK_COMPLETE"
+    assert live(aws) == {"A": "1", "Old": "1"}

@@ -211,6 +211,22 @@ def test_on_stack_failure_decides_what_becomes_of_a_failed_creation(
     assert cfn.deploy("shop", queues(A={}, B={}), OnStackFailure=on_failure)["StackStatus"] == status
 
 
+def test_what_becomes_of_a_failure_is_said_once_and_deletes_creations_alone(cfn: Any) -> None:
+    change_set = cfn.change_set("shop", queues(A={}), OnStackFailure="DO_NOTHING")
+    assert (
+        "OnStackFailure"
+        in (refused(cfn.client.execute_change_set, ChangeSetName=change_set["ChangeSetId"], DisableRollback=True)[1])
+    )
+    cfn.client.execute_change_set(ChangeSetName=change_set["ChangeSetId"])
+    assert "type CREATE" in refused(cfn.change_set, stack="shop", template=queues(B={}), OnStackFailure="DELETE")[1]
+
+
+def test_a_change_set_is_not_validated_early_if_told_so(cfn: Any) -> None:
+    wrong = queues(A={"VisibilityTimeout": "soon"})
+    assert cfn.change_set("shop", wrong)["Status"] == "FAILED"
+    assert cfn.deploy("shop", wrong, DisableValidation=True)["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
 def test_retain_except_on_create_leaves_no_orphan_of_a_failed_creation(aws: Any, cfn: Any) -> None:
     template = queues(A={"QueueName": "data"}, B={})
     template["Resources"]["A"]["DeletionPolicy"] = "Retain"

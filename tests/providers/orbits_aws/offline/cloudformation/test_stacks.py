@@ -75,7 +75,11 @@ def test_a_failing_creation_removes_what_it_made(aws: Any, cfn: Any) -> None:
     assert cfn.events("shop")[4:] == [
         ("Second", "CREATE_IN_PROGRESS"),
         ("Second", "CREATE_FAILED"),
+        ("Third", "CREATE_IN_PROGRESS"),
+        ("Third", "CREATE_FAILED"),
         ("shop", "ROLLBACK_IN_PROGRESS"),
+        ("Third", "DELETE_IN_PROGRESS"),
+        ("Third", "DELETE_COMPLETE"),
         ("Second", "DELETE_IN_PROGRESS"),
         ("Second", "DELETE_COMPLETE"),
         ("First", "DELETE_IN_PROGRESS"),
@@ -83,7 +87,10 @@ def test_a_failing_creation_removes_what_it_made(aws: Any, cfn: Any) -> None:
         ("shop", "ROLLBACK_COMPLETE"),
     ]
     reasons = cfn.reasons("shop")
-    assert reasons["shop"] == ("The following resource(s) failed to create: [Second]. Rollback requested by user.")
+    assert reasons["shop"] == (
+        "The following resource(s) failed to create: [Second, Third]. Rollback requested by user."
+    )
+    assert reasons["Third"] == "Resource creation cancelled"
     assert "AccessDenied on CreateQueue" in reasons["Second"]
     assert "HandlerErrorCode: AccessDenied" in reasons["Second"]
 
@@ -601,3 +608,28 @@ def test_failed_events_are_told_apart(aws: Any, cfn: Any) -> None:
     create(cfn, "shop", queues(A={}))
     [event] = cfn.client.describe_events(StackName="shop", Filters={"FailedEvents": True})["OperationEvents"]
     assert (event["LogicalResourceId"], event["ResourceStatus"]) == ("A", "CREATE_FAILED")
+
+
+def test_what_waits_for_a_failed_one_is_not_begun_and_what_would_have_begun_is_cancelled(aws: Any, cfn: Any) -> None:
+    create(cfn, "shop", queues(Old={"VisibilityTimeout": 1}))
+    template = queues(Old={"VisibilityTimeout": 2}, Waiting={}, Free={})
+    template["Resources"]["Waiting"]["DependsOn"] = "Old"
+    aws.fail("sqs", "SetQueueAttributes", code="AccessDenied")
+    assert update(cfn, "shop", template)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    events = cfn.events("shop")
+    assert ("Free", "CREATE_FAILED") in events
+    assert "Waiting" not in dict(events)
+    assert cfn.reasons("shop")["shop"] == (
+        "The following resource(s) failed to create: [Free]. The following resource(s) failed to update: [Old]. "
+    )
+    assert urls(aws) == [cfn.physical_id("shop", "Old")]
+
+
+def test_only_the_types_that_the_caller_names_are_deployed(cfn: Any) -> None:
+    body = json.dumps(queues(A={}))
+    code, said = refused(cfn.client.create_stack, StackName="shop", TemplateBody=body, ResourceTypes=["AWS::SNS::*"])
+    assert (code, said) == (
+        "ValidationError",
+        "Resource type AWS::SQS::Queue is not allowed by parameter ResourceTypes [AWS::SNS::*]",
+    )
+    cfn.client.create_stack(StackName="shop", TemplateBody=body, ResourceTypes=["AWS::SQS::*"])
