@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orbits_cdk.collect import Collected, collect_assets
     from orbits_cdk.errors import AssetGone, DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
     from orbits_cdk.imports import import_existing
+    from orbits_cdk.kept_stack import KeptStack
     from orbits_cdk.outputs import StackOutputs
 
 _HOME = {
@@ -24,6 +25,7 @@ _HOME = {
     "CdkStack": "cdk_stack",
     "Collected": "collect",
     "DeployFailed": "errors",
+    "KeptStack": "kept_stack",
     "StackBusy": "errors",
     "StackError": "errors",
     "StackOutputs": "outputs",
@@ -39,6 +41,7 @@ __all__ = [
     "CdkStack",
     "Collected",
     "DeployFailed",
+    "KeptStack",
     "StackBusy",
     "StackError",
     "StackOutputs",

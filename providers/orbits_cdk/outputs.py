@@ -12,7 +12,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_cdk.payload import StackOutput, StackPayload
@@ -100,10 +100,12 @@ def read_outputs(payload: StackPayload, live: Mapping[str, str], kind: Any) -> A
     if missing:
         raise DeployFailed(f"The stack {payload.stack_name} lacks the outputs {', '.join(missing)}")
     try:
-        return kind.model_validate(values)
+        return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise DeployFailed(f"The outputs of {payload.stack_name} are not what {kind.__name__} says: {wrong}") from error
+        raise DeployFailed(
+            f"The outputs of {payload.stack_name} are not what {getattr(kind, '__name__', kind)} says: {wrong}"
+        ) from error
 
 
 def output_values(payload: StackPayload, live: Mapping[str, str]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, client
+from orbits_cdk import KeptStack
 from orbits_cdk.deploy import advance
 from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
+from orbits_cdk.stack import AnyStack
 from orbits_cdk.wanted import Deployed, Underway
-from orbits_iac import Options, Orbits, Settings
+from orbits_iac import ExecutionFailed, Options, Orbits, Settings
 
 from .given import Given, queue
 from .test_deploy import TAGS, Said, deploy, template, wanted
@@ -84,32 +86,59 @@ def test_a_removal_that_cannot_be_asked_for_goes_on(cfn: Any, aws: OfflineAws) -
     assert result == Removed()
 
 
+def as_it_was(kind: str) -> type[Given]:
+    """The class of a kind as an earlier process had it; no module has it any more."""
+
+    class Earlier(Given):
+        options = Options(kind=kind)
+
+        def identity(self) -> str:
+            return "it"
+
+    return Earlier
+
+
 class Renamed(Given):
-    """What `Given` is called since."""
+    """What `Earlier` is called since."""
 
-    options = Options(kind="Renamed", former_kinds=["Given"])
-
-    def identity(self) -> str:
-        return "it"
-
-
-class Named(Given):
-    options = Options(kind="Given")
+    options = Options(kind="Renamed", former_kinds=["Named"])
 
     def identity(self) -> str:
         return "it"
 
 
-async def test_a_kept_revision_is_brought_back_by_a_new_process_and_under_a_new_name(
-    aws: OfflineAws, acme: AwsTarget, tmp_path: Path
+class Gone(KeptStack):
+    """Stands in for a class that is gone."""
+
+    options = Options(kind="Gone")
+
+
+@pytest.mark.parametrize(("kind", "now"), [("Named", Renamed), ("Gone", Gone)], ids=["renamed", "gone"])
+async def test_a_kept_revision_is_brought_back_by_a_new_process_without_the_earlier_code(
+    aws: OfflineAws, acme: AwsTarget, tmp_path: Path, kind: str, now: type[AnyStack[Any]]
 ) -> None:
-    """The template is the record's: neither the earlier code nor its arguments are there any more."""
     settings = Settings(project="tests", store=f"sqlite:{tmp_path / 'store.db'}")
+    earlier = as_it_was(kind)
     async with Orbits(settings) as before:
-        await before.run(Renamed(resources={"Jobs": queue("jobs")}), target=acme)
-        await before.run(Renamed(resources={"Jobs": queue("jobs", visibility=60), "More": queue("more")}), target=acme)
+        await before.run(earlier(resources={"Jobs": queue("jobs")}), target=acme)
+        await before.run(earlier(resources={"Jobs": queue("jobs", visibility=60), "More": queue("more")}), target=acme)
     sqs = aws.client("sqs", account="acme")
     assert len(sqs.list_queues()["QueueUrls"]) == 2
     async with Orbits(settings) as after:
-        await after.record(Renamed, "it").rollback()
-    assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["jobs"]
+        stack = after.record(now, "it")
+        await stack.rollback()
+        assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["jobs"]
+        assert (await stack.drift()).in_sync
+        await stack.uninstall()
+    assert aws.client("cloudformation", account="acme").describe_stacks()["Stacks"] == []
+
+
+async def test_one_that_is_known_from_its_record_alone_is_not_updated(orbits: Orbits, acme: AwsTarget) -> None:
+    class Unmade(Gone):
+        options = Options(kind="Unmade")
+
+        def identity(self) -> str:
+            return "it"
+
+    with pytest.raises(ExecutionFailed, match="Unmade is known from its record alone: roll it back"):
+        await orbits.run(Unmade(), target=acme)
