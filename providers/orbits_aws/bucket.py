@@ -20,6 +20,7 @@ from orbits_aws.clients import client, partition_of
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
 from orbits_aws.readers.contract import tags_by_key
+from orbits_aws.readers.s3 import if_set
 from orbits_aws.tagged import (
     UNTIL_READY,
     Document,
@@ -38,17 +39,6 @@ from orbits_iac import InProgress, Managed, Options, Outputs, Retry
 from orbits_iac.provider import Refused, Rules
 
 _OPEN = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_NOT_SET = frozenset(
-    {
-        "NoSuchBucketPolicy",
-        "NoSuchCORSConfiguration",
-        "NoSuchLifecycleConfiguration",
-        "NoSuchPublicAccessBlockConfiguration",
-        "NoSuchTagSet",
-        "OwnershipControlsNotFoundError",
-        "ServerSideEncryptionConfigurationNotFoundError",
-    }
-)
 _THERE = "BucketAlreadyOwnedByYou"
 _PAGE = 1000
 
@@ -199,7 +189,7 @@ class Bucket(Managed[BucketOutputs]):
         where: dict[str, Any] = {"Bucket": name, **self._ours()}
         try:
             head = s3.head_bucket(**where)
-            tags = tags_by_key(_if_set(lambda: s3.get_bucket_tagging(**where)["TagSet"]) or ())
+            tags = tags_by_key(if_set(lambda: s3.get_bucket_tagging(**where)["TagSet"]) or ())
             what = f"The bucket {name}"
             check_owner(self, what, tags, known=known)
             region = head.get("BucketRegion", target.region)
@@ -218,12 +208,12 @@ class Bucket(Managed[BucketOutputs]):
 
     def _outputs(self, where: Mapping[str, Any], tags: Mapping[str, str]) -> BucketOutputs:
         s3, target, name = self._s3(), self.execution.target(AwsTarget), where["Bucket"]
-        encrypted = _if_set(lambda: s3.get_bucket_encryption(**where)["ServerSideEncryptionConfiguration"])
-        blocked = _if_set(lambda: s3.get_public_access_block(**where)["PublicAccessBlockConfiguration"]) or {}
-        owners = _if_set(lambda: s3.get_bucket_ownership_controls(**where)["OwnershipControls"]["Rules"])
-        lifecycle = _if_set(lambda: s3.get_bucket_lifecycle_configuration(**where)["Rules"]) or ()
-        cors = _if_set(lambda: s3.get_bucket_cors(**where)["CORSRules"]) or ()
-        policy = _if_set(lambda: s3.get_bucket_policy(**where)["Policy"])
+        encrypted = if_set(lambda: s3.get_bucket_encryption(**where)["ServerSideEncryptionConfiguration"])
+        blocked = if_set(lambda: s3.get_public_access_block(**where)["PublicAccessBlockConfiguration"]) or {}
+        owners = if_set(lambda: s3.get_bucket_ownership_controls(**where)["OwnershipControls"]["Rules"])
+        lifecycle = if_set(lambda: s3.get_bucket_lifecycle_configuration(**where)["Rules"]) or ()
+        cors = if_set(lambda: s3.get_bucket_cors(**where)["CORSRules"]) or ()
+        policy = if_set(lambda: s3.get_bucket_policy(**where)["Policy"])
         parts = {bool(blocked.get(one)) for one in _OPEN}
         return BucketOutputs(
             name=name,
@@ -278,13 +268,3 @@ class Bucket(Managed[BucketOutputs]):
 
     def _s3(self) -> Any:
         return client("s3", self.execution.target(AwsTarget))
-
-
-def _if_set(read: Callable[[], Any]) -> Any:
-    """What was read, or None where S3 says that it is not set."""
-    try:
-        return read()
-    except AwsRefused as error:
-        if error.code in _NOT_SET:
-            return None
-        raise

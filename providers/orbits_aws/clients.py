@@ -110,9 +110,10 @@ class AwsClient:
         while True:
             page = getattr(self, operation)(**arguments, **token)
             yield from page.get(key, ())
-            if not page.get("NextToken"):
+            name = "Marker" if page.get("IsTruncated") else "NextToken"  # the former is IAM's
+            if not page.get(name):
                 return
-            token = {"NextToken": page["NextToken"]}
+            token = {name: page[name]}
 
     def _call(self, method: Callable[..., Any], operation: str, arguments: dict[str, Any]) -> Any:
         try:

@@ -1,7 +1,7 @@
 """Role: an IAM role, with who may assume it and what it may do."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -165,9 +165,10 @@ class Role(Managed[RoleOutputs]):
             role = iam.get_role(RoleName=name)["Role"]
             tags = tags_by_key(role.get("Tags", ()))
             check_owner(self, f"The role {name}", tags, known=known)
-            names = list(_all(iam.list_role_policies, "PolicyNames", name))
+            names = list(iam.items("list_role_policies", "PolicyNames", RoleName=name))
             policies = {one: iam.get_role_policy(RoleName=name, PolicyName=one)["PolicyDocument"] for one in names}
-            attached = [one["PolicyArn"] for one in _all(iam.list_attached_role_policies, "AttachedPolicies", name)]
+            attached = iam.items("list_attached_role_policies", "AttachedPolicies", RoleName=name)
+            managed = [one["PolicyArn"] for one in attached]
         except NotThere:
             return None
         return RoleOutputs(
@@ -176,7 +177,7 @@ class Role(Managed[RoleOutputs]):
             id=role["RoleId"],
             trust=role["AssumeRolePolicyDocument"],
             policies=policies,
-            managed_policies=attached,
+            managed_policies=managed,
             boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             description=role.get("Description", ""),
             max_session=role.get("MaxSessionDuration", _HOUR),
@@ -197,17 +198,6 @@ def trusted(*services: str) -> Document:
             {"Effect": "Allow", "Principal": {"Service": list(services)}, "Action": "sts:AssumeRole"},
         ],
     }
-
-
-def _all(operation: Any, key: str, role: str) -> Iterator[Any]:
-    """Everything that a list of IAM's about a role has, page by page."""
-    marker: dict[str, str] = {}
-    while True:
-        page = operation(RoleName=role, **marker)
-        yield from page[key]
-        if not page.get("IsTruncated"):
-            return
-        marker = {"Marker": page["Marker"]}
 
 
 def _unless_gone(operation: Any, **which: str) -> None:

@@ -1,6 +1,6 @@
 """AWS::IAM::Role, AWS::IAM::Policy and AWS::IAM::ManagedPolicy."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orbits_aws.errors import NotThere
@@ -12,8 +12,8 @@ def _role(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None
     iam = aws("iam")
     try:
         role = iam.get_role(RoleName=name)["Role"]
-        attached = list(_pages(iam.list_attached_role_policies, "AttachedPolicies", RoleName=name))
-        tags = list(_pages(iam.list_role_tags, "Tags", RoleName=name))
+        attached = list(iam.items("list_attached_role_policies", "AttachedPolicies", RoleName=name))
+        tags = list(iam.items("list_role_tags", "Tags", RoleName=name))
     except NotThere:
         return None
     return given(
@@ -31,17 +31,6 @@ def _role(aws: Aws, name: str, recorded: Mapping[str, Any]) -> Properties | None
     )
 
 
-def _pages(call: Callable[..., Any], key: str, **arguments: Any) -> Iterator[Any]:
-    """Everything of a list of IAM's, which has pages of its own kind."""
-    marker: dict[str, str] = {}
-    while True:
-        page = call(**arguments, **marker)
-        yield from page[key]
-        if not page.get("IsTruncated"):
-            return
-        marker = {"Marker": page["Marker"]}
-
-
 def _inline(iam: Any, name: str, recorded: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The role's inline policies; of those that its own properties do not name, the name alone."""
     own = {
@@ -50,7 +39,7 @@ def _inline(iam: Any, name: str, recorded: Mapping[str, Any]) -> list[dict[str, 
         if isinstance(each, Mapping) and isinstance(each.get("PolicyName"), str)
     }
     found: list[dict[str, Any]] = []
-    for policy in _pages(iam.list_role_policies, "PolicyNames", RoleName=name):
+    for policy in iam.items("list_role_policies", "PolicyNames", RoleName=name):
         if policy not in own:
             found.append({"PolicyName": policy})
         elif (document := _document(iam, name, policy)) is not None:

@@ -10,6 +10,8 @@ from orbits_iac.provider import Rules
 _NOT_SET = frozenset(
     {
         "NoSuchBucketPolicy",
+        "NoSuchCORSConfiguration",
+        "NoSuchLifecycleConfiguration",
         "NoSuchPublicAccessBlockConfiguration",
         "NoSuchTagSet",
         "NoSuchTagSetError",
@@ -27,9 +29,9 @@ def _bucket(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | N
     except NotThere:
         return None
     status = versioning.get("Status")
-    blocked = _unless_not_set(lambda: s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"])
-    owners = _unless_not_set(lambda: s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"])
-    tags = _unless_not_set(lambda: s3.get_bucket_tagging(Bucket=name)["TagSet"]) or []
+    blocked = if_set(lambda: s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"])
+    owners = if_set(lambda: s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"])
+    tags = if_set(lambda: s3.get_bucket_tagging(Bucket=name)["TagSet"]) or []
     return given(
         {
             "BucketName": name,
@@ -45,7 +47,7 @@ def _bucket(aws: Aws, name: str, _recorded: Mapping[str, Any]) -> Properties | N
 
 
 def _encryption(s3: Any, name: str) -> dict[str, Any] | None:
-    found = _unless_not_set(lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"])
+    found = if_set(lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"])
     if found is None:
         return None
     return {
@@ -65,13 +67,13 @@ def _bucket_policy(aws: Aws, physical_id: str, recorded: Mapping[str, Any]) -> P
     bucket = recorded.get("Bucket")
     name = bucket if isinstance(bucket, str) else physical_id
     try:
-        document = _unless_not_set(lambda: aws("s3").get_bucket_policy(Bucket=name)["Policy"])
+        document = if_set(lambda: aws("s3").get_bucket_policy(Bucket=name)["Policy"])
     except NotThere:
         return None
     return {"Bucket": name, "PolicyDocument": document} if document else None
 
 
-def _unless_not_set(read: Callable[[], Any]) -> Any:
+def if_set(read: Callable[[], Any]) -> Any:
     """What was read, or None where the service says that it is not set."""
     try:
         return read()

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from orbits_aws import AwsTarget, OfflineAws, client
+from orbits_aws import AwsTarget, OfflineAws, client, trusted
 from orbits_aws.clients import forget_sessions, management_client
 from orbits_aws.errors import AccessDenied, AnswerLost, AwsRefused, AwsUnavailable, NoCredentials, NotThere
 from orbits_aws.settings import aws_settings
@@ -215,3 +215,16 @@ def test_wrong_settings_name_the_file(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match=message) as wrong:
         aws_settings()
     assert str(tmp_path / "orbits.toml") in str(wrong.value)
+
+
+def test_lists_are_gone_through_page_by_page_whatever_they_call_their_pages(acme: AwsTarget) -> None:
+    iam, ssm = client("iam", acme), client("ssm", acme)
+    iam.create_role(RoleName="api", AssumeRolePolicyDocument=json.dumps(trusted("lambda.amazonaws.com")))
+    allowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    names = ["a", "b", "c"]
+    for name in names:
+        iam.put_role_policy(RoleName="api", PolicyName=name, PolicyDocument=document)
+        ssm.put_parameter(Name=name, Value="x", Type="String")
+    assert sorted(iam.items("list_role_policies", "PolicyNames", RoleName="api", MaxItems=2)) == names
+    assert sorted(one["Name"] for one in ssm.items("describe_parameters", "Parameters", MaxResults=1)) == names
