@@ -83,7 +83,7 @@ def print_found(found: "Sequence[Found]", out: "Console", *, now: float) -> None
     grid.add_column(overflow="fold")
     for one in found:
         for cells in _rows(one):
-            grid.add_row(*([one.record.tenant or ""] if fleet else []), *cells)
+            grid.add_row(*([Text(one.record.tenant or "")] if fleet else []), *cells)
     if grid.row_count:
         out.print(grid)
     out.print(Text(said(found, now)))
@@ -106,7 +106,7 @@ def _rows(found: "Found") -> "Iterator[list[Any]]":
     where = ".".join(found.path) or found.record.identity
     if found.look.error:
         yield [
-            where,
+            Text(where),
             Text(found.record.kind, style="dim"),
             "",
             Text(f"could not be looked at: {found.look.error}", style="red"),
@@ -114,7 +114,7 @@ def _rows(found: "Found") -> "Iterator[list[Any]]":
     for difference in found.look.differences:
         resource = f"{where}.{difference.resource}" if difference.resource else where
         kind = Text(difference.type or found.record.kind, style="dim")
-        yield [resource, kind, difference.path, _change(difference)]
+        yield [Text(resource), kind, Text(difference.path), _change(difference)]  # brackets in them are no markup
 
 
 def _change(difference: "Difference") -> "Text":
