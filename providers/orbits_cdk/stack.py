@@ -100,7 +100,14 @@ class AnyStack(Resource[O]):
         payload = revision.payload(StackPayload)
         published = revision.outputs.model_dump(mode="json") if isinstance(revision.outputs, Outputs) else {}
         look = hook(
-            self.look, payload, published, returns=StackLook, handle=Looking, watch=self.looking, idempotent=True
+            self.look,
+            payload,
+            published,
+            returns=StackLook,
+            handle=Looking,
+            watch=self.looking,
+            idempotent=True,
+            retry=_AGAIN,
         )
         found: StackLook = await self.do("look", look)
         drifted = await self._looked(found)

@@ -1,5 +1,7 @@
 """Drift of a stack is brought back exactly: what no look has shown is not overwritten, and what stays is named."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from orbits_iac import Orbits
 from orbits_iac.drift.project import DriftSettings, Ignored
 from orbits_iac.model.rows import EventRow
 from orbits_iac.provider import Difference
+from orbits_iac.testing import Clock
 
 from .given import Given, Holder
 
@@ -94,6 +97,18 @@ async def test_a_fix_by_hand_that_no_look_has_shown_is_not_overwritten(
     assert [each.path for _, each in report.drifted] == ["VersioningConfiguration.Status"]
     assert s3.get_bucket_versioning(Bucket="acme-site")["Status"] == "Suspended"
     assert s3.get_bucket_cors(Bucket="acme-site")["CORSRules"][0]["AllowedOrigins"] == ["https://acme.example"]
+
+
+async def test_a_look_that_is_throttled_is_taken_again(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, clock: Clock, quick: None
+) -> None:
+    await orbits.run(Holder(resources={"Jobs": QUEUE}), target=acme)
+    aws.fail("sqs", "GetQueueAttributes", code="Throttling", times=5)  # as often as the client tries by itself
+    looking = asyncio.ensure_future(orbits.record(Given, SITE).drift())
+    while not looking.done():
+        await clock.advance(timedelta(seconds=1))
+    assert (await looking).in_sync
+    assert aws.calls("sqs").count("sqs:GetQueueAttributes") > 5
 
 
 async def test_what_was_changed_by_hand_is_shown_before_an_update_overwrites_it(
