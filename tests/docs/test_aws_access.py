@@ -2,15 +2,18 @@
 
 import json
 import re
+import sys
 import tomllib
 from fnmatch import fnmatchcase
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from orbits_aws import AwsAccount, AwsTarget, OfflineAws, client, testing
+from orbits_aws import AwsAccount, OfflineAws, client, testing
 from orbits_aws.settings import AwsSettings
 from orbits_iac import Orbits, Resource
 from tests.live.course import go
@@ -59,6 +62,20 @@ def _begun(node: None) -> None:
     """CDK's Node process is begun before any of them."""
 
 
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The page's programs, as one module."""
+    file = tmp_path / "aws_access_page.py"
+    file.write_text("\n\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)), encoding="utf-8")
+    spec = spec_from_file_location("aws_access_page", file)
+    assert spec is not None
+    assert spec.loader is not None
+    made = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "aws_access_page", made)
+    spec.loader.exec_module(made)
+    return made
+
+
 class Adopting(Resource):
     """Has an account that somebody made by hand."""
 
@@ -102,24 +119,27 @@ def test_what_orbits_does_not_call_is_not_allowed(policy: dict[str, Any], action
     assert not allows(policy, action)
 
 
-def test_the_role_of_somebody_else_is_entered_with_its_external_id(aws: OfflineAws) -> None:
+async def test_an_account_of_the_page_is_in_its_unit_with_its_baseline(
+    orbits: Orbits, aws: OfflineAws, page: ModuleType
+) -> None:
+    made = await orbits.run(page.account_of("acme"))
+    groups = aws.client("logs", account=made.account, region="eu-central-1").describe_log_groups()["logGroups"]
+    assert [group["logGroupName"] for group in groups] == ["/agency/alarms"]
+    organizations = aws.client("organizations", account=testing.MANAGEMENT)
+    [parent] = organizations.list_parents(ChildId=made.account)["Parents"]
+    unit = organizations.describe_organizational_unit(OrganizationalUnitId=parent["Id"])["OrganizationalUnit"]
+    assert unit["Name"] == "Small"
+
+
+def test_the_role_of_somebody_else_is_entered_with_its_external_id(aws: OfflineAws, page: ModuleType) -> None:
     made = aws.client("organizations", account=testing.MANAGEMENT).create_account(AccountName="a", Email="a@b.example")
     account = made["CreateAccountStatus"]["AccountId"]
     iam = aws.client("iam", account=account)
     iam.create_role(RoleName="Deploy", AssumeRolePolicyDocument=json.dumps(TRUST))
-    targets = targets_of_the_page()
-    there = targets["acme"].model_copy(update={"account": account})
+    there = page.acme.model_copy(update={"account": account})
     assert client("sts", there).get_caller_identity()["Account"] == account
-    assert targets["through_a_hub"].via == ("arn:aws:iam::444455556666:role/Hub",)
-    assert targets["known_by_name"].session_tags == {"client": "acme"}
-
-
-def targets_of_the_page() -> dict[str, AwsTarget]:
-    """The targets that the page makes."""
-    names: dict[str, Any] = {}
-    for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
-        exec(text, names)
-    return {name: value for name, value in names.items() if isinstance(value, AwsTarget)}
+    assert page.through_a_hub.via == ("arn:aws:iam::444455556666:role/Hub",)
+    assert page.known_by_name.session_tags == {"client": "acme"}
 
 
 def test_the_settings_are_taken() -> None:
