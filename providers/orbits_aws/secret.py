@@ -183,8 +183,10 @@ class Secret(Managed[SecretOutputs]):
             found = self._secrets().describe_secret(SecretId=self.name)
         except NotThere:
             return False
-        check_owner(self, f"The secret {self.name}", tags_by_key(found.get("Tags", ())), known=False)
-        if "DeletedDate" in found:
+        until = found.get("DeletedDate")
+        to_be_deleted = "" if until is None else f", which can be restored until {until:%Y-%m-%d}"
+        check_owner(self, f"The secret {self.name}{to_be_deleted},", tags_by_key(found.get("Tags", ())), known=False)
+        if until is not None:
             self._secrets().restore_secret(SecretId=self.name)
         return True
 

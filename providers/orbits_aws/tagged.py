@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, JsonValue
 
 from orbits_aws.clients import is_local
-from orbits_aws.errors import AnswerLost, AwsRefused, NotReady, NotThere
+from orbits_aws.errors import AwsRefused, AwsUnavailable, NotReady, NotThere
 from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Retry
@@ -21,8 +21,10 @@ from orbits_iac.provider import Current
 S = TypeVar("S")
 T = TypeVar("T")
 
-UNTIL_READY = Retry(attempts=8, delay=timedelta(seconds=1), on=(NotReady, AnswerLost))
-"""Attempts over two minutes: what AWS takes at most until a role, or the end of a queue, is known everywhere."""
+UNTIL_READY = Retry(attempts=8, delay=timedelta(seconds=1), on=(AwsUnavailable,))
+"""Attempts over two minutes: what AWS takes at most until a role, or the end of a queue, is known everywhere.
+
+A lost answer, throttling and failures of the services are outlived by it too, beyond the SDK's own attempts."""
 
 Document = dict[str, JsonValue]
 """A policy document, as JSON has it."""

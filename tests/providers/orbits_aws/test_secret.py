@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from orbits_aws import AwsTarget, Generated, OfflineAws, Secret
-from orbits_iac import Orbits
+from orbits_iac import ExecutionFailed, Orbits
 
 from .things import Case, Client, Holder, by_key, held, it_lives, it_respects_owners, listed
 
@@ -78,6 +78,17 @@ async def test_a_value_is_written_when_it_is_another_one_and_restored_with_its_s
     assert "DeletedDate" in client.describe_secret(SecretId="shop/database")
     await orbits.run(held(LATER), target=acme)
     assert value() == "hunter2-hunter2"
+
+
+async def test_one_that_somebody_else_has_deleted_is_not_restored(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget
+) -> None:
+    client = aws.client("secretsmanager", account="acme")
+    client.create_secret(Name="shop/database", SecretString="theirs")
+    client.delete_secret(SecretId="shop/database", RecoveryWindowInDays=7)
+    with pytest.raises(ExecutionFailed, match=r"which can be restored until \d+-\d+-\d+, .*was not made by Orbits"):
+        await orbits.run(held(LATER), target=acme)
+    assert "DeletedDate" in client.describe_secret(SecretId="shop/database")
 
 
 @pytest.mark.parametrize("days", [7, 3])
