@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orbits_aws.errors import AccessDenied
+from orbits_aws.errors import AccessDenied, AwsRefused
 from orbits_aws.ownership import PROJECT
-from orbits_cdk.change_set import show
+from orbits_cdk.change_set import Shown, show
 from orbits_cdk.cloudformation import NEVER_MADE, REVIEW, Stack, find_stack, template_of
 from orbits_cdk.deploy import unchanged
 from orbits_cdk.imports import to_import
 from orbits_cdk.parts import Part, from_change_set, from_templates
 from orbits_cdk.rights import rights_changes
-from orbits_cdk.stuck import refuse_stuck
+from orbits_cdk.stuck import explain, refuse_stuck
 from orbits_cdk.wanted import Wanted
 from orbits_iac.provider import Change, Verb
 
@@ -56,22 +56,33 @@ def _compared(cfn: Any, stack: Stack, wanted: Wanted) -> Change:
     refuse_stuck(cfn, stack, wanted.place)
     if unchanged(cfn, stack, wanted):
         return Change(verb=Verb.UNCHANGED)
-    imports = to_import(wanted.template, None) and to_import(wanted.template, template_of(cfn, stack.name))
-    if imports:
-        return _by_templates(cfn, stack, wanted, f"{len(imports)} of them imported")
-    if stack.busy:
-        return _by_templates(cfn, stack, wanted, f"the stack is {stack.status}")
-    if wanted.template_url:
-        return _by_templates(cfn, stack, wanted, "compared by templates, since one so large would have to be uploaded")
-    try:
-        shown = show(cfn, wanted)
-    except AccessDenied as error:
-        why = f"compared by templates, since {error.service}:{error.operation} is denied"
-        return _by_templates(cfn, stack, wanted, why)
+    shown = _shown(cfn, stack, wanted)
+    if isinstance(shown, str):
+        return _by_templates(cfn, stack, wanted, shown)
     if not shown.anything:
         return Change(verb=Verb.UNCHANGED)
     parts = from_change_set(shown.changes)
     return _tree(Verb.UPDATE, parts, "" if parts else "parameters, tags or outputs", *shown.warnings)
+
+
+def _shown(cfn: Any, stack: Stack, wanted: Wanted) -> Shown | str:
+    """What a change set shows; or why there is none, so that templates are to be compared."""
+    imports = to_import(wanted.template, None) and to_import(wanted.template, template_of(cfn, stack.name))
+    if imports:
+        return f"{len(imports)} of them imported"
+    if stack.busy:
+        return f"the stack is {stack.status}"
+    if wanted.template_url:
+        return "compared by templates, since one so large would have to be uploaded"
+    try:
+        return show(cfn, wanted)
+    except AccessDenied as error:
+        return f"compared by templates, since {error.service}:{error.operation} is denied"
+    except AwsRefused as error:
+        explain(error, wanted.stack, wanted.place)
+        if "IN_PROGRESS" not in str(error):
+            raise
+        return "somebody has just begun to deploy it"
 
 
 def _by_templates(cfn: Any, stack: Stack, wanted: Wanted, why: str) -> Change:

@@ -21,6 +21,7 @@ class Unwanted:
     place: str
     tags: dict[str, str]
     token: str
+    watch: Callable[[str], str | None] = lambda _: None  # the state of a stack that is surely in progress
     role: Callable[[], str | None] = lambda: None  # as whom CloudFormation acts; asked where there is work
 
 
@@ -44,6 +45,10 @@ class Removed(BaseModel):
 def advance_removal(cfn: Any, unwanted: Unwanted, removing: Removing, tell: Tell) -> Removed | Removing:
     """Ask for the deletion, or look whether it is done; while that cannot be asked, it is taken to go on."""
     try:
+        in_progress = unwanted.watch(removing.stack_id) if removing.stack_id else None
+        if in_progress is not None:
+            tell(f"{unwanted.stack} is {in_progress}", None)
+            return removing
         stack = find_stack(cfn, removing.stack_id or unwanted.stack)
         if stack is None:
             return Removed(kept=_kept(cfn, removing.stack_id)) if removing.asked else Removed()

@@ -230,6 +230,7 @@ class AnyStack(Resource[O]):
             place=self._place(),
             tags=self._tags(),
             token=token,
+            watch=self._watch,
             role=partial(_service_role, self._aws),
         )
         result = advance_removal(self._aws("cloudformation"), unwanted, removing, execution.progress)
@@ -324,12 +325,8 @@ class AnyStack(Resource[O]):
         cfn = self._aws("cloudformation")
         terms = terms or Terms(known=not payload.ours)
         wanted = replace(self._wanted(payload), accepted=frozenset(terms.accepted), known=terms.known, reverts=reverts)
-        poller, now, interval = self._poller(), self.execution.now().timestamp(), _poll().total_seconds()
-        wanted = replace(
-            wanted,
-            watch=lambda stack_id: poller.in_progress(cfn, stack_id, now, interval),
-            may_read_events=lambda stack_id: poller.may_read_events(stack_id, now),
-        )
+        may_read = partial(self._poller().may_read_events, now=self.execution.now().timestamp())
+        wanted = replace(wanted, watch=self._watch, may_read_events=may_read)
         for _ in range(_PHASES):
             result = advance(cfn, wanted, underway, self.execution.progress)
             if not isinstance(result, Underway):
@@ -360,6 +357,11 @@ class AnyStack(Resource[O]):
     def _by_hand(self, stack_name: str, writes: Collection[str]) -> tuple[str, ...]:
         """What was changed by hand of the resources that an update is about to write, for people."""
         return tuple(map(sentence, changed_by_hand(self._aws, stack_name, self._where(), writes)))
+
+    def _watch(self, stack_id: str) -> str | None:
+        """The state of a stack that is surely in progress, asked for together with all others of the account."""
+        now, interval = self.execution.now().timestamp(), _poll().total_seconds()
+        return self._poller().in_progress(self._aws("cloudformation"), stack_id, now, interval)
 
     def _where(self) -> Where:
         target = self.execution.target(AwsTarget)

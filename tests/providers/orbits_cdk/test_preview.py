@@ -11,7 +11,7 @@ from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AwsRefused
 from orbits_cdk.change_set import PREVIEW, show
 from orbits_cdk.deploy import advance
-from orbits_cdk.errors import DeployFailed
+from orbits_cdk.errors import DeployFailed, StackStuck
 from orbits_cdk.parts import Part
 from orbits_cdk.plan import change_of
 from orbits_cdk.rights import rights_changes
@@ -245,6 +245,23 @@ def test_while_somebody_deploys_templates_are_compared_and_it_says_so(cfn: Any, 
     raw.update_stack(StackName="site", TemplateBody=json.dumps(of(Jobs=queue("jobs", visibility=5))), Tags=tags)
     stack, _ = changes(cfn, wanted(of(Jobs=queue("jobs", visibility=60))))
     assert stack.detail.endswith("; the stack is UPDATE_IN_PROGRESS")
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Stack:site is in UPDATE_IN_PROGRESS state and can not be updated.", "somebody has just begun to deploy it"),
+        ("Role arn:aws:iam::1:role/gone is invalid or cannot be assumed", "make the role that the table"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_change_set_is_said(cfn: Any, aws: OfflineAws, message: str, said: str) -> None:
+    deploy(cfn, wanted(of(Jobs=queue("jobs"))))
+    aws.fail("cloudformation", "CreateChangeSet", code="ValidationError", message=message)
+    try:
+        told = change_of(cfn, wanted(of(Jobs=queue("jobs", visibility=60))), "Site").detail
+    except StackStuck as stuck:
+        told = str(stuck)
+    assert said in told
 
 
 def test_what_cloudformation_refuses_leaves_nothing(cfn: Any, raw: Any) -> None:
