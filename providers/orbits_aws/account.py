@@ -84,7 +84,7 @@ class AwsAccount(Resource[AccountOutputs]):
         """
 
     async def define_adopt(self) -> AccountOutputs | None:
-        """The account of this address, whoever made it."""
+        """The account of this address, though nobody knows who made it."""
         found: str | None = await self.do("adopt", hook(self.standing, returns=str | None, idempotent=True))
         return None if found is None else self._outputs(found)
 
@@ -146,7 +146,8 @@ class AwsAccount(Resource[AccountOutputs]):
 
     def define_preview(self, revision: Revision[AccountOutputs] | None) -> Change:
         """Whether the account would be made or moved, found out by reading."""
-        account = self.find(revision.outputs.account if revision else None)
+        may_adopt, known = self.execution.may_adopt, revision.outputs.account if revision else None
+        account = self.standing() if may_adopt else self.find(known)
         change = partial(Change, kind=kind_of(type(self)), identity=self.identity())
         if account is None:
             return change(verb=Verb.CREATE, detail=f"a new account for {self.email}")
@@ -199,24 +200,12 @@ class AwsAccount(Resource[AccountOutputs]):
     # What touches the world: each runs as an Action of its own.
 
     def standing(self) -> str | None:
-        """The account of this address, whoever made it."""
-        found = organization.account_by_email(self._organizations(), self.email)
-        if found is None:
-            return None
-        organization.refuse_unusable(found)
-        return found.account
+        """The account of this address, if it is ours or nobody's."""
+        return self._usable(None, adopting=True)
 
     def find(self, known: str | None) -> str | None:
         """The account's id, if it is there; `known` is the recorded one. One that is not ours is refused."""
-        organizations = self._organizations()
-        found = self._found(organizations, known)
-        if found is None:
-            return None
-        organization.refuse_unusable(found)
-        if found.account != known:
-            tags = organization.tags_of_account(organizations, found.account)
-            refuse_foreign(f"The account {found.account} ({self.email})", tags, tags_of(self.execution))
-        return found.account
+        return self._usable(known, adopting=False)
 
     def claim(self, account: str) -> None:
         """Tag the account as this record's, where it was adopted."""
@@ -288,6 +277,18 @@ class AwsAccount(Resource[AccountOutputs]):
         if organization.close_account(self._organizations(), account):
             return True
         return InProgress(account, poll=_poll())
+
+    def _usable(self, known: str | None, *, adopting: bool) -> str | None:
+        organizations = self._organizations()
+        found = self._found(organizations, known)
+        if found is None:
+            return None
+        organization.refuse_unusable(found)
+        if found.account != known:
+            tags = organization.tags_of_account(organizations, found.account)
+            what = f"The account {found.account} ({self.email})"
+            refuse_foreign(what, tags, tags_of(self.execution), known=adopting)
+        return found.account
 
     def _found(self, organizations: Any, known: str | None) -> Found | None:
         found = organization.account_by_id(organizations, known) if known else None

@@ -78,6 +78,9 @@ async def test_an_account_of_the_same_address_is_adopted_and_not_taken(orbits: O
     made = organizations(aws).create_account(AccountName="by hand", Email="AWS+acme@agency.example")
     with pytest.raises(ExecutionFailed, match="was not made by Orbits"):
         await orbits.run(ACME)
+    before = len(aws.calls(writes=True))
+    await orbits.preview(Adopting())
+    assert len(aws.calls(writes=True)) == before
     adopted = await orbits.run(Adopting())
     assert adopted.account == made["CreateAccountStatus"]["AccountId"]
     assert tags(aws, adopted.account) == {"orbits:project": "tests", "orbits:record": f"AwsAccount {ACME.email}"}
