@@ -111,6 +111,23 @@ async def test_a_look_that_is_throttled_is_taken_again(
     assert aws.calls("sqs").count("sqs:GetQueueAttributes") > 5
 
 
+async def test_a_detection_of_cloudformation_is_waited_for(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
+    """It is asked for while somebody else's is under way, asked for again, and looked at."""
+    stream = {
+        "Type": "AWS::Kinesis::Stream",
+        "Properties": {"Name": "clicks", "ShardCount": 1, "RetentionPeriodHours": 48},
+    }
+    await orbits.run(Holder(resources={"Clicks": stream}), target=acme)
+    kinesis = aws.client("kinesis", account="acme")
+    kinesis.increase_stream_retention_period(StreamName="clicks", RetentionPeriodHours=72)
+    aws.fail("cloudcontrol", "GetResource", code="UnsupportedActionException")
+    busy = "Drift detection is already in progress for stack"
+    aws.fail("cloudformation", "DetectStackDrift", code="ValidationError", message=busy)
+    [(_, found)] = (await orbits.record(Given, SITE).drift()).drifted
+    assert (found.resource, found.path, found.recorded, found.live) == ("Clicks", "RetentionPeriodHours", "48", "72")
+    assert aws.calls("cloudformation").count("cloudformation:DetectStackDrift") == 2
+
+
 async def test_what_was_changed_by_hand_is_shown_before_an_update_overwrites_it(
     orbits: Orbits, aws: OfflineAws, acme: AwsTarget
 ) -> None:
