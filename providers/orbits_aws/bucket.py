@@ -25,6 +25,7 @@ from orbits_aws.tagged import (
     UNTIL_READY,
     Document,
     Tags,
+    as_changed,
     check_owner,
     made_whole,
     owner,
@@ -145,7 +146,7 @@ class Bucket(Managed[BucketOutputs]):
                 except AwsRefused as error:
                     raise_if_new_principal(error)
                     raise
-        return BucketOutputs.model_validate({**live.model_dump(), **self.desired()})
+        return as_changed(self, live)
 
     def delete(self, live: BucketOutputs, /) -> InProgress[BucketOutputs] | None:
         """Delete it, and before that what is in it where that was asked for."""

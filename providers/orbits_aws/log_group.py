@@ -8,7 +8,7 @@ from pydantic import Field
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
-from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, users_tags, wanted_tags
+from orbits_aws.tagged import UNTIL_READY, Tags, as_changed, check_owner, owner, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Options, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -96,7 +96,7 @@ class LogGroup(Managed[LogGroupOutputs]):
             logs.tag_resource(resourceArn=live.arn, tags=wanted_tags(self.tags, self.execution))
         if gone := sorted(set(live.tags) - set(self.tags)):
             logs.untag_resource(resourceArn=live.arn, tagKeys=gone)
-        return LogGroupOutputs.model_validate({**live.model_dump(), **self.desired()})
+        return as_changed(self, live)
 
     def delete(self, live: LogGroupOutputs, /) -> None:
         """Delete it with all that was logged."""

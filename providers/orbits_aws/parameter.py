@@ -9,7 +9,7 @@ from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
 from orbits_aws.readers.contract import tags_by_key
-from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, users_tags, wanted_tags
+from orbits_aws.tagged import UNTIL_READY, Tags, as_changed, check_owner, owner, tag_list, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -120,7 +120,7 @@ class Parameter(Managed[ParameterOutputs]):
             ssm.add_tags_to_resource(Tags=tag_list(wanted_tags(self.tags, self.execution)), **which)
         if gone := sorted(set(now.tags) - set(self.tags)):
             ssm.remove_tags_from_resource(TagKeys=gone, **which)
-        return ParameterOutputs.model_validate({**now.model_dump(), **self.desired(), "version": version})
+        return as_changed(self, now).model_copy(update={"version": version})
 
     def delete(self, live: ParameterOutputs, /) -> None:
         """Delete it with its versions."""

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
-from orbits_aws.tagged import UNTIL_READY, Document, Tags, check_owner, owner, users_tags, wanted_tags
+from orbits_aws.tagged import UNTIL_READY, Document, Tags, as_changed, check_owner, owner, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -139,7 +139,7 @@ class Queue(Managed[QueueOutputs]):
             sqs.tag_queue(QueueUrl=live.url, Tags=wanted_tags(self.tags, self.execution))
         if gone := sorted(set(live.tags) - set(self.tags)):
             sqs.untag_queue(QueueUrl=live.url, TagKeys=gone)
-        return QueueOutputs.model_validate({**live.model_dump(), **self.desired()})
+        return as_changed(self, live)
 
     def delete(self, live: QueueOutputs, /) -> None:
         """Delete it with the messages in it. Its name can be used again after a minute."""

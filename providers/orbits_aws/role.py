@@ -14,6 +14,7 @@ from orbits_aws.tagged import (
     UNTIL_READY,
     Document,
     Tags,
+    as_changed,
     check_owner,
     made_whole,
     owner,
@@ -139,7 +140,7 @@ class Role(Managed[RoleOutputs]):
             iam.tag_role(Tags=tag_list(wanted_tags(self.tags, self.execution)), **which)
         if gone := sorted(set(live.tags) - set(self.tags)):
             iam.untag_role(TagKeys=gone, **which)
-        return RoleOutputs.model_validate({**live.model_dump(), **self.desired()})
+        return as_changed(self, live)
 
     def delete(self, live: RoleOutputs, /) -> None:
         """Delete it with its own policies; what stands on its own stays."""

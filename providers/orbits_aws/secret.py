@@ -9,7 +9,7 @@ from orbits_aws.clients import client
 from orbits_aws.errors import AwsRefused, NotReady, NotThere
 from orbits_aws.ownership import owner_of
 from orbits_aws.readers.contract import tags_by_key
-from orbits_aws.tagged import UNTIL_READY, Tags, check_owner, owner, tag_list, users_tags, wanted_tags
+from orbits_aws.tagged import UNTIL_READY, Tags, as_changed, check_owner, owner, tag_list, users_tags, wanted_tags
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Rules
@@ -133,8 +133,7 @@ class Secret(Managed[SecretOutputs]):
             secrets.tag_resource(Tags=tag_list(wanted_tags(self.tags, self.execution)), **which)
         if gone := sorted(set(live.tags) - set(self.tags)):
             secrets.untag_resource(TagKeys=gone, **which)
-        kept = {name: value for name, value in self.desired().items() if name != "value"}
-        return SecretOutputs.model_validate({**live.model_dump(), **kept, "version": version})
+        return as_changed(self, live).model_copy(update={"version": version})
 
     def delete(self, live: SecretOutputs, /) -> None:
         """Have it deleted once the days in which it can be recovered are over."""

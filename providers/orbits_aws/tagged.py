@@ -15,9 +15,10 @@ from orbits_aws.clients import is_local
 from orbits_aws.errors import AwsRefused, AwsUnavailable, NotReady, NotThere
 from orbits_aws.ownership import owner_of, refuse_foreign, tags_of
 from orbits_aws.targets import AwsTarget
-from orbits_iac import Managed, Retry
+from orbits_iac import Managed, Outputs, Retry
 from orbits_iac.provider import Current
 
+O = TypeVar("O", bound=Outputs)
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -66,6 +67,16 @@ def check_owner(step: Managed[Any], what: str, tags: Mapping[str, str], *, known
 def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     """Tags as the services take them that want a list."""
     return [{"Key": name, "Value": value} for name, value in tags.items()]
+
+
+def as_changed(step: Managed[O], live: O) -> O:
+    """What is live, with what differs as it is to be.
+
+    What does not differ stays as the service has it, in its own form: otherwise the next look would publish other
+    outputs, though nothing has changed.
+    """
+    wanted = step.desired()
+    return type(live).model_validate({**live.model_dump(), **{name: wanted[name] for name in step.differing(live)}})
 
 
 def made_whole(change: Callable[[S], T], made: S, *, new: str) -> T:

@@ -78,9 +78,11 @@ async def it_lives(case: Case, orbits: Orbits, aws: OfflineAws, acme: AwsTarget)
         return aws.client(service, account=acme.account)
 
     async def only_reads(which: str) -> None:
-        before = len(aws.calls(writes=True))
+        before, record = len(aws.calls(writes=True)), orbits.record(case.cls, "Holder acme/thing")
+        revisions = len(await record.history())
         await orbits.run(held(case, which), target=acme)
         assert aws.calls(writes=True)[before:] == []
+        assert len(await record.history()) == revisions
         assert len(case.there(by_hand)) == 1
 
     case.before(by_hand)
