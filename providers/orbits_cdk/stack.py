@@ -11,12 +11,13 @@ from typing_extensions import TypeVar
 
 from orbits_aws.clients import client, is_local, partition_of
 from orbits_aws.errors import AwsUnavailable
-from orbits_aws.ownership import tags_of
+from orbits_aws.ownership import refuse_foreign, tags_of
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
 from orbits_cdk.adopt import AsItIs, read_stack
 from orbits_cdk.by_hand import changed_by_hand, sentence, shown_in
+from orbits_cdk.cloudformation import REVIEW, find_stack
 from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.deploy import advance
 from orbits_cdk.empty import Emptied, Emptying, advance_emptying, to_empty
@@ -74,7 +75,7 @@ class AnyStack(Resource[O]):
             await self.do("imports", hook(self.find_imports, payload, returns=type(None), idempotent=True))
         if payload.objects():
             there = [] if standing is None else list(standing.payload(StackPayload).objects())
-            await self.do("assets", self._upload(self.upload, payload, there))
+            await self.do("assets", self._upload(self.upload, payload, there, standing is None))
         return await self._deployed(payload)
 
     async def define_adopt(self) -> O | None:
@@ -160,8 +161,16 @@ class AnyStack(Resource[O]):
         """Raise Refused where another stack of the same app exports what this one needs, and is not there yet."""
         refuse_missing_exports(self._aws("cloudformation"), payload, self._place())
 
-    def upload(self, payload: StackPayload, standing: list[FileAsset]) -> Uploaded:
-        """See to it that the files of the template are in the account's bucket."""
+    def upload(
+        self,
+        payload: StackPayload,
+        standing: list[FileAsset],
+        first: bool,  # noqa: FBT001 - a recorded argument
+    ) -> Uploaded:
+        """See to it that the files of the template are in the account's bucket; for the `first` time, if it is ours."""
+        stack = find_stack(self._aws("cloudformation"), payload.stack_name) if first else None
+        if stack is not None and (stack.status != REVIEW or stack.tags):
+            refuse_foreign(f"The stack {stack.name} in {self._place()}", stack.tags, self._tags())
         try:
             return upload(self._bucket(), payload, standing, self.execution.progress)
         except AssetGone:  # not staged on this machine, or no longer: they are made again from the code

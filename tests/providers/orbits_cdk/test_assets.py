@@ -136,6 +136,21 @@ async def test_a_revision_whose_file_is_gone_is_not_begun(
     assert len(aws.calls("cloudformation", writes=True)) == before
 
 
+async def test_a_file_that_cannot_be_uploaded_changes_nothing(
+    orbits: Orbits, aws: OfflineAws, acme: AwsTarget, folder: Path
+) -> None:
+    made = await orbits.run(App(folder=str(folder)), target=acme)
+    was = code_of(aws, made.function)
+    (folder / "code" / "index.py").write_text("def handler(event, context): return 2\n")
+    aws.fail("s3", "PutObject", code="AccessDenied")
+    before = len(aws.calls("cloudformation", writes=True))
+    with pytest.raises(ExecutionFailed, match="AccessDenied on s3:PutObject") as failed:
+        await orbits.run(App(folder=str(folder)), target=acme)
+    assert failed.value.path == ("files",)
+    assert len(aws.calls("cloudformation", writes=True)) == before
+    assert code_of(aws, made.function) == was
+
+
 def test_what_a_failed_update_would_go_back_to_is_put_back_or_missed(aws: OfflineAws, acme: AwsTarget) -> None:
     store = Store(s3=client("s3", acme), account=acme.account, region=acme.region)
     payload = StackPayload(stack_name="site", region=acme.region, template={}, assets=(asset("new", 1),))
