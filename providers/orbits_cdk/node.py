@@ -42,13 +42,15 @@ def bundled_node() -> Path | None:
 
 
 def end_node() -> None:
-    """End the Node process, whatever it is doing; the next request begins a new one.
+    """End the Node process, whatever it is doing; the next request begins a new one, if `prepare` ran in time.
 
     What was made in it is gone: objects of CDK that a module makes when it is imported cannot be used any more.
     """
-    found = _connection()
-    if found is not None:
-        found.end()
+    provider = _provider()
+    if isinstance(provider, _Later):
+        provider.end()
+    else:
+        _kill(provider)
 
 
 def lost_node(error: BaseException) -> bool:
@@ -66,12 +68,26 @@ def lost_node(error: BaseException) -> bool:
     return lost
 
 
-def _connection() -> "_Later | None":
+def _provider() -> Any:
+    """jsii's connection to Node, also while somebody watches it."""
     import jsii
 
     kernel: Any = jsii.kernel
-    provider = kernel.provider if isinstance(kernel.provider, _Later) else getattr(kernel.provider, "provider", None)
-    return provider if isinstance(provider, _Later) else None
+    return (
+        kernel.provider
+        if isinstance(kernel.provider, _Later)
+        else getattr(kernel.provider, "provider", kernel.provider)
+    )
+
+
+def _kill(provider: Any) -> None:
+    """End the process of jsii's own connection, and those that it has begun."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        begun = psutil.Process(provider._process._process.pid)  # noqa: SLF001 - jsii only asks it to end
+        for process in (*begun.children(recursive=True), begun):
+            process.kill()
 
 
 class _WhenImported:
@@ -111,20 +127,15 @@ class _Later:
         """End the process, and those it has begun; whoever waits for its answer is told by an error."""
         if not self._started:
             return
-        import psutil
-
         self._started, self._ended = False, True
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
-            begun = psutil.Process(self._provider._process._process.pid)  # noqa: SLF001 - jsii only asks it to end
-            for process in (*begun.children(recursive=True), begun):
-                process.kill()
+        _kill(self._provider)
+        with suppress(OSError):  # what was not written is for nobody; at the end of this process, jsii would say so
+            self._provider._process._process.stdin.close()  # noqa: SLF001 - as above
 
     def _begin(self) -> None:
         self._started = True
         if self._ended:
             process = self._provider._process  # noqa: SLF001 - jsii has one for good
-            with suppress(OSError):  # what was not written is for nobody
-                process._process.stdin.close()  # noqa: SLF001
             process.stop()
             process.start()
             self._ended = False
