@@ -1,9 +1,9 @@
 """The digest of everything that a synthesis depends on, so that its result can be kept.
 
 It covers the class and its bases, the modules they stand in, every module of the user's that those import (also inside
-a function), the plain values those modules hold, the fields, and the versions of the libraries. Modules of installed
-packages count by their version. Files that a synthesis opens are watched while it runs (see `cache`). What it cannot
-see is the environment and the clock: a stack that depends on those has to take them as fields.
+a function), the plain values those modules hold, the fields, the project's context, and which packages are installed in
+which versions: any of them may hold constructs. Files that a synthesis opens are watched while it runs (see `cache`).
+What it cannot see is the environment and the clock: a stack that depends on those has to take them as fields.
 """
 
 import ast
@@ -16,17 +16,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-_LIBRARIES = ("aws-cdk-lib", "constructs", "orbits-iac")
 _INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
-_FORM = b"1"  # raised with any change of what a synthesis makes of the same sources
+_FORM = b"2"  # raised with any change of what a synthesis makes of the same sources
 _PLAIN = (str, bytes, int, float, bool, type(None))
 _OURS = ("orbits_iac", "orbits_aws", "orbits_cdk")
 
@@ -46,8 +44,7 @@ class Sources:
 def sources_of(definition: BaseModel, context: Mapping[str, Any]) -> Sources:
     """The digest of whatever `definition` is synthesised from, the project's `context` among it."""
     digest = hashlib.sha256(_FORM)
-    for library in _LIBRARIES:
-        digest.update(f"{library} {_version(library)}\0".encode())
+    digest.update(f"{installed(_INSTALLED)}\0".encode())
     digest.update(f"{json.dumps(context, sort_keys=True)}\0".encode())
     kind = type(definition)
     digest.update(f"{kind.__module__}.{kind.__qualname__}\0".encode())
@@ -90,17 +87,17 @@ def is_users(file: str) -> bool:
     return not str(Path(file).resolve()).startswith(_INSTALLED)
 
 
+@lru_cache(maxsize=4096)
 def is_users_code(file: str) -> bool:
     """Whether code stands where stacks are defined: in a file of the user's, and not in this package or jsii."""
     return not file.startswith("<") and is_users(file) and Path(file).parent != Path(__file__).parent
 
 
 @cache
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "unknown"
+def installed(folders: tuple[str, ...]) -> tuple[str, ...]:
+    """The packages in folders, with their versions, from the names that installers give to what they note of each."""
+    noted = {path.stem for folder in folders for path in Path(folder).glob("*.dist-info")}
+    return tuple(sorted(noted))
 
 
 def _revealed(value: Any) -> Any:
