@@ -1,8 +1,9 @@
 """CDK for Orbits: stacks synthesised in this process and deployed with change sets.
 
-What belongs here: from constructs to a deployed stack, and from a deployed stack to what is live in it. Importing this
-package imports no CDK: your own module does that, and Node starts only when a stack is really synthesised. For that
-`orbits_cdk` has to be imported before `aws_cdk` is for the first time; the command line sees to it.
+What belongs here: from constructs, or a cloud assembly that somebody has synthesised, to a deployed stack, and from a
+deployed stack to what is live in it. Importing this package imports no CDK: your own module does that, and Node starts
+only when a stack is really synthesised. For that `orbits_cdk` has to be imported before `aws_cdk` is; the command line
+sees to it.
 """
 
 from importlib import import_module
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from orbits_cdk.assembly_stack import AssemblyStack
     from orbits_cdk.cdk_stack import CdkStack
     from orbits_cdk.collect import Collected, collect_assets
-    from orbits_cdk.errors import AssetGone, DeployFailed, StackBusy, StackError, StackStuck, SynthesisFailed
+    from orbits_cdk.errors import AssetGone, DeployFailed, NodeEnded, StackBusy, StackError, StackStuck, SynthesisFailed
     from orbits_cdk.imports import import_existing
     from orbits_cdk.kept_stack import KeptStack
     from orbits_cdk.outputs import StackOutputs
@@ -26,6 +27,7 @@ _HOME = {
     "Collected": "collect",
     "DeployFailed": "errors",
     "KeptStack": "kept_stack",
+    "NodeEnded": "errors",
     "StackBusy": "errors",
     "StackError": "errors",
     "StackOutputs": "outputs",
@@ -42,6 +44,7 @@ __all__ = [
     "Collected",
     "DeployFailed",
     "KeptStack",
+    "NodeEnded",
     "StackBusy",
     "StackError",
     "StackOutputs",

@@ -41,7 +41,6 @@ class AssembledStack:
     account: str | None  # None: it was synthesised for any
     region: str | None
     assets: tuple[AssetSource, ...]
-    needs: tuple[str, ...]  # other stacks of the assembly that it depends on
     errors: tuple[str, ...]  # what its constructs and aspects said against it, with their paths
     warnings: tuple[str, ...]
     others: tuple[str, ...]  # what CloudFormation calls the other stacks of the assembly, in CDK's mind
@@ -96,7 +95,6 @@ def read_stack(folder: Path, name: str | None = None) -> AssembledStack:
 
 def _read_stack(found: _Found, others: list[_Found]) -> AssembledStack:
     account, _, region = str(found.artifact.get("environment", "")).removeprefix("aws://").partition("/")
-    needs = [str(each) for each in found.artifact.get("dependencies", ())]
     template = found.template()
     return AssembledStack(
         name=found.called[0],
@@ -106,7 +104,6 @@ def _read_stack(found: _Found, others: list[_Found]) -> AssembledStack:
         account=None if account in _UNKNOWN else account,
         region=None if region in _UNKNOWN else region,
         assets=tuple(_assets(found)),
-        needs=tuple(other.called[0] for other in others if other.id in needs),
         errors=tuple(_said(found, "aws:cdk:error")),
         warnings=(*_said(found, "aws:cdk:warning"), *_left_out(found)),
         others=tuple(str(other.properties.get("stackName", other.id)) for other in others),
