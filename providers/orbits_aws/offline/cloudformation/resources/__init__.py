@@ -7,7 +7,10 @@ makes it by trying.
 """
 
 from . import (
+    apigateway,
+    apigatewayv2,
     awslambda,
+    cloudfront,
     cloudwatch,
     cognito,
     containers,
@@ -36,7 +39,10 @@ from . import (
 from .contract import ResourceType
 
 _SERVICES = (
+    apigateway,
+    apigatewayv2,
     awslambda,
+    cloudfront,
     cloudwatch,
     cognito,
     containers,

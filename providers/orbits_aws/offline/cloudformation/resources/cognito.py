@@ -11,7 +11,7 @@ class UserPool(Mapped):
     creating, changing = "CreateUserPool", ("UpdateUserPool",)
     deleting, reading = "DeleteUserPool", "DescribeUserPool"
     made_at, found_at = "UserPool.Id", "UserPool"
-    named_by = "UserPoolName"
+    labelled_by = "UserPoolName"
     keys = {"UserPoolId": "{id}"}
     renamed = {"UserPoolName": "PoolName"}
     attributes = {
@@ -31,7 +31,7 @@ class UserPoolClient(Mapped):
     creating, changing = "CreateUserPoolClient", ("UpdateUserPoolClient",)
     deleting, reading = "DeleteUserPoolClient", "DescribeUserPoolClient"
     made_at, found_at = "UserPoolClient.ClientId", "UserPoolClient"
-    named_by = "ClientName"
+    labelled_by = "ClientName"
     keys = {"UserPoolId": "{UserPoolId}", "ClientId": "{id}"}
     attributes = {"Name": "ClientName"}
     unread = frozenset({"ClientName", "GenerateSecret"})

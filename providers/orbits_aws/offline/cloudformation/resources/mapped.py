@@ -77,6 +77,8 @@ class Mapped(ResourceType):
     """What a changing call is given for a property that the template no longer sets."""
     attributes: ClassVar[Mapping[str, str]] = {}
     """Attributes (Fn::GetAtt) that do not stand under their own name in what is read: a place in it, or a template."""
+    labelled_by: ClassVar[str | None] = None
+    """The property that holds a name which need not be the only one of its kind; it is made up where it is not set."""
     longest: ClassVar[int] = 128
     """The longest name that the service takes, for those that it gets by itself."""
     lower: ClassVar[bool] = False
@@ -98,8 +100,9 @@ class Mapped(ResourceType):
 
     def create(self, site: Site, properties: Properties) -> Made:
         """Make it by the creating call, and what that does not take by the changing ones."""
-        if self.named_by and not properties.get(self.named_by):
-            properties = {**properties, self.named_by: site.name(self.longest, lower=self.lower)}
+        label = self.named_by or self.labelled_by
+        if label and not properties.get(label):
+            properties = {**properties, label: site.name(self.longest, lower=self.lower)}
         answer = self.call(
             site, self.creating, {**self.besides(site, properties), **self.arguments(self.creating, properties)}
         )
@@ -289,6 +292,8 @@ class Mapped(ResourceType):
             tags = next((value for member, value in answer.items() if "tag" in member.lower()), None)
         if tags is None:
             return {name: properties[name]} if name in properties else {}
+        if isinstance(tags, Mapping) and "Items" in tags:
+            tags = tags["Items"]
         if isinstance(tags, list):
             tags = {
                 str(tag.get("Key", tag.get("key", tag.get("TagKey")))): tag.get(
