@@ -61,8 +61,12 @@ def properties_of(definition: ResourceDefinition, goal: Goal, scope: Scope) -> P
         return properties
     if properties.get(schema.tag_property) is UNKNOWN:
         return properties
-    tags = {**goal.tags, **tag_map(properties, schema.tag_property)}
-    return {**properties, schema.tag_property: tags if schema.tags_as_map else tag_list(tags)}
+    given = properties.get(schema.tag_property)
+    own = tag_map(properties, schema.tag_property)
+    more = {name: value for name, value in goal.tags.items() if name not in own}
+    if schema.tags_as_map:
+        return {**properties, schema.tag_property: {**more, **own}}
+    return {**properties, schema.tag_property: [*(given or []), *tag_list(more)]}
 
 
 def shown_of(definition: ResourceDefinition, goal: Goal, scope: Scope, properties: Properties) -> Properties:

@@ -137,10 +137,10 @@ def _as_api(value: Any) -> Any:
         return [_as_api(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    found = {_RENAMED.get(name, name): _as_api(inner) for name, inner in value.items()}
+    found: dict[str, Any] = {_RENAMED.get(str(name), str(name)): _as_api(inner) for name, inner in value.items()}
     if "AllowedMethods" in found or "CachedMethods" in found:
-        allowed = found.get("AllowedMethods") or ["GET", "HEAD"]
-        cached = found.pop("CachedMethods", None) or ["GET", "HEAD"]
+        allowed: list[str] = found.get("AllowedMethods") or ["GET", "HEAD"]
+        cached: list[str] = found.pop("CachedMethods", None) or ["GET", "HEAD"]
         found["AllowedMethods"] = {
             "Quantity": len(allowed),
             "Items": allowed,
@@ -153,9 +153,6 @@ def _as_api(value: Any) -> Any:
         found["Prefix"] = ""
     if "Bucket" in found:
         found = {"Enabled": True, "IncludeCookies": False, **found}
-    if "OriginSSLProtocols" in found:
-        protocols = found["OriginSSLProtocols"]
-        found["OriginSSLProtocols"] = {"Quantity": len(protocols), "Items": protocols}
     if "OriginProtocolPolicy" in found:
         found = {"HTTPPort": 80, "HTTPSPort": 443, **found}
     return found

@@ -1,10 +1,12 @@
-"""Amazon CloudWatch Logs: log groups."""
+"""Amazon CloudWatch Logs: log groups, their streams, filters and policies."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from orbits_aws.offline.cloudformation.errors import ResourceGone
 
 from .contract import Made, Properties, ResourceType, Site, changed, retag, set_properties, tag_list, tag_map
+from .mapped import Mapped
 
 
 class LogGroup(ResourceType):
@@ -72,4 +74,60 @@ class LogGroup(ResourceType):
         return Made(physical_id=name, attributes={"Arn": site.arn("logs", f"log-group:{name}:*")})
 
 
-HANDLERS = (LogGroup(),)
+class LogResourcePolicy(Mapped):
+    """AWS::Logs::ResourcePolicy."""
+
+    type = "AWS::Logs::ResourcePolicy"
+    service = "logs"
+    creating, changing, deleting = "PutResourcePolicy", ("PutResourcePolicy",), "DeleteResourcePolicy"
+    named_by = "PolicyName"
+    keys = {"policyName": "{id}"}
+
+    def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
+        """The policy, as the list of all tells it."""
+        for policy in site.client("logs").describe_resource_policies()["resourcePolicies"]:
+            if policy["policyName"] == physical_id:
+                return {"PolicyName": physical_id, "PolicyDocument": policy["policyDocument"]}
+        raise ResourceGone(physical_id)
+
+
+class LogStream(Mapped):
+    """AWS::Logs::LogStream."""
+
+    type = "AWS::Logs::LogStream"
+    service = "logs"
+    creating, deleting = "CreateLogStream", "DeleteLogStream"
+    named_by = "LogStreamName"
+    keys = {"logGroupName": "{LogGroupName}", "logStreamName": "{id}"}
+
+
+class SubscriptionFilter(Mapped):
+    """AWS::Logs::SubscriptionFilter."""
+
+    type = "AWS::Logs::SubscriptionFilter"
+    service = "logs"
+    creating, changing = "PutSubscriptionFilter", ("PutSubscriptionFilter",)
+    deleting, reading = "DeleteSubscriptionFilter", "DescribeSubscriptionFilters"
+    found_at = "subscriptionFilters.0"
+    named_by = "FilterName"
+    keys = {"logGroupName": "{LogGroupName}", "filterName": "{id}", "filterNamePrefix": "{id}"}
+
+
+class MetricFilter(Mapped):
+    """AWS::Logs::MetricFilter."""
+
+    type = "AWS::Logs::MetricFilter"
+    service = "logs"
+    creating, changing = "PutMetricFilter", ("PutMetricFilter",)
+    deleting, reading = "DeleteMetricFilter", "DescribeMetricFilters"
+    found_at = "metricFilters.0"
+    named_by = "FilterName"
+    keys = {"logGroupName": "{LogGroupName}", "filterName": "{id}", "filterNamePrefix": "{id}"}
+
+    def change(self, site: Site, physical_id: str, before: Properties, after: Properties, names: Iterable[str]) -> None:
+        """Put the filter in the place of the old one."""
+        self.delete(site, physical_id, before)
+        super().change(site, physical_id, before, after, names)
+
+
+HANDLERS = (LogGroup(), LogResourcePolicy(), LogStream(), MetricFilter(), SubscriptionFilter())

@@ -285,7 +285,7 @@ class Mapped(ResourceType):
         listing = (self.tagging or _TAGGING.get(self.service, _TAGGED))[2]
         shape = self.found_shape()
         member = member_of(shape, name) or member_of(shape, "Tags")
-        tags = (found.get(member) or []) if member else None
+        tags = found["Tags"] if "Tags" in found else (found.get(member) or []) if member else None
         operations = service_model(self.service).operation_names
         if tags is None and listing in operations and not listing.startswith("DescribeTags"):
             answer = self.call(site, listing, self._tagging(site, listing, made, properties, None))

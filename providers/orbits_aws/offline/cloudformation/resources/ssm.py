@@ -1,10 +1,12 @@
-"""AWS Systems Manager: parameters."""
+"""AWS Systems Manager: parameters and documents."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from orbits_aws.offline.cloudformation.errors import ResourceGone
 
 from .contract import Made, Properties, ResourceType, Site, changed, retag, set_properties, tag_list, tag_map
+from .mapped import Mapped
 
 
 class Parameter(ResourceType):
@@ -69,4 +71,46 @@ class Parameter(ResourceType):
         return Made(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
 
 
-HANDLERS = (Parameter(),)
+class Document(Mapped):
+    """AWS::SSM::Document. A changed content is a new version, made the default one."""
+
+    type = "AWS::SSM::Document"
+    service = "ssm"
+    creating, changing, deleting, reading = "CreateDocument", ("UpdateDocument",), "DeleteDocument", "DescribeDocument"
+    found_at = "Document"
+    named_by = "Name"
+    keys = {"Name": "{id}"}
+    ignored = frozenset({"UpdateMethod"})
+    unread = frozenset({"Content"})
+    tag_target = "{id}"
+
+    def arguments(self, operation: str, properties: Properties) -> dict[str, Any]:
+        """The properties; the service takes a content of JSON unless told otherwise."""
+        return {"DocumentFormat": "JSON", **super().arguments(operation, properties)}
+
+    def change(self, site: Site, physical_id: str, before: Properties, after: Properties, names: Iterable[str]) -> None:
+        """Make a version of the new content, and make that the one that counts."""
+        ssm, left = site.client("ssm"), set(names)
+        if "Content" in left and not self.same(before, after):
+            content = {**self.arguments("UpdateDocument", after), "Name": physical_id, "DocumentVersion": "$LATEST"}
+            described = ssm.update_document(**content)["DocumentDescription"]
+            ssm.update_document_default_version(Name=physical_id, DocumentVersion=described["DocumentVersion"])
+        self.refuse(left - {"Content"})
+
+    @staticmethod
+    def same(before: Properties, after: Properties) -> bool:
+        """Whether the content is the same: the service refuses a version that is."""
+        return bool(before.get("Content") == after.get("Content"))
+
+    def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
+        """The document with its content."""
+        live = super().read(site, physical_id, properties) or {}
+        return {**live, "Content": site.client("ssm").get_document(Name=physical_id)["Content"]}
+
+    def _tagging(self, site: Site, operation: str, made: Made, properties: Properties, tags: Any) -> dict[str, Any]:
+        """Tags of a document are put by its kind and name."""
+        found = super()._tagging(site, operation, made, properties, tags)
+        return {**found, "ResourceType": "Document", "ResourceId": made.physical_id}
+
+
+HANDLERS = (Document(), Parameter())
