@@ -7,6 +7,8 @@ makes it by trying.
 """
 
 from . import (
+    dynamodb_global,
+    cdk_custom,
     acm,
     apigateway,
     apigatewayv2,
@@ -54,12 +56,14 @@ _SERVICES = (
     autoscaling,
     awslambda,
     batch,
+    cdk_custom,
     cloudfront,
     cloudwatch,
     cognito,
     containers,
     data_work,
     dynamodb,
+    dynamodb_global,
     ec2,
     ec2_groups,
     ec2_machines,
