@@ -25,6 +25,7 @@ IAM_TYPES = frozenset(
         "AWS::IAM::UserToGroupAddition",
     }
 )
+_CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
 _NAMES = ("GroupName", "ManagedPolicyName", "RoleName", "UserName", "InstanceProfileName")
 
 
@@ -34,7 +35,10 @@ def check_types(template: Template) -> None:
     if not types:
         return
     refused = f"Template format error: Unrecognized resource types: [{', '.join(types)}]"
-    if any(known(name) for name in types):
+    if any(name.startswith(_CUSTOM) for name in types):
+        own = ", ".join(sorted(name for name in TYPES if name.startswith("Custom::")))
+        refused += f". The offline AWS runs no functions: of custom resources it has CDK's own alone, {own}"
+    elif any(known(name) for name in types):
         refused += ". AWS has them, the offline AWS does not"
     raise ValidationError(refused)
 

@@ -7,20 +7,20 @@ makes it by trying.
 """
 
 from . import (
-    dynamodb_global,
-    cdk_custom,
     acm,
     apigateway,
     apigatewayv2,
     autoscaling,
     awslambda,
     batch,
+    cdk_custom,
     cloudfront,
     cloudwatch,
     cognito,
     containers,
     data_work,
     dynamodb,
+    dynamodb_global,
     ec2,
     ec2_groups,
     ec2_machines,

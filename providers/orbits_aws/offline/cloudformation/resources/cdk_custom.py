@@ -4,6 +4,7 @@ The offline AWS runs no functions, so it has no custom resources. These few are 
 their provider's function, and do what its code does. A resource of the same type with another provider is refused.
 """
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
@@ -85,10 +86,8 @@ class LogRetention(_CdkProvided):
         if str(after.get("LogGroupRegion", site.region)) != site.region:
             raise NothingDone(f"The offline AWS keeps {self.type} in the stack's region alone, {site.region}")
         logs = site.client("logs")
-        try:
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):  # the function that logs there may have made it
             logs.create_log_group(logGroupName=physical_id)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            pass  # the function that logs there has made it
         if days := after.get("RetentionInDays"):
             logs.put_retention_policy(logGroupName=physical_id, retentionInDays=int(days))
         else:

@@ -64,9 +64,11 @@ class GlobalTable(ResourceType):
 
     def _as_table(self, site: Site, properties: Properties) -> dict[str, Any]:
         """The properties of the table that stands for it."""
-        replicas = properties.get("Replicas") or [{"Region": site.region}]
+        replicas: list[dict[str, Any]] = properties.get("Replicas") or [{"Region": site.region}]
         if [replica["Region"] for replica in replicas] != [site.region]:
-            raise NothingDone(f"The offline AWS has {self.type} with a replica in the stack's region alone, {site.region}")
+            raise NothingDone(
+                f"The offline AWS has {self.type} with a replica in the stack's region alone, {site.region}"
+            )
         replica = replicas[0]
         for name in sorted(set(replica) - _REPLICA - {"ReadProvisionedThroughputSettings", "Region"}):
             raise NothingDone(f"The offline AWS does not carry out Replicas/{name} of {self.type}")
