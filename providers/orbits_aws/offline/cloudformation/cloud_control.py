@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ParamValidationError
+
 from orbits_aws.offline.identify import Identity
 from orbits_aws.offline.wire import Answer, Environ, error_answer, read_body
 
@@ -232,8 +234,8 @@ class CloudControl:
     def _read(self, site: Site, handler: ResourceType, parts: dict[str, str]) -> Properties:
         try:
             live = handler.read(site, handler.physical_id(parts), parts)
-        except (Unreadable, KeyError):
-            raise _unsupported(handler, "READ") from None
+        except (KeyError, ParamValidationError, Unreadable):
+            raise _unsupported(handler, "READ") from None  # it is read by more than its identifier
         except Exception as failure:
             if not is_gone(failure):
                 raise _failed(failure) from failure

@@ -179,7 +179,7 @@ class Work:
                     handler.keep_snapshot(site, resource.physical_id, resource.properties)
                 handler.delete(site, resource.physical_id, resource.properties)
         except Exception as failure:
-            if not is_gone(failure):
+            if not is_gone(failure) or self._is_there(resource):
                 reason = reason_of(failure)
                 self._stack.record("DELETE_FAILED", reason, resource=resource)
                 raise Failed(resource.logical_id, "delete", reason) from failure
@@ -193,6 +193,13 @@ class Work:
         try:
             return read_live(self._world, self._stack, resource) is None
         except Exception:  # noqa: BLE001 - what cannot be read is not known to be absent
+            return False
+
+    def _is_there(self, resource: StackResource) -> bool:
+        """Whether a resource can be read: what was not found may be something that it needs."""
+        try:
+            return read_live(self._world, self._stack, resource) is not None
+        except Exception:  # noqa: BLE001 - what cannot be read is as the failure said
             return False
 
     @staticmethod

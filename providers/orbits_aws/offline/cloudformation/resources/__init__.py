@@ -9,6 +9,7 @@ makes it by trying.
 from . import (
     acm,
     apigateway,
+    apigateway_stages,
     apigatewayv2,
     autoscaling,
     awslambda,
@@ -52,6 +53,7 @@ from .contract import ResourceType
 _SERVICES = (
     acm,
     apigateway,
+    apigateway_stages,
     apigatewayv2,
     autoscaling,
     awslambda,

@@ -1,5 +1,9 @@
 """AWS Batch: compute environments, job queues, job definitions."""
 
+from typing import Any
+
+from orbits_aws.offline.cloudformation.errors import ResourceGone
+
 from .contract import Made, Properties, Site, changed
 from .mapped import Mapped
 
@@ -60,6 +64,13 @@ class JobDefinition(Mapped):
     tag_target = "{id}"
     ignored = frozenset({"ResourceRetentionPolicy"})
     unread = frozenset({"ContainerProperties", "NodeProperties"})
+
+    def find(self, site: Site, physical_id: str, properties: Properties) -> Any:
+        """The revision; a deregistered one is still told of, and does not count."""
+        found = super().find(site, physical_id, properties)
+        if found.get("status") == "INACTIVE":
+            raise ResourceGone(physical_id)
+        return found
 
     def update(self, site: Site, physical_id: str, before: Properties, after: Properties) -> Made:
         """Register a new revision under the same name."""

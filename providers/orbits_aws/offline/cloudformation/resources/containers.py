@@ -78,6 +78,10 @@ class Cluster(Mapped):
     renamed = {"ClusterSettings": "settings"}
     attributes = {"Arn": "clusterArn"}
 
+    def list(self, site: Site, model: Properties) -> list[str]:
+        """The names: clusters are listed by their ARNs."""
+        return [arn.rpartition("/")[2] for arn in super().list(site, model)]
+
     def find(self, site: Site, physical_id: str, properties: Properties) -> Any:
         """The cluster with its settings; one that was removed is still told of, and does not count."""
         wanted = ["SETTINGS", "CONFIGURATIONS", "TAGS"]

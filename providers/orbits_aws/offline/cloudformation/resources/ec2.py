@@ -126,6 +126,10 @@ class Route(Ec2):
             attributes={"CidrBlock": destination},
         )
 
+    def physical_id(self, identifier: Mapping[str, str]) -> str:
+        """The id begins with the table, the identifier with where the route leads."""
+        return f"{identifier['RouteTableId']}|{identifier['CidrBlock']}"
+
     def update(self, site: Site, physical_id: str, before: Properties, after: Properties) -> Made:
         """Lead the route to another target."""
         self.call(site, "ReplaceRoute", self.arguments("ReplaceRoute", after))
@@ -178,12 +182,22 @@ class VpnGateway(Ec2):
     keys = {"VpnGatewayId": "{id}", "VpnGatewayIds": "{id}"}
     attributes = {"VPNGatewayId": "{id}"}
 
+    def find(self, site: Site, physical_id: str, properties: Properties) -> Any:
+        """The gateway; a deleted one is still told of, and does not count."""
+        found = super().find(site, physical_id, properties)
+        if found.get("State") in ("deleted", "deleting"):
+            raise ResourceGone(physical_id)
+        return found
+
 
 class VpcGatewayAttachment(ResourceType):
     """AWS::EC2::VPCGatewayAttachment: an internet gateway's or a VPN gateway's attachment to a network."""
 
     type = "AWS::EC2::VPCGatewayAttachment"
     supported = frozenset({"InternetGatewayId", "VpcId", "VpnGatewayId"})
+
+    def physical_id(self, identifier: Mapping[str, str]) -> str:
+        return "|".join(identifier.values())
 
     def create(self, site: Site, properties: Properties) -> Made:
         ec2, vpc = site.client("ec2"), properties["VpcId"]
@@ -290,6 +304,12 @@ class VpcEndpoint(Ec2):
             super().change(site, physical_id, before, after, left)
         if arguments:
             site.client("ec2").modify_vpc_endpoint(VpcEndpointId=physical_id, **arguments)
+
+    def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
+        """Take it out of its tables, then remove it: moto looks for routes in them that it did not make."""
+        if tables := self.find(site, physical_id, properties).get("RouteTableIds"):
+            site.client("ec2").modify_vpc_endpoint(VpcEndpointId=physical_id, RemoveRouteTableIds=tables)
+        super().delete(site, physical_id, properties)
 
     def find(self, site: Site, physical_id: str, properties: Properties) -> Any:
         """The endpoint; a deleted one is still told of, and does not count."""

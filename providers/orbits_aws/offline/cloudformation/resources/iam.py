@@ -158,12 +158,12 @@ class Policy(ResourceType):
         self._remove(site.client("iam"), str(properties["PolicyName"]), _principals(properties))
 
     def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
-        iam = site.client("iam")
+        iam, policy = site.client("iam"), properties["PolicyName"]
         found: dict[str, Any] = {}
         for kind, name in _principals(properties):
             call = getattr(iam, f"get_{kind[:-1].lower()}_policy")
             try:
-                live = call(**{f"{kind[:-1]}Name": name, "PolicyName": properties["PolicyName"]})
+                live = call(**{f"{kind[:-1]}Name": name, "PolicyName": policy})
             except iam.exceptions.NoSuchEntityException:
                 continue
             found.setdefault(kind, []).append(name)

@@ -70,7 +70,7 @@ class Version(Mapped):
     service = "lambda"
     creating, deleting, reading = "PublishVersion", "DeleteFunction", "GetFunctionConfiguration"
     made_at = "FunctionArn"
-    keys = {"FunctionName": "{FunctionName}", "Qualifier": "{tail}"}
+    keys = {"FunctionName": "{id}"}
     unread = frozenset({"FunctionName"})
 
     def create(self, site: Site, properties: Properties) -> Made:
@@ -93,9 +93,13 @@ class Alias(Mapped):
     service = "lambda"
     creating, changing, deleting, reading = "CreateAlias", ("UpdateAlias",), "DeleteAlias", "GetAlias"
     made_at = "AliasArn"
-    keys = {"FunctionName": "{FunctionName}", "Name": "{tail}"}
     defaults = {"Description": "", "RoutingConfig": {"AdditionalVersionWeights": {}}}
     unread = frozenset({"FunctionName", "RoutingConfig"})
+
+    def key(self, site: Site, operation: str, physical_id: str, properties: Properties) -> dict[str, Any]:
+        """An alias's ARN ends in the function's name and its own."""
+        function, _, name = physical_id.rpartition(":")
+        return {"FunctionName": function, "Name": name}
 
 
 class EventSourceMapping(Mapped):
@@ -139,7 +143,7 @@ class Url(Mapped):
     creating, changing = "CreateFunctionUrlConfig", ("UpdateFunctionUrlConfig",)
     deleting, reading = "DeleteFunctionUrlConfig", "GetFunctionUrlConfig"
     made_at = "FunctionArn"
-    keys = {"FunctionName": "{TargetFunctionArn}", "Qualifier": "{Qualifier}"}
+    keys = {"FunctionName": "{id}", "Qualifier": "{Qualifier}"}
     renamed = {"TargetFunctionArn": "FunctionName"}
     defaults = {"InvokeMode": "BUFFERED", "Cors": {}}
     unread = frozenset({"TargetFunctionArn"})

@@ -10,11 +10,14 @@ A type that needs more than names overrides one of the steps: `create`, `change`
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from botocore import xform_name
+from botocore.exceptions import ClientError
 
 from orbits_aws.offline.cloudformation.clients import service_model
 from orbits_aws.offline.cloudformation.errors import NothingDone, ResourceGone
@@ -40,6 +43,25 @@ _TAGGING = {
     "datapipeline": ("AddTags", "RemoveTags", ""),
 }
 _TAGGED = ("TagResource", "UntagResource", "ListTagsForResource")
+
+
+_ABSENT = re.compile(
+    r"does ?n[o']t exist|could not find|not found|InvalidDocument|RecordNotFound|is not valid\.$", re.IGNORECASE
+)
+"""What errors say of what is not there, where their code does not."""
+
+
+@contextmanager
+def _gone_if_told(physical_id: str) -> Generator[None]:
+    """Raise ResourceGone for an error that says that the resource is not there."""
+    try:
+        yield
+    except ClientError as failure:
+        error: Any = failure.response.get("Error", {})
+        told = f"{error.get('Code')}: {error.get('Message')}"
+        if _ABSENT.search(told) or f"KeyError({physical_id!r})" in told:
+            raise ResourceGone(physical_id) from failure
+        raise
 
 
 FORGOTTEN = Path(__file__).with_name("forgotten.json")
@@ -159,11 +181,14 @@ class Mapped(ResourceType):
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         """Remove it by the deleting call."""
-        self.call(site, self.deleting, self.key(site, self.deleting, physical_id, properties))
+        with _gone_if_told(physical_id):
+            self.call(site, self.deleting, self.key(site, self.deleting, physical_id, properties))
 
     def find(self, site: Site, physical_id: str, properties: Properties) -> Any:
         """The resource as the reading call answers it. Raises ResourceGone."""
-        answer = self.call(site, self.reading, self.key(site, self.reading, physical_id, properties))
+        key = self.key(site, self.reading, physical_id, properties)
+        with _gone_if_told(physical_id):
+            answer = self.call(site, self.reading, key)
         found = _at(answer, self.found_at)
         if not found:
             raise ResourceGone(physical_id)

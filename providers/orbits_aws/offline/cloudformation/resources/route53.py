@@ -35,6 +35,9 @@ class HostedZone(ResourceType):
     listing = ("route53", "list_hosted_zones", "HostedZones[].Id")
     supported = frozenset({"HostedZoneConfig", "HostedZoneTags", "Name", "VPCs"})
 
+    def list(self, site: Site, model: Properties) -> list[str]:
+        return [path.rpartition("/")[2] for path in super().list(site, model)]
+
     def create(self, site: Site, properties: Properties) -> Made:
         networks = [_network(one) for one in properties.get("VPCs") or []]
         answer = site.client("route53").create_hosted_zone(

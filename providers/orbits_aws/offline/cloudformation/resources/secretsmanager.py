@@ -89,7 +89,7 @@ class ResourcePolicy(Mapped):
     creating, changing, deleting = "PutResourcePolicy", ("PutResourcePolicy",), "DeleteResourcePolicy"
     reading = "GetResourcePolicy"
     made_at = "ARN"
-    keys = {"SecretId": "{SecretId}"}
+    keys = {"SecretId": "{id}"}
     attributes = {"Id": "{id}"}
     unread = frozenset({"BlockPublicPolicy", "SecretId"})
 
