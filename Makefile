@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live lint types format bench picture install outside lock clean FORCE
+.PHONY: help demo test test-live lint types format bench picture trials install outside lock clean FORCE
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ bench: $(VENV)/.dev $(VENV)/rivals/.installed ## Measure what the design promise
 
 picture: $(VENV)/.demo ## Draw the README's pictures from a real run of the demo
 	@$(BIN)/python -m orbits_stacks.demo --picture docs/pictures $(ARGS)
+
+trials: $(VENV)/.dev ## Try every resource type in the offline AWS, and write docs/offline-types.md from what happened
+	@$(BIN)/python -m orbits_aws.offline.types
 
 install: $(VENV)/.dev ## Make .venv with all that work on the project needs
 	@echo "Ready: . $(BIN)/activate"

@@ -21,25 +21,24 @@ _KEEPS_ALL = frozenset({"cloudfront", "cognito-idp"})
 
 
 @functools.cache
-def _source(service: str) -> str:
-    """The code of moto's part for a service."""
+def _words(service: str) -> frozenset[str]:
+    """The words of moto's code for a service."""
     spec = importlib.util.find_spec("moto")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("moto is not installed: install orbits-iac[offline]")
     folder = Path(spec.submodule_search_locations[0], _FOLDERS.get(service, service.replace("-", "")))
-    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py")))
+    return frozenset().union(*(re.findall(r"\w+", path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")))
 
 
 def forgotten(handler: Mapped) -> list[str]:
     """The properties of a type that moto would take and forget."""
     if handler.service in _KEEPS_ALL:
         return []
-    source = _source(handler.service)
+    words = _words(handler.service)
     found: set[str] = set()
     for operation in (handler.creating, *handler.changing):
         for name, member in handler.members(operation, whole=True).items():
-            spelt = {member, member[:1].lower() + member[1:], xform_name(member)}
-            if not any(re.search(rf"\b{re.escape(word)}\b", source) for word in spelt):
+            if not words & {member, member[:1].lower() + member[1:], xform_name(member)}:
                 found.add(name)
     return sorted(found)
 

@@ -132,6 +132,10 @@ class Volume(Ec2):
     ignored = frozenset({"AutoEnableIO"})
     replaced_by = frozenset({"AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId"})
 
+    def keep_snapshot(self, site: Site, physical_id: str, properties: Properties) -> None:
+        """Make a snapshot of the disk."""
+        site.client("ec2").create_snapshot(VolumeId=physical_id)
+
 
 class VolumeAttachment(Ec2):
     """AWS::EC2::VolumeAttachment."""

@@ -8,7 +8,7 @@ from .mapped import Mapped
 
 
 class DbInstance(Mapped):
-    """AWS::RDS::DBInstance. Removed without a last snapshot: a policy of Snapshot is the stack's to refuse."""
+    """AWS::RDS::DBInstance."""
 
     type = "AWS::RDS::DBInstance"
     listing = ("rds", "describe_db_instances", "DBInstances[].DBInstanceIdentifier")
@@ -48,6 +48,11 @@ class DbInstance(Mapped):
         """Change it at once."""
         kept = {name: value for name, value in after.items() if name in names}
         super().change(site, physical_id, before, kept, names)
+
+    def keep_snapshot(self, site: Site, physical_id: str, properties: Properties) -> None:
+        """Make a snapshot under a name of its own."""
+        name = site.name(255, lower=True)
+        site.client("rds").create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=physical_id)
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         """Remove it without a snapshot; one that is protected from deletion is refused by the service."""
@@ -89,6 +94,11 @@ class DbCluster(Mapped):
         """Change it at once."""
         kept = {name: value for name, value in after.items() if name in names}
         super().change(site, physical_id, before, kept, names)
+
+    def keep_snapshot(self, site: Site, physical_id: str, properties: Properties) -> None:
+        """Make a snapshot under a name of its own."""
+        name = site.name(63, lower=True)
+        site.client("rds").create_db_cluster_snapshot(DBClusterSnapshotIdentifier=name, DBClusterIdentifier=physical_id)
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         """Remove it without a snapshot; one that is protected from deletion is refused by the service."""

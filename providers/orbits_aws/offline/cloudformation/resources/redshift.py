@@ -30,6 +30,11 @@ class Cluster(Mapped):
         }
     )
 
+    def keep_snapshot(self, site: Site, physical_id: str, properties: Properties) -> None:
+        """Make a snapshot under a name of its own."""
+        name = site.name(255, lower=True)
+        site.client("redshift").create_cluster_snapshot(SnapshotIdentifier=name, ClusterIdentifier=physical_id)
+
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         """Remove it without a snapshot."""
         site.client("redshift").delete_cluster(ClusterIdentifier=physical_id, SkipFinalClusterSnapshot=True)
