@@ -76,8 +76,8 @@ class DomainName(_V2):
     named_by = "DomainName"
     keys = {"DomainName": "{id}"}
     attributes = {
-        "RegionalDomainName": "DomainNameConfigurations.0.ApiGatewayDomainName",
-        "RegionalHostedZoneId": "DomainNameConfigurations.0.HostedZoneId",
+        "RegionalDomainName": "d-{id}.execute-api.{region}.amazonaws.com",
+        "RegionalHostedZoneId": "Z1UJRXOUMOOFQ8",
     }
     tag_target = "arn:{partition}:apigateway:{region}::/domainnames/{id}"
 

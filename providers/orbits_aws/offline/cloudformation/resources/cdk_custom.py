@@ -119,8 +119,11 @@ class RestrictDefaultSecurityGroup(_CdkProvided):
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         ec2, group = site.client("ec2"), properties["DefaultSecurityGroupId"]
-        ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=_within(group))
-        ec2.authorize_security_group_egress(GroupId=group, IpPermissions=_ANYWHERE)
+        [live] = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        if not live["IpPermissions"]:
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=_within(group))
+        if not live["IpPermissionsEgress"]:
+            ec2.authorize_security_group_egress(GroupId=group, IpPermissions=_ANYWHERE)
 
     @staticmethod
     def _restrict(site: Site, properties: Properties) -> None:

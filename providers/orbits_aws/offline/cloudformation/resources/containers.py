@@ -38,10 +38,12 @@ class Repository(Mapped):
             if text := (after.get("LifecyclePolicy") or {}).get("LifecyclePolicyText"):
                 ecr.put_lifecycle_policy(repositoryName=physical_id, lifecyclePolicyText=text)
             else:
-                ecr.delete_lifecycle_policy(repositoryName=physical_id)
+                with suppress(ecr.exceptions.LifecyclePolicyNotFoundException):
+                    ecr.delete_lifecycle_policy(repositoryName=physical_id)
         if "RepositoryPolicyText" in left and not after.get("RepositoryPolicyText"):
             left.remove("RepositoryPolicyText")
-            ecr.delete_repository_policy(repositoryName=physical_id)
+            with suppress(ecr.exceptions.RepositoryPolicyNotFoundException):
+                ecr.delete_repository_policy(repositoryName=physical_id)
         if left:
             super().change(site, physical_id, before, after, left)
 

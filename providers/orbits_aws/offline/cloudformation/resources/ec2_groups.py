@@ -88,11 +88,14 @@ class SecurityGroup(Ec2):
             if name not in names:
                 continue
             open_at_first = [_OPEN] if name.endswith("Egress") else []
+            member = "IpPermissionsEgress" if name.endswith("Egress") else "IpPermissions"
+            rules = _rules(self.find(site, physical_id, after)[member], outgoing=name.endswith("Egress"))
+            live = [_permission(rule) for rule in rules]
             old = [_permission(rule) for rule in before.get(name) or open_at_first]
             new = [_permission(rule) for rule in after.get(name) or open_at_first]
-            if gone := [rule for rule in old if rule not in new]:
+            if gone := [rule for rule in old if rule not in new and rule in live]:
                 revoke(GroupId=physical_id, IpPermissions=gone)
-            if fresh := [rule for rule in new if rule not in old]:
+            if fresh := [rule for rule in new if rule not in live]:
                 allow(GroupId=physical_id, IpPermissions=fresh)
 
     def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
@@ -133,11 +136,11 @@ class _Rule(ResourceType):
         [group] = site.client("ec2").describe_security_groups(GroupIds=[properties["GroupId"]])["SecurityGroups"]
         outgoing = self.direction == "egress"
         member = "IpPermissionsEgress" if outgoing else "IpPermissions"
-        wanted = {**_permission(properties)}
+        wanted = _permission({**properties, "Description": None})
         for rule in _rules(group[member], outgoing=outgoing):
-            permission = _permission({**rule, **set_properties(Description=properties.get("Description"))})
-            if permission == wanted:
-                return {"GroupId": properties["GroupId"], **rule}
+            told = {"Description": str(rule.pop("Description", "")).strip()}
+            if _permission(rule) == wanted:
+                return {"GroupId": properties["GroupId"], **rule, **set_properties(**told)}
         raise ResourceGone(physical_id)
 
 

@@ -6,6 +6,22 @@ from typing import Any
 from .contract import Made, Properties, Site, tag_list, tag_map
 from .mapped import Mapped
 
+_ATTRIBUTES = {
+    "access_logs.s3.enabled": "false",
+    "deletion_protection.enabled": "false",
+    "deregistration_delay.timeout_seconds": "300",
+    "idle_timeout.timeout_seconds": "60",
+    "load_balancing.algorithm.type": "round_robin",
+    "load_balancing.cross_zone.enabled": "true",
+    "routing.http.drop_invalid_header_fields.enabled": "false",
+    "routing.http2.enabled": "true",
+    "slow_start.duration_seconds": "0",
+    "stickiness.enabled": "false",
+    "stickiness.lb_cookie.duration_seconds": "86400",
+    "stickiness.type": "lb_cookie",
+}
+"""What attributes are when nobody sets them."""
+
 
 class _Elb(Mapped):
     """A type with an ARN, attributes that are set by key and value, and tags that are told by a call of their own."""
@@ -22,9 +38,11 @@ class _Elb(Mapped):
         return {**found, "Tags": described[0]["Tags"] if described else []}
 
     def set_attributes(self, site: Site, physical_id: str, before: Any, after: Any) -> None:
-        """Set those attributes that are new or different; one that went cannot be set back, as no default is known."""
+        """Set those attributes that are new or different, and set back those that went."""
         old, new = tag_map({"Tags": before}), tag_map({"Tags": after})
-        self.refuse(f"{self.kind}Attributes/{name}" for name in old if name not in new)
+        gone = [name for name in old if name not in new]
+        self.refuse(f"{self.kind}Attributes/{name}" for name in gone if name not in _ATTRIBUTES)
+        new |= {name: _ATTRIBUTES[name] for name in gone}
         if fresh := {name: value for name, value in new.items() if old.get(name) != value}:
             call = f"Modify{self.kind}Attributes"
             key = self.key(site, call, physical_id, {})
@@ -173,7 +191,8 @@ class ListenerRule(_Elb):
         left = set(names)
         if "Priority" in left:
             priority = {"RuleArn": physical_id, "Priority": int(after["Priority"])}
-            site.client("elbv2").set_rule_priorities(RulePriorities=[priority])
+            if str(self.find(site, physical_id, after)["Priority"]) != str(priority["Priority"]):
+                site.client("elbv2").set_rule_priorities(RulePriorities=[priority])
         if left := left - {"Priority"}:
             super().change(site, physical_id, before, after, left)
 

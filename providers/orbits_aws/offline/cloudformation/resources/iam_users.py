@@ -24,16 +24,18 @@ class _Principal(Mapped):
         """Bring the policies, and what else changed, from `before` to `after`."""
         left = set(names)
         iam, who = site.client("iam"), {f"{self.kind.capitalize()}Name": physical_id}
+        live = self._policies(site, physical_id) if left & {"ManagedPolicyArns", "Policies"} else {}
         if "ManagedPolicyArns" in left:
             old, new = before.get("ManagedPolicyArns") or [], after.get("ManagedPolicyArns") or []
-            for arn in [arn for arn in old if arn not in new]:
+            for arn in [arn for arn in old if arn not in new and arn in live["ManagedPolicyArns"]]:
                 getattr(iam, f"detach_{self.kind}_policy")(**who, PolicyArn=arn)
-            for arn in [arn for arn in new if arn not in old]:
+            for arn in [arn for arn in new if arn not in live["ManagedPolicyArns"]]:
                 getattr(iam, f"attach_{self.kind}_policy")(**who, PolicyArn=arn)
         if "Policies" in left:
             had = {policy["PolicyName"]: policy for policy in before.get("Policies") or []}
             has = {policy["PolicyName"]: policy for policy in after.get("Policies") or []}
-            for name in [name for name in had if name not in has]:
+            there = {policy["PolicyName"] for policy in live["Policies"]}
+            for name in [name for name in had if name not in has and name in there]:
                 getattr(iam, f"delete_{self.kind}_policy")(**who, PolicyName=name)
             for name in [name for name in has if has[name] != had.get(name)]:
                 document = has[name]["PolicyDocument"]
@@ -93,9 +95,10 @@ class User(_Principal):
         iam = site.client("iam")
         if "Groups" in left:
             old, new = before.get("Groups") or [], after.get("Groups") or []
-            for group in [group for group in old if group not in new]:
+            live = [one["GroupName"] for one in iam.list_groups_for_user(UserName=physical_id)["Groups"]]
+            for group in [group for group in old if group not in new and group in live]:
                 iam.remove_user_from_group(GroupName=group, UserName=physical_id)
-            for group in [group for group in new if group not in old]:
+            for group in [group for group in new if group not in live]:
                 iam.add_user_to_group(GroupName=group, UserName=physical_id)
         if "LoginProfile" in left:
             if before.get("LoginProfile"):
@@ -167,7 +170,7 @@ class InstanceProfile(Mapped):
         """Put another role into the profile."""
         self.refuse(set(names) - {"Roles"})
         iam = site.client("iam")
-        for role in before.get("Roles") or []:
+        for role in [one["RoleName"] for one in self.find(site, physical_id, after).get("Roles") or []]:
             iam.remove_role_from_instance_profile(InstanceProfileName=physical_id, RoleName=role)
         for role in after.get("Roles") or []:
             iam.add_role_to_instance_profile(InstanceProfileName=physical_id, RoleName=role)
@@ -233,9 +236,10 @@ class UserToGroupAddition(ResourceType):
 
     def update(self, site: Site, physical_id: str, before: Properties, after: Properties) -> Made:
         iam, group = site.client("iam"), after["GroupName"]
-        for user in [user for user in before.get("Users") or [] if user not in after["Users"]]:
+        live = [user["UserName"] for user in iam.get_group(GroupName=group)["Users"]]
+        for user in [user for user in before.get("Users") or [] if user not in after["Users"] and user in live]:
             iam.remove_user_from_group(GroupName=group, UserName=user)
-        for user in [user for user in after["Users"] if user not in (before.get("Users") or [])]:
+        for user in [user for user in after["Users"] if user not in live]:
             iam.add_user_to_group(GroupName=group, UserName=user)
         return Made(physical_id=physical_id, attributes={"Id": physical_id})
 

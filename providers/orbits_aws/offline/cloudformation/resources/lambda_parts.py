@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from orbits_aws.offline.cloudformation.errors import NothingDone, ResourceGone
@@ -161,8 +162,9 @@ class EventInvokeConfig(Mapped):
     unread = frozenset({"FunctionName", "Qualifier"})
 
     def change(self, site: Site, physical_id: str, before: Properties, after: Properties, names: Iterable[str]) -> None:
-        """Put the configuration in the place of the old one."""
-        self.delete(site, physical_id, before)
+        """Put the configuration in the place of the old one, which may be gone if this is done again."""
+        with suppress(site.client("lambda").exceptions.ResourceNotFoundException, ResourceGone):
+            self.delete(site, physical_id, before)
         super().change(site, physical_id, before, after, names)
 
 

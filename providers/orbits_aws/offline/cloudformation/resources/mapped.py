@@ -159,9 +159,10 @@ class Mapped(ResourceType):
             members = self.members(operation)
             if mine := left & set(members):
                 left -= mine
-                gone = {name: self.defaults[name] for name in mine if name not in after and name in self.defaults}
+                gone = {name: self._default(operation, name) for name in mine if name not in after}
+                gone = {name: value for name, value in gone.items() if value is not None}
                 if operation != self.creating:
-                    left |= {name for name in mine if name not in after and name not in self.defaults}
+                    left |= {name for name in mine if name not in after and name not in gone}
                 key = self.key(site, operation, physical_id, after)
                 if self.one_by_one:
                     given = {**after, **gone}
@@ -173,6 +174,14 @@ class Mapped(ResourceType):
         self.refuse(left)
         for operation, arguments in calls:
             self.call(site, operation, arguments)
+
+    def _default(self, operation: str, name: str) -> Any:
+        """What a changing call is given for a property that is no longer set; None if that is not known."""
+        if name in self.defaults or name.endswith("Description"):
+            return self.defaults.get(name, "")
+        shape = service_model(self.service).operation_model(operation).input_shape
+        kind = shape.members[self.members(operation)[name]].type_name
+        return {"list": [], "map": {}}.get(kind)
 
     def refuse(self, names: Iterable[str]) -> None:
         """Refuse to change properties in place; nothing happens if there are none."""

@@ -22,7 +22,7 @@ class Parameter(ResourceType):
         tags = set_properties(Tags=tag_list(tag_map(properties)))
         site.client("ssm").put_parameter(Name=name, **self._arguments(properties), **tags)
         site.made(name)
-        return self._made(name, properties)
+        return self._made(site, name, properties)
 
     def update(self, site: Site, physical_id: str, before: Properties, after: Properties) -> Made:
         ssm = site.client("ssm")
@@ -35,7 +35,7 @@ class Parameter(ResourceType):
             lambda tags: ssm.add_tags_to_resource(**kind, Tags=tag_list(tags)),
             lambda keys: ssm.remove_tags_from_resource(**kind, TagKeys=keys),
         )
-        return self._made(physical_id, after)
+        return self._made(site, physical_id, after)
 
     def delete(self, site: Site, physical_id: str, properties: Properties) -> None:
         site.client("ssm").delete_parameter(Name=physical_id)
@@ -67,8 +67,9 @@ class Parameter(ResourceType):
         )
 
     @staticmethod
-    def _made(name: str, properties: Properties) -> Made:
-        return Made(physical_id=name, attributes={"Type": properties["Type"], "Value": properties["Value"]})
+    def _made(site: Site, name: str, properties: Properties) -> Made:
+        arn = site.arn("ssm", f"parameter/{name.removeprefix('/')}")
+        return Made(physical_id=name, attributes={"Arn": arn, "Type": properties["Type"], "Value": properties["Value"]})
 
 
 class Document(Mapped):
@@ -93,9 +94,20 @@ class Document(Mapped):
         ssm, left = site.client("ssm"), set(names)
         if "Content" in left and not self.same(before, after):
             content = {**self.arguments("UpdateDocument", after), "Name": physical_id, "DocumentVersion": "$LATEST"}
-            described = ssm.update_document(**content)["DocumentDescription"]
-            ssm.update_document_default_version(Name=physical_id, DocumentVersion=described["DocumentVersion"])
+            version = self._version_of(ssm, physical_id, content["Content"])
+            if version is None:
+                version = ssm.update_document(**content)["DocumentDescription"]["DocumentVersion"]
+            ssm.update_document_default_version(Name=physical_id, DocumentVersion=version)
         self.refuse(left - {"Content"})
+
+    @staticmethod
+    def _version_of(ssm: Any, name: str, content: str) -> str | None:
+        """The version that has a content already: the service refuses another one with it."""
+        latest = int(ssm.describe_document(Name=name)["Document"]["LatestVersion"])
+        for version in map(str, range(1, latest + 1)):
+            if ssm.get_document(Name=name, DocumentVersion=version)["Content"] == content:
+                return version
+        return None
 
     @staticmethod
     def same(before: Properties, after: Properties) -> bool:
