@@ -3,6 +3,7 @@
 `row` is what a test compares with the page: the same trial gives the same row.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 from orbits_aws.offline.cloudformation.resources import TYPES, ResourceType
@@ -86,6 +87,12 @@ def page(rows: Mapping[str, str]) -> str:
             *_listed((name, refused(handler)) for name, handler in sorted(TYPES.items())),
         )
     )
+
+
+def rows_of(text: str) -> dict[str, str]:
+    """The rows of a page, by type."""
+    found = re.findall(r"^(\| `([\w:]+)` \|.*)$", text.partition("\n## ")[0], re.MULTILINE)
+    return {name: text for text, name in found}
 
 
 def refused(handler: ResourceType) -> frozenset[str]:

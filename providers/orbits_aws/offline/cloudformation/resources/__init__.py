@@ -8,6 +8,7 @@ makes it by trying.
 
 from . import (
     acm,
+    analytics,
     apigateway,
     apigateway_stages,
     apigatewayv2,
@@ -26,6 +27,7 @@ from . import (
     ec2_groups,
     ec2_machines,
     efs,
+    elasticache,
     elb,
     events,
     iam,
@@ -42,16 +44,19 @@ from . import (
     route53,
     s3,
     sagemaker,
+    scheduler,
     secretsmanager,
     sns,
     sqs,
     ssm,
     stepfunctions,
+    wafv2,
 )
 from .contract import ResourceType
 
 _SERVICES = (
     acm,
+    analytics,
     apigateway,
     apigateway_stages,
     apigatewayv2,
@@ -70,6 +75,7 @@ _SERVICES = (
     ec2_groups,
     ec2_machines,
     efs,
+    elasticache,
     elb,
     events,
     iam,
@@ -86,11 +92,13 @@ _SERVICES = (
     route53,
     s3,
     sagemaker,
+    scheduler,
     secretsmanager,
     sns,
     sqs,
     ssm,
     stepfunctions,
+    wafv2,
 )
 
 TYPES: dict[str, ResourceType] = {handler.type: handler for service in _SERVICES for handler in service.HANDLERS}

@@ -326,8 +326,8 @@ class Mapped(ResourceType):
             tags = next((value for member, value in answer.items() if "tag" in member.lower()), None)
         if tags is None:
             return {name: properties[name]} if name in properties else {}
-        if isinstance(tags, Mapping) and "Items" in tags:
-            tags = tags["Items"]
+        if isinstance(tags, Mapping):
+            tags = tags.get("Items", tags.get("TagList", tags))
         if isinstance(tags, list):
             tags = {
                 str(tag.get("Key", tag.get("key", tag.get("TagKey")))): tag.get(

@@ -1,6 +1,6 @@
 """Amazon RDS: instances, clusters, and the groups that they are placed and set up by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .contract import Properties, Site
@@ -196,4 +196,55 @@ class DbClusterParameterGroup(_ParameterGroup):
     attributes = {"Arn": "DBClusterParameterGroupArn"}
 
 
-HANDLERS = (DbCluster(), DbClusterParameterGroup(), DbInstance(), DbParameterGroup(), DbSubnetGroup())
+class DbSecurityGroup(Mapped):
+    """AWS::RDS::DBSecurityGroup. Its rules are added one by one, and cannot be taken away."""
+
+    type = "AWS::RDS::DBSecurityGroup"
+    service = "rds"
+    creating, deleting, reading = "CreateDBSecurityGroup", "DeleteDBSecurityGroup", "DescribeDBSecurityGroups"
+    made_at, found_at = "DBSecurityGroup.DBSecurityGroupName", "DBSecurityGroups.0"
+    keys = {"DBSecurityGroupName": "{id}"}
+    renamed = {"GroupDescription": "DBSecurityGroupDescription"}
+    attributes = {"Id": "{id}"}
+    ignored = frozenset({"Tags"})
+
+    def carried_out(self) -> frozenset[str]:
+        """The group and its rules."""
+        return super().carried_out() | {"DBSecurityGroupIngress"}
+
+    def besides(self, site: Site, properties: Properties) -> dict[str, Any]:
+        """A name, which the template cannot choose."""
+        return {"DBSecurityGroupName": site.name(255, lower=True)}
+
+    def change(self, site: Site, physical_id: str, before: Properties, after: Properties, names: Iterable[str]) -> None:
+        """Add the rules that are not there."""
+        self.refuse(set(names) - {"DBSecurityGroupIngress"})
+        live = [_rule(one) for one in self._ranges(site, physical_id, after)]
+        wanted = [_rule(one) for one in after.get("DBSecurityGroupIngress") or []]
+        if any(rule not in wanted for rule in live):
+            self.refuse(["DBSecurityGroupIngress"])
+        for rule in [rule for rule in wanted if rule not in live]:
+            site.client("rds").authorize_db_security_group_ingress(DBSecurityGroupName=physical_id, **rule)
+
+    def read(self, site: Site, physical_id: str, properties: Properties) -> Properties | None:
+        """The group with its address ranges."""
+        live: dict[str, Any] = dict(super().read(site, physical_id, properties) or {})
+        return {**live, "DBSecurityGroupIngress": self._ranges(site, physical_id, properties)}
+
+    def _ranges(self, site: Site, physical_id: str, properties: Properties) -> list[dict[str, Any]]:
+        found = self.find(site, physical_id, properties)
+        return [{"CIDRIP": one["CIDRIP"]} for one in found.get("IPRanges", [])]
+
+
+def _rule(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value}
+
+
+HANDLERS = (
+    DbCluster(),
+    DbClusterParameterGroup(),
+    DbInstance(),
+    DbParameterGroup(),
+    DbSecurityGroup(),
+    DbSubnetGroup(),
+)

@@ -371,7 +371,10 @@ def test_attributes_are_those_of_the_service(aws: Any, cfn: Any) -> None:
 @pytest.mark.parametrize(
     ("properties", "said"),
     [
-        ({"ReplicationConfiguration": {}}, "does not carry out property ReplicationConfiguration of AWS::S3::Bucket"),
+        (
+            {"ReplicationConfiguration": {"Role": "arn:aws:iam::123456789012:role/copy", "Rules": []}},
+            "does not carry out property ReplicationConfiguration of AWS::S3::Bucket",
+        ),
         (
             {"LifecycleConfiguration": {"Rules": [{"Status": "Enabled", "TagFilters": []}]}},
             "does not support TagFilters in a rule of LifecycleConfiguration",

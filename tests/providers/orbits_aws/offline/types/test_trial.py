@@ -1,7 +1,6 @@
 """The trial tells what happens to a type, and types of every sort go through it."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from orbits_aws.offline import OfflineAws
 from orbits_aws.offline.cloudformation.resources import TYPES
 from orbits_aws.offline.cloudformation.resources.mapped import FORGOTTEN
 from orbits_aws.offline.types.forgotten import all_forgotten
-from orbits_aws.offline.types.table import ELSEWHERE, page, row
+from orbits_aws.offline.types.table import ELSEWHERE, page, row, rows_of
 from orbits_aws.offline.types.trial import Sample, Trial, samples
 
 MANAGEMENT = "123456789012"
@@ -37,8 +36,7 @@ def test_a_type_does_what_the_page_says(running: OfflineAws, name: str) -> None:
 
 
 def test_the_page_tells_of_every_type_and_of_every_property_that_is_not_carried_out() -> None:
-    rows = dict(re.findall(r"^(\| `([\w:]+)` \|.*)$", PAGE.partition("\n## ")[0], re.MULTILINE))
-    rows = {name: text for text, name in rows.items()}
+    rows = rows_of(PAGE)
     assert set(rows) == set(TYPES)
     assert page(rows) == PAGE
     broken = [text for text in rows.values() if "no: " in text or "MODIFIED" in text]
