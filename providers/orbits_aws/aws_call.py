@@ -16,7 +16,7 @@ from botocore.waiter import WaiterModel
 from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
 
 from orbits_aws.clients import client
-from orbits_aws.errors import AwsError, AwsRefused
+from orbits_aws.errors import AwsError, AwsRefused, AwsUnavailable
 from orbits_aws.tagged import poll
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Action, InProgress
@@ -94,7 +94,7 @@ class AwsCall(Action[Answer, Answer]):
         attempts = 5 if self._may_be_repeated() else 1
         api = client(self.service, self.execution.target(AwsTarget), attempts=attempts)
         answer: Answer = _plain(_method(api, self.service, self.operation)(**self._asked()))
-        return answer if self.until is None else self.watch(answer)
+        return answer if self.until is None else InProgress(answer, poll=poll(1))
 
     def watch(self, handle: Answer, /) -> Answer | InProgress[Answer]:
         """Look whether what is waited for has come."""
@@ -106,6 +106,9 @@ class AwsCall(Action[Answer, Answer]):
         method = _method(client(self.service, self.execution.target(AwsTarget)), self.service, look.operation)
         try:
             answer = method(**asked)
+        except AwsUnavailable as error:
+            self.execution.progress(f"it cannot be looked at: {error}")
+            return InProgress(handle, poll=poll(look.every))
         except AwsError as error:
             answer = {"Error": {"Code": error.code, "Message": str(error)}}
             state = look.state(answer)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from orbits_aws.clients import client
-from orbits_aws.errors import AwsError
+from orbits_aws.errors import AwsError, AwsUnavailable
 from orbits_aws.tagged import poll
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Action, InProgress
@@ -60,7 +60,11 @@ class Invoke(Action[JsonValue, str]):
 
     def watch(self, handle: str, /) -> JsonValue | InProgress[str]:
         """Look how far the durable execution is."""
-        found = self._lambda().get_durable_execution(DurableExecutionArn=handle)
+        try:
+            found = self._lambda().get_durable_execution(DurableExecutionArn=handle)
+        except AwsUnavailable as error:  # it goes on all the same
+            self.execution.progress(f"it cannot be looked at: {error}")
+            return InProgress(handle, poll=poll(5))
         status = found["Status"]
         if status in _GOES_ON:
             return InProgress(handle, poll=poll(5))

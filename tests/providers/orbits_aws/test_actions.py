@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from orbits_aws import AwsTarget, Code, Invalidate, Invoke, Migration, OfflineAws, SqlMigrations, migrations_in, trusted
+from orbits_aws.errors import AwsUnavailable
 from orbits_iac import Action, ExecutionFailed, Orbits
 from orbits_iac.provider import Interrupted, UsageError
 from orbits_iac.steps.execution import Current
@@ -119,6 +120,9 @@ class Durable:
         return {"DurableExecutionArn": f"arn:{DurableExecutionName}"}
 
     def get_durable_execution(self, **_: Any) -> dict[str, Any]:
+        if not self.told[0]:
+            self.told.pop(0)
+            raise AwsUnavailable("throttled")
         return self.told.pop(0)
 
 
@@ -131,13 +135,14 @@ def bound(step: Action[Any, Any], token: str = "t1") -> Any:
 
 
 def test_a_durable_function_is_begun_by_name_and_watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    functions = Durable({"Status": "RUNNING"}, {"Status": "SUCCEEDED", "Result": "42"})
+    functions = Durable({"Status": "RUNNING"}, {}, {"Status": "SUCCEEDED", "Result": "42"})
     monkeypatch.setattr("orbits_aws.invoke.client", lambda *_, **__: functions)
     step = bound(Invoke(function="api", payload=21))
     for begin in (step.main, step.on_interrupted):
         assert begin().handle == "arn:t1"
     assert functions.begun == {"t1": "21"}
-    assert step.watch("arn:t1").handle == "arn:t1"
+    for _ in range(2):
+        assert step.watch("arn:t1").handle == "arn:t1"
     assert step.watch("arn:t1") == 42
 
 

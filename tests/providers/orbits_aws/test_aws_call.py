@@ -50,6 +50,16 @@ async def test_what_comes_of_a_call_is_waited_for(
     assert aws.client("dynamodb", account="acme").list_tables()["TableNames"] == ["orders"]
 
 
+@pytest.mark.usefixtures("quick")
+async def test_a_look_that_fails_is_no_reason_to_call_again(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
+    aws.fail("dynamodb", "DescribeTable", code="InternalServerError", status=500, times=6)
+    until = Until(operation="DescribeTable", path="Table.TableStatus", values=["ACTIVE"])
+    call = AwsCall(service="dynamodb", operation="CreateTable", parameters=TABLE, until=until)
+    await orbits.run(call, target=acme)
+    calls = aws.calls("dynamodb")
+    assert (calls.count("dynamodb:CreateTable"), calls.count("dynamodb:DescribeTable")) == (1, 7)
+
+
 async def test_what_has_failed_is_told(orbits: Orbits, acme: AwsTarget) -> None:
     until = Until(operation="DescribeTable", path="Table.TableStatus", values=["GONE"], failures=["ACTIVE"])
     call = AwsCall(service="dynamodb", operation="CreateTable", parameters=TABLE, until=until)
