@@ -13,10 +13,11 @@ from orbits_aws.account_look import Look, Whereabouts, differences_of
 from orbits_aws.clients import client, is_local, management_client
 from orbits_aws.errors import AwsError, AwsUnavailable
 from orbits_aws.organization import Found, Request, Wanted
-from orbits_aws.ownership import PROJECT, refuse_foreign, tags_of
+from orbits_aws.ownership import refuse_foreign, tags_of
 from orbits_aws.readiness import PROBES, passes, what_is_missing
 from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
+from orbits_aws.tagged import tag_list
 from orbits_aws.targets import AwsTarget
 from orbits_iac import Action, InProgress, Options, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Difference, PropertyChange, Refused, Verb, hook, json_text, kind_of
@@ -100,11 +101,9 @@ class AwsAccount(Resource[AccountOutputs]):
     async def define_update(self) -> AccountOutputs:
         """Find it or make it, put it in its unit, wait until it can be used, and give it what it needs."""
         found: str | None = await self.do("find", hook(self.find, self._known(), returns=str | None, idempotent=True))
-        if found is None:
-            found = await self._made()
-        else:
-            await self.do("claim", hook(self.claim, found, idempotent=True, retry=_AGAIN))
-        made = self._outputs(found)
+        account = await self._made() if found is None else found
+        await self.do("claim", hook(self.claim, account, found is not None, idempotent=True, retry=_AGAIN))
+        made = self._outputs(account)
         await self._placed(made.account, self.unit)
         await self._ready(made)
         await self.define_baseline(made)
@@ -207,13 +206,16 @@ class AwsAccount(Resource[AccountOutputs]):
         """The account's id, if it is there; `known` is the recorded one. One that is not ours is refused."""
         return self._usable(known, adopting=False)
 
-    def claim(self, account: str) -> None:
-        """Tag the account as this record's, where it was adopted."""
+    def claim(self, account: str, found: bool) -> None:  # noqa: FBT001 - a hook's arguments are recorded by position
+        """Tag the account as this record's, where it was adopted or taken over.
+
+        One that was not found but made carries the tags: without them it is of somebody else's request.
+        """
         organizations = self._organizations()
         tags, ours = organization.tags_of_account(organizations, account), tags_of(self.execution)
-        refuse_foreign(f"The account {account} ({self.email})", tags, ours, known=True)
-        if PROJECT not in tags:
-            organizations.tag_resource(ResourceId=account, Tags=[{"Key": k, "Value": v} for k, v in ours.items()])
+        refuse_foreign(f"The account {account} ({self.email})", tags, ours, known=found)
+        if any(tags.get(name) != value for name, value in ours.items()):
+            organizations.tag_resource(ResourceId=account, Tags=tag_list(ours))
 
     def create(self) -> str | InProgress[str]:
         """Ask for the account, unless it is there or was asked for; also how an interrupted request is taken up."""

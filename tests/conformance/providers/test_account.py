@@ -32,7 +32,7 @@ class AccountSubject(AwsSubject):
         return AwsAccount(name="acme", email=EMAIL, unit="Large", make_unit=True, services=())
 
     def by_hand(self) -> None:
-        self._organizations.create_account(AccountName="acme", Email=EMAIL)
+        self._create()
 
     def stands(self) -> Any:
         members = [one for one in self._organizations.list_accounts()["Accounts"] if one["Id"] != testing.MANAGEMENT]
@@ -54,8 +54,14 @@ class AccountSubject(AwsSubject):
         tags = [{"Key": key, "Value": value} for key, value in theirs().items()]
         return {
             "nobody's": self.by_hand,
-            "another project's": lambda: self._organizations.create_account(AccountName="a", Email=EMAIL, Tags=tags),
+            "another project's": lambda: self._create(Tags=tags),
         }
+
+    def _create(self, **more: Any) -> None:
+        status = self._organizations.create_account(AccountName="acme", Email=EMAIL, **more)["CreateAccountStatus"]
+        while status["State"] == "IN_PROGRESS":
+            answer = self._organizations.describe_create_account_status(CreateAccountRequestId=status["Id"])
+            status = answer["CreateAccountStatus"]
 
     @property
     def _organizations(self) -> Any:

@@ -87,6 +87,15 @@ async def test_an_account_of_the_same_address_is_adopted_and_not_taken(orbits: O
     assert len(accounts(aws)) == 1
 
 
+async def test_an_account_that_somebody_is_just_making_is_not_taken(orbits: Orbits, aws: OfflineAws) -> None:
+    """Their request is taken for ours until its account is there, without our tags."""
+    aws.settings(account_polls=3)
+    organizations(aws).create_account(AccountName="acme", Email=ACME.email)
+    with pytest.raises(ExecutionFailed, match="was not made by Orbits"):
+        await orbits.run(ACME)
+    assert [call.operation for call in aws.calls("organizations", writes=True)] == ["CreateAccount"]
+
+
 async def test_an_account_of_another_project_is_refused(orbits: Orbits, aws: OfflineAws) -> None:
     theirs = [{"Key": "orbits:project", "Value": "theirs"}]
     organizations(aws).create_account(AccountName="acme", Email=ACME.email, Tags=theirs)
