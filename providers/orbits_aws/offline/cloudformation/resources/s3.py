@@ -146,7 +146,84 @@ def _canned(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
+_TOLD = {
+    "LambdaConfigurations": ("LambdaFunctionConfigurations", "Function", "LambdaFunctionArn"),
+    "QueueConfigurations": ("QueueConfigurations", "Queue", "QueueArn"),
+    "TopicConfigurations": ("TopicConfigurations", "Topic", "TopicArn"),
+}
+"""Whom a bucket tells of its objects: the API's list, and what names the one told, in templates and in the API."""
+
+
+def _notifications(value: Mapping[str, Any]) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    for name, inner in value.items():
+        if name == "EventBridgeConfiguration":
+            written[name] = {}
+            continue
+        listed, given, arn = _TOLD[name]
+        written[listed] = []
+        for one in inner:
+            told: dict[str, Any] = {arn: one[given], "Events": [one["Event"]]}
+            if "Filter" in one:
+                told["Filter"] = {"Key": {"FilterRules": one["Filter"]["S3Key"]["Rules"]}}
+            written[listed].append(told)
+    return written
+
+
+def _notifications_of(s3: Any, bucket: str) -> Any:
+    live = s3.get_bucket_notification_configuration(Bucket=bucket)
+    found: dict[str, Any] = {"EventBridgeConfiguration": {}} if "EventBridgeConfiguration" in live else {}
+    for name, (listed, given, arn) in _TOLD.items():
+        for one in live.get(listed, []):
+            told: dict[str, Any] = {given: one[arn], "Event": one["Events"][0]}
+            if rules := one.get("Filter", {}).get("Key", {}).get("FilterRules"):
+                told["Filter"] = {"S3Key": {"Rules": rules}}
+            found.setdefault(name, []).append(told)
+    return found or None
+
+
+def _logging(bucket: str, value: Mapping[str, Any]) -> dict[str, Any]:
+    target = {
+        "TargetBucket": value.get("DestinationBucketName", bucket),
+        "TargetPrefix": value.get("LogFilePrefix", ""),
+    }
+    return {"LoggingEnabled": target}
+
+
+def _logging_of(s3: Any, bucket: str) -> Any:
+    live = s3.get_bucket_logging(Bucket=bucket).get("LoggingEnabled")
+    if not live:
+        return None
+    prefix = {"LogFilePrefix": live["TargetPrefix"]} if live.get("TargetPrefix") else {}
+    return {"DestinationBucketName": live["TargetBucket"], **prefix}
+
+
 _ASPECTS: dict[str, _Aspect] = {
+    "AccelerateConfiguration": _Aspect(
+        put=lambda s3, bucket, value: s3.put_bucket_accelerate_configuration(
+            Bucket=bucket, AccelerateConfiguration={"Status": value["AccelerationStatus"]}
+        ),
+        remove=lambda s3, bucket: s3.put_bucket_accelerate_configuration(
+            Bucket=bucket, AccelerateConfiguration={"Status": "Suspended"}
+        ),
+        read=lambda s3, bucket: {
+            "AccelerationStatus": s3.get_bucket_accelerate_configuration(Bucket=bucket).get("Status", "Suspended")
+        },
+    ),
+    "LoggingConfiguration": _Aspect(
+        put=lambda s3, bucket, value: s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus=_logging(bucket, value)),
+        remove=lambda s3, bucket: s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={}),
+        read=_logging_of,
+    ),
+    "NotificationConfiguration": _Aspect(
+        put=lambda s3, bucket, value: s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration=_notifications(value), SkipDestinationValidation=True
+        ),
+        remove=lambda s3, bucket: s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={}, SkipDestinationValidation=True
+        ),
+        read=_notifications_of,
+    ),
     "AccessControl": _Aspect(
         put=lambda s3, bucket, value: s3.put_bucket_acl(Bucket=bucket, ACL=_canned(value)),
         remove=lambda s3, bucket: s3.put_bucket_acl(Bucket=bucket, ACL="private"),
