@@ -1,6 +1,5 @@
 """Resources that exist are taken into a stack, with its first deployment or later, and nothing of them is lost."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,16 +131,3 @@ def test_one_that_needs_what_is_not_there_yet_is_refused() -> None:
         import_template(goal, of(Jobs=queue("jobs")), {"Orders": {}})["Resources"]["Orders"]["DeletionPolicy"]
         == "Retain"
     )
-
-
-def test_a_construct_is_marked_in_the_template(tmp_path: Path) -> None:
-    import aws_cdk as cdk
-    from aws_cdk import assertions
-    from aws_cdk import aws_s3 as s3
-
-    from orbits_cdk import import_existing
-
-    stack = cdk.Stack(cdk.App(outdir=str(tmp_path)), "Site")
-    import_existing(s3.Bucket(stack, "Files"), BucketName="files")
-    template = assertions.Template.from_stack(stack).to_json()
-    assert list(to_import(template, None).values()) == [{"BucketName": "files"}]
