@@ -1,7 +1,8 @@
-"""Whom a bucket or a queue lets in: its own account, unless its policy denies it, and others that its policy allows.
+"""Whom a bucket, a queue or a topic lets in: its own account, unless its policy denies it, and others that it allows.
 
-moto gives any bucket to anyone who knows its name, and looks for queues in the caller's account alone. Here a call that
-the owner's policy allows acts in the owner's account. Called by `gaps`.
+moto gives buckets, topics, image repositories and state machines to anyone who can name them, and looks for queues in
+the caller's account alone. Here a call that the owner's policy allows acts in the owner's account; other services do
+not find what is another account's. Called by `gaps`.
 """
 
 import json
@@ -40,9 +41,19 @@ _ACTIONS = {
 
 def reach(environ: Environ, body: bytes, identity: Identity) -> Identity | Answer:
     """As whom a call is carried out: the caller, or the owner of what it names; or why it is refused."""
-    if identity.service == "s3":
-        return _bucket_refusal(environ, identity) or identity
-    return _queue_owner(environ, body, identity) if identity.service == "sqs" else identity
+    match identity.service:
+        case "s3":
+            return _bucket_refusal(environ, identity) or identity
+        case "sqs":
+            return _queue_owner(environ, body, identity)
+        case "sns":
+            return _topic_refusal(environ, body, identity) or identity
+        case "ecr":
+            return _refusal_of(environ, identity, str(_asked(body).get("registryId") or identity.account)) or identity
+        case "stepfunctions":
+            return _refusal_of(environ, identity, _account(str(_asked(body).get("stateMachineArn", "")))) or identity
+        case _:
+            return identity
 
 
 def _bucket_refusal(environ: Environ, identity: Identity) -> Answer | None:
@@ -88,6 +99,35 @@ def _queue_owner(environ: Environ, body: bytes, identity: Identity) -> Identity 
         code, message = "QueueDoesNotExist", "The specified queue does not exist or you do not have access to it."
         return error_answer(protocol, code, message)
     return error_answer(protocol, "AccessDenied", f"Access to the resource {url} is denied.")
+
+
+def _topic_refusal(environ: Environ, body: bytes, identity: Identity) -> Answer | None:
+    asked = _asked(body)
+    arn = str(asked.get("TopicArn") or asked.get("ResourceArn", ""))
+    action = f"SNS:{identity.operation}"
+    if _account(arn) in ("", identity.account):
+        return None
+    if decide(moto_state.topic_policy(arn), identity.caller, action, arn, {}) == "allow":
+        return None
+    refusal = denied("query", identity.caller.arn, action, arn)
+    protocol = moto_adapter.protocol("sns", environ.get("CONTENT_TYPE", ""))
+    return error_answer(protocol, "AuthorizationError", refusal.message, 403)
+
+
+def _refusal_of(environ: Environ, identity: Identity, owner: str) -> Answer | None:
+    """Why a call is refused that names what belongs to another account, of a service without policies here."""
+    if owner in ("", identity.account):
+        return None
+    action = f"{moto_adapter.signing_name(identity.service)}:{identity.operation}"
+    protocol = moto_adapter.protocol(identity.service, environ.get("CONTENT_TYPE", ""))
+    refusal = denied(protocol, identity.caller.arn, action)
+    return error_answer(protocol, refusal.code, refusal.message, refusal.status)
+
+
+def _account(arn: str) -> str:
+    """The account that an ARN names; empty for what is none."""
+    parts = arn.split(":")
+    return parts[4] if len(parts) > 5 else ""
 
 
 def _asked(body: bytes) -> dict[str, Any]:

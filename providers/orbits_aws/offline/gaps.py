@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -10,7 +11,7 @@ from . import moto_adapter, moto_state
 from .assume import refuse_assuming
 from .crossing import reach
 from .identify import Identity
-from .wire import Answer, Environ
+from .wire import Answer, Environ, credential, error_answer
 
 Work = Callable[[], Answer]
 
@@ -50,6 +51,17 @@ def _caller_identity(call: Call) -> Answer:
         return call.work()
     result = {"UserId": call.identity.account, "Account": call.identity.account, "Arn": call.identity.caller.arn}
     return moto_adapter.serialize_query("sts", "GetCallerIdentity", result)
+
+
+def _session_token(call: Call) -> Answer:
+    """A user's temporary keys are that user's; moto gives everybody those of the management account."""
+    caller, key = call.identity.caller, credential(call.environ)
+    if caller.session is not None or key is None:
+        return error_answer("query", "AccessDenied", "Cannot call GetSessionToken with session credentials")
+    asked = moto_adapter.parse_query("sts", "GetSessionToken", call.environ)
+    ends = datetime.now(UTC) + timedelta(seconds=int(asked.get("DurationSeconds", 43200)))
+    keys = {"AccessKeyId": key.key, "SecretAccessKey": "offline", "SessionToken": "offline", "Expiration": ends}
+    return moto_adapter.serialize_query("sts", "GetSessionToken", {"Credentials": keys})
 
 
 def _assume_role(call: Call) -> Answer:
@@ -169,4 +181,5 @@ _GAPS: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("sqs", "SetQueueAttributes"): _set_queue_attributes,
     ("sts", "AssumeRole"): _assume_role,
     ("sts", "GetCallerIdentity"): _caller_identity,
+    ("sts", "GetSessionToken"): _session_token,
 }

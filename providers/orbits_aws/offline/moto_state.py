@@ -244,6 +244,15 @@ def tag_bucket(account: str, region: str, name: str, tags: dict[str, str]) -> No
     s3_backends[account][get_partition(region)].put_bucket_tagging(name, tags)
 
 
+def topic_policy(arn: str) -> str | None:
+    """The policy of an SNS topic; None if there is none of the ARN."""
+    from moto.sns.models import sns_backends
+
+    _, _, _, region, account, _ = arn.split(":", 5)
+    topic = sns_backends[account][region].topics.get(arn)
+    return None if topic is None else str(topic.policy)
+
+
 def table(account: str, region: str, name: str) -> Any:
     """moto's own object of a DynamoDB table; None if there is none of the name."""
     from moto.dynamodb.models import dynamodb_backends

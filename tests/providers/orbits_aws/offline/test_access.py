@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from orbits_aws.offline import OfflineAws
 
 MANAGEMENT = "123456789012"
+OTHER = "444455556666"
 SHARED = "000000000000"
 """The account whose clients `Session` borrows."""
 
@@ -246,6 +247,29 @@ def test_a_queue_of_another_account_is_refused_unless_its_policy_lets_one_in(
     assert code(other.purge_queue, QueueUrl=url) == "AccessDenied"
     received = owner.receive_message(QueueUrl=url)["Messages"]
     assert [one["Body"] for one in received] == ["x"]
+
+
+def test_topics_repositories_and_state_machines_of_another_account_are_refused(
+    aws: OfflineAws, inside: Session, acme: str
+) -> None:
+    sns, other = aws.client("sns", account=MANAGEMENT), inside.client("sns")
+    topic = sns.create_topic(Name="news")["TopicArn"]
+    assert code(other.publish, TopicArn=topic, Message="x") == "AuthorizationError"
+    policy = allow(acme, action="SNS:Publish")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    assert code(other.publish, TopicArn=topic, Message="x") is None
+    assert code(other.delete_topic, TopicArn=topic) == "AuthorizationError"
+    assert code(sns.publish, TopicArn=topic, Message="x") is None
+    aws.client("ecr", account=MANAGEMENT).create_repository(repositoryName="images")
+    assert code(inside.client("ecr").describe_repositories, registryId=MANAGEMENT) == "AccessDeniedException"
+    machine = f"arn:aws:states:eu-west-1:{MANAGEMENT}:stateMachine:nightly"
+    assert code(inside.client("stepfunctions").delete_state_machine, stateMachineArn=machine) == "AccessDeniedException"
+
+
+def test_temporary_keys_of_a_user_are_that_users_and_sessions_get_none(aws: OfflineAws, inside: Session) -> None:
+    keys = aws.client("sts", account=OTHER).get_session_token()["Credentials"]
+    assert Session(aws, keys).client("sts").get_caller_identity()["Account"] == OTHER
+    assert code(inside.client("sts").get_session_token) == "AccessDenied"
 
 
 def test_settings_change_one_by_one(aws: OfflineAws) -> None:
