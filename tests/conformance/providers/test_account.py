@@ -19,14 +19,14 @@ class AccountSubject(AwsSubject):
     """A member account of the organization; closing it is asked for by nobody here."""
 
     refused = ("organizations", "CreateOrganizationalUnit")
-    residue = (("acme", EMAIL, "Clients", True),)
+    residue = (("acme", EMAIL, "", True),)
 
     def __init__(self, aws: OfflineAws) -> None:
         self.aws, self.target = aws, None
         aws.settings(account_polls=1)
 
     def first(self) -> Resource[Any]:
-        return AwsAccount(name="acme", email=EMAIL, unit="Clients", make_unit=True, services=())
+        return AwsAccount(name="acme", email=EMAIL, unit="/", services=())
 
     def changed(self) -> Resource[Any]:
         return AwsAccount(name="acme", email=EMAIL, unit="Large", make_unit=True, services=())
@@ -48,7 +48,7 @@ class AccountSubject(AwsSubject):
         return testing.MANAGEMENT
 
     def drifts(self) -> Mapping[str, Callable[[], object]]:
-        return {"moved": self._move_away, "without its role": self._drop_role}
+        return {"without its role": self._drop_role, "moved": self._move_away}
 
     def foreign(self) -> Mapping[str, Callable[[], object]]:
         tags = [{"Key": key, "Value": value} for key, value in theirs().items()]
@@ -81,8 +81,9 @@ class AccountSubject(AwsSubject):
     def _move_away(self) -> None:
         organizations, account = self._organizations, self.aws.account("acme")
         [parent] = organizations.list_parents(ChildId=account)["Parents"]
-        root = organizations.list_roots()["Roots"][0]["Id"]
-        organizations.move_account(AccountId=account, SourceParentId=parent["Id"], DestinationParentId=root)
+        made = organizations.create_organizational_unit(ParentId=parent["Id"], Name="Elsewhere")
+        to = made["OrganizationalUnit"]["Id"]
+        organizations.move_account(AccountId=account, SourceParentId=parent["Id"], DestinationParentId=to)
 
     def _drop_role(self) -> None:
         iam, role = self.aws.client("iam", account="acme"), "orbits-cloudformation"
