@@ -177,7 +177,7 @@ class Api:
         return {
             "StackResources": [
                 view.resource_view(stack, resource)
-                for resource in stack.resources.values()
+                for resource in stack.listed
                 if logical in (None, resource.logical_id)
                 and (request.get("StackName") or physical == resource.physical_id)
             ][:SIZE]
@@ -194,7 +194,7 @@ class Api:
 
     def _list_resources(self, place: Place, request: Request) -> Result:
         stack = self._stacks.find(place, str(request["StackName"]))
-        shown, token = page(list(stack.resources.values()), request)
+        shown, token = page(stack.listed, request)
         return {"StackResourceSummaries": [view.resource_summary_view(one) for one in shown], "NextToken": token}
 
     def _describe_type(self, place: Place, request: Request) -> Result:

@@ -27,6 +27,8 @@ from .rollback import Options
 from .stacks import Stacks
 from .work import reason_of
 
+_DONE = frozenset({"CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"})
+
 
 @dataclass
 class ChangeSets:
@@ -74,7 +76,7 @@ class ChangeSets:
                         "ChangeSetNotFound", f"Stack [{request['StackName']}] does not exist", 404
                     ) from None
                 found = self._by_key.get((stack.id, name))
-        if found is None:
+        if found is None or (found.stack.deleted is not None and not found.stack.unfolding):
             raise CloudFormationError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
         return found
 
@@ -201,7 +203,7 @@ class ChangeSets:
             self._claim(change_set)
             self._deploy(change_set, request)
             for one in self._with_nested(change_set):
-                one.execution_status = "EXECUTE_COMPLETE"
+                one.execution_status = "EXECUTE_COMPLETE" if one.stack.status in _DONE else "EXECUTE_FAILED"
 
     def _with_nested(self, root: ChangeSet) -> list[ChangeSet]:
         with self._lock:

@@ -7,7 +7,7 @@ from .desired import as_text, different, keeps, masked, policy_of, properties_of
 from .graph import in_order
 from .intrinsics import UNKNOWN, Scope
 from .model import STACK_TYPE, Goal, Properties, Stack, StackResource
-from .property_changes import known, property_changes, tags_of
+from .property_changes import known, name_causes, property_changes, tags_of
 from .template import ResourceDefinition
 from .world import Known, World
 
@@ -44,9 +44,13 @@ def changes_to(
         for name, definition in goal.template.resources.items()
         if definition.condition is None or scope.condition(definition.condition)
     }
+    old_values = stack.goal.parameters if stack.goal else {}
+    changed = {key for key, one in goal.parameters.items() if key in old_values and old_values[key].value != one.value}
     changes: Changes = []
     for name in in_order({name: definition.depends_on for name, definition in active.items()}):
         existing = stack.resources.get(name)
+        if existing is not None and existing.unmade:
+            existing = None
         if existing is None or (name in live and live[name] is None):
             unknown.add(name)
             change = _added(active[name], existing, scope, goal)
@@ -56,6 +60,7 @@ def changes_to(
             continue
         modified = _modified(active[name], existing, scope, goal, live.get(name))
         if modified is not None:
+            name_causes(modified, active[name], changed)
             if modified["Replacement"] == "True" or active[name].type == STACK_TYPE:
                 unknown.add(name)
             changes.append(modified)

@@ -93,6 +93,7 @@ class Deletion:
 
         stack.record("DELETE_IN_PROGRESS", "User Initiated")
         removal = remove(work, list(stack.resources.values()), policy, force=force)
+        stack.removed.update({resource.logical_id: resource for resource in removal.gone})
         left = {resource.logical_id for resource in removal.left}
         stack.resources = {name: resource for name, resource in stack.resources.items() if name in left}
         if removal.failed:

@@ -135,7 +135,7 @@ class Deployment:
     def _bring(self, definition: ResourceDefinition, scope: Scope) -> None:
         name = definition.logical_id
         existing = self._stack.resources.get(name)
-        if existing is not None and (existing.status == "CREATE_FAILED" or not existing.physical_id):
+        if existing is not None and existing.unmade:
             self._discard(existing)
             existing = None
         try:

@@ -10,7 +10,7 @@ from .model import Goal, Properties, StackResource
 from .resources import TYPES, ResourceType
 from .resources.contract import tag_list, tag_map
 from .schemas import at, known, schema_of
-from .template import ResourceDefinition, Template
+from .template import ResourceDefinition, Template, attributes_named
 from .validation import problems, reason
 
 IAM_TYPES = frozenset(
@@ -41,6 +41,22 @@ def check_types(template: Template) -> None:
     elif any(known(name) for name in types):
         refused += ". AWS has them, the offline AWS does not"
     raise ValidationError(refused)
+
+
+def check_attributes(template: Template) -> None:
+    """Refuse Fn::GetAtt of attributes that the type does not have. Raises ValidationError."""
+    values = [*(resource.properties for resource in template.resources.values()), template.section("Outputs")]
+    for logical_id, attribute in attributes_named(values):
+        resource = template.resources.get(logical_id)
+        schema = schema_of(resource.type) if resource else None
+        if (
+            schema is not None
+            and not attribute.startswith("Outputs.")
+            and attribute.split(".")[0] not in schema.properties
+        ):
+            raise ValidationError(
+                f"Template error: resource {logical_id} does not support attribute type {attribute} in Fn::GetAtt"
+            )
 
 
 def required_capabilities(template: Template) -> list[str]:

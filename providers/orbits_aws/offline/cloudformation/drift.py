@@ -25,7 +25,8 @@ DRIFTED = ("MODIFIED", "DELETED")
 
 def detect(world: World, stack: Stack, logical_ids: list[str] | None = None) -> str:
     """Look at the stack's resources, or at some of them; returns the id of the detection."""
-    wanted = list(stack.resources) if logical_ids is None else logical_ids
+    made = [name for name, resource in stack.resources.items() if resource.physical_id]
+    wanted = made if logical_ids is None else logical_ids
     for name in wanted:
         if name not in stack.resources:
             raise ValidationError(f"Resources [{name}] do not exist in stack [{stack.name}]")
@@ -64,6 +65,8 @@ def live_properties(world: World, stack: Stack, goal: Goal) -> dict[str, Propert
     scope = world.scope(stack, goal)
     found: dict[str, Properties | None] = {}
     for name, resource in stack.resources.items():
+        if resource.unmade:
+            continue
         try:
             live = read_live(world, stack, resource)
         except Unreadable:

@@ -7,7 +7,7 @@ from typing import Any
 
 from orbits_aws.offline.moto_state import role_exists
 
-from .desired import check_types, required_capabilities
+from .desired import check_attributes, check_types, required_capabilities
 from .errors import CloudFormationError, ValidationError
 from .model import Goal, Stack
 from .parameter_lookups import attribute_of
@@ -38,6 +38,7 @@ class Goals:
             raise ValidationError(f"Role {role} is invalid or cannot be assumed")
         template = self._template(place, previous, request)
         check_types(template)
+        check_attributes(template)
         _check_allowed(template, [str(one) for one in request.get("ResourceTypes") or ()])
         capabilities = tuple(str(value) for value in request.get("Capabilities") or ())
         required = required_capabilities(template)

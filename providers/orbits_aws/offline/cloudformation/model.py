@@ -86,6 +86,11 @@ class StackResource:
     drift: Mapping[str, Any] | None = None
     """The last drift detection's answer for it, None if it was never looked at."""
 
+    @property
+    def unmade(self) -> bool:
+        """Whether an operation that was not taken back failed to make it, so that the next one makes it anew."""
+        return self.status == "CREATE_FAILED" or not self.physical_id
+
     def copy(self) -> "StackResource":
         """A copy to go back to."""
         return replace(self)
@@ -162,6 +167,8 @@ class Stack:
     imports: frozenset[str] = frozenset()
     """The exports of other stacks that it uses."""
     resources: dict[str, StackResource] = field(default_factory=dict[str, StackResource])
+    removed: dict[str, StackResource] = field(default_factory=dict[str, StackResource])
+    """The resources that went with the stack, or with its creation: they are still listed, as deleted."""
     outputs: list[Output] = field(default_factory=list[Output])
     events: list[Event] = field(default_factory=list[Event])
     created: datetime = field(default_factory=now)
@@ -230,6 +237,12 @@ class Stack:
     def shown_outputs(self) -> list[Output]:
         """The outputs that callers see: while an operation is under way, those from before."""
         return self.old_outputs if self.hidden else self.outputs
+
+    @property
+    def listed(self) -> list[StackResource]:
+        """The resources as they are listed: those of a stack that is gone, or was never made, too."""
+        gone = () if self.goal is not None and self.deleted is None else self.removed.values()
+        return [*self.resources.values(), *(one for one in gone if one.logical_id not in self.resources)]
 
     def finish(self) -> None:
         """Do what an update has still to do."""
@@ -345,3 +358,9 @@ class ChangeSet:
     def root(self) -> "ChangeSet":
         """The one at the top, itself if it is in no other."""
         return self if self.parent is None else self.parent.root
+
+    @property
+    def executing(self) -> bool:
+        """Whether its execution is still shown as going on."""
+        root = self.root
+        return root.stack.change_set_id == root.id and root.stack.unfolding

@@ -47,6 +47,15 @@ def property_changes(
         yield detail
 
 
+def name_causes(change: dict[str, Any], definition: ResourceDefinition, changed: set[str]) -> None:
+    """Tell which changed parameter is behind a change of a property that refers to it."""
+    for detail in change["Details"]:
+        named = references(definition.properties.get(detail["Target"]["Name"]))
+        causes = [name for name in named if name in changed]
+        if causes and detail["ChangeSource"] == "DirectModification":
+            detail |= {"ChangeSource": "ParameterReference", "CausingEntity": causes[0]}
+
+
 def known(value: Any) -> bool:
     """Whether all of a value is known before the change is made."""
     if isinstance(value, Mapping):

@@ -86,6 +86,7 @@ class Rollback:
         removal = remove(self._work, list(self._stack.resources.values()), self._policy_on_creation)
         for resource in removal.gone:
             self._stack.resources.pop(resource.logical_id, None)
+            self._stack.removed[resource.logical_id] = resource
         if removal.failed:
             self._stack.record(failed, removal.reason)
         else:

@@ -223,6 +223,26 @@ def get_att(argument: Any) -> tuple[str, Any]:
     return str(argument[0]), argument[1]
 
 
+def attributes_named(value: Any) -> Iterator[tuple[str, str]]:
+    """Every logical id with an attribute of it that a value names by Fn::GetAtt or Fn::Sub, but for computed names."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name == "Fn::GetAtt":
+                logical_id, attribute = get_att(inner)
+                if isinstance(attribute, str):
+                    yield logical_id, attribute
+            elif name == "Fn::Sub":
+                text, own = (inner, {}) if isinstance(inner, str) else (inner[0], inner[1])
+                for variable in sub_variables(text):
+                    logical_id, dot, attribute = variable.partition(".")
+                    if dot and variable not in own:
+                        yield logical_id, attribute
+            yield from attributes_named(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from attributes_named(inner)
+
+
 def sub_variables(text: str) -> Iterator[str]:
     """The names in `${...}` of a text for Fn::Sub, without the literal `${!...}`."""
     for part in text.split("${")[1:]:

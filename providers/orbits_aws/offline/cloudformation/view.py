@@ -212,7 +212,7 @@ def change_set_view(change_set: ChangeSet) -> Shown:
         "StackName": change_set.stack.name,
         "CreationTime": change_set.created,
         "Description": change_set.description,
-        "ExecutionStatus": change_set.execution_status,
+        "ExecutionStatus": "EXECUTE_IN_PROGRESS" if change_set.executing else change_set.execution_status,
         "Status": change_set.status,
         "StatusReason": change_set.reason,
         "IncludeNestedStacks": change_set.includes_nested,

@@ -211,6 +211,52 @@ def test_on_stack_failure_decides_what_becomes_of_a_failed_creation(
     assert cfn.deploy("shop", queues(A={}, B={}), OnStackFailure=on_failure)["StackStatus"] == status
 
 
+def test_an_execution_is_told_while_it_goes_on_and_how_it_ended(aws: Any, cfn: Any) -> None:
+    def execution(name: str) -> str:
+        return str(cfn.client.describe_change_set(StackName="shop", ChangeSetName=name)["ExecutionStatus"])
+
+    aws.settings(polls=1)
+    cfn.change_set("shop", queues(A={"VisibilityTimeout": 1}), name="one")
+    cfn.client.execute_change_set(StackName="shop", ChangeSetName="one")
+    assert execution("one") == "EXECUTE_IN_PROGRESS"
+    for _ in range(2):
+        cfn.stack("shop")
+    assert execution("one") == "EXECUTE_COMPLETE"
+    aws.settings(polls=0)
+    cfn.change_set("shop", queues(A={"VisibilityTimeout": 2}), name="two")
+    aws.fail("sqs", "SetQueueAttributes", code="AccessDenied")
+    cfn.client.execute_change_set(StackName="shop", ChangeSetName="two")
+    assert execution("two") == "EXECUTE_FAILED"
+    cfn.client.delete_stack(StackName="shop")
+    assert refused(cfn.client.describe_change_set, StackName="shop", ChangeSetName="two")[0] == "ChangeSetNotFound"
+
+
+def test_what_a_failed_update_left_unmade_is_told_as_to_be_made(aws: Any, cfn: Any) -> None:
+    cfn.deploy("shop", queues(A={}))
+    aws.fail("sqs", "CreateQueue", code="AccessDenied")
+    after = queues(A={}, B={}, C={})
+    cfn.client.update_stack(StackName="shop", TemplateBody=json.dumps(after), DisableRollback=True)
+    assert cfn.stack("shop")["StackStatus"] == "UPDATE_FAILED"
+    assert changes(cfn.change_set("shop", after)) == [("Add", "B", None), ("Add", "C", None)]
+    assert set(cfn.drift("shop")) == {"A"}
+    assert cfn.deploy("shop", after)["StackStatus"] == "UPDATE_COMPLETE"
+    assert len(aws.client("sqs", account=MANAGEMENT).list_queues()["QueueUrls"]) == 3
+
+
+def test_a_changed_parameter_is_told_as_the_cause(cfn: Any) -> None:
+    template = queues(A={"VisibilityTimeout": {"Ref": "Seconds"}})
+    template["Parameters"] = {"Seconds": {"Type": "Number", "Default": 1}}
+    cfn.deploy("shop", template)
+    given = [{"ParameterKey": "Seconds", "ParameterValue": "2"}]
+    change_set = cfn.change_set("shop", template, Parameters=given)
+    [detail] = change_set["Changes"][0]["ResourceChange"]["Details"]
+    assert (detail["Evaluation"], detail["ChangeSource"], detail["CausingEntity"]) == (
+        "Static",
+        "ParameterReference",
+        "Seconds",
+    )
+
+
 def test_what_becomes_of_a_failure_is_said_once_and_deletes_creations_alone(cfn: Any) -> None:
     change_set = cfn.change_set("shop", queues(A={}), OnStackFailure="DO_NOTHING")
     assert (

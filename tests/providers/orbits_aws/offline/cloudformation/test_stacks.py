@@ -465,7 +465,6 @@ def test_what_does_not_exist_or_differ_is_refused(cfn: Any) -> None:
     [
         ({"Colour": "red"}, "extraneous key [Colour] is not permitted"),
         ({"QueueUrl": "x"}, "read-only property QueueUrl"),
-        ({"VisibilityTimeout": {"Fn::GetAtt": ["Other", "Colour"]}}, "does not support attribute type Colour"),
     ],
 )
 def test_properties_that_the_type_does_not_have_fail_the_resource(cfn: Any, properties: Any, said: str) -> None:
@@ -588,12 +587,33 @@ def test_waiters_of_boto3_work(cfn: Any) -> None:
 
 
 def test_outputs_that_cannot_be_resolved_fail_the_operation_and_nothing_is_left(aws: Any, cfn: Any) -> None:
-    template = queues(A={}) | {"Outputs": {"O": {"Value": {"Fn::GetAtt": ["A", "Colour"]}}}}
+    template = queues(A={}) | {"Outputs": {"O": {"Value": {"Fn::ImportValue": "none"}}}}
     assert create(cfn, "shop", template)["StackStatus"] == "ROLLBACK_COMPLETE"
     assert urls(aws) == []
-    assert "does not support attribute type Colour" in cfn.reasons("shop")["shop"]
+    assert cfn.reasons("shop")["shop"] == "No export named none found. Rollback requested by user."
     create(cfn, "good", queues(A={}))
     assert update(cfn, "good", template)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+@pytest.mark.parametrize("value", [{"Fn::GetAtt": ["A", "Colour"]}, {"Fn::Sub": "${A.Colour}"}])
+def test_an_attribute_that_the_type_does_not_have_is_refused(cfn: Any, value: Any) -> None:
+    template = queues(A={}) | {"Outputs": {"O": {"Value": value}}}
+    assert refused(cfn.client.create_stack, StackName="shop", TemplateBody=json.dumps(template)) == (
+        "ValidationError",
+        "Template error: resource A does not support attribute type Colour in Fn::GetAtt",
+    )
+
+
+def test_what_went_with_a_stack_or_its_creation_is_still_listed(aws: Any, cfn: Any) -> None:
+    def listed(stack: str) -> list[tuple[str, str]]:
+        found = cfn.client.list_stack_resources(StackName=stack)["StackResourceSummaries"]
+        return [(one["LogicalResourceId"], one["ResourceStatus"]) for one in found]
+
+    aws.fail("sqs", "CreateQueue", code="AccessDenied", nth=2)
+    made = create(cfn, "shop", queues(A={}, B={}))
+    assert sorted(listed("shop")) == [("A", "DELETE_COMPLETE"), ("B", "DELETE_COMPLETE")]
+    cfn.client.delete_stack(StackName="shop")
+    assert sorted(listed(made["StackId"])) == [("A", "DELETE_COMPLETE"), ("B", "DELETE_COMPLETE")]
 
 
 def test_an_export_that_is_taken_fails_the_second_stack(cfn: Any) -> None:
