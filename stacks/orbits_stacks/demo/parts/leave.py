@@ -16,9 +16,11 @@ def play(stage: Stage) -> None:
         tell.say(
             "The agency's contract with its clients ends. What the stacks made goes, last made first. The accounts, "
             "with the role that CloudFormation acts as, and the repositories were declared to stay ([bold]retain"
-            "[/bold]): an account cannot be had back, nor a history."
+            "[/bold]): an account cannot be had back, nor a history. Each client's stack has a table: what is in it is "
+            "lost only because that is accepted by name."
         )
-        ran = stage.orbits("uninstall", "clients", "--yes")
+        losses = [word for client in CLIENTS for word in ("--accept-loss", f"BackStack Backend {client}/stack")]
+        ran = stage.orbits("uninstall", "clients", "--yes", *losses)
         tell.claim("It went well: exit code 0.", ran.code == 0, ran.code)
         left = {client: Account(stage.aws, client).left() for client in CLIENTS}
         tell.claim(
