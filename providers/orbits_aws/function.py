@@ -22,20 +22,22 @@ _NOT_YET = (
     "does not have permissions",
     "KMS key",
 )  # in messages, while IAM spreads news
-_CONFIGURED = {
-    "runtime": "Runtime",
-    "handler": "Handler",
-    "role": "Role",
-    "description": "Description",
-    "memory": "MemorySize",
-    "timeout": "Timeout",
-    "layers": "Layers",
-    "environment": "Environment",
-    "secret_environment": "Environment",
-    "storage": "EphemeralStorage",
-    "kms_key": "KMSKeyArn",
-    "traced": "TracingConfig",
-}
+_CONFIGURED = frozenset(
+    {
+        "description",
+        "environment",
+        "handler",
+        "kms_key",
+        "layers",
+        "memory",
+        "role",
+        "runtime",
+        "secret_environment",
+        "storage",
+        "timeout",
+        "traced",
+    }
+)
 
 
 class FunctionOutputs(Outputs):
@@ -196,7 +198,7 @@ class Function(Managed[FunctionOutputs]):
             yield lambda: self._tag(live)
         if {"code", "architecture"} & differing:
             yield self._upload
-        if differing & (_CONFIGURED.keys() | {"status"}):  # of a function that is ready: the last time it failed
+        if differing & (_CONFIGURED | {"status"}):  # of a function that is ready: the last time it failed
             yield lambda: functions.update_function_configuration(**which, **self._configuration())
         if "reserved_concurrency" in differing and self.reserved_concurrency is not None:
             kept = self.reserved_concurrency
