@@ -2,7 +2,7 @@
 
 moto knows no stacks, gives buckets of all regions, and keeps its pages in what cannot be saved; so the three reading
 operations are carried out here, from what moto's services hold, and tagging is left to moto. As on AWS, a stack's
-resources have the tags that name it, and roles and users of IAM are not among what is found.
+resources have the tags that name it. Roles and users of IAM are not among what is found.
 """
 
 import base64
