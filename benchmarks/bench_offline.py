@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ def turns(*programs: tuple[Program, Call]) -> tuple[list[float], list[float]]:
 
 
 @contextmanager
-def running(module: str) -> Iterator[Program]:
+def running(module: str) -> Generator[Program]:
     """One of the programs; entered when it answers."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

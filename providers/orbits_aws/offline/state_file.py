@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 _KIND = "state of an offline AWS of orbits-iac"
 
@@ -49,18 +50,23 @@ def write_state(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
+def _head(line: bytes) -> dict[str, Any]:
+    """What a file says of itself in its first line; nothing, if that is not the line of a state."""
+    try:
+        head = json.loads(line)
+    except ValueError:
+        return {}
+    return head if isinstance(head, dict) else {}
+
+
 def read_state(path: Path) -> bytes:
     """The state in a file. Raises StateRefused."""
     try:
         line, _, content = path.read_bytes().partition(b"\n")
     except OSError as failure:
         raise StateRefused(f"{path} cannot be read: {failure.strerror}") from failure
-    try:
-        head = json.loads(line)
-        kind = head["kind"]
-    except (ValueError, TypeError, KeyError):
-        kind = None
-    if kind != _KIND:
+    head = _head(line)
+    if head.get("kind") != _KIND:
         raise StateRefused(f"{path} is no state of an offline AWS. Name another file")
     for name, here in versions().items():
         if head.get(name) != here:

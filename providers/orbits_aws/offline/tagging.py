@@ -82,7 +82,8 @@ def _owned(stack: Any) -> Iterable[tuple[str, dict[str, str]]]:
 
 
 def _resources(tagged: list[Tagged], request: Request) -> Any:
-    arns, types = request.get("ResourceARNList"), list(request.get("ResourceTypeFilters") or ())
+    arns: list[str] = list(request.get("ResourceARNList") or ())
+    types: list[str] = list(request.get("ResourceTypeFilters") or ())
     filters = list(request.get("TagFilters") or ())
     if arns and (types or filters or "ResourcesPerPage" in request or "PaginationToken" in request):
         message = "ResourceARNList can not be specified with other parameters"

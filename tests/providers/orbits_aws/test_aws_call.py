@@ -44,7 +44,7 @@ async def test_an_answer_is_a_result(orbits: Orbits, aws: OfflineAws, acme: AwsT
 async def test_what_comes_of_a_call_is_waited_for(
     orbits: Orbits, aws: OfflineAws, acme: AwsTarget, until: Until
 ) -> None:
-    parameters = {**TABLE, "Tags": [{"Key": "team", "Value": "shop"}]}
+    parameters: dict[str, Any] = {**TABLE, "Tags": [{"Key": "team", "Value": "shop"}]}
     call = AwsCall(service="dynamodb", operation="CreateTable", parameters=parameters, until=until)
     assert await orbits.run(call, target=acme)
     assert aws.client("dynamodb", account="acme").list_tables()["TableNames"] == ["orders"]

@@ -190,7 +190,8 @@ def _is_kind(kind: str, value: Any) -> bool:
         case "number" | "integer":
             number = _number(value)
             return number is not None and (kind == "number" or number == int(number))
-    return False
+        case _:
+            return False
 
 
 def _number(value: Any) -> float | None:

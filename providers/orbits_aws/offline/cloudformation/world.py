@@ -147,6 +147,8 @@ class _Lookups:
                     return ssm_value(client, key, secure=service == "ssm-secure")
                 case "secretsmanager":
                     return secret_value(client, key)
+                case _:
+                    pass
         raise ValidationError(f"Invalid dynamic reference: {{{{resolve:{service}:{key}}}}}")
 
     def stack_output(self, argument: Mapping[str, Any]) -> Any:
