@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class Deployer:
 
 
 def template(name: str) -> dict[str, Any]:
-    """A template as CDK wrote it: `service` or `site`."""
+    """A template as CDK wrote it, by the name of its file."""
     path = Path(__file__).with_name("templates") / f"{name}.json"
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
@@ -123,3 +123,8 @@ def service() -> dict[str, Any]:
 @pytest.fixture
 def site() -> dict[str, Any]:
     return template("site")
+
+
+@pytest.fixture
+def written() -> Callable[[str], dict[str, Any]]:
+    return template
