@@ -1,10 +1,13 @@
 """CloudFormation as AWS documents it, in place of moto's.
 
-The pure part: `template`, `intrinsics`, `parameters`, `graph`, `schemas`, `desired`, `changes`, `stack_policy`, `view`.
-What changes things: `direct`, `change_sets`, `deletion` and `recovery` (the operations, on the `stacks`; `nested` those
-on stacks in stacks), `deploy`, `rollback` and `removal` (the order and the way back), `work` (one resource),
-`resources` (the types). `api` is the face, `cloud_control` that of single resources, `clients` the hands. It knows AWS
-only through API calls made by way of the gateway, so it would run against another simulation as well.
+The pure part reads: templates (`template`, `template_checks`, `parameters`, `rules`, `intrinsics`, `graph`), the types'
+schemas (`schemas`, `validation`), what a goal means and changes (`desired`, `changes`, `property_changes`), what is
+allowed and shown (`stack_policy`, `view`, `paging`). What looks things up: `goals`, `imports`, `references`,
+`parameter_lookups`, `early_validation`. What changes things: `direct`, `change_sets`, `deletion` and `recovery` (the
+operations, on the `stacks`; `nested` those on stacks in stacks), `deploy`, `rollback` and `removal` (the order and the
+way back), `work` (one resource), `resources` (the types). `api` is the face, `cloud_control` that of single resources,
+`clients` the hands. It knows AWS only through API calls made by way of the gateway, so it would run against another
+simulation as well.
 """
 
 from collections.abc import Callable
