@@ -65,7 +65,7 @@ class Call(str):
     service: str
     operation: str
     origin: Origin
-    """`cloudformation` for a call that CloudFormation made to carry out a stack operation."""
+    """`cloudformation` for a call that CloudFormation, or Cloud Control, made to work on a resource."""
     error: str | None
     """The error code of the answer; `AnswerLost` when the work was done and the answer cut off, `ConnectionCut`
     when nothing was done; None for success."""

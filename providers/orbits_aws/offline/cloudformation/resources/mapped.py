@@ -1,9 +1,10 @@
 """Types whose API takes the properties by name: a class says which calls to make, botocore's models say the rest.
 
 What always holds: a property is carried out if the creating call, or one of the changing calls, has an argument of its
-name that moto does not forget; any other is refused before anything is made. A change in place for which there is no
-changing call is refused with the type and the properties, never forgotten. What the reading call does not answer is
-given as recorded, so that it is no drift.
+name that moto does not forget; any other is refused before anything is made, and a member further in for which an
+argument has no place when that call is made. A change in place for which there is no changing call is refused with the
+type and the properties, never forgotten. What the reading call does not answer is given as recorded, so that it is no
+drift; where nothing is recorded, as for Cloud Control, it is not given.
 
 A type that needs more than names overrides one of the steps: `create`, `change`, `delete`, `find`.
 """
