@@ -26,6 +26,7 @@ IAM_TYPES = frozenset(
     }
 )
 _CUSTOM = ("Custom::", "AWS::CloudFormation::CustomResource")
+_LAUNCHES = "AWS::AutoScaling::AutoScalingGroup"  # its tags say whether what it launches has them too
 _NAMES = ("GroupName", "ManagedPolicyName", "RoleName", "UserName", "InstanceProfileName")
 
 
@@ -86,7 +87,10 @@ def properties_of(definition: ResourceDefinition, goal: Goal, scope: Scope) -> P
     more = {name: value for name, value in goal.tags.items() if name not in own}
     if schema.tags_as_map:
         return {**properties, schema.tag_property: {**more, **own}}
-    return {**properties, schema.tag_property: [*(given or []), *tag_list(more)]}
+    listed: list[dict[str, Any]] = [*tag_list(more)]
+    if definition.type == _LAUNCHES:
+        listed = [{**tag, "PropagateAtLaunch": True} for tag in listed]
+    return {**properties, schema.tag_property: [*(given or []), *listed]}
 
 
 def shown_of(definition: ResourceDefinition, goal: Goal, scope: Scope, properties: Properties) -> Properties:

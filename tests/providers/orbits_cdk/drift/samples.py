@@ -7,12 +7,18 @@ from typing import Any
 from orbits_aws.offline.types.trial import Sample, samples
 
 STACKS = 4
+SERVICES = (
+    *("CloudWatch", "Cognito", "EC2", "ECR", "ECS", "EFS", "Events", "IAM", "KMS", "Kinesis", "Lambda", "RDS"),
+    *("Route53", "SNS", "SecretsManager", "StepFunctions"),
+)
+"""Of these all samples fit into the same account: no two give something the same name."""
 
 
 def templates() -> list[dict[str, Any]]:
-    """All samples, spread over a few templates."""
+    """The samples of these services, spread over a few templates."""
     found: list[dict[str, Any]] = [{"Resources": {}} for _ in range(STACKS)]
-    for number, sample in enumerate(samples().values()):
+    chosen = [sample for sample in samples().values() if sample.type.split("::")[1] in SERVICES]
+    for number, sample in enumerate(chosen):
         found[number % STACKS]["Resources"].update(_resources(sample, f"N{number}"))
     return found
 

@@ -73,7 +73,7 @@ def test_what_somebody_did_is_found_there_and_nowhere_else(hands: Hands, case: C
 
 
 @pytest.mark.parametrize("number", range(STACKS))
-def test_of_no_type_that_can_be_deployed_offline_is_anything_found_that_nobody_did(
+def test_of_types_of_every_sort_nothing_is_found_that_nobody_did(
     number: int, offline_aws: OfflineAws, target: AwsTarget
 ) -> None:
     template = templates()[number]
