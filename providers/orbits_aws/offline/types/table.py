@@ -57,7 +57,9 @@ ELSEWHERE = {
 
 
 def row(sample: Sample, found: Found) -> str:
-    """A type's row."""
+    """A type's row; of one that could not be made, why."""
+    if found.created != YES:
+        return f"| `{sample.type}` | no: {found.created} | | | | {found.removed} |".replace("\n", " ")
     cells = (
         f"`{sample.type}`",
         _changed(sample.change, found.changed),
