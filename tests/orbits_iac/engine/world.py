@@ -207,6 +207,9 @@ class SharedThing(Thing):
     def identity(self) -> str:
         return self.name
 
+    def desired(self) -> dict[str, Any]:
+        return {"value": self.value}  # its name is how it is found
+
 
 class BucketState(Outputs):
     """A bucket, under the name that it was given when it was made."""
