@@ -28,7 +28,7 @@ class Adopting(Resource[AccountOutputs]):
         return await self.do("account", ACME, adopt=True)
 
 
-class Guarded(AwsAccount):
+class WithGuardrails(AwsAccount):
     """Has a queue in each account."""
 
     async def define_baseline(self, account: AccountOutputs) -> None:
@@ -157,10 +157,10 @@ def test_a_service_that_cannot_be_waited_for_is_refused() -> None:
 
 
 async def test_the_baseline_is_the_accounts_own(orbits: Orbits, aws: OfflineAws) -> None:
-    made = await orbits.run(Guarded(name="acme", email=ACME.email))
+    made = await orbits.run(WithGuardrails(name="acme", email=ACME.email))
     queues = aws.client("sqs", account=made.account)
     assert len(queues.list_queues()["QueueUrls"]) == 1
-    await orbits.record(Guarded, ACME.email).uninstall()
+    await orbits.record(WithGuardrails, ACME.email).uninstall()
     assert "QueueUrls" not in queues.list_queues()
     assert accounts(aws) == [ACME.email]
 
