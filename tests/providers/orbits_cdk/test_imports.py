@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, client
-from orbits_aws.errors import AnswerLost, AwsUnavailable
 from orbits_cdk.errors import DeployFailed
 from orbits_cdk.imports import MARK, import_template, to_import
 from orbits_cdk.plan import change_of
@@ -14,7 +13,7 @@ from orbits_iac import Orbits
 from orbits_iac.provider import Refused, Verb
 
 from .given import Given, Holder, queue, table
-from .test_deploy import Crashing, deploy, wanted
+from .test_deploy import Crashing, Died, deploy, wanted
 
 
 def imported(name: str = "orders", **more: Any) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def test_a_crash_at_any_call_imports_once(account: Account, answered: bool) -> N
         what = wanted(goal, token=f"t-{at}")
         try:
             deploy(Crashing(account.cfn, at, answered=answered), what)
-        except (AwsUnavailable, AnswerLost):
+        except Died:
             crashes += 1
         assert isinstance(deploy(account.cfn, what), Deployed)
         assert set(account.resources()) == {"Orders", "Jobs"}

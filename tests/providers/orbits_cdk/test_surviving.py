@@ -104,7 +104,7 @@ def as_it_was(kind: str) -> type[Given]:
 class Renamed(Given):
     """What `Earlier` is called since."""
 
-    options = Options(kind="Renamed", former_kinds=["Named"])
+    options = Options(kind="SurvivingSite", former_kinds=["SurvivingStack"])
 
     def identity(self) -> str:
         return "it"
@@ -113,10 +113,10 @@ class Renamed(Given):
 class Gone(KeptStack):
     """Stands in for a class that is gone."""
 
-    options = Options(kind="Gone")
+    options = Options(kind="GoneSite")
 
 
-@pytest.mark.parametrize(("kind", "now"), [("Named", Renamed), ("Gone", Gone)], ids=["renamed", "gone"])
+@pytest.mark.parametrize(("kind", "now"), [("SurvivingStack", Renamed), ("GoneSite", Gone)], ids=["renamed", "gone"])
 async def test_a_kept_revision_is_brought_back_by_a_new_process_without_the_earlier_code(
     aws: OfflineAws, acme: AwsTarget, tmp_path: Path, kind: str, now: type[AnyStack[Any]]
 ) -> None:
@@ -138,10 +138,10 @@ async def test_a_kept_revision_is_brought_back_by_a_new_process_without_the_earl
 
 async def test_one_that_is_known_from_its_record_alone_is_not_updated(orbits: Orbits, acme: AwsTarget) -> None:
     class Unmade(Gone):
-        options = Options(kind="Unmade")
+        options = Options(kind="UnmadeSite")
 
         def identity(self) -> str:
             return "it"
 
-    with pytest.raises(ExecutionFailed, match="Unmade is known from its record alone: roll it back"):
+    with pytest.raises(ExecutionFailed, match="UnmadeSite is known from its record alone: roll it back"):
         await orbits.run(Unmade(), target=acme)

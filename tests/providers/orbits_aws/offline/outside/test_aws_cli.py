@@ -25,6 +25,8 @@ def test_deploy_creates_updates_leaves_alone_and_rolls_back(aws: OfflineAws, aws
         file.write_text(template(seconds))
         arguments = ("cloudformation", "deploy", "--stack-name", "shop", "--template-file", str(file))
         done = aws_cli(*arguments, code=code)
+        for old in cloudformation.list_change_sets(StackName="shop")["Summaries"]:
+            cloudformation.delete_change_set(ChangeSetName=old["ChangeSetId"])  # the CLI names them by the second
         return done.stdout + done.stderr
 
     def status() -> str:
@@ -33,8 +35,6 @@ def test_deploy_creates_updates_leaves_alone_and_rolls_back(aws: OfflineAws, aws
     assert "Successfully created/updated stack - shop" in deploy(30)
     assert status() == "CREATE_COMPLETE"
     assert "No changes to deploy. Stack shop is up to date" in deploy(30, code=255)
-    for failed in cloudformation.list_change_sets(StackName="shop")["Summaries"]:
-        cloudformation.delete_change_set(ChangeSetName=failed["ChangeSetId"])  # the CLI names them by the second
     deploy(60)
     assert status() == "UPDATE_COMPLETE"
     aws.fail("sqs", "SetQueueAttributes", code="AccessDenied", origin="cloudformation")
