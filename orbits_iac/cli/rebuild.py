@@ -59,7 +59,7 @@ async def _tell(orbits: "Orbits", row: "ExecutionRow", value: Any, *, as_json: b
         f"{one.kind} {one.identity}: {'.'.join(refs(entry.key))}"
         for one in executions
         for entry in await orbits.store.find(EntryRow, execution=one.id)
-        if is_unknown(entry)
+        if is_unknown(entry, entry.result)
     ]
     if as_json:
         recorded = [{"kind": one.kind, "identity": one.identity, "revision": one.revision} for one in records]

@@ -82,7 +82,7 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
             return
     run.pages.seq += 1
     value = None
-    if isinstance(end, Done) and request is not None and not is_unknown(amended(entry, result=end.result)):
+    if isinstance(end, Done) and request is not None and not is_unknown(entry, end.result):
         try:
             value = run.engine.codec.decode(end.result, request.returns)
         except ValidationError as error:
@@ -125,7 +125,7 @@ def _home(run: "Run") -> str:
 def resolve(run: "Run", request: Request, entry: EntryRow) -> None:
     """Give a recorded outcome to who waits for it; what can no longer be read stops the run until that is mended."""
     value = None
-    if entry.state is State.SUCCESS and not is_unknown(entry):
+    if entry.state is State.SUCCESS and not is_unknown(entry, entry.result):
         try:
             value = run.engine.codec.decode(entry.result or "null", request.returns)
         except ValidationError as error:
@@ -194,7 +194,12 @@ def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, 
 
 
 def _remember_once(run: "Run", request: Request | None, ended: EntryRow) -> None:
-    if request is None or request.once is None or run.record_id is None or (ended.skipped and not is_unknown(ended)):
+    if (
+        request is None
+        or request.once is None
+        or run.record_id is None
+        or (ended.skipped and not is_unknown(ended, ended.result))
+    ):
         return
     kind, identity = run.record_id
     row = OnceRow(

@@ -29,21 +29,19 @@ UNKNOWN: Json = "null"
 
 
 def is_left_out(run: "Run", request: "Request") -> bool:
-    """Whether a step of a definition is not run: all but Resources, Workflows, and the engine's own questions.
+    """Whether a rebuild does not run a step: all but Resources, Workflows, and the engine's own questions.
 
-    What `define_rebuild` reads with is run too, where a class says that by itself.
+    What `define_rebuild` reads with is run too, where a class says that by itself. Nothing that is run is undone.
     """
-    if not run.approval.rebuild:
-        return False
     request.undo = None
     reads = run.rebuilt and request.step is not None and is_hook(type(request.step))
     is_update = request.identity is not None and request.command == "update"
     return request.ask is None and request.begin is None and not (is_update or reads)
 
 
-def is_unknown(entry: EntryRow) -> bool:
-    """Whether a step that was taken as done has a result that nobody knows."""
-    return entry.skipped and entry.result == UNKNOWN
+def is_unknown(entry: EntryRow, result: Json | None) -> bool:
+    """Whether a step was taken as done, with a result that nobody knows."""
+    return entry.skipped and result == UNKNOWN
 
 
 def refuse_to_wait(run: "Run", call: Call) -> None:

@@ -56,7 +56,8 @@ async def write(run: "Run") -> None:
     """Make everything durable; then start the steps whose beginning is durable now."""
     new, run.new = run.new, []
     wanted = [request for request in new if not (request.given_up and _dropped(run, request))]
-    wanted = [request for request in wanted if not (is_left_out(run, request) and _taken_as_done(run, request))]
+    if run.approval.rebuild:
+        wanted = [request for request in wanted if not (is_left_out(run, request) and _taken_as_done(run, request))]
     steps = [request for request in wanted if request.identity is None and _open(run, request)]
     await clear(run)
     if run.pages.pending():
