@@ -34,9 +34,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     from orbits_iac.cli.running import finish
 
     settings = session.settings_with(store)
-    named = stacks.find_stack(stack, settings)
-    step = stacks.build(named, arguments or ())
-    stacks.check(step, named)
+    step, named = stacks.step_of(stack, arguments or (), settings)
     finish(_preview(_command_of(step, named, of, to), named, settings, out, everything=everything, as_json=as_json))
 
 

@@ -25,9 +25,7 @@ def command(
     from orbits_iac.cli.running import finish
 
     settings = session.settings_with(store)
-    named = stacks.find_stack(stack, settings)
-    step = stacks.build(named, arguments or ())
-    stacks.check(step, named)
+    step, named = stacks.step_of(stack, arguments or (), settings)
     finish(_rebuild(step, named, settings, as_json=as_json))
 
 

@@ -42,6 +42,14 @@ def find_stack(text: str, settings: "Settings") -> Named:
     return Named(text=text, source=spec.partition(":")[0], cls=cls)
 
 
+def step_of(text: str, arguments: Sequence[str], settings: "Settings") -> "tuple[Step[Any], Named]":
+    """The step that was named, with its fields, checked before a store is opened; UsageError says what is wrong."""
+    named = find_stack(text, settings)
+    step = build(named, arguments)
+    check(step, named)
+    return step, named
+
+
 def build(named: Named, arguments: Sequence[str]) -> "Step[Any]":
     """The step, with its fields; UsageError names each field that is unknown, missing or of the wrong type."""
     return cast("Step[Any]", fields.fill(named.text, named.cls, arguments))

@@ -33,9 +33,7 @@ def command(
     from orbits_iac.cli.up import bring_up
 
     settings = session.settings_with(store)
-    named = stacks.find_stack(stack, settings)
-    step = stacks.build(named, arguments or ())
-    stacks.check(step, named)
+    step, named = stacks.step_of(stack, arguments or (), settings)
     ask = sys.stdin.isatty() and not (yes or as_json)
     approved: Approving = {"take_over": project, "accept_loss": accept_loss or []}
     finish(bring_up(step, named, approved, settings, ask=ask, as_json=as_json))

@@ -61,9 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
         raise UsageError("name a stack, or give a plan with --plan FILE")
     if approve_deferred:
         raise UsageError("--approve-deferred is about a plan: give it with --plan FILE")
-    named = stacks.find_stack(stack, settings)
-    step = stacks.build(named, arguments or ())
-    stacks.check(step, named)
+    step, named = stacks.step_of(stack, arguments or (), settings)
     finish(bring_up(step, named, {"prune": prune, "accept_loss": losses}, settings, ask=ask, as_json=as_json))
 
 

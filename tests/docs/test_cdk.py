@@ -1,11 +1,8 @@
 """The stacks in docs/cdk.md are deployed as they stand there; what it says of a failure is what is said."""
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import aws_cdk as cdk
@@ -20,11 +17,10 @@ from orbits_cdk.payload import LARGEST
 from orbits_cdk.turns import longest
 from orbits_iac import ExecutionFailed, Orbits, Resource, Settings
 
+from .pages import loading, programs
+
 PAGE = (Path(__file__).parents[2] / "docs" / "cdk.md").read_text()
-PROGRAMS = {
-    re.match(r'"""(\w+)\.py', text).group(1): text  # type: ignore[union-attr]  # each begins with its name
-    for text in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-}
+PROGRAMS = programs(PAGE)
 
 
 @pytest.fixture
@@ -52,22 +48,7 @@ def acme(aws: OfflineAws) -> AwsTarget:
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Any]:
     """Imports a program of the page by its name."""
-    made: list[str] = []
-
-    def load(name: str) -> ModuleType:
-        (tmp_path / f"{name}.py").write_text(PROGRAMS[name])
-        spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        made.append(name)
-        spec.loader.exec_module(module)
-        return module
-
-    yield load
-    for name in made:
-        del sys.modules[name]
+    yield from loading(tmp_path, PROGRAMS)
 
 
 def alone(step: type[Any]) -> Resource[Any]:

@@ -1,12 +1,9 @@
 """docs/recover.md and docs/adopt.md: their programs do what they say, and the table has every state that there is."""
 
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import botocore.session
@@ -16,12 +13,11 @@ from orbits_aws import AwsTarget, OfflineAws, Queue, testing
 from orbits_cdk.stuck import TODO
 from orbits_iac import Orbits, Settings
 
+from .pages import loading, programs
+
 DOCS = Path(__file__).parents[2] / "docs"
 RECOVER, ADOPT = ((DOCS / f"{name}.md").read_text() for name in ("recover", "adopt"))
-PROGRAMS = {
-    re.match(r'"""(\w+)\.py', text).group(1): text  # type: ignore[union-attr]  # each begins with its name
-    for text in re.findall(r"```python\n(.*?)```", RECOVER + ADOPT, re.DOTALL)
-}
+PROGRAMS = programs(RECOVER + ADOPT)
 
 
 @pytest.fixture
@@ -44,22 +40,7 @@ def acme(aws: OfflineAws) -> AwsTarget:
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Any]:
     """Imports a program of the pages by its name."""
-    made: list[str] = []
-
-    def load(name: str) -> ModuleType:
-        (tmp_path / f"{name}.py").write_text(PROGRAMS[name])
-        spec = importlib.util.spec_from_file_location(name, tmp_path / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        made.append(name)
-        spec.loader.exec_module(module)
-        return module
-
-    yield load
-    for name in made:
-        del sys.modules[name]
+    yield from loading(tmp_path, PROGRAMS)
 
 
 async def test_the_failing_stack_fails_as_the_page_says(
