@@ -313,7 +313,10 @@ class LookRow(Row, frozen=True, kw_only=True):
 
 
 class EventRow(Row, frozen=True, kw_only=True):
-    """A change of state, written in the same commit as the change. `seq` is given by the store and only goes up."""
+    """A change of state, written in the same commit as the change. `seq` is given by the store and only goes up.
+
+    0 stands for none yet: only what moves a store brings numbers.
+    """
 
     KEY = ("seq",)
     INDEXED = ("root",)
@@ -387,6 +390,17 @@ class DataKeyRow(Row, frozen=True, kw_only=True):
     wrapped: tuple[str, ...]
 
 
+class ImportRow(Row, frozen=True, kw_only=True):
+    """An import into this store that has not finished: while it is there, nobody works on the store."""
+
+    KEY = ("name",)
+
+    name: str = "import"
+    file: str = ""  # where it was imported from
+    sha256: str = ""  # of the rows in that file
+    began_at: float = 0.0
+
+
 TABLES: dict[type[Row], str] = {
     ExecutionRow: "execution",
     EntryRow: "entry",
@@ -403,4 +417,5 @@ TABLES: dict[type[Row], str] = {
     BuildRow: "build",
     ScheduleRow: "schedule",
     DataKeyRow: "data_key",
+    ImportRow: "importing",
 }

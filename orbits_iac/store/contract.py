@@ -15,7 +15,7 @@ from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, 
 
 R = TypeVar("R", bound=Row)
 D = TypeVar("D", TaskRow, ScheduleRow)
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     - `put`: each row whole, in place of the one with its key or as a new one; of two with one key the last counts;
     - `delete`: what has these `KEY` fields, if it is there. The newest event of all may be kept, for its number; with a
       task goes all that is in the inbox of its execution, which nobody reads any more;
-    - `events`: each with the next `seq`, whatever it says itself;
+    - `events`: each with the next `seq`. One that brings a `seq` of its own, as where a store is moved, keeps it; that
+      is a Conflict unless it is above every number that was ever given;
     - `wake`: the tasks of these executions are due at `wake_at`, unless they are due earlier. One without a task has
       ended, and that is no conflict. One that is held stays with its holder: if this transaction puts a message for it,
       the message counts when it parks (see `Park`), else the time does;

@@ -77,7 +77,7 @@ class MemoryStore(Store):
                     self._tables[MessageRow].pop(row.id, None)
             rules.settle(self, transaction)
             for event in transaction.events:
-                self._seq += 1
+                self._seq = event.seq or self._seq + 1
                 self._put(amended(event, seq=self._seq))
         self._hints.tell()
         await asyncio.sleep(0)  # as with every other store, others run while a commit is under way
@@ -209,6 +209,9 @@ class MemoryStore(Store):
     def version(self, row: Row) -> int:
         stored: Any = self._bucket(type(row), rules.key_of(row)).get(rules.key_of(row))
         return stored.version if stored is not None else 0
+
+    def numbered(self) -> int:
+        return self._seq
 
     def inbox(self, execution: ExecutionId) -> Iterable[str]:
         return [message.id for message in self._rows(MessageRow, execution)]

@@ -4,7 +4,7 @@ Pure: a store shows its rows as a `View`, and is told which transactions are ref
 The order is that of `Transaction`: everything is checked before anything is written.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from orbits_iac.model.errors import Conflict, Fenced
@@ -39,6 +39,10 @@ class View(Protocol):
         """The stored version of a `VERSIONED` row with the key of `row`; 0 for none."""
         ...
 
+    def numbered(self) -> int:
+        """The highest number that an event was ever given; 0 for none."""
+        ...
+
     def inbox(self, execution: ExecutionId) -> Iterable[str]:
         """The ids of the messages that are stored for this execution."""
         ...
@@ -69,6 +73,8 @@ def check(view: View, transaction: Transaction) -> None:
             raise ValueError("events go into `events`, where they are given their order")  # noqa: TRY004 - a wrong place
         if row.VERSIONED:
             _check_version(view, row)
+    if any(event.seq for event in transaction.events):
+        _check_numbers(view, transaction.events)
 
 
 def settle(view: View, transaction: Transaction) -> None:
@@ -115,6 +121,14 @@ def _check_version(view: View, row: Row) -> None:
     stored, wanted = view.version(row), int(getattr(row, "version"))  # noqa: B009 - every VERSIONED row has the field
     if stored != wanted - 1:
         raise Conflict(f"{_named(row)} is at version {stored}, so version {wanted} cannot follow; read it again")
+
+
+def _check_numbers(view: View, events: Sequence[EventRow]) -> None:
+    given = view.numbered()
+    for event in events:
+        if event.seq and event.seq <= given:
+            raise Conflict(f"event {event.seq} cannot follow: numbers up to {given} were given already")
+        given = event.seq or given + 1
 
 
 def _wake(view: View, execution: ExecutionId, at: float, *, told: bool) -> None:

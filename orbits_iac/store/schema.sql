@@ -1,4 +1,4 @@
--- The tables of a store, version 2. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
+-- The tables of a store, version 3. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
 -- found by are columns, and the whole row is JSON in "body". What is changed here is brought to files of earlier versions
 -- by a file in migrations/; a test compares both.
 --
@@ -89,4 +89,8 @@ CREATE INDEX schedule_due ON schedule (paused, due);
 
 CREATE TABLE data_key (
     name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE importing (
+    name TEXT PRIMARY KEY, body BLOB NOT NULL
 ) WITHOUT ROWID;

@@ -29,6 +29,7 @@ _HOLDERS = """
     SELECT json_group_array(json_array(id, owner, token)) FROM task WHERE id IN (SELECT value FROM json_each(?))
 """
 _HELD = f"SELECT {_TASK.selected} FROM task WHERE owner = ? ORDER BY id"  # noqa: S608 - names come from the model
+_NUMBERED = "SELECT coalesce(max(seq), 0) FROM event"
 _LEVEL = "SELECT max(priority) FROM task WHERE owner IS NULL AND due IS NOT NULL AND priority < ?"
 _NARROWED = """
     (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))
@@ -186,6 +187,12 @@ class Group:
             return rows.version_of(self._rows[rows][key])
         stored = self._connection.execute(rows.version, key).fetchone()
         return 0 if stored is None else stored[0]
+
+    def numbered(self) -> int:
+        (given,) = self._connection.execute(_NUMBERED).fetchone()
+        for seq, *_ in self._events:
+            given = seq or given + 1
+        return int(given)
 
     def inbox(self, execution: ExecutionId) -> Iterable[str]:
         stored = () if execution in self._over else self._connection.execute(_INBOX, (execution,)).fetchall()

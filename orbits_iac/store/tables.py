@@ -83,12 +83,11 @@ class Table(Generic[R]):
         return 0 if values is None else values[self.columns.index("version")]
 
     def _put(self, count: int) -> str:
-        columns = self.columns[1:] if self.row_type is EventRow else self.columns
-        row = f"({', '.join('?' * len(columns))})"
-        into = f"INSERT INTO {self.name} ({', '.join(_quoted(columns))}) VALUES {', '.join([row] * count)}"  # noqa: S608
+        row = f"({', '.join('?' * len(self.columns))})"
+        into = f"INSERT INTO {self.name} ({self.selected}) VALUES {', '.join([row] * count)}"  # noqa: S608
         if self.row_type is EventRow:
             return into
-        rest = ", ".join(f"{name} = excluded.{name}" for name in _quoted(columns[self.width :]))
+        rest = ", ".join(f"{name} = excluded.{name}" for name in _quoted(self.columns[self.width :]))
         return f"{into} ON CONFLICT ({', '.join(_quoted(self.row_type.KEY))}) DO UPDATE SET {rest}"
 
 
@@ -141,7 +140,13 @@ def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Value
     if row_type is TaskRow:
         return attrgetter(*columns)
     if row_type is EventRow:
-        columns = columns[1:]  # `seq` is given by the database
+        pick_event = attrgetter(*columns[:-1])
+
+        def event(row: R) -> Values:
+            seq, *rest = pick_event(row)
+            return (seq or None, *rest, encoded(row))  # without one, it is given by the database
+
+        return event
     if row_type.APART:
         return _parting_encoder(attrgetter(*columns[:-2]))
     if len(columns) == 2:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac.model.errors import Failure
+from orbits_iac.model.errors import Conflict, Failure
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import (
     LONG,
@@ -320,3 +320,35 @@ async def test_wait_without_a_change_lasts_as_long_as_was_asked(store: Store, ma
     await store.changed(0.02)
     assert loop.time() - start >= 0.019
     assert await store.get(TaskRow, "a") is not None
+
+
+async def test_event_that_brings_its_number_keeps_it(store: Store, make: Any) -> None:
+    """As where a store is moved; gaps included, and whoever comes after goes on above."""
+    await store.commit(Transaction(events=[make.event("a", why="first")]))
+    (first,) = await store.tail(0)
+    brought = [make.event("a", seq=first.seq + 10), make.event("b"), make.event("b", seq=first.seq + 40)]
+    await store.commit(Transaction(events=brought))
+    await store.commit(Transaction(events=[make.event("c", why="next")]))
+    *moved, last = await store.tail(first.seq)
+    assert [event.seq - first.seq for event in moved] == [10, moved[1].seq - first.seq, 40]
+    assert 10 < moved[1].seq - first.seq < 40
+    assert last.why == "next"
+    assert last.seq > first.seq + 40
+    assert await store.find(EventRow) == await store.tail(0)
+
+
+async def test_event_that_brings_a_number_that_was_given(store: Store, make: Any) -> None:
+    """Who tails from there would miss it; nor is a transaction that was sent twice written twice."""
+    await store.commit(Transaction(events=[make.event("a") for _ in range(3)]))
+    events = await store.tail(0)
+    for taken in (events[1].seq, events[2].seq):
+        with pytest.raises(Conflict, match=f"event {taken}"):
+            await store.commit(Transaction(events=[make.event("b", seq=taken)]))
+    two = Transaction(events=[make.event("b", seq=events[2].seq + 7), make.event("b", seq=events[2].seq + 5)])
+    with pytest.raises(Conflict):
+        await store.commit(two)
+    assert await store.tail(0) == events
+    once = Transaction(events=[make.event("b", seq=events[2].seq + 7)])
+    first, second = await asyncio.gather(store.commit(once), store.commit(once), return_exceptions=True)
+    assert first is None
+    assert isinstance(second, Conflict)
