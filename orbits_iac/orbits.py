@@ -186,6 +186,7 @@ class Orbits:
             digest=codec.digest(kind, command, known, options),
             targets=targets,
             places=places,
+            tenant=settings.get("labels", {}).get("tenant"),
             who=self.who,
             adopt=command == "update" and settings.get("adopt", False),
             priority=settings.get("priority", 0),

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.labels import TENANT, merged
 from orbits_iac.engine.names import Name, record_kind
 from orbits_iac.engine.naming import key_of, returns_of, subject_of
 from orbits_iac.engine.revisions import read_revision
@@ -28,7 +29,7 @@ from orbits_iac.model.target import Target
 from orbits_iac.steps.execution import Flow
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.resource import Command, Resource, Revision
-from orbits_iac.steps.step import Step, bind, kinds_of, options_of, result_type
+from orbits_iac.steps.step import Step, bind, kinds_of, result_type
 from orbits_iac.steps.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ class PreviewFlow(Flow):
         if target is not None:
             targets[type(target).__name__] = codec.encode(target, type(target))
         fresh: Step[Any] = codec.decode(codec.encode(subject, cls), cls)
+        given = merged(cls, options)
         return Asked(
             ref=ref,
             step=step,
@@ -254,8 +256,8 @@ class PreviewFlow(Flow):
             identity=name.identity,
             once=once,
             targets=targets,
-            options=cast("StepOptions", {**options_of(cls), **options}),
-            tenant=(options.get("labels") or {}).get("tenant"),
+            options=given,
+            tenant=given.get("labels", {}).get(TENANT),
             future=looking.loop.create_future(),
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done
+from orbits_iac.engine.labels import WORKER, handed_down, labels_of, said
 from orbits_iac.engine.rings import Ring, find_ring
 from orbits_iac.engine.sharing import instead, used
 from orbits_iac.model.approvals import Approval
@@ -54,6 +55,7 @@ class Asked:
     targets: Mapping[str, Json] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     tenant: str | None = None
+    labels: Mapping[str, str] | None = None  # of its `do`; None: it is asked for beside one
     references: Mapping[str, Reference] = field(default_factory=dict)
     adopt: bool = False
     priority: int = 0
@@ -80,11 +82,12 @@ async def ask_for(run: "Run", request: "Request") -> None:
         targets=request.targets,
         places=request.places,
         tenant=request.tenant or execution.tenant,
+        labels=None if request.step is None else labels_of(request.options),
         who=execution.who,
         parent=execution,
         references=request.references,
         adopt=request.command == "update" and request.options.get("adopt", False),
-        priority=request.options.get("priority", 0),
+        priority=request.options.get("priority", execution.priority),
         fail_on_conflict=request.options.get("on_conflict") == "fail",
         retain=request.options.get("retain", False),
         protect=request.options.get("protect", False),
@@ -170,7 +173,7 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
 
 def creation(engine: "Engine", asked: Asked) -> Transaction:
     """What creates an execution without a record that is asked for from outside: to be written with its cause."""
-    made = _create(engine, asked, None, new_id(engine.clock.now()), queued=False)
+    made = _create(engine, asked, None, new_id(engine.clock.now()), {}, queued=False)
     return Transaction(put=made.rows, events=made.events)
 
 
@@ -184,12 +187,13 @@ class _Made:
     outputs: Json = "null"
     revision: int | None = None
     why: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     """What a request makes; raises `Refused` if it is not allowed."""
     if asked.identity is None:
-        return _create(engine, asked, key, new_id(engine.clock.now()), queued=False)
+        return _create(engine, asked, key, new_id(engine.clock.now()), {}, queued=False)
     record = await engine.store.get(RecordRow, asked.kind, asked.identity)
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
@@ -211,7 +215,7 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
                 f"{asked.kind} {asked.identity} is busy with execution {record.queue[0]}, and on_conflict='fail'"
             )
     execution = new_id(engine.clock.now())
-    made = _create(engine, asked, key, execution, queued=bool(record.queue) and not inside)
+    made = _create(engine, asked, key, execution, record.labels, queued=bool(record.queue) and not inside)
     fresh = record.revision is None and not record.queue and record.made_by is None
     taken = used(record, asked)
     taken = amended(
@@ -219,11 +223,20 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         queue=taken.queue if inside else (*taken.queue, execution),
         made_by=(asked.parent.id if asked.parent is not None else execution) if fresh else record.made_by,
         tenant=record.tenant or asked.tenant,
+        labels=record.labels if asked.labels is None else made.labels,
     )
     return replace(made, rows=[taken, *made.rows])
 
 
-def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: ExecutionId, *, queued: bool) -> _Made:
+def _create(
+    engine: "Engine",
+    asked: Asked,
+    key: StepKey | None,
+    execution: ExecutionId,
+    kept: Mapping[str, str],
+    *,
+    queued: bool,
+) -> _Made:
     now = engine.clock.now()
     root = asked.parent.root if asked.parent is not None else execution
     row = ExecutionRow(
@@ -239,6 +252,8 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         parent=asked.parent.id if asked.parent is not None else None,
         root=root,
         tenant=asked.tenant,
+        labels=handed_down(engine, asked.kind, asked.parent, asked.labels, kept),
+        priority=asked.priority,
         build=engine.build,
         who=asked.who,
         digest=asked.digest,
@@ -246,7 +261,7 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         created_at=now,
         own_build=_own_build(engine, asked),
     )
-    task = task_of(row, due=None if queued else now, priority=asked.priority)
+    task = task_of(row, due=None if queued else now)
     event = EventRow(
         at=now,
         execution=execution,
@@ -256,20 +271,24 @@ def _create(engine: "Engine", asked: Asked, key: StepKey | None, execution: Exec
         who=asked.who,
         why=_why(asked, queued=queued),
     )
-    return _Made(rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution)
+    return _Made(
+        rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution, labels=row.labels
+    )
 
 
-def task_of(row: ExecutionRow, *, due: float | None, priority: int = 0) -> TaskRow:
+def task_of(row: ExecutionRow, *, due: float | None) -> TaskRow:
     """What a dispatcher has to know of an execution that nobody holds, and that is due then."""
     return TaskRow(
         id=row.id,
         kind=row.kind,
         build=row.build,
         tenant=row.tenant,
-        priority=priority,
+        priority=row.priority,
         due=due,
         token=row.token,
         own_build=row.own_build,
+        needs=row.labels.get(WORKER),
+        labels=said(row),
     )
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from orbits_iac.model.ids import NOBODYS
+
 T = TypeVar("T")
-NOBODYS = ""
-"""The tenant of what belongs to none."""
 
 
 class Threads:

@@ -6,13 +6,14 @@ no secret is part of a name.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from orbits_iac.codec import Codec, explain
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.calls import Call
+from orbits_iac.engine.labels import TENANT, merged
 from orbits_iac.engine.names import Name, refuse_old_name, rename
 from orbits_iac.engine.naming import check_name, key_of, once_at, refuse_secrets, result_of, subject_of
 from orbits_iac.engine.request import Request
@@ -23,9 +24,9 @@ from orbits_iac.model.ids import RecordId, StepKey, refs
 from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
 from orbits_iac.steps.hook import is_hook
-from orbits_iac.steps.options import Options, StepOptions
+from orbits_iac.steps.options import Options, StepOptions, check_labels
 from orbits_iac.steps.resource import Command, Resource
-from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
+from orbits_iac.steps.step import Step, kind_of, kinds_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
@@ -91,6 +92,8 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         places = {**places, type(target).__name__: target.place()}
         refuse_secrets(codec, call.where, target, target.place())
     refuse_secrets(codec, call.where, fresh, ref, key, name.identity)
+    options = merged(cls, wanted.options)
+    _check_labels(call, options)
     request = Request(
         key=request_key,
         ref=ref,
@@ -100,7 +103,7 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         argument=argument,
         digest=codec.digest(name.kind, command, codec.as_encoded(fresh, argument), extra),
         returns=result_of(cls, command),
-        options=cast("Options", {**options_of(cls), **wanted.options}) if wanted.options else options_of(cls),
+        options=options,
         targets=targets,
         places=places,
         future=run.loop.create_future(),
@@ -108,7 +111,7 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         owned=name.owned,
         extra=extra,
         hidden=is_hook(cls),
-        tenant=(wanted.options.get("labels") or {}).get("tenant"),
+        tenant=options.get("labels", {}).get(TENANT),
         references=(
             {} if name.identity is None else run.given.references(argument, of=RecordId(name.kind, name.identity))
         ),
@@ -123,6 +126,13 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         request.place = "/".join((*refs(wanted.place[0]), wanted.place[1]))
     refuse_repeated(run, request)
     return request
+
+
+def _check_labels(call: Call, options: Options) -> None:
+    try:
+        check_labels(options.get("labels", {}))
+    except ValueError as error:
+        raise UsageError(f"{call.ref} ({call.where()}): {error}") from error
 
 
 def _fresh(codec: Codec, call: Call, step: Step[Any]) -> tuple[Json, Step[Any]]:

@@ -16,6 +16,9 @@ _NAMED = frozenset({"main", "define"})  # commands of steps that only `key=` tel
 TIMER = "timer"
 """The kind of the entry of a timer that fired; its key stands below the definition that had set it."""
 
+NOBODYS = ""
+"""The tenant of what belongs to none, wherever tenants are counted."""
+
 UNDO = "undo"
 """What the keys of steps that undo others begin with; the key of the one that is undone follows."""
 

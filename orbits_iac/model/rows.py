@@ -74,6 +74,8 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     parent: ExecutionId | None = None  # its first requester
     root: ExecutionId
     tenant: str | None = None
+    labels: dict[str, str] = {}  # its own and those of what it is below, the nearest counts; `tenant` apart
+    priority: int = 0
     build: str
     who: str
     digest: str  # of command, argument and build: equal requests are joined
@@ -202,6 +204,8 @@ class TaskRow(Row, frozen=True, kw_only=True):
     owner: WorkerId | None = None
     token: int = 0  # goes up with every claim: the fence
     own_build: bool = False  # only workers of its build claim it
+    needs: str | None = None  # the label that a worker must have to claim it
+    labels: tuple[str, ...] = ()  # "key=value", sorted: what it is limited by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,6 +230,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     places: dict[str, str] = {}  # a target's type to its place: never changes
     targets: dict[str, Json] = {}
     tenant: str | None = None
+    labels: dict[str, str] = {}  # that its last `do` gave it or handed down to it
     revision: int | None = None  # the number of the current one; None: nothing stands
     last_number: int = 0  # the highest ever given
     install_version: int = 0

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from typing_extensions import TypedDict
 
@@ -77,6 +77,13 @@ class Every:
         return made
 
 
+def check_labels(labels: Mapping[Any, Any]) -> None:
+    """Raise a ValueError for labels that limits and workers could not be told by: names and values are text."""
+    for name, value in labels.items():
+        if not (isinstance(name, str) and isinstance(value, str)) or not name or "=" in name:
+            raise ValueError(f"{name!r}: {value!r} is no label: the name is text without =, the value is text")
+
+
 class StepOptions(TypedDict, total=False):
     """At the `do`: for this step."""
 
@@ -86,8 +93,8 @@ class StepOptions(TypedDict, total=False):
     pool: Pool
     deadline: timedelta  # of all attempts
     grace: timedelta  # how long a step may take to end when it is asked to
-    priority: int
-    labels: Mapping[str, str]
+    priority: int  # who is claimed first; handed down to what it does
+    labels: Mapping[str, str]  # "tenant", "worker" (the label of workers that go on with it), your own; handed down
     on_conflict: Literal["wait", "fail"]
     protect: bool  # never removed or replaced without being named
     retain: bool  # stays when what did it is uninstalled

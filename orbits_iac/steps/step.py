@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.model.errors import Refused
 from orbits_iac.steps.execution import Current
-from orbits_iac.steps.options import Options
+from orbits_iac.steps.options import Options, check_labels
 
 R = TypeVar("R", default=None)
 
@@ -48,6 +48,14 @@ def _check_schedule(cls: type) -> None:
         raise TypeError(f"{cls.__qualname__}: the schedule of its options is wrong: {error}") from error
 
 
+def _check_labels(cls: type) -> None:
+    """Raise TypeError where the class's own labels are none."""
+    try:
+        check_labels((cls.__dict__.get("options") or {}).get("labels", {}))
+    except ValueError as error:
+        raise TypeError(f"{cls.__qualname__}: the labels of its options are wrong: {error}") from error
+
+
 class Step(BaseModel, Generic[R]):
     """What `do` and `run` take: an argument, as pydantic fields, and hooks. Not subclassed by users directly.
 
@@ -81,6 +89,7 @@ class Step(BaseModel, Generic[R]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         _refuse_shadows(cls)
         _check_schedule(cls)
+        _check_labels(cls)
         super().__init_subclass__(**kwargs)
 
 

@@ -173,6 +173,8 @@ class Store(ABC):
         kinds: frozenset[str] | None = None,
         builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
+        labels: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> list[TaskRow]:
         """Take up to `limit` executions that are due by `now` and held by nobody; their tasks, as claimed.
 
@@ -181,6 +183,9 @@ class Store(ABC):
         (an empty set: none); the one of `only` need not be due, but nobody may hold it. The build of each becomes what
         `builds` has for it: the code that it goes on with; one that is for its `own_build` is not among the choice if
         that is another, but for `only`. No execution is ever given to two.
+
+        `labels` leaves those that need no label, and those that need one of these. Of the tenants in `without` none is
+        taken, but for `only`; `NOBODYS` among them stands for what has no tenant.
         """
 
     @abstractmethod

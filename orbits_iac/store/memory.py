@@ -12,7 +12,7 @@ from operator import gt, itemgetter, lt
 from typing import Any, TypeVar, cast
 
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.ids import NOBODYS, ExecutionId, WorkerId
 from orbits_iac.model.rows import (
     EntryRow,
     EventRow,
@@ -126,6 +126,8 @@ class MemoryStore(Store):
         kinds: frozenset[str] | None = None,
         builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
+        labels: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> list[TaskRow]:
         with self._held():
             eligible = [
@@ -133,6 +135,8 @@ class MemoryStore(Store):
                 for task in self._rows(TaskRow, only)
                 if task.owner is None
                 and (only is not None or (task.due is not None and task.due <= now))
+                and (only is not None or (task.tenant or NOBODYS) not in without)
+                and (labels is None or task.needs is None or task.needs in labels)
                 and (kinds is None or task.kind in kinds)
                 and (builds is None or task.build in builds)
                 and not (task.own_build and only is None and builds is not None and builds[task.build] != task.build)

@@ -38,11 +38,13 @@ CREATE INDEX wait_execution ON wait (execution);
 -- Tasks are claimed, woken and parked in place, so each of their fields is a column.
 CREATE TABLE task (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, build TEXT NOT NULL, tenant TEXT, priority INTEGER NOT NULL, due REAL,
-    owner TEXT, token INTEGER NOT NULL, own_build INTEGER NOT NULL DEFAULT 0
+    owner TEXT, token INTEGER NOT NULL, own_build INTEGER NOT NULL DEFAULT 0, needs TEXT,
+    labels TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
 CREATE INDEX task_owner ON task (owner, id);
--- Who is due next, without looking at those that are held or that only a message makes due.
-CREATE INDEX task_due ON task (priority, due, id) WHERE owner IS NULL AND due IS NOT NULL;
+-- Who is due next, without looking at those that are held or that only a message makes due; with the tenant, so that
+-- those of one that is passed over are passed over in the index.
+CREATE INDEX task_due ON task (priority, due, id, tenant) WHERE owner IS NULL AND due IS NOT NULL;
 
 CREATE TABLE record (
     kind TEXT NOT NULL, identity TEXT NOT NULL, tenant TEXT, version INTEGER NOT NULL, body BLOB NOT NULL,

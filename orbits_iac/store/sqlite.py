@@ -23,7 +23,7 @@ from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.lane import run_once
 from orbits_iac.store.sqlite_connections import Connections
 from orbits_iac.store.sqlite_file import compact
-from orbits_iac.store.sqlite_group import Leaving, Wanted, prepared
+from orbits_iac.store.sqlite_group import Leaving, Narrowed, Wanted, prepared
 from orbits_iac.store.tables import check_where, is_short, table_of
 
 R = TypeVar("R", bound=Row)
@@ -102,8 +102,11 @@ class SqliteStore(Store):
         kinds: frozenset[str] | None = None,
         builds: Mapping[str, str] | None = None,
         only: ExecutionId | None = None,
+        labels: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> list[TaskRow]:
-        wanted = Wanted(worker, now, limit, _names(kinds), _names(builds), only, builds)
+        narrowed = Narrowed(_names(kinds), _names(builds), _names(labels))
+        wanted = Wanted(worker, now, limit, narrowed, only, builds, _names(without) if without else None)
         claimed: list[TaskRow] = await self._open.writer.do(wanted)
         return claimed
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.ids import NOBODYS, ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow, WorkerRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
@@ -34,13 +34,15 @@ _LEVEL = "SELECT max(priority) FROM task WHERE owner IS NULL AND due IS NOT NULL
 _NARROWED = """
     (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))
     AND (?2 IS NULL OR build IN (SELECT value FROM json_each(?2)))
+    AND (?3 IS NULL OR needs IS NULL OR needs IN (SELECT value FROM json_each(?3)))
 """
 _DUE = f"""
     SELECT {_TASK.selected} FROM task
-    WHERE owner IS NULL AND due IS NOT NULL AND priority = ?3 AND due <= ?4 AND {_NARROWED}
-    AND (NOT own_build OR ?6 IS NULL OR build IN (SELECT value FROM json_each(?6))) ORDER BY due, id LIMIT ?5
+    WHERE owner IS NULL AND due IS NOT NULL AND priority = ?4 AND due <= ?5
+    AND (?8 IS NULL OR coalesce(tenant, '{NOBODYS}') NOT IN (SELECT value FROM json_each(?8))) AND {_NARROWED}
+    AND (NOT own_build OR ?7 IS NULL OR build IN (SELECT value FROM json_each(?7))) ORDER BY due, id LIMIT ?6
 """  # noqa: S608
-_ONLY = f"SELECT {_TASK.selected} FROM task WHERE id = ?3 AND owner IS NULL AND {_NARROWED} LIMIT ?4"  # noqa: S608
+_ONLY = f"SELECT {_TASK.selected} FROM task WHERE id = ?4 AND owner IS NULL AND {_NARROWED} LIMIT ?5"  # noqa: S608
 _ABOVE_ALL = 1 << 62
 
 _holders = msgspec.json.Decoder(list[tuple[str, str | None, int]]).decode
@@ -56,16 +58,24 @@ class Prepared(NamedTuple):
     events: list[Values]
 
 
+class Narrowed(NamedTuple):
+    """Which tasks a claim admits, each as a JSON list; None: all."""
+
+    kinds: str | None
+    builds: str | None
+    labels: str | None
+
+
 class Wanted(NamedTuple):
-    """What a claim asks for; `kinds` and `builds` as JSON lists."""
+    """What a claim asks for."""
 
     worker: WorkerId
     now: float
     limit: int
-    kinds: str | None
-    builds: str | None
+    narrowed: Narrowed
     only: ExecutionId | None
     become: Mapping[str, str] | None  # the build that each goes on with
+    without: str | None  # tenants, as a JSON list
 
 
 class Leaving(NamedTuple):
@@ -237,7 +247,7 @@ class Group:
 
     def _eligible(self, wanted: Wanted) -> Sequence[TaskRow]:
         execute = self._connection.execute
-        narrowed, become = (wanted.kinds, wanted.builds), wanted.become
+        narrowed, become = wanted.narrowed, wanted.become
         own = None if become is None else _list(build for build in become if become[build] == build)
         if wanted.only is not None:
             found = execute(_ONLY, (*narrowed, wanted.only, wanted.limit)).fetchall()
@@ -245,7 +255,7 @@ class Group:
         tasks: list[TaskRow] = []
         (level,) = execute(_LEVEL, (_ABOVE_ALL,)).fetchone()
         while level is not None and len(tasks) < wanted.limit:
-            some = (*narrowed, level, wanted.now, wanted.limit - len(tasks), own)
+            some = (*narrowed, level, wanted.now, wanted.limit - len(tasks), own, wanted.without)
             found = execute(_DUE, some).fetchall()
             tasks += [_TASK.row(values) for values in found]
             (level,) = execute(_LEVEL, (level,)).fetchone()

@@ -2,7 +2,8 @@
 
 A table has the fields that rows are found by as columns, and the whole row as JSON in `body`; a long text of an `APART`
 field stands behind it in a column of its own, whose pages are read only for whole rows. Tasks, which are changed in
-place, have a column for each field instead. Fields that a later version added are passed over when read.
+place, have a column for each field instead, labels as a JSON list. Fields that a later version added are passed over
+when read.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -28,6 +29,8 @@ _SORTED_WHEN_READ = {
     (ScheduleRow, "due"),
 }
 _AT_ONCE = (64, 32, 16, 8, 4, 2, 1)  # rows that one statement writes
+_NO_LABELS: tuple[str, ...] = ()
+_labels = msgspec.json.Decoder(tuple[str, ...]).decode
 encoded = msgspec.json.Encoder().encode  # a row as JSON; a ValueError or TypeError for what is no text or value
 
 
@@ -138,7 +141,7 @@ def _columns(row_type: type[Row]) -> tuple[str, ...]:
 
 def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Values]:
     if row_type is TaskRow:
-        return attrgetter(*columns)
+        return _task_encoder(columns)
     if row_type is EventRow:
         pick_event = attrgetter(*columns[:-1])
 
@@ -154,6 +157,18 @@ def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Value
         return lambda row: (pick(row), encoded(row))
     pick_all = attrgetter(*columns[:-1])
     return lambda row: (*pick_all(row), encoded(row))
+
+
+def _task_encoder(columns: tuple[str, ...]) -> Callable[[R], Values]:
+    """Each field as it is, but for the last one: a list, as JSON."""
+    pick = attrgetter(*columns[:-1])
+    last = attrgetter(columns[-1])
+
+    def values(row: R) -> Values:
+        labels = last(row)
+        return (*pick(row), encoded(labels).decode() if labels else "[]")
+
+    return values
 
 
 def _parting_encoder(pick_all: Callable[[Any], Values]) -> Callable[[Row], Values]:
@@ -172,6 +187,7 @@ def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], 
         def task(values: Values) -> R:
             fields: dict[str, Any] = dict(zip(columns, values, strict=True))
             fields["own_build"] = bool(fields["own_build"])  # SQLite has numbers for it
+            fields["labels"] = _NO_LABELS if fields["labels"] == "[]" else _labels(fields["labels"])
             return row_type(**fields)
 
         return task

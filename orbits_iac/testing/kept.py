@@ -120,10 +120,13 @@ class Seen(Store):
         kinds: frozenset[str] | None = None,
         builds: Any = None,
         only: ExecutionId | None = None,
+        labels: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> list[TaskRow]:
+        narrowed: dict[str, Any] = {"kinds": kinds, "builds": builds, "only": only, "labels": labels}
         async with self._turn:
             with self._outside():
-                taken = await self._kept.claim(worker, now=now, limit=limit, kinds=kinds, builds=builds, only=only)
+                taken = await self._kept.claim(worker, now=now, limit=limit, without=without, **narrowed)
             if taken:
                 self.writes += 1
                 self._moment("after", f"write {self.writes}: claim of {', '.join(task.kind for task in taken)}")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orbits_iac.model.errors import Fenced
-from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.ids import NOBODYS, ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, MessageRow, ScheduleRow, TaskRow, WorkerRow
 from orbits_iac.store.contract import Fence, Park, Store, Transaction
 
@@ -89,6 +89,29 @@ async def test_claim_by_another_build_of_what_is_for_its_own(store: Store, make:
     assert await claim(builds={"b1": "b3"}) == []
     [task] = await claim(builds={"b1": "b3"}, only=A)  # somebody has said so
     assert (task.id, task.build, task.own_build) == ("a", "b3", True)
+
+
+async def test_claim_by_a_worker_without_the_label_that_is_needed(store: Store, make: Any) -> None:
+    labels = ("plan=large", "worker=gpu")
+    rows = [make.task("gpu", needs="gpu", labels=labels), make.task("eu", needs="eu"), make.task("any")]
+    await store.commit(Transaction(put=rows))
+    assert await task_of(store, "gpu") == rows[0]
+    claim = partial(store.claim, ONE, now=1.0, limit=9)
+    assert await claim(only=ExecutionId("gpu"), labels=frozenset()) == []
+    assert [task.id for task in await claim(labels=frozenset({"a", "gpu"}))] == ["any", "gpu"]
+    assert (await task_of(store, "gpu")).labels == labels
+    assert [task.id for task in await claim()] == ["eu"]
+
+
+async def test_claim_of_tenants_that_are_passed_over(store: Store, make: Any) -> None:
+    tenants = {"a": "acme", "b": "beta", "c": None, "d": "acme", "e": "acme"}
+    await store.commit(Transaction(put=[make.task(name, tenant=tenant) for name, tenant in tenants.items()]))
+    claim = partial(store.claim, ONE, now=1.0, limit=9)
+    assert await claim(without=frozenset({"acme", "beta", NOBODYS})) == []
+    assert [task.id for task in await claim(without=frozenset({"acme"}), limit=1)] == ["b"]
+    assert [task.id for task in await claim(without=frozenset({"acme"}))] == ["c"]
+    assert [task.id for task in await claim(without=frozenset({"acme"}), only=ExecutionId("d"))] == ["d"]
+    assert [task.id for task in await claim(without=frozenset({NOBODYS, "none"}))] == ["a", "e"]
 
 
 async def test_claims_and_commits_handed_in_together_happen_in_that_order(store: Store, make: Any) -> None:
