@@ -13,6 +13,9 @@ from hypothesis import settings
 from orbits_iac.testing.kept import SHARED_MEMORY
 
 from .leaks import There, left_at_the_end, left_since, listen
+from .servers.databases import mongodb, mongodb_server
+
+__all__ = ["mongodb", "mongodb_server"]  # fixtures of all tests
 
 # No deadline: how long an example takes says more about the machine than about the code. In CI the same examples are
 # drawn each time, so that a red run can be had again; elsewhere new ones are, so that more is found.

@@ -75,6 +75,14 @@ FOLDERS: list[Path] = []
 """Where nothing may be left; of this run alone, as what others leave elsewhere is not ours."""
 
 
+_OF_THE_RUN: set[int | Path] = set()
+
+
+def keep_for_the_run(process: int, folder: Path) -> None:
+    """A server is there until the run ends, and its folder, whichever test happened to be the first to ask for it."""
+    _OF_THE_RUN.update((process, folder))
+
+
 def listen() -> None:
     """From now on notice how loops end, and what asyncio has to say; let processes know whose they are."""
     os.environ[_MARK] = _MARKED
@@ -102,7 +110,7 @@ def left_since(before: There) -> list[str]:
     lines += _still_there(before.processes, until)
     after = There.now()
     lines += [f"open: {target} ({number})" for number, target in sorted(after.opened - before.opened)]
-    lines += [f"a file: {name}" for name in sorted(after.files - before.files)]
+    lines += [f"a file: {name}" for name in sorted(after.files - before.files) if Path(name) not in _OF_THE_RUN]
     lines += SAID.lines
     SAID.lines.clear()
     return lines
@@ -111,6 +119,7 @@ def left_since(before: There) -> list[str]:
 def left_at_the_end(before: There) -> list[str]:
     """As `left_since`, and what is said when the last garbage is collected."""
     gc.collect()
+    _OF_THE_RUN.clear()
     return left_since(before)
 
 
@@ -128,7 +137,7 @@ def _place(thread: threading.Thread) -> str:
 
 
 def _still_there(before: frozenset[int], until: float) -> Iterable[str]:
-    for pid in sorted(_processes() - before):
+    for pid in sorted(_processes() - before - _OF_THE_RUN):
         try:
             process = psutil.Process(pid)
             ours = process.ppid() == os.getpid()

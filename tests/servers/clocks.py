@@ -1,0 +1,43 @@
+"""Processes whose clock is wrong, or jumps: libfaketime answers them when they ask for the time of day.
+
+What measures how long something takes (the monotonic clocks) is left alone: no machine sets those.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def library() -> Path:
+    """What is loaded into a process so that its time of day is another's; the test is skipped where it cannot be."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("a clock can be deceived on Linux alone: the package libfaketime")
+    libfaketime = pytest.importorskip("libfaketime", reason="needs the package libfaketime: `make install`")
+    folder = Path(str(libfaketime.__file__)).parent
+    return next(folder.rglob("libfaketime.so.1"))
+
+
+def wrong_by(offset: str) -> dict[str, str]:
+    """The environment of a process whose clock is ahead or behind all its life: `+1h`, `-90s`."""
+    return {"LD_PRELOAD": str(library()), "DONT_FAKE_MONOTONIC": "1", "FAKETIME": offset}
+
+
+class Clock:
+    """The clock of processes that run, set from outside while they do."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set("+0")
+        self.environment = {
+            "LD_PRELOAD": str(library()),
+            "DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",  # the file is read each time that somebody asks
+        }
+
+    def set(self, offset: str) -> None:
+        """Let it be ahead or behind by this from now on."""
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{offset}\n")
+        new.replace(self._file)  # whoever reads it meanwhile finds the one or the other

@@ -1,0 +1,48 @@
+"""The fixtures by which a test gets a MongoDB: one replica set of one node for the whole run, a database for each test.
+
+`tests/conftest` hands them to all. The server is started when the first test asks for it. With MONGODB_URL in the
+environment it is that one, which has to be a replica set.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from tests import leaks
+
+from .replica_set import ReplicaSet
+
+
+@pytest.fixture(scope="session")
+def mongodb_server(_nothing_is_left_by_the_run: None) -> Iterator[str]:
+    """The URL of a replica set that all tests share: nobody stops it, or lets its commands fail."""
+    with ExitStack() as stack:
+        given = os.environ.get("MONGODB_URL")
+        if given is None:
+            server = stack.enter_context(ReplicaSet())
+            leaks.keep_for_the_run(server.nodes[0].pid, server.nodes[0].folder)
+            given = server.url()
+        yield given
+
+
+@pytest.fixture
+def mongodb(mongodb_server: str) -> Iterator[str]:
+    """The URL of a database of the test's own."""
+    name = f"orbits_{uuid4().hex}"
+    yield with_database(mongodb_server, name)
+    with MongoClient[dict[str, object]](mongodb_server) as client:
+        client.drop_database(name)
+
+
+def with_database(url: str, name: str) -> str:
+    """The URL of another database of the same server, for the same user."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if "@" in parts.netloc and "authSource" not in options:
+        options["authSource"] = parts.path.strip("/") or "admin"
+    return urlunsplit(parts._replace(path=f"/{name}", query=urlencode(options)))
