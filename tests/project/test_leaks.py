@@ -35,6 +35,7 @@ def found(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, lis
     (folder / "tests").mkdir()
     for name in ("conftest.py", "leaks.py", "project/leaving.py"):
         shutil.copy(root / "tests" / name, folder / "tests")
+    shutil.copytree(root / "tests/servers", folder / "tests/servers")
     where = ["-c", root / "pyproject.toml", "--rootdir", folder, "--basetemp", folder / "base"]
     options = [*map(str, where), "--junitxml", "found.xml", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", *options, "tests/leaving.py"]

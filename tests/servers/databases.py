@@ -1,7 +1,7 @@
 """The fixtures by which a test gets a MongoDB: one replica set of one node for the whole run, a database for each test.
 
 `tests/conftest` hands them to all. The server is started when the first test asks for it. With MONGODB_URL in the
-environment it is that one, which has to be a replica set.
+environment it is that one, which has to be a replica set. Tests without one do not load pymongo.
 """
 
 import os
@@ -11,16 +11,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
-from pymongo import MongoClient
 
 from tests import leaks
-
-from .replica_set import ReplicaSet
 
 
 @pytest.fixture(scope="session")
 def mongodb_server(_nothing_is_left_by_the_run: None) -> Iterator[str]:
     """The URL of a replica set that all tests share: nobody stops it, or lets its commands fail."""
+    from .replica_set import ReplicaSet
+
     with ExitStack() as stack:
         given = os.environ.get("MONGODB_URL")
         if given is None:
@@ -33,6 +32,8 @@ def mongodb_server(_nothing_is_left_by_the_run: None) -> Iterator[str]:
 @pytest.fixture
 def mongodb(mongodb_server: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
+    from pymongo import MongoClient
+
     name = f"orbits_{uuid4().hex}"
     yield with_database(mongodb_server, name)
     with MongoClient[dict[str, object]](mongodb_server) as client:
