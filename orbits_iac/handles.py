@@ -136,8 +136,8 @@ class Execution(Generic[R]):
         """
         await self.row()
         if here:
-            await self._orbits.worker.go_on_here(self.id, who=self._orbits.who)
-        elif self._orbits.works and (why := await self._orbits.worker.why_stranded(self.id)) is not None:
+            await self._orbits.dispatcher.go_on_here(self.id, who=self._orbits.who)
+        elif self._orbits.works and (why := await self._orbits.dispatcher.why_stranded(self.id)) is not None:
             raise Refused(why)
         await operations.resume(self._orbits.engine, self.id, self._orbits.who)
 

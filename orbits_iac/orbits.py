@@ -11,7 +11,8 @@ from typing import Any, Self, cast
 from typing_extensions import TypedDict, TypeVar, Unpack
 
 from orbits_iac.codec import open_codec
-from orbits_iac.dispatch.worker import Worker
+from orbits_iac.dispatch.contract import Dispatcher
+from orbits_iac.dispatch.named import dispatcher_named
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.approving import refuse_changed
 from orbits_iac.engine.clock import Clock
@@ -82,7 +83,7 @@ class Orbits:
         self._told: dict[ExecutionId, asyncio.Future[ExecutionRow]] = {}
         self._build = BuildRow(digest="", order=0)
         self._engine: Engine | None = None
-        self._worker: Worker | None = None
+        self._dispatcher: Dispatcher | None = None
 
     @property
     def engine(self) -> Engine:
@@ -116,12 +117,12 @@ class Orbits:
             if self.works:
                 await self._engine.open()
                 await self.register_build()
-                self._worker = Worker(
-                    self._engine, concurrency=self.settings.concurrency, lease=self.settings.lease, who=self.who
+                self._dispatcher = dispatcher_named(self.settings.dispatcher).of(
+                    self._engine, self.settings, who=self.who
                 )
-                await self._worker.start()
+                await self._dispatcher.start()
         except BaseException:
-            self._worker = None  # it has begun nothing: the last thing that may fail is the writing of its row
+            self._dispatcher = None  # it has begun nothing
             await self.__aexit__()
             raise
         return self
@@ -129,8 +130,8 @@ class Orbits:
     async def __aexit__(self, *_: object) -> None:
         try:
             try:
-                if self._worker is not None:
-                    await self._worker.stop()
+                if self._dispatcher is not None:
+                    await self._dispatcher.stop()
             finally:
                 if self._engine is not None:
                     await self._engine.close()
@@ -200,11 +201,11 @@ class Orbits:
         return Execution(self, await ask_root(self.engine, asked))
 
     @property
-    def worker(self) -> Worker:
-        """What advances executions in this process; `Refused` if nothing does."""
-        if self._worker is None:
+    def dispatcher(self) -> Dispatcher:
+        """What decides which executions are advanced in this process; `Refused` if none are."""
+        if self._dispatcher is None:
             raise Refused("nothing is advanced in this process: it was opened with work=False")
-        return self._worker
+        return self._dispatcher
 
     async def _approval(self, step: Step[Any], asked: Asked, given: Approving) -> Approval:
         plan, losses = given.get("plan"), tuple(given.get("accept_loss", ()))
@@ -239,8 +240,8 @@ class Orbits:
 
     async def settled(self) -> None:
         """Wait until nothing is due any more and nothing is being advanced in this process."""
-        if self._worker is not None:
-            await self._worker.settled()
+        if self._dispatcher is not None:
+            await self._dispatcher.settled()
 
     def execution(self, id: str) -> Execution[Any]:  # noqa: A002 - the name in every table of ours
         """The execution with this id."""

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     """Modules with the project's steps, imported by workers and by what needs a kind."""
     stacks: dict[str, str] = {}
     """Short names of stacks: name to `module:Class`."""
+    dispatcher: str = "local"
+    """What decides who advances which execution: `local`, or the name of one that another package brings."""
     concurrency: int = Field(default=64, ge=1)
     """How many executions one process advances at a time; those that wait do not count."""
     suspended: int = Field(default=1000, ge=0)

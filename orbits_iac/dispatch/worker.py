@@ -4,8 +4,10 @@ import asyncio
 import logging
 from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING, Self
 
 from orbits_iac.dispatch.builds import Builds
+from orbits_iac.dispatch.contract import Dispatcher
 from orbits_iac.dispatch.leases import Lease, Watch, this_process
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
@@ -14,6 +16,9 @@ from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import MessageRow, TaskRow, WorkerRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
+
+if TYPE_CHECKING:
+    from orbits_iac.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +29,15 @@ PAUSE = 0.005
 """Seconds between two looks for what others have made due; what was made due in this process is looked for at once."""
 
 
-class Worker:
-    """Advances executions of one store in this process, up to `concurrency` at a time."""
+class Worker(Dispatcher):
+    """Advances executions of one store in this process, up to `concurrency` at a time.
+
+    Its row is its lease: who sees that unchanged for long, or that its process has ended, takes over what it holds.
+    """
+
+    @classmethod
+    def of(cls, engine: Engine, settings: "Settings", *, who: str) -> Self:
+        return cls(engine, concurrency=settings.concurrency, lease=settings.lease, who=who)
 
     def __init__(
         self, engine: Engine, *, concurrency: int = 64, lease: timedelta = timedelta(seconds=10), who: str = ""

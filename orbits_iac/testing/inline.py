@@ -1,20 +1,26 @@
 """A dispatcher for tests: it advances whatever is due in this process, with no lease, no thread and no waiting.
 
 It stands on the engine's one operation for dispatchers, `Engine.advance`, as the worker does. It takes an execution as
-soon as it is due and nobody holds it, in the order of the store; on a held loop (`held`) the course of a test is
-therefore always the same. It believes to be the only process: what others held when it came is taken from them at once.
+soon as it is due, nobody holds it and its code is here, in the order of the store; on a held loop (`held`) the course
+of a test is therefore always the same. It believes to be the only process: what others held when it came is taken from
+them at once.
 """
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from orbits_iac.dispatch.builds import Builds
+from orbits_iac.dispatch.contract import Dispatcher
+from orbits_iac.dispatch.schedules import Schedules
+from orbits_iac.dispatch.stranded import go_on_here
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import TaskRow
+from orbits_iac.model.rows import TaskRow, WorkerRow
+from orbits_iac.settings import Settings
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 T = TypeVar("T")
@@ -28,14 +34,19 @@ MOST = 1_000_000
 """Executions that are claimed at a time: all."""
 
 
-class Inline:
-    """Advances an engine's executions between `async with` and its end."""
+class Inline(Dispatcher):
+    """Advances an engine's executions from `start` to `stop`; or in `async with`, at whose end the process dies.
+
+    One that dies leaves what it held as held, which the next one finds.
+    """
 
     def __init__(self, engine: Engine, *, look_every: float | None = None) -> None:
         """`look_every`: seconds after which it looks by itself; for a store that fails, as hints may be lost then."""
         self.id = WorkerId("inline")
         self._engine = engine
         self._look_every = look_every
+        self._builds = Builds(engine)
+        self._schedules = Schedules(engine, self._builds)
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._poked = asyncio.Event()
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
@@ -43,21 +54,49 @@ class Inline:
         self._defects: list[Exception] = []
         self._defect = asyncio.Event()
 
+    @classmethod
+    def of(cls, engine: Engine, settings: Settings, *, who: str) -> Self:
+        del settings, who
+        return cls(engine)
+
     async def __aenter__(self) -> Self:
-        store = self._engine.store
-        for owner in {task.owner for task in await store.find(TaskRow)} - {None}:
-            await store.release(WorkerId(str(owner)), now=self._engine.clock.now())
-        self._engine.on_due(self._poked.set)
-        self._loop = asyncio.get_running_loop().create_task(self._run(), name="inline")
+        await self.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [task for task in (self._loop, *self._active.values()) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled([*([self._loop] if self._loop is not None else []), *self._active.values()])
+
+    async def start(self) -> None:
+        """Take what others held, and begin to claim."""
+        store = self._engine.store
+        for owner in {task.owner for task in await store.find(TaskRow)} - {None}:
+            await store.release(WorkerId(str(owner)), now=self._engine.clock.now())
+        self._engine.on_due(self._poked.set)
+        self._loop = asyncio.get_running_loop().create_task(self._run(), name="inline")
+
+    async def stop(self) -> None:
+        if self._loop is not None:
+            await _cancelled([self._loop])
+        staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
+        try:
+            if staying:
+                await asyncio.wait(staying, timeout=self._engine.grace)
+        finally:
+            await _cancelled(list(self._active.values()))
+        await self._engine.store.release(self.id, now=self._engine.clock.now())
+
+    async def why_stranded(self, execution: ExecutionId) -> str | None:
+        task = await self._engine.store.get(TaskRow, execution)
+        if task is None:
+            return None
+        await self._builds.refresh([task.build])
+        kinds = tuple(self._engine.registry.kinds())
+        return self._builds.why_stranded(task, [WorkerRow(id=self.id, build=self._engine.build, kinds=kinds)])
+
+    async def go_on_here(self, execution: ExecutionId, *, who: str) -> None:
+        await go_on_here(self._engine, self._builds, self.id, execution, who=who)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, which waits for executions; a defect of the engine meanwhile is raised here."""
@@ -73,7 +112,6 @@ class Inline:
             await asyncio.gather(task, defect, return_exceptions=True)
 
     async def settled(self) -> None:
-        """Wait until nothing is due and nothing is being advanced."""
         while True:
             self._quiet.clear()
             self._poked.set()
@@ -87,22 +125,34 @@ class Inline:
         while True:
             self._poked.clear()
             try:
-                claimed = await engine.store.claim(self.id, now=engine.clock.now(), limit=MOST)
-                for task in claimed:
-                    self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
-                if claimed:
+                due, now = await engine.store.next_due(), engine.clock.now()
+                if (due is not None and due <= now and await self._claim(now)) or await self._schedules.fire_due([]):
                     continue
-                due = await engine.store.next_due()
                 self._quiet.set()
+                # What is due and was left is not for the code here, and hides what comes after it.
+                until = now + AGAIN if due is not None and due <= now else due
                 if self._look_every is None:
-                    await engine.clock.wait(self._poked, due)
+                    await engine.clock.wait(self._poked, until)
                     continue
-                look = engine.clock.now() + self._look_every
-                await engine.clock.wait(self._poked, look if due is None else min(look, due))
+                look = now + self._look_every
+                await engine.clock.wait(self._poked, look if until is None else min(look, until))
                 await self._sweep()
             except StoreError as error:
                 log.info("the store did not answer: %s", error)
                 await asyncio.sleep(AGAIN)
+
+    async def _claim(self, now: float) -> bool:
+        """Claim what is due; whether anything was, or more builds are known than before."""
+        engine = self._engine
+        claimed = await engine.store.claim(
+            self.id, now=now, limit=MOST, kinds=engine.registry.kinds(), builds=self._builds.claims
+        )
+        for task in claimed:
+            self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
+        if claimed:
+            return True
+        due = await engine.store.due(TaskRow, now=now, limit=MOST)
+        return bool(due) and await self._builds.refresh(task.build for task in due)
 
     async def _advance(self, task: TaskRow) -> None:
         try:
@@ -143,3 +193,9 @@ class Inline:
                 await asyncio.sleep(AGAIN)
             else:
                 return
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

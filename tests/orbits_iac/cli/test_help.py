@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from orbits_iac import extras
 from orbits_iac.cli import extensions
 
 from .conftest import Project, environment
@@ -114,7 +115,7 @@ def test_a_command_of_another_package_is_loaded_when_it_is_invoked(project: Proj
 
 def test_a_command_whose_extra_is_missing_is_listed_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = ['boto3>=1 ; extra == "aws"', "orbits-iac[aws] ; extra == 'cloud'", "no-such-thing>=2 ; extra == 'cloud'"]
-    monkeypatch.setattr(extensions, "requires", lambda _name: needs)
+    monkeypatch.setattr(extras, "requires", lambda _name: needs)
     point = EntryPoint("cloud", "no_such_package.cli:app", extensions.GROUP)
     object.__setattr__(point, "dist", type("Distribution", (), {"name": "orbits-iac"})())
     monkeypatch.setattr(extensions, "_points", lambda: {"cloud": point})

@@ -219,7 +219,7 @@ async def test_what_came_while_the_store_was_gone_is_written_when_it_is_back(fla
         await flaky.failed.wait()  # it was tried once more, in vain
         task = await flaky.kept.get(TaskRow, execution.id)
         assert task is not None
-        assert task.owner == orbits.worker.id
+        assert task.owner == orbits.dispatcher.id
         WORLD.gate.set()
         flaky.failed.clear()
         await flaky.failed.wait()
@@ -252,7 +252,7 @@ async def test_a_process_that_leaves_waits_for_the_store_with_what_it_alone_know
         async with on(flaky) as orbits:
             execution = await broken_off(flaky, orbits)
             WORLD.gate.set()
-            leaving = asyncio.create_task(orbits.worker.stop())
+            leaving = asyncio.create_task(orbits.dispatcher.stop())
             await flaky.failed.wait()
             flaky.down = False
             await leaving
@@ -267,7 +267,7 @@ async def test_of_a_claim_that_was_lost_nothing_is_kept(flaky: Flaky, caplog: py
     caplog.set_level(logging.WARNING)
     async with on(flaky) as orbits, asyncio.timeout(30):
         execution = await broken_off(flaky, orbits)
-        await flaky.kept.release(orbits.worker.id, now=0.0)
+        await flaky.kept.release(orbits.dispatcher.id, now=0.0)
         async with Orbits(SETTINGS, store=cast("Store", Flaky(flaky.kept))) as other:
             with pytest.raises(ExecutionFailed, match="Interrupted"):
                 await other.execution(execution.id)
@@ -282,7 +282,7 @@ async def test_of_a_claim_that_was_lost_nothing_is_kept(flaky: Flaky, caplog: py
 async def test_of_one_that_others_may_have_held_meanwhile_nothing_is_kept(flaky: Flaky) -> None:
     async with on(flaky) as orbits, asyncio.timeout(30):
         execution = await broken_off(flaky, orbits)
-        await flaky.kept.release(orbits.worker.id, now=0.0)
+        await flaky.kept.release(orbits.dispatcher.id, now=0.0)
         flaky.down = False
         WORLD.gate.set()
         with pytest.raises(ExecutionFailed, match="Interrupted"):

@@ -250,7 +250,7 @@ async def test_a_kind_that_two_classes_claim_is_paused_with_their_names() -> Non
     first, second = claiming(), claiming()
     store = MemoryStore()
     async with Orbits(SETTINGS, store=store) as orbits:
-        await orbits.worker.stop()
+        await orbits.dispatcher.stop()
         execution = await orbits.start(first())
     async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(20):
         again = orbits.execution(execution.id)

@@ -87,7 +87,7 @@ async def test_what_others_have_gone_on_with_is_let_go_of() -> None:
         waiting = await here.start(Sleeper(number=2))
         await here.settled()
         assert in_memory(here) == {ended.id, waiting.id}
-        await here.worker.stop()
+        await here.dispatcher.stop()
         async with Orbits(SETTINGS, store=store, clock=clock) as there:
             await there.execution(ended.id).answer(Morning())
             await there.execution(ended.id)
