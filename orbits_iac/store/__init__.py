@@ -15,7 +15,7 @@ DEFAULT_STORE = "sqlite:.orbits/state.db"
 
 
 def open_store(url: str) -> "Store":
-    """The store that `url` names: `sqlite:PATH` or `memory:`. It is not opened yet: `async with` does that."""
+    """The store that `url` names: `sqlite:PATH`, `mongodb://...` or `memory:`. `async with` opens it."""
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite" and rest:
         from orbits_iac.store.sqlite import SqliteStore
@@ -25,4 +25,11 @@ def open_store(url: str) -> "Store":
         from orbits_iac.store.memory import MemoryStore
 
         return MemoryStore()
-    raise UsageError(f"{url!r} names no store: give sqlite:PATH, or memory: for one that is gone with the process")
+    if scheme in {"mongodb", "mongodb+srv"}:
+        from orbits_iac.store.mongodb import MongoStore
+
+        return MongoStore(url)
+    raise UsageError(
+        f"{url!r} names no store: give sqlite:PATH, mongodb://HOST/DATABASE, or memory: for one that is gone with the "
+        "process"
+    )

@@ -1,0 +1,142 @@
+"""The gate that each group of a MongoDB store passes: one document, which numbers events and says who may write.
+
+Events have to come to light in the order of their numbers, and groups of several processes are written at the same
+time. So before its transaction a group reserves a block of numbers here, and its entry stands among the `open` ones.
+Whoever reads events stops before an open block that is not written yet. The same step lets no process write whose
+schema is older than the database takes (`oldest`).
+
+A reservation outlives no failover that it was lost in: the transaction looks again that it stands. A process that died
+with a block open leaves it behind, and its transaction holds what it wrote until MongoDB gives up on it after a minute;
+whoever is kept waiting by it for `PATIENCE` seconds, on its own clock, ends that transaction and cancels the block.
+"""
+
+import logging
+import time
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from bson import Binary
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.write_concern import WriteConcern
+
+from orbits_iac.model.errors import StoreError
+from orbits_iac.store.mongodb_rows import Document
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0
+"""Seconds that a block may stand open and unwritten; a group takes milliseconds, and a slow one begins anew."""
+
+
+class Gate:
+    """One side's way through the gate; it has at most one block open."""
+
+    def __init__(self, database: AsyncDatabase[Document], *, instance: str, side: str, schema: int, shown: str) -> None:
+        self._gate = database.get_collection("gate", write_concern=WriteConcern(w=1))  # verified by the transaction
+        self._surely = database.get_collection("gate")
+        self._events = database.get_collection("event")
+        self._admin = database.client.admin
+        self._instance = instance
+        self._side = side
+        self._schema = schema
+        self._shown = shown
+        self._waited: dict[tuple[str, int], float] = {}  # since when others' blocks are seen to be in the way
+
+    async def reserve(self, count: int, session: AsyncClientSession) -> int:
+        """Open a block of so many numbers for a group of this session; the first of them.
+
+        The side's earlier block is done, and goes. `StoreError` if the database has moved on from this schema.
+        """
+        entry = {
+            "at": "$next",
+            "n": count,
+            "side": self._side,
+            "by": self._instance,
+            "session": session.session_id["id"],
+        }
+        others: Document = {"$filter": {"input": "$open", "cond": {"$ne": ["$$this.side", self._side]}}}
+        found = await self._gate.find_one_and_update(
+            {"_id": "gate", "oldest": {"$lte": self._schema}},
+            [{"$set": {"open": {"$concatArrays": [others, [entry]]}, "next": {"$add": ["$next", count]}}}],
+            projection={"next": 1},
+            return_document=ReturnDocument.BEFORE,
+        )
+        if found is None:
+            raise StoreError(await self._why_shut())
+        return int(found["next"])
+
+    async def move_on(self, beyond: int, session: AsyncClientSession) -> None:
+        """Give no number up to `beyond` any more, as part of the session's transaction: its events brought theirs."""
+        await self._surely.update_one({"_id": "gate"}, {"$max": {"next": beyond + 1}}, session=session)
+
+    def is_open(self, at: int) -> Document:
+        """The expression, over the gate's document, for whether this side's block at this number stands."""
+        return {"$in": [{"side": self._side, "at": at}, {"$map": {"input": "$open", "in": _NAMED}}]}
+
+    async def close_block(self) -> None:
+        """The side has written nothing with its block, or is leaving: nobody has to wait for it."""
+        await self._surely.update_one({"_id": "gate"}, {"$pull": {"open": {"side": self._side}}})
+
+    async def bound(self, after: int) -> int:
+        """Events below this number have all come to light, as far as they ever will."""
+        gate = await self._read()
+        if gate is None:
+            return 0
+        waiting = [entry for entry in gate["open"] if entry["n"] and entry["at"] > after]
+        if not waiting:
+            return int(gate["next"])
+        starts = [entry["at"] for entry in waiting]
+        found = self._events.find({"_id": {"$in": starts}}, projection={"_id": 1})
+        written = {event["_id"] async for event in found}
+        unwritten = [entry for entry in waiting if entry["at"] not in written]
+        await self._clear(unwritten)
+        return int(min([gate["next"], *(entry["at"] for entry in unwritten)]))
+
+    async def unblock(self, *, at_once: str | None = None) -> None:
+        """A group cannot be written: end those that have stood open for too long, and all of instance `at_once`."""
+        gate = await self._read()
+        others = [entry for entry in (gate or {"open": []})["open"] if entry["side"] != self._side]
+        for entry in [entry for entry in others if entry["by"] == at_once]:
+            await self._cancel(entry)
+        await self._clear([entry for entry in others if entry["by"] != at_once])
+
+    async def _read(self) -> Document | None:
+        return await self._surely.find_one({"_id": "gate"}, projection={"next": 1, "open": 1})
+
+    async def _clear(self, entries: list[Document]) -> None:
+        """Cancel those of these blocks that have been in the way for too long."""
+        now, before = time.monotonic(), self._waited
+        self._waited = {(entry["side"], entry["at"]): now for entry in entries} | {
+            key: since for key, since in before.items() if key in {(entry["side"], entry["at"]) for entry in entries}
+        }
+        for entry in entries:
+            if now - self._waited[entry["side"], entry["at"]] > PATIENCE:
+                await self._cancel(entry)
+
+    async def _cancel(self, entry: Document) -> None:
+        """End the transaction of a block, and let its first number be taken, so that it can never be written."""
+        log.warning("store %s: a group of writer %s was broken off; its block is cancelled", self._shown, entry["by"])
+        try:
+            await self._admin.command("killSessions", [{"id": Binary.from_uuid(UUID(bytes=bytes(entry["session"])))}])
+        except OperationFailure as error:  # it ends by itself after a minute
+            log.warning("store %s: the transaction of another process could not be ended: %s", self._shown, error)
+        if entry["n"]:
+            with suppress(DuplicateKeyError):  # it was written after all
+                await self._events.insert_one({"_id": entry["at"], "void": True})
+        await self._surely.update_one({"_id": "gate"}, {"$pull": {"open": {"side": entry["side"], "at": entry["at"]}}})
+
+    async def _why_shut(self) -> str:
+        gate: dict[str, Any] | None = await self._surely.find_one({"_id": "gate"})
+        if gate is None:
+            return f"the store {self._shown} was dropped while it was open: nothing more is written"
+        return (
+            f"the store {self._shown} is at schema {gate['version']}, and takes no more writes of schema "
+            f"{self._schema}: install the version of orbits-iac that the others run, and start again"
+        )
+
+
+_NAMED: Document = {"side": "$$this.side", "at": "$$this.at"}

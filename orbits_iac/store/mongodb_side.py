@@ -1,0 +1,134 @@
+"""A MongoDB store as one event loop uses it: a client of the driver, what it reads and writes, and who waits there."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from orbits_iac.model.ids import ExecutionId, new_id
+from orbits_iac.model.rows import EventRow, Row
+from orbits_iac.store import mongodb_reads as reads
+from orbits_iac.store.contract import D, Journal
+from orbits_iac.store.hints import Hints
+from orbits_iac.store.mongodb_client import client_of, refuse_unfit
+from orbits_iac.store.mongodb_errors import failing
+from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_url import Address
+from orbits_iac.store.mongodb_writer import Writer
+
+R = TypeVar("R", bound=Row)
+T = TypeVar("T")
+
+SCHEMA = 1
+
+
+class Side:
+    """Everything of a store that belongs to one event loop: the one that it is made in."""
+
+    def __init__(self, address: Address, instance: str) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._shown = address.shown
+        self._client = client_of(address)
+        self._database = self._client[address.database]
+        self._hints = Hints()
+        self._gate = Gate(self._database, instance=instance, side=new_id(0), schema=SCHEMA, shown=address.shown)
+        self.writer = Writer(self._database, self._gate, instance=instance, shown=address.shown, tell=self._hints.tell)
+
+    async def prepare(self) -> None:
+        """Look whether the server is fit, and make the schema or bring it forward."""
+        from orbits_iac.model.rows import TABLES
+
+        await refuse_unfit(self._client, self._shown)
+        with failing(self._shown, "opening it"):
+            names = set(await self._database.list_collection_names())
+            for name in {*TABLES.values(), "writer", "gate"} - names:
+                await self._database.create_collection(name)
+            await self._database["gate"].update_one(
+                {"_id": "gate"},
+                {"$setOnInsert": {"version": SCHEMA, "oldest": SCHEMA, "next": 1, "open": []}},
+                upsert=True,
+            )
+
+    async def close(self) -> None:
+        """Finish what was handed in, and let go of the client."""
+        try:
+            with failing(self._shown, "closing it"):
+                await self.writer.close()
+        finally:
+            await self._client.close()
+
+    async def get(self, table: type[R], key: Sequence[str | int]) -> R | None:
+        with failing(self._shown, "reading"):
+            return await reads.get(self._database, table, key)
+
+    async def find(
+        self,
+        table: type[R],
+        where: Mapping[str, Any],
+        *,
+        limit: int | None,
+        newest: bool,
+        after: Sequence[str | int],
+        whole: bool,
+    ) -> list[R]:
+        with failing(self._shown, "reading"):
+            return await reads.find(self._database, table, where, limit=limit, newest=newest, after=after, whole=whole)
+
+    async def load(self, execution: ExecutionId) -> Journal | None:
+        with failing(self._shown, "reading"):
+            return await reads.load(self._database, execution)
+
+    async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None) -> list[D]:
+        with failing(self._shown, "reading"):
+            return await reads.due(self._database, table, now=now, limit=limit, kinds=kinds)
+
+    async def next_due(self) -> float | None:
+        with failing(self._shown, "reading"):
+            return await reads.next_due(self._database)
+
+    async def tail(self, after: int, *, root: ExecutionId | None, limit: int) -> list[EventRow]:
+        with failing(self._shown, "reading"):
+            return await reads.tail(self._database, self._gate, after, root=root, limit=limit)
+
+    async def compact(self) -> int:
+        return 0
+
+    async def changed(self, timeout: float) -> None:
+        await self._hints.wait(timeout)
+
+
+class Elsewhere:
+    """A side in a thread of its own, for callers from other event loops than the one that opened the store.
+
+    A lease is renewed by it however long the first loop is blocked.
+    """
+
+    def __init__(self, make: Callable[[], Side]) -> None:
+        self._make = make
+        self._side: Side | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="orbits-store-elsewhere", daemon=True)
+        self._thread.start()
+
+    async def ask(self, ask: Callable[[Side], Awaitable[T]]) -> T:
+        """What `ask` returns, run there."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._ask(ask), self._loop))
+
+    async def close(self) -> None:
+        """Close the side and end the thread."""
+        closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+        try:
+            await asyncio.wrap_future(closing)
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    async def _ask(self, ask: Callable[[Side], Awaitable[T]]) -> T:
+        if self._side is None:
+            self._side = self._make()
+        return await ask(self._side)
+
+    async def _close(self) -> None:
+        if self._side is not None:
+            await self._side.close()
