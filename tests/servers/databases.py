@@ -4,6 +4,7 @@
 environment it is that one, which has to be a replica set. Tests without one do not load pymongo.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,12 +33,15 @@ def mongodb_server(_nothing_is_left_by_the_run: None) -> Iterator[str]:
 @pytest.fixture
 def mongodb(mongodb_server: str) -> Iterator[str]:
     """The URL of a database of the test's own."""
-    from pymongo import MongoClient
+    from pymongo import AsyncMongoClient
+
+    async def dropped() -> None:
+        async with AsyncMongoClient[dict[str, object]](mongodb_server) as client:  # has no threads to be waited for
+            await client.drop_database(name)
 
     name = f"orbits_{uuid4().hex}"
     yield with_database(mongodb_server, name)
-    with MongoClient[dict[str, object]](mongodb_server) as client:
-        client.drop_database(name)
+    asyncio.run(dropped())
 
 
 def with_database(url: str, name: str) -> str:
