@@ -139,7 +139,7 @@ def _beside_dbos(table: Table, folder: Path, ours: float) -> None:
         print("DBOS is not installed (make bench does so): left out")
         return
     script = Path(__file__).with_name("dbos_steps.py")
-    command = [str(RIVAL), str(script), str(folder / "dbos.db"), str(CONCURRENCY), str(STEPS)]
+    command = [str(RIVAL), str(script), f"sqlite:///{folder / 'dbos.db'}", str(CONCURRENCY), str(STEPS)]
     theirs = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
     table.add(f"DBOS {theirs['version']} on SQLite: steps a second", theirs["many"], "/s")
     table.add("steps a second, to those of DBOS", ours / theirs["many"], "times", Bar(10, at_least=True))

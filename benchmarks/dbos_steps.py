@@ -1,6 +1,8 @@
-"""The steps of bench_steps.py, done by DBOS: run by that script in an environment of its own, prints JSON.
+"""The steps of bench_steps.py, done by DBOS, in an environment of its own; prints JSON.
 
-python benchmarks/dbos_steps.py file concurrency steps
+Run by bench_steps.py on SQLite and by bench_mongodb.py on PostgreSQL.
+
+python benchmarks/dbos_steps.py address concurrency steps
 """
 
 import asyncio
@@ -11,7 +13,7 @@ from importlib.metadata import version
 
 from dbos import DBOS  # only in that environment
 
-FILE, CONCURRENCY, STEPS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+ADDRESS, CONCURRENCY, STEPS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 
 @DBOS.step()
@@ -37,7 +39,7 @@ async def main() -> None:
             await steps(STEPS)
 
     await asyncio.gather(*(one() for _ in range(CONCURRENCY)))
-    executions, many, alone = 60, 0.0, float("inf")
+    executions, many, alone = max(60, 2 * CONCURRENCY), 0.0, float("inf")
     for _ in range(3):
         start = time.perf_counter()
         await asyncio.gather(*(one() for _ in range(executions)))
@@ -52,7 +54,7 @@ if __name__ == "__main__":
     DBOS(
         config={
             "name": "orbits-bench",
-            "system_database_url": f"sqlite:///{FILE}",
+            "system_database_url": ADDRESS,
             "log_level": "ERROR",
             "run_admin_server": False,
             "enable_otlp": False,
