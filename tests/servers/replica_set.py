@@ -29,6 +29,7 @@ class ReplicaSet:
         access: Access = OPEN,
         advertised: Callable[[Mongod], str] = lambda node: node.address,
         arguments: Sequence[str] = (),
+        where: Path | None = None,
     ) -> None:
         """`environments`: what is added to the environment of a node, by its number.
 
@@ -36,8 +37,14 @@ class ReplicaSet:
         """
         self.access = access
         self.nodes = [
-            Mongod(replica_set=NAME, environment=(environments or {}).get(n), access=access, arguments=arguments)
-            for n in range(nodes)
+            Mongod(
+                replica_set=NAME,
+                environment=(environments or {}).get(number),
+                access=access,
+                arguments=arguments,
+                where=where,
+            )
+            for number in range(nodes)
         ]
         self._advertised = advertised
         self.addresses: list[str] = []
