@@ -12,9 +12,10 @@ from orbits_iac.store import open_store
 from orbits_iac.store.contract import Fence, Store, Transaction
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "mongodb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = {"memory": "memory:", "sqlite": f"sqlite:{tmp_path / 'store.db'}"}[request.param]
+    url = {"memory": "memory:", "sqlite": f"sqlite:{tmp_path / 'store.db'}"}.get(request.param)
+    url = url or request.getfixturevalue("mongodb")
     async with open_store(url) as opened:
         yield opened
 
