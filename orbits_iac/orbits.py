@@ -24,6 +24,7 @@ from orbits_iac.engine.preview import preview
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.handles import Execution, Record
+from orbits_iac.measures import OFF, Measures
 from orbits_iac.model.approvals import Approval, approval_of
 from orbits_iac.model.builds import REGISTERED_AGAIN
 from orbits_iac.model.errors import Refused
@@ -38,6 +39,7 @@ from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
 from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
+from orbits_iac.store.measured import MeasuredStore
 
 T = TypeVar("T")
 R = TypeVar("R", default=None)
@@ -70,14 +72,20 @@ class Orbits:
         work: bool = True,
         who: str | None = None,
         modules: Sequence[str] = (),
+        measures: Measures | None = None,
     ) -> None:
-        """`modules`: what another process has to import to go on; without them, where the project's steps are now."""
+        """`modules`: what another process has to import to go on; without them, where the project's steps are now.
+
+        `measures`: is told of what is done here.
+        """
         self.settings = settings or Settings()
         self.who = who or _who()
-        self.store: Store = store or open_store(self.settings.store)
+        found = store or open_store(self.settings.store)
+        self.store: Store = found if measures is None else MeasuredStore(found, measures)
         self.registry = Registry()
         self.look_every: float | None = 0.5  # seconds between looks for the end of what is advanced elsewhere
         self._clock = clock
+        self._measures = measures or OFF
         self.works = work
         self._modules = tuple(modules)
         self._told: dict[ExecutionId, asyncio.Future[ExecutionRow]] = {}
@@ -112,6 +120,7 @@ class Orbits:
                 grace=self.settings.grace.total_seconds(),
                 files=_files(self.store),
                 drift=self.settings.drift,
+                measures=self._measures,
             )
             self._engine.on_end(self.tell)
             if self.works:
@@ -131,12 +140,10 @@ class Orbits:
         try:
             try:
                 if self._dispatcher is not None:
-                    await self._dispatcher.drain()
+                    await self._dispatcher.stop()
             finally:
                 if self._engine is not None:
                     await self._engine.close()
-            if self._dispatcher is not None:  # what it holds is given back once nothing of it is under way here
-                await self._dispatcher.stop()
         finally:
             await self.store.close()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.model.errors import Error, Refused, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from orbits_iac.measures import Measures
     from orbits_iac.orbits import Orbits
     from orbits_iac.settings import Settings
     from orbits_iac.store.contract import Store
@@ -66,11 +67,18 @@ async def reading(given: str | None) -> "AsyncGenerator[Store]":
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: "Settings", *, modules: Sequence[str] = (), work: bool = True) -> "AsyncGenerator[Orbits]":
+async def opened(
+    settings: "Settings",
+    *,
+    modules: Sequence[str] = (),
+    work: bool = True,
+    measures: "Measures | None" = None,
+) -> "AsyncGenerator[Orbits]":
     """Orbits with these settings; `modules` are what a later process has to import to go on."""
     from orbits_iac.orbits import Orbits
 
-    orbits = Orbits(settings, work=work, modules=tuple(dict.fromkeys((*modules, *settings.modules))))
+    known = tuple(dict.fromkeys((*modules, *settings.modules)))
+    orbits = Orbits(settings, work=work, modules=known, measures=measures)
     with _refused_if_unusable():
         await orbits.__aenter__()
     try:

@@ -139,11 +139,13 @@ async def _fire(engine: Engine, row: ScheduleRow, *, from_now: bool) -> None:
         asked = await _asked(engine, row)
         if asked is not None:
             await ask_root(engine, asked, with_it=[after])
+            engine.measures.fired(engine.clock.now() - row.due)
             return
     except Conflict:
         return
     except Refused as error:
         log.info("a cycle of %s %s is skipped: %s", row.kind, row.identity, error)
+    engine.measures.passed_over()
     await _write(engine, put=[after])
 
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from orbits_iac.dispatch.builds import Builds
-from orbits_iac.dispatch.contract import Dispatcher
-from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, this_process
+from orbits_iac.dispatch.contract import Condition, Dispatcher
+from orbits_iac.dispatch.leases import Lease, Watch, this_process
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.engine import Engine
@@ -38,31 +37,14 @@ class Worker(Dispatcher):
 
     @classmethod
     def of(cls, engine: Engine, settings: "Settings", *, who: str) -> Self:
-        return cls(
-            engine,
-            concurrency=settings.concurrency,
-            labels=settings.labels,
-            lease=settings.lease,
-            grace=settings.drain,
-            who=who,
-        )
+        return cls(engine, concurrency=settings.concurrency, lease=settings.lease, who=who)
 
     def __init__(
-        self,
-        engine: Engine,
-        *,
-        concurrency: int = 64,
-        labels: Sequence[str] = (),
-        lease: timedelta = timedelta(seconds=10),
-        grace: timedelta = timedelta(minutes=5),
-        who: str = "",
+        self, engine: Engine, *, concurrency: int = 64, lease: timedelta = timedelta(seconds=10), who: str = ""
     ) -> None:
-        """`labels`: what it is fit for. `grace`: how long it waits, when it ends, for what it may not let go of."""
         self.id = WorkerId(f"{who or 'worker'}-{new_id(engine.clock.now())[-8:]}")
         self._engine = engine
         self._concurrency = concurrency
-        self._labels = tuple(sorted(set(labels)))
-        self._grace = grace.total_seconds()
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
         self._builds = Builds(engine)
@@ -82,13 +64,7 @@ class Worker(Dispatcher):
 
     async def start(self) -> None:
         """Register, and begin to claim."""
-        row = amended(
-            this_process(self.id, self._engine.build, self._engine.registry.kinds()),
-            concurrency=self._concurrency,
-            labels=self._labels,
-            lease=self._lease_length,
-            started_at=self._engine.clock.now(),
-        )
+        row = this_process(self.id, self._engine.build, self._engine.registry.kinds())
         self._lease = Lease(self._engine.store, row, self._lease_length)
         await self._engine.store.commit(Transaction(put=[row]))
         self._lease.start()
@@ -96,44 +72,24 @@ class Worker(Dispatcher):
         self._engine.on_due(self._poked.set)
         self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
 
-    @property
-    def holds(self) -> int:
-        return len(self._active)
+    async def stop(self) -> None:
+        """Claim nothing more, let go of what is under way (it goes on elsewhere or later), and deregister.
 
-    async def drain(self) -> tuple[ExecutionId, ...]:
-        elapsed = asyncio.get_running_loop().time
-        ends = elapsed() + self._grace
+        An Action that may not be done twice is waited for, within the grace: what came of it is kept.
+        """
         self._stopping = True
-        if self._lease is not None:
-            self._lease.drain()
         if self._loop is not None:
             await _cancelled([self._loop])
-        self._engine.leave()
+        staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
         try:
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self._grace)
+            if staying:
+                await asyncio.wait(staying, timeout=self._engine.grace)
         finally:
-            for execution in self._active:
-                log.warning(
-                    "execution %s was not done with in time: its next worker asks what was under way", execution
-                )
             await _cancelled(list(self._tasks))
-        return await self._engine.quiet(max(LONGEST_WAIT, ends - elapsed()))
-
-    async def stop(self) -> None:
-        if not self._stopping:
-            await self.drain()
-        if self._lease is None:
-            return
-        await asyncio.to_thread(self._lease.stop)
-        try:
-            async with asyncio.timeout(LAST_WORD):
-                await self._engine.store.release(self.id, now=self._engine.clock.now())
-        except TimeoutError:
-            raise StoreError(
-                f"worker {self.id} could not deregister, as the store has not answered for {LAST_WORD:g} s: what it "
-                f"held is taken over once its lease has run out"
-            ) from None
+            if self._lease is not None:
+                await asyncio.to_thread(self._lease.stop)
+        if self._lease is not None:
+            await self._engine.store.release(self.id, now=self._engine.clock.now())
 
     async def go_on_here(self, execution: ExecutionId, *, who: str) -> None:
         """Let the code that is here go on with an execution, though it be older; `Refused` if another worker does."""
@@ -147,6 +103,16 @@ class Worker(Dispatcher):
         await self._builds.refresh([task.build])
         others = [row for row in await self._engine.store.find(WorkerRow) if row.id != self.id]
         return self._builds.why_stranded(task, [*others, await self._present()])
+
+    def condition(self) -> Condition:
+        lease = self._lease
+        return Condition(
+            holds=len(self._active),
+            concurrency=self._concurrency,
+            leaving=self._stopping,
+            certain=lease is not None and lease.is_certain(lease.elapsed()),
+            lease_age=None if lease is None else lease.age(),
+        )
 
     async def settled(self) -> None:
         """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
@@ -190,8 +156,9 @@ class Worker(Dispatcher):
             limit=room,
             kinds=engine.registry.kinds(),
             builds=self._builds.claims,
-            labels=frozenset(self._labels),
         )
+        if claimed:
+            engine.measures.claimed(len(claimed))
         for task in claimed:
             made = asyncio.get_running_loop().create_task(self._advance(task, asked), name=task.id)
             self._active[task.id] = made
@@ -240,6 +207,7 @@ class Worker(Dispatcher):
         try:
             await self._engine.advance(task, claimed_at=claimed_at)
         except Fenced:
+            self._engine.measures.claim_lost()
             log.warning("execution %s was taken over by another worker", task.id)
         except StoreError as error:
             log.warning("execution %s waits for the store: %s", task.id, error)
@@ -275,6 +243,7 @@ class Worker(Dispatcher):
         self._living.append(await self._present())
         for row in dead:
             taken = await store.release(row.id, now=self._engine.clock.now(), counter=row.counter)
+            self._engine.measures.taken_over(len(taken))
             if taken:
                 log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
         await self._engine.forget_strangers()

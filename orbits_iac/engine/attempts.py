@@ -88,6 +88,7 @@ async def attempt(run: "Run", request: "Request", hook: str, handle: Json | None
         assert isinstance(step, Action)  # noqa: S101 - for the checkers: only Actions get here
         execution = AttemptExecution(run, request)
         CURRENT.set(execution)  # an attempt has a task of its own
+        run.engine.measures.attempt_begins(run.pages.execution, run.pages.entries[request.key])
         bind(step, execution)
         arguments = () if hook != "watch" or handle is None else (codec.decode(handle, handle_type(type(step))),)
         entry = run.pages.entries[request.key]

@@ -18,6 +18,7 @@ from orbits_iac.engine.resting import Resting
 from orbits_iac.engine.run import Run
 from orbits_iac.engine.threads import Threads
 from orbits_iac.engine.watchdog import Watchdog
+from orbits_iac.measures import OFF, Measures
 from orbits_iac.model.builds import is_same_code
 from orbits_iac.model.errors import Fenced, Refused
 from orbits_iac.model.ids import ExecutionId
@@ -63,6 +64,7 @@ class Engine:
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
         drift: DriftSettings | None = None,
+        measures: Measures = OFF,
     ) -> None:
         self.store = store
         self.codec = codec
@@ -73,6 +75,7 @@ class Engine:
         self.grace = grace
         self.chance = chance
         self.drift = drift or DriftSettings()
+        self.measures = measures
         self.lease: Lease | None = None  # of the worker here
         self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)
@@ -103,18 +106,13 @@ class Engine:
         await asyncio.gather(*(task for tasks in self._left.values() for task in tasks), return_exceptions=True)
         await self.hosts.close()
 
-    def leave(self) -> None:
-        """Let every run begin nothing more, and park once nothing is under way that another could not begin again."""
-        self._leaving = True
-        for run in self._runs.values():
-            run.leave()
+    def leave(self) -> set[ExecutionId]:
+        """Let every run begin nothing more, and park once nothing is under way that could not be begun again.
 
-    async def quiet(self, seconds: float) -> tuple[ExecutionId, ...]:
-        """Wait until nothing that was let go of is under way here; the executions of what is, after so many seconds."""
-        left = {task for tasks in self._left.values() for task in tasks}
-        if left:
-            await asyncio.wait(left, timeout=seconds)
-        return tuple(sorted(self._left))
+        Returns the executions that have to be waited for.
+        """
+        self._leaving = True
+        return {execution for execution, run in self._runs.items() if run.leave()} | self._broken_off.keys()
 
     def knows_more(self, execution: ExecutionId) -> bool:
         """Whether something that came of an execution here is not in the store: another process would never know."""
@@ -161,9 +159,15 @@ class Engine:
             self._drop(self._resting.add(run))
         if isinstance(outcome, Ended):
             self.hosts.ended(task.id)
+            self.measures.execution_ended(outcome.execution)
             for tell in self._ended:
                 tell(outcome.execution)
         return outcome
+
+    @property
+    def suspended(self) -> int:
+        """How many definitions of executions that wait are in memory."""
+        return len(self._resting)
 
     async def commit(self, transaction: Transaction, *, wake: Sequence[ExecutionId] = ()) -> None:
         """Write, and tell the runs of this process that were woken by it."""

@@ -120,6 +120,7 @@ async def tell(run: "Run") -> DriftNews | None:
     stopped = look.stopped if before is None or look.stopped != before.stopped else ""
     note = partial(run.pages.note, at=run.now(), key=StepKey(""))
     if found.new:
+        run.engine.measures.drift_found(look.kind, len(found.new))
         note(why=f"drift found: {_named(found.new)}")
     if healed := (*found.healed, *mended):
         note(why=f"drift healed: {_named(healed)}")

@@ -98,6 +98,8 @@ def outcome(run: "Run", key: StepKey, end: End) -> None:
         ended = amended(ended, state=State.ERROR, failure=end.failure)
     run.pages.put(ended, at=at, why=ended.failure.message if ended.failure else "")
     run.loop.stand_at(at)
+    if request is None or request.ask is None:
+        run.engine.measures.step_ended(run.pages.execution, ended)
     if request is not None:
         _give(run, request, ended, value)
 
@@ -191,6 +193,7 @@ def _again(run: "Run", entry: EntryRow, request: Request, error: BaseException, 
         at=at,
         why=f"attempt {entry.attempt} failed: {message}",
     )
+    run.engine.measures.attempt_failed(entry)
 
 
 def _remember_once(run: "Run", request: Request | None, ended: EntryRow) -> None:

@@ -23,6 +23,9 @@ class Resting:
         self._runs: OrderedDict[ExecutionId, Run] = OrderedDict()  # the one that waits longest first
         self._unseen: list[ExecutionId] = []
 
+    def __len__(self) -> int:
+        return len(self._runs)
+
     def add(self, run: Run) -> list[Run]:
         """A run waits from now on; the runs that there is no room for any more."""
         self._runs[run.pages.execution.id] = run

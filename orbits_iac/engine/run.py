@@ -15,7 +15,6 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import starting
@@ -264,10 +263,14 @@ class Run:
         """Now, never before the last outcome."""
         return max(self.engine.clock.now(), self.loop.time())
 
-    def leave(self) -> None:
-        """Begin nothing more: wait for what may not be done again, keep what came of it, and let go."""
+    def leave(self) -> bool:
+        """Begin nothing more: wait for what may not be done again, keep what came of it, and let go.
+
+        Returns whether there is anything to wait for.
+        """
         self.leaving = True
         self.woken.set()
+        return bool(staying(self))
 
     def abandon(self, *, but: frozenset[StepKey] = frozenset()) -> None:
         """Let go of everything: nothing that still happens in here reaches anybody, `but` these attempts."""
@@ -300,7 +303,7 @@ def passed_in(entries: Iterable[EntryRow]) -> tuple[str, ...]:
 
 
 def staying(run: Run) -> frozenset[StepKey]:
-    """The attempts under way that another process could not begin again, or not yet: a thread runs to its end."""
+    """The attempts under way that another process could not begin again."""
     return frozenset(
         key
         for key in run.attempts
@@ -310,9 +313,7 @@ def staying(run: Run) -> frozenset[StepKey]:
 
 
 def _may_be_made_once(request: Request) -> bool:
-    if request.ask is not None or request.elsewhere:
-        return False
-    return not request.options.get("idempotent") or not iscoroutinefunction(getattr(request.step, "main", None))
+    return request.ask is None and not request.elsewhere and not request.options.get("idempotent")
 
 
 def _nothing_done(entry: EntryRow) -> bool:

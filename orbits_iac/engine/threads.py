@@ -51,9 +51,14 @@ class Threads:
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
     @property
+    def busy(self) -> int:
+        """How many calls have a thread."""
+        return self._size - self._free
+
+    @property
     def waiting(self) -> int:
         """How many calls wait for a thread."""
-        return sum(len(queue) for queue in self._waiting.values())
+        return sum(len(queue) for queue in list(self._waiting.values()))
 
     def said(self, tenant: str | None) -> str:
         """How many threads a tenant has, for people."""

@@ -6,7 +6,7 @@ Called by the engine and the dispatcher; implemented once for each technology. O
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -112,6 +112,11 @@ class Store(ABC):
     def url(self) -> str:
         """What it is named by: `sqlite:PATH`, `memory:`."""
 
+    @property
+    def groups(self) -> int | None:
+        """How many groups of writes were written since it was opened; None where each is written by itself."""
+        return None
+
     @abstractmethod
     async def open(self) -> None:
         """Make the schema, or bring it forward from an earlier version; once open, it does nothing.
@@ -158,6 +163,11 @@ class Store(ABC):
         `where` may name leading fields of `KEY`, and `INDEXED` fields; None matches a field that is None. Anything else
         is a programming error, and a ValueError.
         """
+
+    async def count(self, table: type[Row], **where: str | int | None) -> int:
+        """How many rows `find` would return; without reading them, where a technology can count."""
+        conditions: dict[str, Any] = dict(where)
+        return len(await self.find(table, whole=False, **conditions))
 
     @abstractmethod
     async def load(self, execution: ExecutionId) -> Journal | None:

@@ -89,6 +89,10 @@ class SqliteStore(Store):
         )
         return await self._read(read, partial(read, most=_FEW) if is_short(table, where) else None)
 
+    async def count(self, table: type[Row], **where: str | int | None) -> int:
+        check_where(table, where)
+        return await self._open.read(partial(sqlite_reads.count, rows=table_of(table), where=where))
+
     async def load(self, execution: ExecutionId) -> Journal | None:
         read = partial(sqlite_reads.load, execution=execution)
         return await self._read(read, partial(read, most=_FEW))
@@ -135,7 +139,6 @@ class SqliteStore(Store):
 
     @property
     def groups(self) -> int:
-        """How many groups were written since it was opened."""
         return self._open.groups
 
     @property

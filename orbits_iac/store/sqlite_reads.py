@@ -81,6 +81,12 @@ def find(
     return [rows.row(found) for found in _some(connection, sql, values, limit, most)]
 
 
+def count(connection: sqlite3.Connection, rows: Table[Any], where: Mapping[str, str | int | None]) -> int:
+    """How many rows there are where all is as in `where`."""
+    (found,) = connection.execute(rows.count(tuple(sorted(where))), [where[name] for name in sorted(where)]).fetchone()
+    return int(found)
+
+
 def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | None = None) -> Journal | None:
     """All of an execution."""
     found: dict[str, list[Values]] = {"execution": [], "entry": [], "message": []}

@@ -81,6 +81,11 @@ class Table(Generic[R]):
             self._finds[names, newest, after, whole] = sql
         return sql
 
+    def count(self, names: tuple[str, ...]) -> str:
+        """How many rows there are where columns `names` are as given."""
+        where = " AND ".join(f"{name} IS ?" for name in _quoted(names)) or "1"
+        return f"SELECT count(*) FROM {self.name} WHERE {where}"  # noqa: S608
+
     def version_of(self, values: Values | None) -> int:
         """The version among the values of a `VERSIONED` row; 0 for none."""
         return 0 if values is None else values[self.columns.index("version")]

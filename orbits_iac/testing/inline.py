@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from orbits_iac.dispatch.builds import Builds
-from orbits_iac.dispatch.contract import Dispatcher
+from orbits_iac.dispatch.contract import Condition, Dispatcher
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import go_on_here
 from orbits_iac.engine.engine import Engine
@@ -50,6 +50,7 @@ class Inline(Dispatcher):
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._poked = asyncio.Event()
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
+        self._leaving = False
         self._loop: asyncio.Task[None] | None = None
         self._defects: list[Exception] = []
         self._defect = asyncio.Event()
@@ -76,24 +77,20 @@ class Inline(Dispatcher):
         self._engine.on_due(self._poked.set)
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="inline")
 
-    @property
-    def holds(self) -> int:
-        return len(self._active)
-
-    async def drain(self) -> tuple[ExecutionId, ...]:
+    async def stop(self) -> None:
+        self._leaving = True
         if self._loop is not None:
             await _cancelled([self._loop])
-        self._engine.leave()
+        staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
         try:
-            if self._active:
-                await asyncio.wait(list(self._active.values()), timeout=self._engine.grace)
+            if staying:
+                await asyncio.wait(staying, timeout=self._engine.grace)
         finally:
             await _cancelled(list(self._active.values()))
-        return await self._engine.quiet(AGAIN)
-
-    async def stop(self) -> None:
-        await self.drain()
         await self._engine.store.release(self.id, now=self._engine.clock.now())
+
+    def condition(self) -> Condition:
+        return Condition(holds=len(self._active), concurrency=None, leaving=self._leaving, certain=True, lease_age=None)
 
     async def why_stranded(self, execution: ExecutionId) -> str | None:
         task = await self._engine.store.get(TaskRow, execution)

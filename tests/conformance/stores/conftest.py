@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from orbits_iac.measures import OFF
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, RecordRow, TaskRow
 from orbits_iac.store import open_store
 from orbits_iac.store.contract import Fence, Store, Transaction
+from orbits_iac.store.measured import MeasuredStore
 
 
-@pytest.fixture(params=["memory", "sqlite", "mongodb"])
+@pytest.fixture(params=["memory", "sqlite", "measured"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = {"memory": "memory:", "sqlite": f"sqlite:{tmp_path / 'store.db'}"}.get(request.param)
-    url = url or request.getfixturevalue("mongodb")
-    async with open_store(url) as opened:
+    url = f"sqlite:{tmp_path / 'store.db'}" if request.param == "sqlite" else "memory:"
+    found = open_store(url)
+    async with MeasuredStore(found, OFF) if request.param == "measured" else found as opened:
         yield opened
 
 
