@@ -53,6 +53,7 @@ class Changes:
         self._wanted = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._polls = False
+        self._closing = False
         timeout = writers.database.client.options.pool_options.socket_timeout
         self._await_ms = int(1000 * min(LONGEST_AWAIT, timeout / 2 if timeout else LONGEST_AWAIT))
         self._token: Document | None = None
@@ -75,6 +76,8 @@ class Changes:
 
     async def close(self) -> None:
         """Let go of the stream."""
+        self._closing = True  # the driver drops a cancellation that comes together with an answer
+        self._wanted.set()
         following, self._following = self._following, None
         if following is not None:
             following.cancel()
@@ -84,7 +87,7 @@ class Changes:
         """Keep a stream open as long as somebody waits, now and then."""
         delay = 0.0
         try:
-            while True:
+            while not self._closing:
                 try:
                     async with self._writers.database.client.start_session(causal_consistency=False) as session:
                         await self._read(session)
@@ -116,7 +119,7 @@ class Changes:
             answer = await database.command(self._opening(), session=session)
             cursor = self._take(answer["cursor"], "firstBatch")
             while cursor:
-                if not self._wanted.is_set() and not await self._wanted_again():
+                if self._closing or not await self._is_wanted():
                     return
                 more = {"getMore": cursor, "collection": self._writers.name, "maxTimeMS": self._await_ms}
                 answer = await database.command(more, session=session)
@@ -144,9 +147,11 @@ class Changes:
         self._token = cursor.get("postBatchResumeToken") or self._token
         return int(cursor["id"])
 
-    async def _wanted_again(self) -> bool:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), LINGER)
+    async def _is_wanted(self) -> bool:
+        """Whether somebody waits, now or soon."""
+        if not self._wanted.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), LINGER)
         return self._wanted.is_set()
 
     def _poll(self, error: OperationFailure) -> None:

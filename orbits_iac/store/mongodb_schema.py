@@ -10,6 +10,7 @@ theirs. Called by the MongoDB store while it is opened.
 """
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -179,4 +180,5 @@ def _definition(found: Mapping[str, Any]) -> tuple[list[tuple[str, int]], Docume
 
 
 def _told(found: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items() if name not in {"v", "name"})
+    plain = json.loads(json.dumps(found, default=str))
+    return ", ".join(f"{name} {value}" for name, value in plain.items() if name not in {"v", "name"})
