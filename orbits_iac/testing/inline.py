@@ -41,7 +41,7 @@ class Inline(Dispatcher):
     """
 
     def __init__(self, engine: Engine, *, look_every: float | None = None) -> None:
-        """`look_every`: seconds after which it looks by itself; for a store that fails, as hints may be lost then."""
+        """`look_every`: seconds after which it looks by itself, as where others write too or a hint may be lost."""
         self.id = WorkerId("inline")
         self._engine = engine
         self._look_every = look_every
@@ -58,7 +58,7 @@ class Inline(Dispatcher):
     @classmethod
     def of(cls, engine: Engine, settings: Settings, *, who: str) -> Self:
         del settings, who
-        return cls(engine)
+        return cls(engine, look_every=AGAIN)
 
     async def __aenter__(self) -> Self:
         await self.start()
