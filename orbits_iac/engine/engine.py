@@ -109,10 +109,13 @@ class Engine:
     def leave(self) -> set[ExecutionId]:
         """Let every run begin nothing more, and park once nothing is under way that could not be begun again.
 
-        Returns the executions that have to be waited for.
+        Returns the executions in memory. Those of them that are being advanced have to be waited for: what has just
+        come of one may not be in the store before it has parked.
         """
         self._leaving = True
-        return {execution for execution, run in self._runs.items() if run.leave()} | self._broken_off.keys()
+        for run in self._runs.values():
+            run.leave()
+        return self._runs.keys() | self._broken_off.keys()
 
     def knows_more(self, execution: ExecutionId) -> bool:
         """Whether something that came of an execution here is not in the store: another process would never know."""

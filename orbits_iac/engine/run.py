@@ -263,14 +263,10 @@ class Run:
         """Now, never before the last outcome."""
         return max(self.engine.clock.now(), self.loop.time())
 
-    def leave(self) -> bool:
-        """Begin nothing more: wait for what may not be done again, keep what came of it, and let go.
-
-        Returns whether there is anything to wait for.
-        """
+    def leave(self) -> None:
+        """Begin nothing more: wait for what may not be done again, keep what came of it, and let go."""
         self.leaving = True
         self.woken.set()
-        return bool(staying(self))
 
     def abandon(self, *, but: frozenset[StepKey] = frozenset()) -> None:
         """Let go of everything: nothing that still happens in here reaches anybody, `but` these attempts."""

@@ -1,6 +1,7 @@
 """Each due execution is advanced by one holder, to its end, and again when the time or a message has come."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from orbits_iac import Orbits
@@ -151,3 +152,13 @@ async def test_no_token_is_given_twice(processes: Processes) -> None:
         assert tokens == sorted(set(tokens))
         await asking.execution(execution.id).cancel()
         await execution.ended()
+
+
+async def test_each_is_advanced_by_one_holder_however_many_there_are(processes: Processes) -> None:
+    async with AsyncExitStack() as stack:
+        working = [await stack.enter_async_context(processes.working()) for n in range(processes.most)]
+        async with asyncio.timeout(20):
+            trees = [await working[0].start(DispatchedTree(name=f"tree {n}", levels=1)) for n in range(8)]
+            for tree in trees:
+                assert (await tree.ended()).state is State.SUCCESS
+    assert len(DONE) == len({*DONE}) == 8 * 3

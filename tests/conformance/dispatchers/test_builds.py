@@ -58,7 +58,9 @@ async def test_what_another_holds_is_not_taken_by_a_person_either(processes: Pro
     async with processes.working(code="1") as orbits, asyncio.timeout(10):
         async with processes.asking(code="2") as later:
             execution = ExecutionId((await later.start(DispatchedTree(name="x", levels=0))).id)
-            [held] = await processes.store.claim(WorkerId("another"), now=processes.clock.now(), limit=1, only=execution)
+            [held] = await processes.store.claim(
+                WorkerId("another"), now=processes.clock.now(), limit=1, only=execution
+            )
         with pytest.raises(Refused, match="worker another goes on with it"):
             await orbits.dispatcher.go_on_here(execution, who="ada")
         assert await processes.task(execution) == held

@@ -1,10 +1,10 @@
-"""A store that is gone, a claim that is lost, a process that dies or leaves: nothing is lost, and nothing done twice."""
+"""A store that is gone, a claim that is lost, a process that dies or leaves: nothing is lost, nothing done twice."""
 
 import asyncio
 import os
-import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,8 +17,6 @@ from orbits_iac.store.contract import Fence, Park, Transaction
 
 from .conftest import Kept, Processes
 from .steps import DONE, DispatchedTree, Gated, gate
-
-LONG = timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("turns", [1, 3, 7, 20, 50])
@@ -44,7 +42,7 @@ async def test_a_claim_whose_answer_was_lost_is_found_and_given_back(
 ) -> None:
     lost, claim = list[TaskRow](), processes.store.claim
 
-    async def without_answer(*args: object, **named: object) -> list[TaskRow]:
+    async def without_answer(*args: Any, **named: Any) -> list[TaskRow]:
         claimed = await claim(*args, **named)
         if claimed and not lost:
             lost.extend(claimed)
@@ -83,8 +81,8 @@ async def _taken_by(store: Kept, rival: str, task: TaskRow) -> list[TaskRow]:
 
 @pytest.mark.parametrize("proof", ["its process has ended", "it is silent"])
 async def test_what_a_dead_process_held_is_taken_over(processes: Processes, proof: str) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
+    ended = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+    await ended.wait()
     pid, boot = (ended.pid, {}) if proof == "its process has ended" else (os.getpid(), {"boot": "another machine"})
     async with processes.asking() as asking:
         execution = await asking.start(DispatchedTree(name="left", levels=0))
