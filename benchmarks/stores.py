@@ -1,10 +1,13 @@
 """The stores that a benchmark of MongoDB fills: databases of one server, or files of SQLite to try a script with."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+
+from cryptography.fernet import Fernet
 
 from orbits_iac.model.rows import EventRow, Row
 from orbits_iac.store.contract import Store, Transaction
@@ -32,6 +35,7 @@ def stores(folder: Path, given: Sequence[str]) -> Iterator[Stores]:
         pattern = f"sqlite:{folder}/{{name}}.db" if given[0] == "sqlite" else given[0]
         yield Stores(pattern, measured=False)
         return
+    os.environ["ORBITS_SECRET_KEY"] = Fernet.generate_key().decode()  # for the processes that are started too
     with ReplicaSet(where=folder) as server:  # journaled, as it comes
         yield Stores(server.url("{name}"))
 
