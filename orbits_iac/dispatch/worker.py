@@ -247,11 +247,13 @@ class Worker(Dispatcher):
             if taken:
                 log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
         await self._engine.forget_strangers()
+        before = set(self._active)
         for task in await store.find(TaskRow, owner=self.id):
-            if task.id not in self._active:  # it could not be given back when the store was gone
+            if task.id in self._active:
+                if task.due is not None or await store.find(MessageRow, execution=task.id, limit=1):
+                    self._engine.poke(task.id)
+            elif task.id not in before:  # nor has it ended since: it could not be given back when the store was gone
                 await self._let_go(task, 0)
-            elif task.due is not None or await store.find(MessageRow, execution=task.id, limit=1):
-                self._engine.poke(task.id)
 
     async def _present(self) -> WorkerRow:
         """This worker's own row, with the kinds that it has by now; who waited for a new one is made due."""

@@ -83,6 +83,22 @@ class Outages(MemoryStore):
             raise StoreError("the store is gone")
 
 
+class Slow(MemoryStore):
+    """A store whose answer to what a worker holds is late: all of that has ended by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    async def find(self, table: type[Any], **named: Any) -> Any:
+        found = await super().find(table, **named)
+        if table is TaskRow and named.get("owner") is not None and found:
+            self.asked.set()
+            held = {task.id for task in found}
+            await asyncio.wait([task for task in asyncio.all_tasks() if task.get_name() in held])
+        return found
+
+
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orbits_iac.dispatch.worker.LONGEST_WAIT", 0.02)
@@ -101,6 +117,20 @@ async def test_it_goes_on_when_the_store_is_back(after: int, caplog: pytest.LogC
             assert await execution == 20
             await orbits.settled()
         assert await store.find(TaskRow) == []
+
+
+async def test_what_ends_while_it_is_looked_for_is_not_given_back(caplog: pytest.LogCaptureFixture) -> None:
+    store = Slow()
+
+    @action(idempotent=True)
+    async def until_asked() -> None:
+        await store.asked.wait()
+
+    async with Orbits(SETTINGS, store=store) as orbits:
+        async with asyncio.timeout(10):
+            await orbits.run(until_asked())
+            await orbits.settled()
+    assert "given back" not in caplog.text
 
 
 async def test_a_defect_neither_loses_an_execution_nor_spins(
