@@ -140,10 +140,12 @@ class Orbits:
         try:
             try:
                 if self._dispatcher is not None:
-                    await self._dispatcher.stop()
+                    await self._dispatcher.drain()
             finally:
                 if self._engine is not None:
                     await self._engine.close()
+            if self._dispatcher is not None:  # what it holds is given back once nothing of it is under way here
+                await self._dispatcher.stop()
         finally:
             await self.store.close()
 

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """What decides who advances which execution: `local`, or the name of one that another package brings."""
     concurrency: int = Field(default=64, ge=1)
     """How many executions one process advances at a time; those that wait do not count."""
+    labels: tuple[str, ...] = ()
+    """What this process is fit for: it goes on with executions that ask for one of these labels, too."""
     suspended: int = Field(default=1000, ge=0)
     """How many executions that wait keep their definition in memory; the others are run again from their journal."""
     serve: str | None = None
@@ -48,6 +50,8 @@ class Settings(BaseSettings):
     """How long a worker's silence lasts before its executions are taken over."""
     grace: timedelta = timedelta(minutes=5)
     """How long a step may take to end when it is asked to."""
+    drain: timedelta = timedelta(minutes=5)
+    """How long a process that ends waits for what it may neither stop nor hand over to another."""
     largest_value: int = Field(default=10 * 1024 * 1024, ge=1024)
     """How many characters the JSON of one argument or result may have."""
     keep_executions: timedelta = Field(default=timedelta(days=90), ge=timedelta(0))

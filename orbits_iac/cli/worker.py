@@ -1,6 +1,11 @@
-"""`orbits worker`: advance whatever is due, until it is told to stop."""
+"""`orbits worker`: advance whatever is due, until it is told to stop.
+
+What always holds: told once, it claims nothing more and ends within the grace, whatever its steps or the store do; told
+twice, it ends at once. Either way others go on with what it had, at once where they see that this process is gone.
+"""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -18,6 +23,23 @@ if TYPE_CHECKING:
 SOON = 60.0  # seconds: what is due later is not waited for by --once
 
 Once = Annotated[bool, typer.Option("--once", help="End when nothing is left that is due within a minute.")]
+Concurrency = Annotated[
+    int | None,
+    typer.Option("--concurrency", metavar="NUMBER", min=1, help="Advance so many executions at a time (64)."),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="A,B", help="What it is fit for: it takes what asks for one of these, too."),
+]
+Grace = Annotated[
+    int | None,
+    typer.Option(
+        "--grace",
+        metavar="SECONDS",
+        min=0,
+        help="Told to stop, wait so long for what can neither be stopped nor handed over (drain; 300).",
+    ),
+]
 
 Serve = Annotated[
     str | None,
@@ -30,16 +52,33 @@ Serve = Annotated[
 
 
 def command(
-    once: Once = False, serve: Serve = None, store: Store = None, as_json: AsJson = False, debug: Debug = False
+    once: Once = False,
+    concurrency: Concurrency = None,
+    labels: Labels = None,
+    grace: Grace = None,
+    serve: Serve = None,
+    store: Store = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:
     """Advance executions and schedules until SIGTERM or Ctrl-C; what is under way goes on elsewhere or later."""
+    from datetime import timedelta
+
     from orbits_iac.cli import session
     from orbits_iac.cli.running import finish
 
-    finish(_work(session.settings_with(store), serve=serve, once=once, as_json=as_json))
+    given = {
+        "concurrency": concurrency,
+        "labels": None if labels is None else tuple(name for part in labels.split(",") if (name := part.strip())),
+        "serve": serve,
+        "drain": None if grace is None else timedelta(seconds=grace),
+    }
+    settings = session.settings_with(store)
+    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    finish(_work(settings, once=once, as_json=as_json))
 
 
-async def _work(settings: "Settings", *, serve: str | None, once: bool, as_json: bool) -> int:
+async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, session
     from orbits_iac.dispatch.garbage import collect_new_alone
@@ -50,20 +89,40 @@ async def _work(settings: "Settings", *, serve: str | None, once: bool, as_json:
         modules = tuple(dict.fromkeys((*settings.modules, *await queries.all_modules(store))))
     session.import_all(modules)
     async with (
-        observed(serve or settings.serve, project=settings.project) as shown,
+        observed(settings.serve, project=settings.project) as shown,
         follow.Interrupt() as interrupt,
         session.opened(settings, modules=modules, measures=shown.measures) as orbits,
     ):
         shown.watch(orbits)
         collect_new_alone()
         orbits.engine.on_end(lambda row: _say("finished", row, as_json=as_json))
-        _tell({"event": "started", "modules": list(modules)}, "works; Ctrl-C ends it", as_json=as_json)
+        started = {"event": "started", "worker": orbits.dispatcher.id, "modules": list(modules)}
+        _tell(started, f"{orbits.dispatcher.id} works; Ctrl-C ends it", as_json=as_json)
         if shown.url is not None:
             text = f"shows /healthz, /readyz and /metrics at {shown.url}"
             _tell({"event": "serves", "url": shown.url}, text, as_json=as_json)
         await follow.first_of(interrupt.asked.wait(), *([_nothing_left(orbits)] if once else []))
+        await _drain(orbits, as_json=as_json)
     _tell({"event": "stopped"}, "stopped", as_json=as_json)
     return exits.DONE
+
+
+async def _drain(orbits: "Orbits", *, as_json: bool) -> None:
+    """Let go of what is under way. What does not end within the grace ends with this process."""
+    from orbits_iac.cli import exits
+
+    holds, grace = orbits.dispatcher.holds, orbits.settings.drain.total_seconds()
+    if holds:
+        text = f"drains: {holds} under way; waits up to {grace:g} s for what may not be stopped. Again leaves at once."
+        _tell({"event": "draining", "holds": holds, "grace": grace}, text, as_json=as_json)
+    left = await orbits.dispatcher.drain()
+    if left:
+        text = (
+            f"leaves all the same: of {', '.join(left)} something is under way still after {grace:g} s. It ends with "
+            f"this process, and another worker finds out what became of it"
+        )
+        _tell({"event": "left", "executions": list(left)}, text, as_json=as_json)
+        os._exit(exits.FAILED)  # a thread of the user's cannot be stopped in any other way
 
 
 async def _nothing_left(orbits: "Orbits") -> None:

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 class Condition(NamedTuple):
     """How a dispatcher stands at a moment, for people and their monitoring."""
 
-    holds: int  # executions that it advances
-    concurrency: int | None  # of them at a time, at most; None: any number
+    concurrency: int | None  # executions that it advances at a time, at most; None: any number
     leaving: bool  # it claims nothing more, because it stops or has stopped
     certain: bool  # nobody can take it for dead
     lease_age: float | None  # seconds since its lease was renewed; None: it has none
@@ -41,7 +40,8 @@ class Dispatcher(ABC):
       has messages: other processes put them there without a word;
     - `lease`, which the dispatcher sets: whether nobody can have taken over what was claimed at a time (`is_certain`).
       No hook begins without it. A dispatcher that never takes anything over leaves it None;
-    - `leave`, `knows_more`: which executions have to be waited for before the process ends, or after a failure;
+    - `leave`, `quiet`: to let every execution park as soon as it may, before the process ends, and to wait for what was
+      cut off; `knows_more`: whether one has to be kept after a failure;
     - `forget_strangers`: to drop definitions in memory with which other processes have gone on.
 
     *What it promises.*
@@ -56,7 +56,7 @@ class Dispatcher(ABC):
       (`why_stranded`). What is due goes by priority, then by the time that it is due.
     - *Schedules.* The cycle of each is asked for once over all processes (`Schedules.fire_due` does it, called by as
       many as there are), not made up for after a downtime.
-    - *Drain.* `stop` begins nothing more, and what is under way ends or goes on elsewhere.
+    - *Drain.* After `drain` nothing more begins here, and what was under way has ended or goes on elsewhere.
 
     *What it may not rely on.* On being told: hints get lost, so it looks by itself, too. On the order of things: an
     execution may be claimed again, here, before the `advance` that parked it has returned. On being alone. On the end
@@ -102,14 +102,27 @@ class Dispatcher(ABC):
         (`WorkerRow`) is for people then, and says who is there.
         """
 
+    @property
+    @abstractmethod
+    def holds(self) -> int:
+        """How many executions are being advanced here now; for people."""
+
+    @abstractmethod
+    async def drain(self) -> tuple[ExecutionId, ...]:
+        """Claim nothing more, begin nothing more, and give back what is under way: it goes on elsewhere, or later.
+
+        An Action that may not be done twice, or that has a thread, is waited for, and so is a store that does not take
+        what came of one: for a grace, so that it is kept. Returns the executions of which something is under way here
+        even then; they stay held, for nobody may go on with them while this process lives. The engine is still open.
+        Temporal: `worker.shutdown`, with the grace; the activities return as `Parked` do.
+        """
+
     @abstractmethod
     async def stop(self) -> None:
-        """Claim nothing more, give back what is under way, make this process unknown, and return once that is done.
+        """Drain, if that is not done, and make this process unknown: what it holds still is due at once.
 
-        An Action that may not be done twice is waited for, for the engine's `grace` at most, so that what came of it is
-        kept; everything else goes on elsewhere, or later. Nobody takes it for dead then: what it held is due at once.
-        The engine and the store are still open, and the store may be gone: `StoreError`, when all has ended here.
-        Temporal: `worker.shutdown`, with the grace; the activities return as `Parked` do.
+        `Orbits` closes the engine before, so that nothing is under way here any more. Nobody takes this process for
+        dead then. The store may be gone: `StoreError`, when all has ended here.
         """
 
     @abstractmethod

@@ -7,9 +7,12 @@ has not moved for a lease's length on the watcher's own monotonic clock while th
 import asyncio
 import logging
 import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -20,6 +23,9 @@ from orbits_iac.model.rows import WorkerRow, amended
 from orbits_iac.store.contract import Store, Transaction
 
 log = logging.getLogger(__name__)
+
+LAST_WORD = 5.0
+"""Seconds that a worker which ends gives the store to answer; one that is gone is not waited for any longer."""
 
 
 def this_process(worker: WorkerId, build: str, kinds: frozenset[str]) -> WorkerRow:
@@ -33,6 +39,8 @@ def this_process(worker: WorkerId, build: str, kinds: frozenset[str]) -> WorkerR
         pid=pid,
         pid_started=_started(pid) or 0.0,
         counter=1,
+        host=platform.node(),
+        orbits=version("orbits-iac"),
     )
 
 
@@ -84,20 +92,28 @@ class Lease:
         self.row = row
         self._store = store
         self._length = length
-        self._stop = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name=f"lease {row.id}", daemon=True)
-        self._kinds = row.kinds
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the thread, for all of its life
+        self._task: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()  # to renew at once, or to stop
+        self._kinds, self._draining = row.kinds, row.draining
         self._elapsed = elapsed or _elapsed
         self._renewed = self._steady = self._elapsed()
 
     def start(self) -> None:
         """Begin renewing; the row has been written since this was made."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop renewing and wait for the thread."""
-        self._stop.set()
-        self._thread.join()
+        """Stop renewing and wait for the thread; a renewal under way has `LAST_WORD` to end."""
+        self._stopping = True
+        self._tell(self._woken.set)
+        self._thread.join(LAST_WORD)
+        if self._thread.is_alive():
+            self._tell(self._cancel)
+            self._thread.join()
 
     def elapsed(self) -> float:
         return self._elapsed()
@@ -118,17 +134,45 @@ class Lease:
         """Let the row say from the next renewal on that the worker has these kinds."""
         self._kinds = tuple(sorted(kinds))
 
+    def drain(self) -> None:
+        """Let the row say at once that the worker claims nothing more."""
+        self._draining = True
+        self._tell(self._woken.set)
+
+    def _tell(self, what: Callable[[], object]) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the thread has ended, and its loop with it
+                self._loop.call_soon_threadsafe(what)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
     def _run(self) -> None:
-        while not self._stop.wait(self._length / 4):
+        loop = self._loop
+        with (
+            asyncio.Runner(loop_factory=lambda: loop or asyncio.new_event_loop()) as runner,
+            suppress(asyncio.CancelledError),
+        ):
+            runner.run(self._keep())
+
+    async def _keep(self) -> None:
+        self._task = asyncio.current_task()
+        while not self._stopping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._length / 4)
+            self._woken.clear()
+            if self._stopping:
+                return
             try:
-                asyncio.run(self.renew())
+                await self.renew()
             except StoreError as error:
                 log.warning("the lease of worker %s could not be renewed: %s", self.row.id, error)
 
     async def renew(self) -> None:
         """Raise the counter of the row."""
         asked = self._elapsed()
-        row = amended(self.row, counter=self.row.counter + 1, kinds=self._kinds)
+        row = amended(self.row, counter=self.row.counter + 1, kinds=self._kinds, draining=self._draining)
         await self._store.commit(Transaction(put=[row]))
         done = self._elapsed()
         if done - self._renewed > self._length:  # too late: what was held before may be another's by now

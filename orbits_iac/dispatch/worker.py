@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
-from orbits_iac.dispatch.leases import Lease, Watch, this_process
+from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, this_process
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.engine import Engine
@@ -37,14 +38,31 @@ class Worker(Dispatcher):
 
     @classmethod
     def of(cls, engine: Engine, settings: "Settings", *, who: str) -> Self:
-        return cls(engine, concurrency=settings.concurrency, lease=settings.lease, who=who)
+        return cls(
+            engine,
+            concurrency=settings.concurrency,
+            labels=settings.labels,
+            lease=settings.lease,
+            grace=settings.drain,
+            who=who,
+        )
 
     def __init__(
-        self, engine: Engine, *, concurrency: int = 64, lease: timedelta = timedelta(seconds=10), who: str = ""
+        self,
+        engine: Engine,
+        *,
+        concurrency: int = 64,
+        labels: Sequence[str] = (),
+        lease: timedelta = timedelta(seconds=10),
+        grace: timedelta = timedelta(minutes=5),
+        who: str = "",
     ) -> None:
+        """`labels`: what it is fit for. `grace`: how long it waits, when it ends, for what it may not let go of."""
         self.id = WorkerId(f"{who or 'worker'}-{new_id(engine.clock.now())[-8:]}")
         self._engine = engine
         self._concurrency = concurrency
+        self._labels = tuple(sorted(set(labels)))
+        self._grace = grace.total_seconds()
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
         self._builds = Builds(engine)
@@ -64,7 +82,13 @@ class Worker(Dispatcher):
 
     async def start(self) -> None:
         """Register, and begin to claim."""
-        row = this_process(self.id, self._engine.build, self._engine.registry.kinds())
+        row = amended(
+            this_process(self.id, self._engine.build, self._engine.registry.kinds()),
+            concurrency=self._concurrency,
+            labels=self._labels,
+            lease=self._lease_length,
+            started_at=self._engine.clock.now(),
+        )
         self._lease = Lease(self._engine.store, row, self._lease_length)
         await self._engine.store.commit(Transaction(put=[row]))
         self._lease.start()
@@ -72,24 +96,44 @@ class Worker(Dispatcher):
         self._engine.on_due(self._poked.set)
         self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
 
-    async def stop(self) -> None:
-        """Claim nothing more, let go of what is under way (it goes on elsewhere or later), and deregister.
+    @property
+    def holds(self) -> int:
+        return len(self._active)
 
-        An Action that may not be done twice is waited for, within the grace: what came of it is kept.
-        """
+    async def drain(self) -> tuple[ExecutionId, ...]:
+        elapsed = asyncio.get_running_loop().time
+        ends = elapsed() + self._grace
         self._stopping = True
+        if self._lease is not None:
+            self._lease.drain()
         if self._loop is not None:
             await _cancelled([self._loop])
-        staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
+        self._engine.leave()
         try:
-            if staying:
-                await asyncio.wait(staying, timeout=self._engine.grace)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self._grace)
         finally:
+            for execution in self._active:
+                log.warning(
+                    "execution %s was not done with in time: its next worker asks what was under way", execution
+                )
             await _cancelled(list(self._tasks))
-            if self._lease is not None:
-                await asyncio.to_thread(self._lease.stop)
-        if self._lease is not None:
-            await self._engine.store.release(self.id, now=self._engine.clock.now())
+        return await self._engine.quiet(max(LONGEST_WAIT, ends - elapsed()))
+
+    async def stop(self) -> None:
+        if not self._stopping:
+            await self.drain()
+        if self._lease is None:
+            return
+        await asyncio.to_thread(self._lease.stop)
+        try:
+            async with asyncio.timeout(LAST_WORD):
+                await self._engine.store.release(self.id, now=self._engine.clock.now())
+        except TimeoutError:
+            raise StoreError(
+                f"worker {self.id} could not deregister, as the store has not answered for {LAST_WORD:g} s: what it "
+                f"held is taken over once its lease has run out"
+            ) from None
 
     async def go_on_here(self, execution: ExecutionId, *, who: str) -> None:
         """Let the code that is here go on with an execution, though it be older; `Refused` if another worker does."""
@@ -107,7 +151,6 @@ class Worker(Dispatcher):
     def condition(self) -> Condition:
         lease = self._lease
         return Condition(
-            holds=len(self._active),
             concurrency=self._concurrency,
             leaving=self._stopping,
             certain=lease is not None and lease.is_certain(lease.elapsed()),
@@ -156,6 +199,7 @@ class Worker(Dispatcher):
             limit=room,
             kinds=engine.registry.kinds(),
             builds=self._builds.claims,
+            labels=frozenset(self._labels),
         )
         if claimed:
             engine.measures.claimed(len(claimed))

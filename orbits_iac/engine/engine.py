@@ -106,16 +106,18 @@ class Engine:
         await asyncio.gather(*(task for tasks in self._left.values() for task in tasks), return_exceptions=True)
         await self.hosts.close()
 
-    def leave(self) -> set[ExecutionId]:
-        """Let every run begin nothing more, and park once nothing is under way that could not be begun again.
-
-        Returns the executions in memory. Those of them that are being advanced have to be waited for: what has just
-        come of one may not be in the store before it has parked.
-        """
+    def leave(self) -> None:
+        """Let every run begin nothing more, and park once nothing is under way that another could not begin again."""
         self._leaving = True
         for run in self._runs.values():
             run.leave()
-        return self._runs.keys() | self._broken_off.keys()
+
+    async def quiet(self, seconds: float) -> tuple[ExecutionId, ...]:
+        """Wait until nothing that was let go of is under way here; the executions of what is, after so many seconds."""
+        left = {task for tasks in self._left.values() for task in tasks}
+        if left:
+            await asyncio.wait(left, timeout=seconds)
+        return tuple(sorted(self._left))
 
     def knows_more(self, execution: ExecutionId) -> bool:
         """Whether something that came of an execution here is not in the store: another process would never know."""

@@ -15,6 +15,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import starting
@@ -299,7 +300,7 @@ def passed_in(entries: Iterable[EntryRow]) -> tuple[str, ...]:
 
 
 def staying(run: Run) -> frozenset[StepKey]:
-    """The attempts under way that another process could not begin again."""
+    """The attempts under way that another process could not begin again, or not yet: a thread runs to its end."""
     return frozenset(
         key
         for key in run.attempts
@@ -309,7 +310,9 @@ def staying(run: Run) -> frozenset[StepKey]:
 
 
 def _may_be_made_once(request: Request) -> bool:
-    return request.ask is None and not request.elsewhere and not request.options.get("idempotent")
+    if request.ask is not None or request.elsewhere:
+        return False
+    return not request.options.get("idempotent") or not iscoroutinefunction(getattr(request.step, "main", None))
 
 
 def _nothing_done(entry: EntryRow) -> bool:

@@ -350,6 +350,13 @@ class WorkerRow(Row, frozen=True, kw_only=True):
     pid: int = 0
     pid_started: float = 0.0
     counter: int = 0
+    host: str = ""  # the machine's name, for people
+    labels: tuple[str, ...] = ()  # it claims what asks for one of these, too
+    concurrency: int = 0  # how many executions it advances at a time; 0 if it did not say
+    lease: float = 0.0  # seconds: silent for longer, it is taken over
+    started_at: float = 0.0
+    draining: bool = False  # it claims nothing more, and ends
+    orbits: str = ""  # the version of Orbits that it runs
 
 
 class BuildRow(Row, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ whoever is kept waiting by it for `PATIENCE` seconds, on its own clock, ends tha
 import logging
 import time
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 from bson import Binary
@@ -24,7 +23,9 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from orbits_iac.model.errors import StoreError
-from orbits_iac.store.mongodb_rows import Document
+from orbits_iac.store.mongodb_client import Document
+from orbits_iac.store.mongodb_migrations import VERSION, check_version
+from orbits_iac.store.mongodb_schema import GATE
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +36,13 @@ PATIENCE = 5.0
 class Gate:
     """One side's way through the gate; it has at most one block open."""
 
-    def __init__(self, database: AsyncDatabase[Document], *, instance: str, side: str, schema: int, shown: str) -> None:
-        self._gate = database.get_collection("gate", write_concern=WriteConcern(w=1))  # verified by the transaction
-        self._surely = database.get_collection("gate")
+    def __init__(self, database: AsyncDatabase[Document], *, instance: str, side: str, shown: str) -> None:
+        self._gate = database.get_collection(GATE, write_concern=WriteConcern(w=1))  # verified by the transaction
+        self._surely = database.get_collection(GATE)
         self._events = database.get_collection("event")
         self._admin = database.client.admin
         self._instance = instance
         self._side = side
-        self._schema = schema
         self._shown = shown
         self._waited: dict[tuple[str, int], float] = {}  # since when others' blocks are seen to be in the way
 
@@ -60,18 +60,19 @@ class Gate:
         }
         others: Document = {"$filter": {"input": "$open", "cond": {"$ne": ["$$this.side", self._side]}}}
         found = await self._gate.find_one_and_update(
-            {"_id": "gate", "oldest": {"$lte": self._schema}},
+            {"_id": GATE, "oldest": {"$lte": VERSION}},
             [{"$set": {"open": {"$concatArrays": [others, [entry]]}, "next": {"$add": ["$next", count]}}}],
             projection={"next": 1},
             return_document=ReturnDocument.BEFORE,
         )
         if found is None:
-            raise StoreError(await self._why_shut())
+            await self._refuse()
+            raise StoreError(f"the store {self._shown} was dropped while it was open: nothing more is written")
         return int(found["next"])
 
     async def move_on(self, beyond: int, session: AsyncClientSession) -> None:
         """Give no number up to `beyond` any more, as part of the session's transaction: its events brought theirs."""
-        await self._surely.update_one({"_id": "gate"}, {"$max": {"next": beyond + 1}}, session=session)
+        await self._surely.update_one({"_id": GATE}, {"$max": {"next": beyond + 1}}, session=session)
 
     def is_open(self, at: int) -> Document:
         """The expression, over the gate's document, for whether this side's block at this number stands."""
@@ -79,7 +80,7 @@ class Gate:
 
     async def close_block(self) -> None:
         """The side has written nothing with its block, or is leaving: nobody has to wait for it."""
-        await self._surely.update_one({"_id": "gate"}, {"$pull": {"open": {"side": self._side}}})
+        await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": self._side}}})
 
     async def bound(self, after: int) -> int:
         """Events below this number have all come to light, as far as they ever will."""
@@ -105,7 +106,7 @@ class Gate:
         await self._clear([entry for entry in others if entry["by"] != at_once])
 
     async def _read(self) -> Document | None:
-        return await self._surely.find_one({"_id": "gate"}, projection={"next": 1, "open": 1})
+        return await self._surely.find_one({"_id": GATE}, projection={"next": 1, "open": 1})
 
     async def _clear(self, entries: list[Document]) -> None:
         """Cancel those of these blocks that have been in the way for too long."""
@@ -127,16 +128,12 @@ class Gate:
         if entry["n"]:
             with suppress(DuplicateKeyError):  # it was written after all
                 await self._events.insert_one({"_id": entry["at"], "void": True})
-        await self._surely.update_one({"_id": "gate"}, {"$pull": {"open": {"side": entry["side"], "at": entry["at"]}}})
+        await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": entry["side"], "at": entry["at"]}}})
 
-    async def _why_shut(self) -> str:
-        gate: dict[str, Any] | None = await self._surely.find_one({"_id": "gate"})
-        if gate is None:
-            return f"the store {self._shown} was dropped while it was open: nothing more is written"
-        return (
-            f"the store {self._shown} is at schema {gate['version']}, and takes no more writes of schema "
-            f"{self._schema}: install the version of orbits-iac that the others run, and start again"
-        )
+    async def _refuse(self) -> None:
+        gate = await self._surely.find_one({"_id": GATE})
+        if gate is not None:
+            check_version(self._shown, gate)
 
 
 _NAMED: Document = {"side": "$$this.side", "at": "$$this.at"}

@@ -10,16 +10,16 @@ from orbits_iac.model.rows import EventRow, Row
 from orbits_iac.store import mongodb_reads as reads
 from orbits_iac.store.contract import D, Journal
 from orbits_iac.store.hints import Hints
+from orbits_iac.store.mongodb_changes import Changes
 from orbits_iac.store.mongodb_client import client_of, refuse_unfit
 from orbits_iac.store.mongodb_errors import failing
 from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_schema import WRITER, prepare
 from orbits_iac.store.mongodb_url import Address
 from orbits_iac.store.mongodb_writer import Writer
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
-
-SCHEMA = 1
 
 
 class Side:
@@ -30,28 +30,20 @@ class Side:
         self._shown = address.shown
         self._client = client_of(address)
         self._database = self._client[address.database]
-        self._hints = Hints()
-        self._gate = Gate(self._database, instance=instance, side=new_id(0), schema=SCHEMA, shown=address.shown)
-        self.writer = Writer(self._database, self._gate, instance=instance, shown=address.shown, tell=self._hints.tell)
+        hints = Hints()
+        self._changes = Changes(self._database[WRITER], hints, address.shown)
+        self._gate = Gate(self._database, instance=instance, side=new_id(0), shown=address.shown)
+        self.writer = Writer(self._database, self._gate, instance=instance, shown=address.shown, tell=hints.tell)
 
     async def prepare(self) -> None:
         """Look whether the server is fit, and make the schema or bring it forward."""
-        from orbits_iac.model.rows import TABLES
-
         await refuse_unfit(self._client, self._shown)
-        with failing(self._shown, "opening it"):
-            names = set(await self._database.list_collection_names())
-            for name in {*TABLES.values(), "writer", "gate"} - names:
-                await self._database.create_collection(name)
-            await self._database["gate"].update_one(
-                {"_id": "gate"},
-                {"$setOnInsert": {"version": SCHEMA, "oldest": SCHEMA, "next": 1, "open": []}},
-                upsert=True,
-            )
+        await prepare(self._database, self._shown)
 
     async def close(self) -> None:
         """Finish what was handed in, and let go of the client."""
         try:
+            await self._changes.close()
             with failing(self._shown, "closing it"):
                 await self.writer.close()
         finally:
@@ -94,7 +86,7 @@ class Side:
         return 0
 
     async def changed(self, timeout: float) -> None:
-        await self._hints.wait(timeout)
+        await self._changes.wait(timeout)
 
 
 class Elsewhere:

@@ -21,7 +21,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from orbits_iac.model.errors import Conflict, Fenced, StoreError
-from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
+from orbits_iac.model.ids import NOBODYS, ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import EventRow, MessageRow, TaskRow, WorkerRow
 from orbits_iac.store import rules
 from orbits_iac.store.lane import Job
@@ -29,6 +29,7 @@ from orbits_iac.store.mongodb_errors import commit_is_unknown, may_be_tried_agai
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_group import Changes, Found, Group, Prepared, Wanted
 from orbits_iac.store.mongodb_rows import Document, Documents, documents_of
+from orbits_iac.store.mongodb_schema import GATE, WRITER
 
 MOST, LARGEST = 500, 8 * 1024 * 1024
 """Transactions, and characters, of one group."""
@@ -244,7 +245,7 @@ class Writer:
     async def _read(self, session: AsyncClientSession, wanted: Wanted, at: int) -> Found:
         """What the group is judged by, in one question; begins the transaction's snapshot."""
         standing = {"$project": {"_id": 0, "next": 1, "open": self._gate.is_open(at)}}
-        pipeline: list[Document] = [{"$match": {"_id": "gate"}}, standing]
+        pipeline: list[Document] = [{"$match": {"_id": GATE}}, standing]
         names: list[tuple[Documents[Any], str]] = []
         for documents, keys, fields in (
             *((documents, keys, None) for documents, keys in wanted.whole.items() if keys),
@@ -260,7 +261,7 @@ class Writer:
             ranges = [{"_id": _MESSAGE.below({"execution": execution})} for execution in wanted.inboxes]
             messages: list[Document] = [{"$match": {"$or": ranges}}, {"$project": {"_id": 1}}]
             pipeline.append({"$lookup": {"from": _MESSAGE.name, "pipeline": messages, "as": "inboxes"}})
-        cursor = await self._database["gate"].aggregate(pipeline, session=session)
+        cursor = await self._database[GATE].aggregate(pipeline, session=session)
         read = await cursor.to_list()
         if not read or not read[0]["open"]:
             raise _Lost
@@ -302,7 +303,7 @@ class Writer:
         """Raise the counters of these writers: who takes a fence from one conflicts, and who waits is woken."""
         raised = {"$inc": {"n": 1}, "$currentDate": {"at": True}}
         writes = [UpdateOne({"_id": writer}, raised, upsert=True) for writer in writers]
-        await self._database["writer"].bulk_write(writes, ordered=False, session=session)
+        await self._database[WRITER].bulk_write(writes, ordered=False, session=session)
 
     async def _claim(self, wanted: Claim) -> list[TaskRow]:
         tasks = self._database.get_collection(_TASK.name, read_concern=ReadConcern("local"))
@@ -336,7 +337,7 @@ class Writer:
     async def _introduce(self, worker: WorkerId) -> None:
         """Let the worker's `writer` document say of which process it is: whoever takes over ends what that has open."""
         if worker not in self._known:
-            await self._database["writer"].update_one(
+            await self._database[WRITER].update_one(
                 {"_id": worker}, {"$set": {"by": self._instance}, "$inc": {"n": 1}}, upsert=True
             )
             self._known.add(worker)
@@ -344,7 +345,7 @@ class Writer:
     async def _instance_of(self, work: Work) -> str | None:
         if not isinstance(work, Leaving):
             return None
-        found = await self._database["writer"].find_one({"_id": work.worker})
+        found = await self._database[WRITER].find_one({"_id": work.worker})
         by = None if found is None else found.get("by")
         return None if by == self._instance else by
 
@@ -390,7 +391,7 @@ def _eligible(wanted: Claim) -> Document:
     if wanted.only is not None:
         return {"_id": wanted.only, **query}
     if wanted.without:
-        query["tenant"] = {"$nin": sorted(wanted.without)}
+        query["tenant"] = {"$nin": [None if tenant == NOBODYS else tenant for tenant in sorted(wanted.without)]}
     if wanted.builds is not None:
         own = [build for build, become in wanted.builds.items() if become == build]
         query["$or"] = [{"own_build": False}, {"build": {"$in": own}}]

@@ -55,7 +55,7 @@ class Reading:
     def _of_the_worker(self) -> Levels:
         condition, engine = self._orbits.dispatcher.condition(), self._orbits.engine
         found: dict[str, float | None] = {
-            "orbits.worker.active": condition.holds,
+            "orbits.worker.active": self._orbits.dispatcher.holds,
             "orbits.worker.concurrency": condition.concurrency,
             "orbits.worker.suspended": engine.suspended,
             "orbits.worker.lease.age": condition.lease_age,

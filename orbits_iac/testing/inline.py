@@ -77,20 +77,28 @@ class Inline(Dispatcher):
         self._engine.on_due(self._poked.set)
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="inline")
 
-    async def stop(self) -> None:
+    @property
+    def holds(self) -> int:
+        return len(self._active)
+
+    async def drain(self) -> tuple[ExecutionId, ...]:
         self._leaving = True
         if self._loop is not None:
             await _cancelled([self._loop])
-        staying = [self._active[execution] for execution in self._engine.leave() if execution in self._active]
+        self._engine.leave()
         try:
-            if staying:
-                await asyncio.wait(staying, timeout=self._engine.grace)
+            if self._active:
+                await asyncio.wait(list(self._active.values()), timeout=self._engine.grace)
         finally:
             await _cancelled(list(self._active.values()))
+        return await self._engine.quiet(AGAIN)
+
+    async def stop(self) -> None:
+        await self.drain()
         await self._engine.store.release(self.id, now=self._engine.clock.now())
 
     def condition(self) -> Condition:
-        return Condition(holds=len(self._active), concurrency=None, leaving=self._leaving, certain=True, lease_age=None)
+        return Condition(concurrency=None, leaving=self._leaving, certain=True, lease_age=None)
 
     async def why_stranded(self, execution: ExecutionId) -> str | None:
         task = await self._engine.store.get(TaskRow, execution)

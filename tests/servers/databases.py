@@ -1,5 +1,7 @@
 """The fixtures by which a test gets a MongoDB: one replica set of one node for the whole run, a database for each test.
 
+A database is emptied and used again: a test that changes collections or indexes names one of its own on the server.
+
 `tests/conftest` hands them to all. The server is started when the first test asks for it. With MONGODB_URL in the
 environment it is that one, which has to be a replica set. Tests without one do not load pymongo.
 """
@@ -30,18 +32,27 @@ def mongodb_server(_nothing_is_left_by_the_run: None) -> Iterator[str]:
         yield given
 
 
+_emptied: list[str] = []  # databases that earlier tests are done with: making one costs more than most tests
+
+
 @pytest.fixture
 def mongodb(mongodb_server: str) -> Iterator[str]:
-    """The URL of a database of the test's own."""
+    """The URL of a database of the test's own, in which nothing is stored."""
+    name = _emptied.pop() if _emptied else f"orbits_{uuid4().hex}"
+    yield with_database(mongodb_server, name)
+    asyncio.run(_empty(mongodb_server, name))
+    _emptied.append(name)
+
+
+async def _empty(url: str, name: str) -> None:
     from pymongo import AsyncMongoClient
 
-    async def dropped() -> None:
-        async with AsyncMongoClient[dict[str, object]](mongodb_server) as client:  # has no threads to be waited for
-            await client.drop_database(name)
-
-    name = f"orbits_{uuid4().hex}"
-    yield with_database(mongodb_server, name)
-    asyncio.run(dropped())
+    async with AsyncMongoClient[dict[str, object]](url) as client:  # has no threads to be waited for
+        for collection in await client[name].list_collection_names():
+            if collection == "gate":
+                await client[name][collection].update_many({}, {"$set": {"next": 1, "open": []}})
+            else:
+                await client[name][collection].delete_many({})
 
 
 def with_database(url: str, name: str) -> str:

@@ -14,10 +14,10 @@ from orbits_iac.store.contract import Fence, Store, Transaction
 from orbits_iac.store.measured import MeasuredStore
 
 
-@pytest.fixture(params=["memory", "sqlite", "measured"])
+@pytest.fixture(params=["memory", "sqlite", "mongodb", "measured"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:{tmp_path / 'store.db'}" if request.param == "sqlite" else "memory:"
-    found = open_store(url)
+    url = {"sqlite": f"sqlite:{tmp_path / 'store.db'}", "mongodb": ""}.get(request.param, "memory:")
+    found = open_store(url or request.getfixturevalue("mongodb"))
     async with MeasuredStore(found, OFF) if request.param == "measured" else found as opened:
         yield opened
 
