@@ -174,7 +174,7 @@ class Store(ABC):
         """All of one execution, from one snapshot; entries in no particular order."""
 
     @abstractmethod
-    async def claim(
+    async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
         worker: WorkerId,
         *,
@@ -185,6 +185,7 @@ class Store(ABC):
         only: ExecutionId | None = None,
         labels: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
+        least: int | None = None,
     ) -> list[TaskRow]:
         """Take up to `limit` executions that are due by `now` and held by nobody; their tasks, as claimed.
 
@@ -195,7 +196,7 @@ class Store(ABC):
         that is another, but for `only`. No execution is ever given to two.
 
         `labels` leaves those that need no label, and those that need one of these. Of the tenants in `without` none is
-        taken, but for `only`; `NOBODYS` among them stands for what has no tenant.
+        taken, and none with a priority below `least`, but for `only`; the tenant `NOBODYS` stands for what has none.
         """
 
     @abstractmethod

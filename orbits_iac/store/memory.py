@@ -117,7 +117,7 @@ class MemoryStore(Store):
                 messages=self._rows(MessageRow, execution),
             )
 
-    async def claim(
+    async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
         worker: WorkerId,
         *,
@@ -128,6 +128,7 @@ class MemoryStore(Store):
         only: ExecutionId | None = None,
         labels: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
+        least: int | None = None,
     ) -> list[TaskRow]:
         with self._held():
             eligible = [
@@ -136,6 +137,7 @@ class MemoryStore(Store):
                 if task.owner is None
                 and (only is not None or (task.due is not None and task.due <= now))
                 and (only is not None or (task.tenant or NOBODYS) not in without)
+                and (only is not None or least is None or task.priority >= least)
                 and (labels is None or task.needs is None or task.needs in labels)
                 and (kinds is None or task.kind in kinds)
                 and (builds is None or task.build in builds)

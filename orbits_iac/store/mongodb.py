@@ -91,7 +91,7 @@ class MongoStore(Store):
     async def load(self, execution: ExecutionId) -> Journal | None:
         return await self._on(lambda side: side.load(execution))
 
-    async def claim(
+    async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
         worker: WorkerId,
         *,
@@ -102,10 +102,11 @@ class MongoStore(Store):
         only: ExecutionId | None = None,
         labels: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
+        least: int | None = None,
     ) -> list[TaskRow]:
         from orbits_iac.store.mongodb_writer import Claim
 
-        wanted = Claim(worker, now, limit, kinds, builds, only, labels, without)
+        wanted = Claim(worker, now, limit, kinds, builds, only, labels, without, least)
         claimed: list[TaskRow] = await self._on(lambda side: side.writer.do(wanted))
         return claimed
 

@@ -54,6 +54,7 @@ class Claim(NamedTuple):
     only: ExecutionId | None
     labels: frozenset[str] | None
     without: frozenset[str]
+    least: int | None
 
 
 class Leaving(NamedTuple):
@@ -392,6 +393,8 @@ def _eligible(wanted: Claim) -> Document:
         return {"_id": wanted.only, **query}
     if wanted.without:
         query["tenant"] = {"$nin": [None if tenant == NOBODYS else tenant for tenant in sorted(wanted.without)]}
+    if wanted.least is not None:
+        query["priority"] = {"$gte": wanted.least}
     if wanted.builds is not None:
         own = [build for build, become in wanted.builds.items() if become == build]
         query["$or"] = [{"own_build": False}, {"build": {"$in": own}}]

@@ -42,9 +42,10 @@ CREATE TABLE task (
     labels TEXT NOT NULL DEFAULT '[]'
 ) WITHOUT ROWID;
 CREATE INDEX task_owner ON task (owner, id);
--- Who is due next, without looking at those that are held or that only a message makes due; with the tenant, so that
--- those of one that is passed over are passed over in the index.
-CREATE INDEX task_due ON task (priority, due, id, tenant) WHERE owner IS NULL AND due IS NOT NULL;
+-- Who is due next, without looking at those that are held or that only a message makes due; the second one tenant by
+-- tenant, when others had their turn.
+CREATE INDEX task_due ON task (priority, due, id) WHERE owner IS NULL AND due IS NOT NULL;
+CREATE INDEX task_turn ON task (coalesce(tenant, ''), priority, due, id) WHERE owner IS NULL AND due IS NOT NULL;
 
 CREATE TABLE record (
     kind TEXT NOT NULL, identity TEXT NOT NULL, tenant TEXT, version INTEGER NOT NULL, body BLOB NOT NULL,

@@ -21,9 +21,10 @@ from orbits_iac.model.rows import EventRow, Row, TaskRow
 from orbits_iac.store import sqlite_reads
 from orbits_iac.store.contract import D, Journal, Store, Transaction
 from orbits_iac.store.lane import run_once
+from orbits_iac.store.sqlite_claims import Narrowed, Wanted
 from orbits_iac.store.sqlite_connections import Connections
 from orbits_iac.store.sqlite_file import compact
-from orbits_iac.store.sqlite_group import Leaving, Narrowed, Wanted, prepared
+from orbits_iac.store.sqlite_group import Leaving, prepared
 from orbits_iac.store.tables import check_where, is_short, table_of
 
 R = TypeVar("R", bound=Row)
@@ -97,7 +98,7 @@ class SqliteStore(Store):
         read = partial(sqlite_reads.load, execution=execution)
         return await self._read(read, partial(read, most=_FEW))
 
-    async def claim(
+    async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
         worker: WorkerId,
         *,
@@ -108,9 +109,11 @@ class SqliteStore(Store):
         only: ExecutionId | None = None,
         labels: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
+        least: int | None = None,
     ) -> list[TaskRow]:
         narrowed = Narrowed(_names(kinds), _names(builds), _names(labels))
-        wanted = Wanted(worker, now, limit, narrowed, only, builds, _names(without) if without else None)
+        passed = _names(without) if without else None
+        wanted = Wanted(worker, now, limit, narrowed, only, builds, passed, least)
         claimed: list[TaskRow] = await self._open.writer.do(wanted)
         return claimed
 

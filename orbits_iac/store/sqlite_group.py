@@ -8,15 +8,16 @@ interpreter, which the event loop does not let go of for milliseconds.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from orbits_iac.model.ids import NOBODYS, ExecutionId, WorkerId
+from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow, WorkerRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
+from orbits_iac.store.sqlite_claims import Wanted, eligible
 from orbits_iac.store.tables import Key, Table, Values, encoded, table_of
 
 _TASK, _EVENT, _MESSAGE = table_of(TaskRow), table_of(EventRow), table_of(MessageRow)
@@ -30,20 +31,6 @@ _HOLDERS = """
 """
 _HELD = f"SELECT {_TASK.selected} FROM task WHERE owner = ? ORDER BY id"  # noqa: S608 - names come from the model
 _NUMBERED = "SELECT coalesce(max(seq), 0) FROM event"
-_LEVEL = "SELECT max(priority) FROM task WHERE owner IS NULL AND due IS NOT NULL AND priority < ?"
-_NARROWED = """
-    (?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))
-    AND (?2 IS NULL OR build IN (SELECT value FROM json_each(?2)))
-    AND (?3 IS NULL OR needs IS NULL OR needs IN (SELECT value FROM json_each(?3)))
-"""
-_DUE = f"""
-    SELECT {_TASK.selected} FROM task
-    WHERE owner IS NULL AND due IS NOT NULL AND priority = ?4 AND due <= ?5
-    AND (?8 IS NULL OR coalesce(tenant, '{NOBODYS}') NOT IN (SELECT value FROM json_each(?8))) AND {_NARROWED}
-    AND (NOT own_build OR ?7 IS NULL OR build IN (SELECT value FROM json_each(?7))) ORDER BY due, id LIMIT ?6
-"""  # noqa: S608
-_ONLY = f"SELECT {_TASK.selected} FROM task WHERE id = ?4 AND owner IS NULL AND {_NARROWED} LIMIT ?5"  # noqa: S608
-_ABOVE_ALL = 1 << 62
 
 _holders = msgspec.json.Decoder(list[tuple[str, str | None, int]]).decode
 
@@ -56,26 +43,6 @@ class Prepared(NamedTuple):
     puts: list[tuple[Table[Any], Key, Values]]
     deletes: list[tuple[Table[Any], Key]]
     events: list[Values]
-
-
-class Narrowed(NamedTuple):
-    """Which tasks a claim admits, each as a JSON list; None: all."""
-
-    kinds: str | None
-    builds: str | None
-    labels: str | None
-
-
-class Wanted(NamedTuple):
-    """What a claim asks for."""
-
-    worker: WorkerId
-    now: float
-    limit: int
-    narrowed: Narrowed
-    only: ExecutionId | None
-    become: Mapping[str, str] | None  # the build that each goes on with
-    without: str | None  # tenants, as a JSON list
 
 
 class Leaving(NamedTuple):
@@ -132,7 +99,9 @@ class Group:
             return self._write(work)
         self.flush()  # what follows is found by queries
         if isinstance(work, Wanted):
-            return self._keep_all([rules.claimed(task, work.worker, work.become) for task in self._eligible(work)])
+            return self._keep_all(
+                [rules.claimed(task, work.worker, work.become) for task in eligible(self._connection, work)]
+            )
         if work.counter is not None:
             row = self._connection.execute(_WORKER.get, (work.worker,)).fetchone()
             if row is None or _WORKER.row(row).counter != work.counter:
@@ -244,22 +213,6 @@ class Group:
         self._tasks[execution] = task
         self._holders[execution] = None if task is None else (task.owner, task.token)
         self._kept.add(execution)
-
-    def _eligible(self, wanted: Wanted) -> Sequence[TaskRow]:
-        execute = self._connection.execute
-        narrowed, become = wanted.narrowed, wanted.become
-        own = None if become is None else _list(build for build in become if become[build] == build)
-        if wanted.only is not None:
-            found = execute(_ONLY, (*narrowed, wanted.only, wanted.limit)).fetchall()
-            return [_TASK.row(values) for values in found]
-        tasks: list[TaskRow] = []
-        (level,) = execute(_LEVEL, (_ABOVE_ALL,)).fetchone()
-        while level is not None and len(tasks) < wanted.limit:
-            some = (*narrowed, level, wanted.now, wanted.limit - len(tasks), own, wanted.without)
-            found = execute(_DUE, some).fetchall()
-            tasks += [_TASK.row(values) for values in found]
-            (level,) = execute(_LEVEL, (level,)).fetchone()
-        return tasks
 
 
 def _list(names: Iterable[str]) -> str:

@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
 from orbits_iac.store.contract import D, Journal
+from orbits_iac.store.sqlite_claims import levels
 from orbits_iac.store.tables import Table, Values, table_of
 
 R = TypeVar("R", bound=Row)
 
 _EXECUTION, _ENTRY, _MESSAGE = table_of(ExecutionRow), table_of(EntryRow), table_of(MessageRow)
-_EVENT = table_of(EventRow)
+_EVENT, _TASK = table_of(EventRow), table_of(TaskRow)
 # One statement, which is one snapshot: several, with what holds them together, take thrice the time of a short journal.
 _LOAD = """
     SELECT 'execution', id, NULL, body, apart FROM execution WHERE id = ?1
@@ -28,14 +29,14 @@ _TAIL = f"SELECT {_EVENT.selected} FROM event WHERE seq > ? ORDER BY seq LIMIT ?
 _TAIL_OF = f"SELECT {_EVENT.selected} FROM event WHERE root = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 _NEXT_DUE = """
     WITH RECURSIVE level (priority) AS (
-        SELECT max(priority) FROM task WHERE owner IS NULL AND due IS NOT NULL
+        SELECT max(priority) FROM task INDEXED BY task_due WHERE owner IS NULL AND due IS NOT NULL
         UNION ALL
-        SELECT (SELECT max(priority) FROM task
+        SELECT (SELECT max(priority) FROM task INDEXED BY task_due
                 WHERE owner IS NULL AND due IS NOT NULL AND priority < level.priority)
         FROM level WHERE level.priority IS NOT NULL
     )
     SELECT min(due) FROM (
-        SELECT (SELECT min(due) FROM task
+        SELECT (SELECT min(due) FROM task INDEXED BY task_due
                 WHERE owner IS NULL AND due IS NOT NULL AND priority = level.priority) AS due FROM level
         UNION ALL SELECT min(due) FROM schedule WHERE paused = 0
     )
@@ -43,8 +44,9 @@ _NEXT_DUE = """
 _OF_KINDS = "(?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))"
 _DUE: dict[type[Row], str] = {
     TaskRow: f"""
-        SELECT {{selected}} FROM task
-        WHERE owner IS NULL AND due IS NOT NULL AND due <= ?2 AND {_OF_KINDS} ORDER BY due, id LIMIT ?3
+        SELECT {{selected}} FROM task INDEXED BY task_due
+        WHERE owner IS NULL AND due IS NOT NULL AND priority = ?3 AND due <= ?2 AND {_OF_KINDS}
+        ORDER BY due, id LIMIT ?4
     """,  # noqa: S608 - names come from the model
     ScheduleRow: f"""
         SELECT {{selected}} FROM schedule
@@ -112,6 +114,9 @@ def due(
 ) -> list[D]:
     """What is due by `now` and free, the earliest first; `kinds` as a JSON list."""
     sql = _DUE[rows.row_type].format(selected=rows.selected)
+    if rows is _TASK:
+        found = [_some(connection, sql, [kinds, now, level], limit, most) for level in list(levels(connection))]
+        return sorted((rows.row(values) for some in found for values in some), key=attrgetter("due", "id"))[:limit]
     return [rows.row(values) for values in _some(connection, sql, [kinds, now], limit, most)]
 
 

@@ -111,7 +111,7 @@ class Seen(Store):
                 await self._kept.commit(transaction)
             self._moment("after", what)
 
-    async def claim(
+    async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
         worker: WorkerId,
         *,
@@ -122,8 +122,9 @@ class Seen(Store):
         only: ExecutionId | None = None,
         labels: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
+        least: int | None = None,
     ) -> list[TaskRow]:
-        narrowed: dict[str, Any] = {"kinds": kinds, "builds": builds, "only": only, "labels": labels}
+        narrowed: dict[str, Any] = {"kinds": kinds, "builds": builds, "only": only, "labels": labels, "least": least}
         async with self._turn:
             with self._outside():
                 taken = await self._kept.claim(worker, now=now, limit=limit, without=without, **narrowed)

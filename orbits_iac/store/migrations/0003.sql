@@ -3,8 +3,7 @@
 
 ALTER TABLE task ADD COLUMN needs TEXT;
 ALTER TABLE task ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';
-DROP INDEX task_due;
-CREATE INDEX task_due ON task (priority, due, id, tenant) WHERE owner IS NULL AND due IS NOT NULL;
+CREATE INDEX task_turn ON task (coalesce(tenant, ''), priority, due, id) WHERE owner IS NULL AND due IS NOT NULL;
 
 CREATE TABLE importing (
     name TEXT PRIMARY KEY, body BLOB NOT NULL

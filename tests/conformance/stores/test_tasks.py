@@ -114,6 +114,37 @@ async def test_claim_of_tenants_that_are_passed_over(store: Store, make: Any) ->
     assert [task.id for task in await claim(without=frozenset({NOBODYS, "none"}))] == ["a", "e"]
 
 
+async def test_claim_of_those_with_a_priority_alone(store: Store, make: Any) -> None:
+    levels = {"low": -1, "none": 0, "high": 5, "higher": 6}
+    await store.commit(Transaction(put=[make.task(name, priority=level) for name, level in levels.items()]))
+    claim = partial(store.claim, ONE, now=1.0, limit=9)
+    assert await claim(least=7) == []
+    assert [task.id for task in await claim(least=5, limit=1)] == ["higher"]
+    assert [task.id for task in await claim(least=-1, without=frozenset({"acme"}))] == ["high", "none", "low"]
+    await store.commit(Transaction(put=[make.task("only", priority=-9)]))
+    assert [task.id for task in await claim(least=0, only=ExecutionId("only"))] == ["only"]
+
+
+async def test_claim_of_many_tenants_takes_the_earliest(store: Store, make: Any) -> None:
+    rows = [make.task(f"{n:03}", tenant=f"t{n % 150}", due=300.0 - n, priority=n % 2) for n in range(300)]
+    await store.commit(Transaction(put=rows))
+    claim = partial(store.claim, ONE, now=999.0, limit=2)
+    assert [task.id for task in await claim(without=frozenset({"t149", NOBODYS}))] == ["297", "295"]
+    without = frozenset(f"t{n}" for n in range(140))
+    assert [task.id for task in await claim(without=without)] == ["299", "293"]
+    assert [task.id for task in await claim(without=without, limit=9)] == [
+        "291",
+        "149",
+        "147",
+        "145",
+        "143",
+        "141",
+        "298",
+        "296",
+        "294",
+    ]
+
+
 async def test_claims_and_commits_handed_in_together_happen_in_that_order(store: Store, make: Any) -> None:
     _, first, _, second = await asyncio.gather(
         store.commit(Transaction(put=[make.task("a"), make.entry("a", "k")], events=[make.event("a", why="1")])),
