@@ -64,7 +64,7 @@ class MeasuredStore(Store):
     async def load(self, execution: ExecutionId) -> Journal | None:
         return await self._timed("load", self.inside.load(execution))
 
-    async def claim(
+    async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
         worker: WorkerId,
         *,
@@ -75,9 +75,18 @@ class MeasuredStore(Store):
         only: ExecutionId | None = None,
         labels: frozenset[str] | None = None,
         without: frozenset[str] = frozenset(),
+        least: int | None = None,
     ) -> list[TaskRow]:
         claimed = self.inside.claim(
-            worker, now=now, limit=limit, kinds=kinds, builds=builds, only=only, labels=labels, without=without
+            worker,
+            now=now,
+            limit=limit,
+            kinds=kinds,
+            builds=builds,
+            only=only,
+            labels=labels,
+            without=without,
+            least=least,
         )
         return await self._timed("claim", claimed)
 
