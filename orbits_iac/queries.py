@@ -28,6 +28,7 @@ from orbits_iac.model.rows import (
     RecordRow,
     RevisionRow,
     Row,
+    ScheduleRow,
     TaskRow,
 )
 from orbits_iac.model.states import ENDED, State
@@ -265,6 +266,12 @@ async def _stands(store: Store, child: Child) -> bool:
     """Whether there is anything of a child."""
     row = await store.get(RecordRow, child.kind, child.identity)
     return row is not None and (row.revision is not None or bool(row.children))
+
+
+async def schedules(store: Store, kind: str | None = None) -> list[ScheduleRow]:
+    """The schedules of all records or of those of a kind: what is due next first, what is paused last."""
+    rows = await (store.find(ScheduleRow) if kind is None else store.find(ScheduleRow, kind=kind))
+    return sorted(rows, key=lambda row: (row.paused, row.due, row.kind, row.identity))
 
 
 async def modules(store: Store, builds: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ import sys
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from orbits_iac.cli import (
     answer,
@@ -20,30 +19,29 @@ from orbits_iac.cli import (
     replay,
     resume,
     rollback,
+    schedules,
     set_handle,
     state,
     uninstall,
     up,
     watch,
     worker,
+    workers,
 )
 from orbits_iac.cli.errors import exit_code_of, explain
 from orbits_iac.cli.extensions import extension, names
-from orbits_iac.cli.lean import Lean, lightened
+from orbits_iac.cli.lean import Lean, LeanGroup
 from orbits_iac.cli.options import DEBUG, Debug
 
 SECTIONS = {
     "Bring about": ("preview", "up", "rollback", "uninstall", "cycle"),
-    "Look": ("drift", "get", "history", "watch"),
-    "Operate": ("pause", "resume", "answer", "cancel", "replay", "end", "set-handle", "worker", "state"),
+    "Look": ("drift", "get", "history", "watch", "workers"),
+    "Operate": ("pause", "resume", "answer", "cancel", "replay", "end", "set-handle", "worker", "schedules", "state"),
 }
 
 
-class Commands(TyperGroup):
+class Commands(LeanGroup):
     """Our commands, then those that other packages bring, which are imported only when they are invoked."""
-
-    def get_params(self, ctx: Any) -> Any:
-        return [lightened(param) for param in super().get_params(ctx)]
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *names()]
@@ -87,10 +85,11 @@ app = typer.Typer(
 
 for module in (
     *(preview, up, rollback, uninstall, cycle),
-    *(drift, get, history, watch),
+    *(drift, get, history, watch, workers),
     *(pause, resume, answer, cancel, replay, end, set_handle, worker),
 ):
     app.command(module.__name__.rpartition(".")[2].replace("_", "-"), cls=Lean)(module.command)
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(state.app, name="state")
 
 

@@ -10,6 +10,7 @@ from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow
 from orbits_iac.model.states import State
 from orbits_iac.queries import Found, Picture, document, masked, waits
+from orbits_iac.roster import Waiting
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,8 +44,13 @@ def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
     return made
 
 
-def print_execution(picture: Picture, out: "Console", *, now: float, everything: bool) -> None:
-    """An execution: who asked for what, its tree, what it waits for, and how it ended."""
+def print_execution(
+    picture: Picture, out: "Console", *, waiting: Sequence[Waiting], now: float, everything: bool
+) -> None:
+    """An execution: who asked for what, its tree, what it waits for, and how it ended.
+
+    `waiting`: those of its executions that no worker can go on with.
+    """
     from rich.text import Text
 
     row = picture.execution
@@ -53,7 +59,7 @@ def print_execution(picture: Picture, out: "Console", *, now: float, everything:
     node = tree.grow(picture)
     out.print(render.Drawing(node, now=now, style=render.Style(everything=everything)))
     out.print()
-    for line in _paused(picture):
+    for line in _paused(picture, waiting):
         out.print(Text(line), soft_wrap=True)
     for one in waits(picture):
         out.print(Text(f"{one.what} waits for {one.entry.kind}: {tree.how_to_answer(one.entry)}"), soft_wrap=True)
@@ -77,11 +83,18 @@ def _print_events(picture: Picture, out: "Console", *, everything: bool) -> None
         out.print(line, no_wrap=True, overflow="ellipsis")
 
 
-def _paused(picture: Picture) -> list[str]:
-    """Of each execution in the picture that is paused, why."""
+def _paused(picture: Picture, waiting: Sequence[Waiting]) -> list[str]:
+    """Of each execution in the picture that is paused, or that nobody can go on with, why."""
     why = {event.execution: event.why for event in picture.events if event.after is State.PAUSED and not event.key}
-    rows = [row for row in picture.executions.values() if row.state is State.PAUSED and row.id in why]
-    return [f"{report.name_of(row)} is paused: {why[row.id]}" for row in rows if why[row.id] != "paused"]
+    lines: dict[str, str] = {}
+    for row in picture.executions.values():
+        if row.state is State.PAUSED and why.get(row.id, "paused") != "paused":
+            lines[row.id] = f"{report.name_of(row)} is paused: {why[row.id]}"
+    for one in waiting:
+        row = picture.executions[one.execution]
+        stands = "is paused" if row.state is State.PAUSED else "waits, and nobody can go on with it"
+        lines[row.id] = f"{report.name_of(row)} {stands}: {one.why}"
+    return list(lines.values())
 
 
 def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:

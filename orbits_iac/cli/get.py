@@ -61,12 +61,15 @@ async def _recent(store: "Opened", limit: int, *, as_json: bool) -> None:
 async def _execution(store: "Opened", execution: str, *, everything: bool, as_json: bool) -> None:
     from orbits_iac import queries
     from orbits_iac.cli import describe, follow, report
+    from orbits_iac.roster import why_nobody_goes_on
 
-    picture = await queries.picture(store, execution)
+    picture, now = await queries.picture(store, execution), time.time()
+    waiting = await why_nobody_goes_on(store, picture.executions.values(), now=now)
     if as_json:
-        report.print_json(describe.execution_document(picture))
+        nobody = [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in waiting]
+        report.print_json({**describe.execution_document(picture), "nobody_goes_on_with": nobody})
     else:
-        describe.print_execution(picture, follow.console(), now=time.time(), everything=everything)
+        describe.print_execution(picture, follow.console(), waiting=waiting, now=now, everything=everything)
 
 
 async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -> None:

@@ -7,13 +7,20 @@ version of it that reads them in another way.
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 _PLAIN: dict[Any, Any] = {str: str, bool: bool, int: int}
 
 
 class Lean(TyperCommand):
     """A command whose parameters are read so."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return [lightened(param) for param in super().get_params(ctx)]
+
+
+class LeanGroup(TyperGroup):
+    """Commands with a name of their own in common, whose own parameters are read so."""
 
     def get_params(self, ctx: Any) -> Any:
         return [lightened(param) for param in super().get_params(ctx)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from orbits_iac.engine.engine import Engine
-from orbits_iac.model.builds import is_same_code, may_run
+from orbits_iac.model.builds import has_code, is_same_code, may_run, why_nobody
 from orbits_iac.model.rows import BuildRow, TaskRow, WorkerRow
 
 
@@ -34,28 +34,10 @@ class Builds:
         """Whether the code here may go on with executions of this build; `own`: with those of its own build alone."""
         return build in self.claims and not (own and self.claims[build] != build)
 
-    def has_code(self, worker: WorkerRow, *, kind: str, build: str, own: bool = False) -> bool:
-        """Whether a worker may go on with executions of this kind and build; `own`: of its own build alone."""
-        if kind not in worker.kinds:
-            return False
-        theirs, its = self._rows.get(worker.build), self._rows.get(build)
-        return theirs is None or its is None or (is_same_code if own else may_run)(theirs, its)
+    def has_code(self, worker: WorkerRow, *, kind: str, build: str) -> bool:
+        """Whether a worker may go on with executions of this kind and build."""
+        return has_code(worker, self._rows, kind=kind, build=build)
 
     def why_stranded(self, task: TaskRow, workers: Iterable[WorkerRow], *, root: str = "") -> str | None:
-        """Why none of these workers may go on with an execution, and what to do; None if one may.
-
-        `root`: the one that it is part of, by which a person goes on with both.
-        """
-        living = list(workers)
-        if any(self.has_code(worker, kind=task.kind, build=task.build, own=task.own_build) for worker in living):
-            return None
-        row = self._rows.get(task.build)
-        code = f" that imports {', '.join(row.modules)}" if row is not None and row.modules else ""
-        if not any(task.kind in worker.kinds for worker in living):
-            return f"no worker that runs has the kind {task.kind}: start one{code}"
-        builds = ", ".join(sorted({worker.build for worker in living if task.kind in worker.kinds}))
-        others, go_on = ("others", "the code that is here") if task.own_build else ("earlier ones", "the older code")
-        return (
-            f"it is of build {task.build}, and the workers that run are of {others} ({builds}): start a worker of "
-            f"that code{code}, or go on with {go_on}: orbits resume {root or task.id} --here"
-        )
+        """Why none of these workers may go on with an execution, and what to do; None if one may."""
+        return why_nobody(task, workers, self._rows, root=root)

@@ -52,6 +52,11 @@ def is_gone(row: WorkerRow) -> bool:
     return started is None or abs(started - row.pid_started) > 1
 
 
+def is_here(row: WorkerRow) -> bool:
+    """Whether the worker's process is known to live: same boot and pid namespace, and there it is."""
+    return bool(row.boot) and row.boot == _boot() and not is_gone(row)
+
+
 def _started(pid: int) -> float | None:
     """When a process began, in a measure that stays the same; None if it has ended.
 

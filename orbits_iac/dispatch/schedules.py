@@ -136,7 +136,7 @@ async def _fire(engine: Engine, row: ScheduleRow, *, from_now: bool) -> None:
     """Ask for the cycle and move the schedule on, unless somebody else has just done so."""
     after = schedules.following(row, now=engine.clock.now(), chance=engine.chance(), from_now=from_now)
     try:
-        asked = await _asked(engine, row)
+        asked = await cycle_of(engine, row, who="schedule")
         if asked is not None:
             await ask_root(engine, asked, with_it=[after])
             engine.measures.fired(engine.clock.now() - row.due)
@@ -156,8 +156,8 @@ async def _write(engine: Engine, *, put: Sequence[Row] = (), delete: Sequence[Ro
         return  # somebody else has moved it
 
 
-async def _asked(engine: Engine, row: ScheduleRow) -> Asked | None:
-    """The request for a record's cycle; None if nothing of it stands."""
+async def cycle_of(engine: Engine, row: ScheduleRow, *, who: str, why: str = "") -> Asked | None:
+    """The request for a record's cycle, as its schedule wants it; None if nothing of it stands."""
     record = await engine.store.get(RecordRow, row.kind, row.identity)
     if record is None or record.revision is None:
         return None
@@ -175,5 +175,6 @@ async def _asked(engine: Engine, row: ScheduleRow) -> Asked | None:
         targets=record.targets,
         places=record.places,
         tenant=record.tenant,
-        who="schedule",
+        who=who,
+        why=why,
     )

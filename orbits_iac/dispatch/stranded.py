@@ -1,4 +1,4 @@
-"""Executions that are due and that no living worker has the code for: shown as PAUSED, and taken up when one has.
+"""Executions that are due and that no living worker is fit for: shown as PAUSED, and taken up when one is.
 
 What always holds: it is paused under a claim of its own, so that a worker that could go on with it comes first or
 second, and never gets lost; whoever starts looks for what waits for its code, and whoever pauses looks for who has
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.engine.engine import Engine
+from orbits_iac.engine.labels import WORKER
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, TaskRow, WorkerRow, amended
@@ -50,12 +51,17 @@ class Stranded:
                 await self._pause(task, workers)
         return False
 
-    async def welcome(self, kinds: frozenset[str]) -> None:
-        """Make due what waited for the code that is here now."""
+    async def welcome(self, kinds: frozenset[str], labels: Sequence[str]) -> None:
+        """Make due what waited for the code that is here now, and for a worker with these labels."""
         paused = [row for row in await self._engine.store.find(ExecutionRow, state=State.PAUSED) if row.stranded]
         await self._builds.refresh(row.build for row in paused)
         may = self._builds.may_claim
-        wake = [row.id for row in paused if row.kind in kinds and may(row.build, own=row.own_build)]
+        fit = {None, *labels}
+        wake = [
+            row.id
+            for row in paused
+            if row.kind in kinds and row.labels.get(WORKER) in fit and may(row.build, own=row.own_build)
+        ]
         if wake:
             await self._engine.commit(Transaction(), wake=wake)
 

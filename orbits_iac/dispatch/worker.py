@@ -307,7 +307,7 @@ class Worker(Dispatcher):
         if kinds != self._kinds:
             self._kinds = kinds
             self._lease.declare(kinds)
-            await self._stranded.welcome(kinds)
+            await self._stranded.welcome(kinds, self._labels)
         return amended(self._lease.row, kinds=tuple(kinds))
 
 

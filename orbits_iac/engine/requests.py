@@ -63,6 +63,7 @@ class Asked:
     retain: bool = False
     protect: bool = False
     who: str
+    why: str = ""
     parent: ExecutionRow | None = None
     user: str = "direct"
     approval: Approval = field(default_factory=Approval)
@@ -308,7 +309,7 @@ def _options(asked: Asked) -> Json:
 def _why(asked: Asked, *, queued: bool) -> str:
     """What there is to say of a request beyond who has made it."""
     said = [f"plan {asked.approval.plan}, approved by {asked.approval.by}"] if asked.approval.plan else []
-    return "; ".join([*said, *(["waits its turn"] if queued else [])])
+    return "; ".join([*said, *([asked.why] if asked.why else []), *(["waits its turn"] if queued else [])])
 
 
 def _subscribe(asked: Asked, key: StepKey | None, execution: ExecutionId) -> list[Row]:

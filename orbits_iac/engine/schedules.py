@@ -35,7 +35,7 @@ def changed(row: ScheduleRow, every: Every, *, build: str, now: float, chance: f
     """The row as the code wants it, from its next slot on if the times are others; None if it is so already."""
     if row.timing != every.timing:
         anew = first(row.kind, row.identity, every, build=build, now=now, chance=chance)
-        return amended(anew, version=row.version + 1, paused=row.paused)
+        return amended(anew, version=row.version + 1, paused=row.paused, by=row.by, at=row.at, why=row.why)
     if (row.on_drift, row.build) != (every.on_drift, build):
         return amended(row, version=row.version + 1, on_drift=every.on_drift, build=build)
     return None
@@ -47,6 +47,17 @@ def following(row: ScheduleRow, *, now: float, chance: float, from_now: bool = F
     slot = row.timing.next_slot(now if from_now else row.slot, now)
     due = row.timing.due(slot, now if from_now else max(now, row.slot), chance)
     return amended(row, version=row.version + 1, slot=slot, due=max(now, due), since=now)
+
+
+def paused(row: ScheduleRow, *, now: float, by: str, why: str) -> ScheduleRow:
+    """The row while no cycle is to come by itself."""
+    return amended(row, version=row.version + 1, paused=True, by=by, at=now, why=why)
+
+
+def resumed(row: ScheduleRow, *, now: float, by: str, why: str, chance: float) -> ScheduleRow:
+    """The row once cycles are to come again: from the next slot on, what was left out stays so."""
+    next_ = following(row, now=now, chance=chance) if row.due <= now and row.timing is not None else row
+    return amended(next_, version=row.version + 1, paused=False, by=by, at=now, why=why)
 
 
 def after_set_back(row: ScheduleRow, *, now: float) -> ScheduleRow | None:

@@ -389,6 +389,9 @@ class ScheduleRow(Row, frozen=True, kw_only=True):
     timing: Timing | None = None
     on_drift: str = "report"
     build: str = ""  # the one that the schedule came with
+    by: str = ""  # who has paused or resumed it last, when, and why
+    at: float = 0.0
+    why: str = ""
 
 
 class DataKeyRow(Row, frozen=True, kw_only=True):

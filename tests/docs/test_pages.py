@@ -34,7 +34,9 @@ def test_the_classes_and_the_commands_work(tmp_path: Path) -> None:
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         said.append(done.stdout)
     assert "https://shop.example" in said[1]
-    assert len(said) == 4
+    assert "6h 00m ~10%" in said[2]
+    assert [text.split(":")[0] for text in said[3:6]] == ["Paused", "Triggered", "Resumed"]
+    assert len(said) == 8
 
 
 def test_the_figures_are_those_of_the_code() -> None:

@@ -44,6 +44,8 @@ Look:
               which one stands.
   watch       Show an execution from another process until it has ended;
               --json prints its events, a line each.
+  workers     List the workers and what they hold; and what none of them can
+              go on with, with what is missing.
 
 Operate:
   pause       Let an execution begin no more steps; what is under way comes to
@@ -62,6 +64,7 @@ Operate:
               its watch() is called with it next.
   worker      Advance executions and schedules until SIGTERM or Ctrl-C; what
               is under way goes on elsewhere or later.
+  schedules   List the schedules of records; pause, resume and trigger them.
   state       Look after the store itself.
 
 From other packages:
@@ -107,6 +110,9 @@ def test_reading_loads_neither_pydantic_nor_the_stacks(project: Project) -> None
     project.run("up", "shop.py:Fleet")
     assert loaded(project, "get") & {"pydantic", "shop", "orbits_iac.engine", "orbits_iac.orbits"} == set()
     assert loaded(project, "history", "Fleet", "fleet") & {"pydantic", "shop"} == set()
+    (running, *_) = json.loads(project.run("get", "--json"))
+    for command in (("workers",), ("schedules", "list"), ("get", running["id"])):
+        assert loaded(project, *command) & {"pydantic", "shop", "orbits_iac.engine", "orbits_iac.orbits"} == set()
 
 
 def test_a_command_of_another_package_is_loaded_when_it_is_invoked(project: Project) -> None:

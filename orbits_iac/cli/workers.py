@@ -1,0 +1,163 @@
+"""`orbits workers`: who advances executions, and which executions nobody can go on with."""
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orbits_iac.cli.options import AsJson, Debug, Store
+
+if TYPE_CHECKING:
+    from orbits_iac.roster import Member, Roster, Seen
+    from orbits_iac.store.contract import Store as Opened
+
+SHOWN = 10  # executions of one reason that are named
+TICK = 0.5  # seconds between looks
+
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it until Ctrl-C, as it changes.")]
+
+
+def command(watch: Watch = False, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """List the workers and what they hold; and what none of them can go on with, with what is missing."""
+    from orbits_iac.cli.running import finish
+    from orbits_iac.model.errors import UsageError
+
+    if watch and as_json:
+        raise UsageError("--watch draws a table: give --json without it")
+    finish(_workers(store, watch=watch, as_json=as_json))
+
+
+async def _workers(given: str | None, *, watch: bool, as_json: bool) -> int:
+    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.roster import Roster
+
+    async with session.reading(given) as store, follow.Interrupt() as interrupt:
+        roster = Roster(store)
+        if watch:
+            await _show(store, roster, interrupt)
+            return exits.DONE
+        seen = await _looked(store, roster)
+    if as_json:
+        report.print_json(as_document(seen))
+    else:
+        out = follow.console()
+        out.print(table(seen, now=time.time()))
+        _print_waiting(seen, out)
+    return exits.DONE
+
+
+async def _looked(store: "Opened", roster: "Roster") -> "Seen":
+    """One look; at workers of other machines as long as it takes them to renew their leases."""
+    from orbits_iac.roster import Presence
+
+    seen = await roster.look(now=time.time())
+    while any(
+        member.presence is Presence.UNSEEN and member.silent < member.worker.lease / 3 for member in seen.members
+    ):
+        await store.changed(TICK)
+        seen = await roster.look(now=time.time())
+    return seen
+
+
+async def _show(store: "Opened", roster: "Roster", interrupt: Any) -> None:
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    from orbits_iac.cli import follow
+
+    with Live(console=follow.console(), auto_refresh=False) as live:
+        while not interrupt.asked.is_set():
+            seen = await roster.look(now=time.time())
+            lines = [Text(line) for line in _lines(seen)]
+            live.update(Group(table(seen, now=time.time()), *lines), refresh=True)
+            await follow.first_of(_tick(store), interrupt.asked.wait())
+
+
+async def _tick(store: "Opened") -> None:
+    import asyncio
+
+    await asyncio.sleep(TICK)
+    await store.changed(TICK)
+
+
+def table(seen: "Seen", *, now: float) -> Any:
+    """The workers, by machine."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from orbits_iac.cli.render import ago
+    from orbits_iac.roster import Presence
+
+    if not seen.members:
+        return Text("no worker runs: orbits worker starts one")
+    styles = {Presence.ALIVE: "green", Presence.DRAINING: "yellow", Presence.UNSEEN: "yellow", Presence.DEAD: "red"}
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("worker", "host", "pid", "build", "labels", "holds", "state", "since", "orbits"):
+        made.add_column(name, no_wrap=name != "state", overflow="fold")
+    for one in seen.members:
+        row = one.worker
+        made.add_row(
+            row.id,
+            row.host,
+            str(row.pid),
+            Text(row.build[:8], style="dim"),
+            ", ".join(row.labels),
+            f"{one.holds} of {row.concurrency}" if row.concurrency else str(one.holds),
+            Text(_said(one), style=styles[one.presence]),
+            ago(now - row.started_at) if row.started_at else "",
+            row.orbits,
+        )
+    return made
+
+
+def _said(member: "Member") -> str:
+    from orbits_iac.cli.render import duration
+    from orbits_iac.roster import Presence
+
+    if member.presence is Presence.DEAD:
+        what = f"; the next worker that looks takes over its {member.holds}" if member.holds else ""
+        return f"dead{what}"
+    if member.presence is Presence.UNSEEN:
+        lease = member.worker.lease
+        return f"silent for {duration(member.silent)}; taken over after {lease:g} s" if lease else member.presence
+    renewed = f", renewed {duration(member.renewed)} ago" if member.renewed is not None else ""
+    return f"{member.presence}{renewed}"
+
+
+def _print_waiting(seen: "Seen", out: Any) -> None:
+    from rich.text import Text
+
+    for line in _lines(seen):
+        out.print(Text(line), soft_wrap=True)
+
+
+def _lines(seen: "Seen") -> list[str]:
+    """What nobody can go on with: each reason once, with its executions."""
+    by_reason: dict[str, list[str]] = {}
+    for one in seen.waiting:
+        by_reason.setdefault(one.why, []).append(f"{one.execution} ({one.kind})")
+    lines: list[str] = []
+    for why, executions in by_reason.items():
+        more = f" and {len(executions) - SHOWN:,} more" if len(executions) > SHOWN else ""
+        lines += ["", f"nobody goes on with {', '.join(executions[:SHOWN])}{more}:", f"  {why}"]
+    return lines
+
+
+def as_document(seen: "Seen") -> dict[str, Any]:
+    """What was seen, as JSON's own types."""
+    from orbits_iac.queries import document
+
+    return {
+        "workers": [
+            {
+                **document(one.worker),
+                "holds": one.holds,
+                "state": one.presence.value,
+                "renewed_seconds_ago": one.renewed,
+                "silent_seconds": one.silent,
+            }
+            for one in seen.members
+        ],
+        "nobody_goes_on_with": [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in seen.waiting],
+    }

@@ -1,0 +1,122 @@
+"""Who advances executions on a store: its workers, what they hold, and what none of them can go on with.
+
+Reads alone. No clock is compared between machines: a worker lives if its process does, on this machine, or if its
+counter was seen to move; how long ago is told by the clock of who looks. Called by `orbits workers` and `orbits get`.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orbits_iac.dispatch.leases import is_gone, is_here
+from orbits_iac.model.builds import why_nobody
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, WorkerRow
+from orbits_iac.model.states import ENDED, State
+from orbits_iac.store.contract import Store
+
+MOST = 1000
+"""Executions that nobody can go on with, of those that are due, are looked for among so many."""
+
+
+class Presence(StrEnum):
+    """What is known of a worker."""
+
+    ALIVE = "alive"  # its process lives, or it has renewed its lease
+    DRAINING = "draining"  # alive; it claims nothing more, and ends
+    UNSEEN = "not seen to renew yet"  # of another machine, and not looked at for long enough
+    DEAD = "dead"  # its process has ended, or its lease has run out; nobody has taken over yet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A worker, and what is known of it."""
+
+    worker: WorkerRow
+    holds: int
+    presence: Presence
+    renewed: float | None  # seconds since it was last seen to renew; None if that was not seen
+    silent: float  # seconds for which its counter has stood still, as far as was looked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """An execution that no worker can go on with, and what is missing."""
+
+    execution: ExecutionId
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one look has found."""
+
+    members: Sequence[Member]
+    waiting: Sequence[Waiting]
+
+
+class Roster:
+    """Looks at the workers of a store, again and again: what has moved since is what tells of other machines."""
+
+    def __init__(self, store: Store, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._elapsed = elapsed
+        self._counters: dict[WorkerId, tuple[int, float, bool]] = {}  # the counter, since when, whether it has moved
+
+    async def look(self, *, now: float) -> Seen:
+        """The workers, and what nobody can go on with of what is due by `now`."""
+        rows = sorted(await self._store.find(WorkerRow), key=lambda row: (row.host, row.started_at, row.id))
+        members = [self._member(row, len(await self._store.find(TaskRow, owner=row.id))) for row in rows]
+        living = [member.worker for member in members if member.presence is not Presence.DEAD]
+        return Seen(members=members, waiting=await _waiting(self._store, living, now=now))
+
+    def _member(self, row: WorkerRow, holds: int) -> Member:
+        now = self._elapsed()
+        counter, since, moved = self._counters.get(row.id, (row.counter, now, False))
+        if counter != row.counter:
+            since, moved = now, True
+        self._counters[row.id] = (row.counter, since, moved)
+        if is_gone(row) or (row.lease and now - since > row.lease):
+            presence = Presence.DEAD
+        elif not (moved or is_here(row)):
+            presence = Presence.UNSEEN
+        else:
+            presence = Presence.DRAINING if row.draining else Presence.ALIVE
+        renewed = now - since if moved else None
+        return Member(worker=row, holds=holds, presence=presence, renewed=renewed, silent=now - since)
+
+
+async def why_nobody_goes_on(store: Store, rows: Iterable[ExecutionRow], *, now: float) -> list[Waiting]:
+    """Of these executions, those that are due or paused and that no worker can go on with."""
+    builds, workers = {row.digest: row for row in await store.find(BuildRow)}, await store.find(WorkerRow)
+    living = [worker for worker in workers if not is_gone(worker)]
+    found: list[Waiting] = []
+    for row in rows:
+        task = None if row.state in ENDED else await store.get(TaskRow, row.id)
+        if task is None or not (row.stranded or _is_due(task, now)):
+            continue
+        why = why_nobody(task, living, builds, root=row.root)
+        if why is not None:
+            found.append(Waiting(execution=row.id, kind=row.kind, why=why))
+    return found
+
+
+async def _waiting(store: Store, living: Sequence[WorkerRow], *, now: float) -> list[Waiting]:
+    builds = {row.digest: row for row in await store.find(BuildRow)}
+    tasks = {task.id: task for task in await store.due(TaskRow, now=now, limit=MOST)}
+    for row in await store.find(ExecutionRow, state=State.PAUSED, whole=False):
+        task = await store.get(TaskRow, row.id) if row.stranded else None
+        if task is not None:
+            tasks[task.id] = task
+    found: list[Waiting] = []
+    for task in sorted(tasks.values(), key=lambda task: task.id):
+        why = why_nobody(task, living, builds)
+        if why is not None:
+            found.append(Waiting(execution=task.id, kind=task.kind, why=why))
+    return found
+
+
+def _is_due(task: TaskRow, now: float) -> bool:
+    return task.owner is None and task.due is not None and task.due <= now

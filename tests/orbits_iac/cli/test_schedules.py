@@ -1,0 +1,54 @@
+"""`orbits schedules`: what is due when, and what people change about it."""
+
+import json
+import re
+
+from orbits_iac.model.rows import EventRow, ScheduleRow
+from orbits_iac.store.sqlite import SqliteStore
+
+from .conftest import Project, plain
+
+
+async def kept(project: Project) -> tuple[ScheduleRow, list[EventRow]]:
+    """The one schedule that there is, and the events that are about it alone."""
+    async with SqliteStore(project.folder / ".orbits" / "state.db") as store:
+        [row] = await store.find(ScheduleRow)
+        return row, [event for event in await store.tail(0) if not event.execution]
+
+
+async def test_list_pause_resume_and_trigger(project: Project) -> None:
+    up = ("up", "nightly.py:NightlyCheck", "name=a")
+    project.run(*up)
+    before, _ = await kept(project)
+    project.run("schedules", "pause", "NightlyCheck", "a", "--why", "the night shift moves")
+    project.run(*up, "size=2")
+    assert plain(project.run("schedules", "list")).splitlines() == [
+        "kind  identity  every  next  on drift",
+        "NightlyCheck  a  24h 00m  report  paused just now by ada: the night shift moves",
+    ]
+    said = project.run("schedules", "trigger", "NightlyCheck", "a", "--why", "to be sure")
+    found = re.fullmatch(r"Triggered: a cycle of NightlyCheck a is execution (\w+); orbits watch \1 .*\n", said)
+    assert found is not None, said
+    project.run("worker", "--once")
+    cycle = json.loads(project.run("get", found[1], "--json"))
+    assert (cycle["state"], cycle["command"]) == ("SUCCESS", "cycle")
+    assert cycle["events"][0]["why"] == "its schedule was triggered: to be sure"
+    assert plain(project.run("schedules", "resume", "NightlyCheck", "a")) == (
+        "Resumed: NightlyCheck a is due DATE (in 23h 59m)."
+    )
+    row, events = await kept(project)
+    assert (row.due, row.slot, row.paused) == (before.due, before.slot, False)
+    assert [(event.kind, event.key, event.why) for event in events] == [
+        ("NightlyCheck", "a", "the schedule is paused: the night shift moves"),
+        ("NightlyCheck", "a", "the schedule goes on"),
+    ]
+    assert all(event.who.startswith("ada@") for event in events)
+
+
+def test_what_has_no_schedule_is_refused(project: Project) -> None:
+    project.run("up", "shop.py:Fleet")
+    assert project.run("schedules", "list") == "no record has a schedule\n"
+    assert project.run("schedules", "pause", "Fleet", "fleet", code=2) == (
+        "Error: Fleet fleet has no schedule: its class asks for none (Options(schedule=Every(...))), or no update of "
+        "it has succeeded since it does. To look at it now: orbits cycle Fleet fleet\n"
+    )
