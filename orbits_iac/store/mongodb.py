@@ -68,7 +68,7 @@ class MongoStore(Store):
         from orbits_iac.store.mongodb_group import prepared
 
         work = prepared(transaction)
-        await self._on(lambda side: side.writer.do(work))
+        await self._on(lambda side: side.writer.commit(work))
 
     async def get(self, table: type[R], *key: str | int) -> R | None:
         return await self._on(lambda side: side.get(table, key))
@@ -88,6 +88,10 @@ class MongoStore(Store):
             lambda side: side.find(table, where, limit=limit, newest=newest, after=after, whole=whole)
         )
 
+    async def count(self, table: type[Row], **where: str | int | None) -> int:
+        check_where(table, where)
+        return await self._on(lambda side: side.count(table, where))
+
     async def load(self, execution: ExecutionId) -> Journal | None:
         return await self._on(lambda side: side.load(execution))
 
@@ -104,17 +108,15 @@ class MongoStore(Store):
         without: frozenset[str] = frozenset(),
         least: int | None = None,
     ) -> list[TaskRow]:
-        from orbits_iac.store.mongodb_writer import Claim
+        from orbits_iac.store.mongodb_claims import Claim
 
         wanted = Claim(worker, now, limit, kinds, builds, only, labels, without, least)
-        claimed: list[TaskRow] = await self._on(lambda side: side.writer.do(wanted))
-        return claimed
+        return await self._on(lambda side: side.writer.claim(wanted))
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
-        from orbits_iac.store.mongodb_writer import Leaving
+        from orbits_iac.store.mongodb_claims import Leaving
 
-        released: list[ExecutionId] = await self._on(lambda side: side.writer.do(Leaving(worker, now, counter)))
-        return released
+        return await self._on(lambda side: side.writer.release(Leaving(worker, now, counter)))
 
     async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:
         return await self._on(lambda side: side.due(table, now=now, limit=limit, kinds=kinds))

@@ -42,7 +42,7 @@ class Gate:
         self._events = database.get_collection("event")
         self._admin = database.client.admin
         self._instance = instance
-        self._side = side
+        self.side = side
         self._shown = shown
         self._waited: dict[tuple[str, int], float] = {}  # since when others' blocks are seen to be in the way
 
@@ -54,11 +54,11 @@ class Gate:
         entry = {
             "at": "$next",
             "n": count,
-            "side": self._side,
+            "side": self.side,
             "by": self._instance,
             "session": session.session_id["id"],
         }
-        others: Document = {"$filter": {"input": "$open", "cond": {"$ne": ["$$this.side", self._side]}}}
+        others: Document = {"$filter": {"input": "$open", "cond": {"$ne": ["$$this.side", self.side]}}}
         found = await self._gate.find_one_and_update(
             {"_id": GATE, "oldest": {"$lte": VERSION}},
             [{"$set": {"open": {"$concatArrays": [others, [entry]]}, "next": {"$add": ["$next", count]}}}],
@@ -76,11 +76,11 @@ class Gate:
 
     def is_open(self, at: int) -> Document:
         """The expression, over the gate's document, for whether this side's block at this number stands."""
-        return {"$in": [{"side": self._side, "at": at}, {"$map": {"input": "$open", "in": _NAMED}}]}
+        return {"$in": [{"side": self.side, "at": at}, {"$map": {"input": "$open", "in": _NAMED}}]}
 
     async def close_block(self) -> None:
         """The side has written nothing with its block, or is leaving: nobody has to wait for it."""
-        await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": self._side}}})
+        await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": self.side}}})
 
     async def bound(self, after: int) -> int:
         """Events below this number have all come to light, as far as they ever will."""
@@ -100,7 +100,7 @@ class Gate:
     async def unblock(self, *, at_once: str | None = None) -> None:
         """A group cannot be written: end those that have stood open for too long, and all of instance `at_once`."""
         gate = await self._read()
-        others = [entry for entry in (gate or {"open": []})["open"] if entry["side"] != self._side]
+        others = [entry for entry in (gate or {"open": []})["open"] if entry["side"] != self.side]
         for entry in [entry for entry in others if entry["by"] == at_once]:
             await self._cancel(entry)
         await self._clear([entry for entry in others if entry["by"] != at_once])

@@ -10,7 +10,7 @@ decides nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
@@ -32,6 +32,11 @@ class Prepared(NamedTuple):
     puts: list[tuple[Documents[Any], Key, Document]]
     events: list[Document]
     size: int  # of its documents, in characters
+
+    @property
+    def turn(self) -> str:
+        """Those with the same are written in the order in which they are handed in."""
+        return "" if self.transaction.fence is None else self.transaction.fence.execution
 
     @property
     def numbers(self) -> list[int]:
@@ -68,6 +73,13 @@ class Wanted:
         self.inboxes: dict[ExecutionId, None] = {}
         for work in works:
             self._add(work.transaction)
+
+    def documents(self) -> Iterator[tuple[Documents[Any], Iterable[Key], Document | None]]:
+        """The keys to be read, with the projection of what is read (None: all)."""
+        for documents, keys in self.whole.items():
+            yield documents, keys, None
+        for documents, keys in self.versions.items():
+            yield documents, keys, {"_id": 1, "version": 1}
 
     def _add(self, transaction: Transaction) -> None:
         tasks = self.whole[_TASK]

@@ -47,6 +47,12 @@ async def find(
     return [documents.row(document) for document in await cursor.to_list()]
 
 
+async def count(database: Database, table: type[Row], where: Mapping[str, Any]) -> int:
+    """How many rows `find` would find."""
+    documents = documents_of(table)
+    return await database[documents.name].count_documents(documents.query(where))
+
+
 async def load(database: Database, execution: ExecutionId) -> Journal | None:
     """All of one execution: one aggregation on a snapshot, which holds for all its collections."""
     snapshot = database.get_collection(_EXECUTION.name, read_concern=ReadConcern("snapshot"))
@@ -99,7 +105,7 @@ async def next_due(database: Database) -> float | None:
 async def tail(database: Database, gate: Gate, after: int, *, root: ExecutionId | None, limit: int) -> list[EventRow]:
     """Events above `after`, as far as none with a smaller number can come to light any more."""
     documents = documents_of(EventRow)
-    query: Document = {"_id": {"$gt": after, "$lt": await gate.bound(after)}, "void": None}
+    query: Document = {"_id": {"$gt": after, "$lt": await gate.bound(after)}, **documents.real}
     if root is not None:
         query["root"] = root
     cursor = database[documents.name].find(query, limit=limit).sort("_id", ASCENDING)

@@ -34,6 +34,8 @@ class Documents(Generic[R]):
         self.row: Callable[[Document], R] = _decoder(self)
         self.short: Mapping[str, int] | None = {"apart": 0} if row_type.APART else None
         """The projection of rows that are not read whole."""
+        self.real: Document = {"void": None} if row_type is EventRow else {}
+        """The condition that leaves out the numbers of events that will never be (`mongodb_gate`)."""
 
     def id(self, key: Sequence[str | int]) -> Id:
         """The `_id` of the row with this key."""
@@ -59,7 +61,7 @@ class Documents(Generic[R]):
     def query(self, where: Mapping[str, Any], after: Sequence[str | int] = (), *, newest: bool = False) -> Document:
         """The documents whose fields equal all of `where`, and (`after`) whose key comes after that one."""
         leading = {name: where[name] for name in self.row_type.KEY if name in where}
-        query: Document = {name: value for name, value in where.items() if name not in leading}
+        query: Document = {name: value for name, value in where.items() if name not in leading} | self.real
         conditions: Document = {}
         if len(leading) == len(self.row_type.KEY):
             conditions["$eq"] = self.id(list(leading.values()))

@@ -33,7 +33,7 @@ class Side:
         hints = Hints()
         self._changes = Changes(self._database[WRITER], hints, address.shown)
         self._gate = Gate(self._database, instance=instance, side=new_id(0), shown=address.shown)
-        self.writer = Writer(self._database, self._gate, instance=instance, shown=address.shown, tell=hints.tell)
+        self.writer = Writer(self._database, instance=instance, shown=address.shown, tell=hints.tell)
 
     async def prepare(self) -> None:
         """Look whether the server is fit, and make the schema or bring it forward."""
@@ -65,6 +65,10 @@ class Side:
     ) -> list[R]:
         with failing(self._shown, "reading"):
             return await reads.find(self._database, table, where, limit=limit, newest=newest, after=after, whole=whole)
+
+    async def count(self, table: type[Row], where: Mapping[str, Any]) -> int:
+        with failing(self._shown, "reading"):
+            return await reads.count(self._database, table, where)
 
     async def load(self, execution: ExecutionId) -> Journal | None:
         with failing(self._shown, "reading"):

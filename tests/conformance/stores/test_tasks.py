@@ -145,13 +145,11 @@ async def test_claim_of_many_tenants_takes_the_earliest(store: Store, make: Any)
     ]
 
 
-async def test_claims_and_commits_handed_in_together_happen_in_that_order(store: Store, make: Any) -> None:
-    _, first, _, second = await asyncio.gather(
-        store.commit(Transaction(put=[make.task("a"), make.entry("a", "k")], events=[make.event("a", why="1")])),
-        store.claim(ONE, now=1.0, limit=1),
-        store.commit(Transaction(put=[make.task("b"), make.entry("b", "k")], events=[make.event("b", why="2")])),
-        store.claim(ONE, now=1.0, limit=5),
-    )
+async def test_claims_and_commits_of_one_caller_happen_in_their_order(store: Store, make: Any) -> None:
+    await store.commit(Transaction(put=[make.task("a"), make.entry("a", "k")], events=[make.event("a", why="1")]))
+    first = await store.claim(ONE, now=1.0, limit=1)
+    await store.commit(Transaction(put=[make.task("b"), make.entry("b", "k")], events=[make.event("b", why="2")]))
+    second = await store.claim(ONE, now=1.0, limit=5)
     assert [[task.id for task in claimed] for claimed in (first, second)] == [["a"], ["b"]]
     assert [event.why for event in await store.tail(0)] == ["1", "2"]
     assert [row.execution for row in await store.find(EntryRow)] == ["a", "b"]
