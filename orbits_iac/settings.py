@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     """What decides who advances which execution: `local`, or the name of one that another package brings."""
     concurrency: int = Field(default=64, ge=1)
     """How many executions one process advances at a time; those that wait do not count."""
+    concurrency_per_tenant: int | None = Field(default=None, ge=1)
+    """How many of them one tenant may have while it is alone; seven eighths if it is not given, so that there is always
+    room for another. Several have less each, in proportion."""
     labels: tuple[str, ...] = ()
     """What this process is fit for: it goes on with executions that ask for one of these labels, too."""
     suspended: int = Field(default=1000, ge=0)

@@ -5,10 +5,12 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
+from orbits_iac.dispatch.fairness import Ask, Fairness
 from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, this_process
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
@@ -41,6 +43,7 @@ class Worker(Dispatcher):
         return cls(
             engine,
             concurrency=settings.concurrency,
+            per_tenant=settings.concurrency_per_tenant,
             labels=settings.labels,
             lease=settings.lease,
             grace=settings.drain,
@@ -52,6 +55,7 @@ class Worker(Dispatcher):
         engine: Engine,
         *,
         concurrency: int = 64,
+        per_tenant: int | None = None,
         labels: Sequence[str] = (),
         lease: timedelta = timedelta(seconds=10),
         grace: timedelta = timedelta(minutes=5),
@@ -61,6 +65,7 @@ class Worker(Dispatcher):
         self.id = WorkerId(f"{who or 'worker'}-{new_id(engine.clock.now())[-8:]}")
         self._engine = engine
         self._concurrency = concurrency
+        self._fairness = Fairness(concurrency, per_tenant)
         self._labels = tuple(sorted(set(labels)))
         self._grace = grace.total_seconds()
         self._lease_length = lease.total_seconds()
@@ -193,13 +198,21 @@ class Worker(Dispatcher):
         if not self._lease.is_certain(asked):  # others may think it dead, and its row may be gone
             await asyncio.sleep(PAUSE)
             return True
+        found = await self._fairness.fill(partial(self._take, asked))
+        return found or await self._stranded.look(self._living)
+
+    async def _take(self, asked: float, what: Ask) -> list[TaskRow]:
+        """Claim this, and begin to advance what was claimed."""
+        engine = self._engine
         claimed = await engine.store.claim(
             self.id,
             now=engine.clock.now(),
-            limit=room,
+            limit=what.limit,
             kinds=engine.registry.kinds(),
             builds=self._builds.claims,
             labels=frozenset(self._labels),
+            without=what.without,
+            least=what.least,
         )
         if claimed:
             engine.measures.claimed(len(claimed))
@@ -208,7 +221,7 @@ class Worker(Dispatcher):
             self._active[task.id] = made
             self._tasks.add(made)
             made.add_done_callback(self._tasks.discard)
-        return bool(claimed) or await self._stranded.look(self._living)
+        return claimed
 
     async def _wait(self) -> None:
         """Until something may be due, or there is room again."""
@@ -241,6 +254,9 @@ class Worker(Dispatcher):
         finally:
             if self._active.get(task.id) is asyncio.current_task():  # it may have been claimed again since it parked
                 del self._active[task.id]
+                if self._fairness.passed_over():  # whose turn it may be now
+                    self._poked.set()
+                self._fairness.let_go(task.id)
             self._freed.set()
 
     async def _is_over(self, task: TaskRow, claimed_at: float) -> bool:
