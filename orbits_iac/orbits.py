@@ -40,6 +40,7 @@ from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
 from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.measured import MeasuredStore
+from orbits_iac.unfinished import refuse_unfinished
 
 T = TypeVar("T")
 R = TypeVar("R", default=None)
@@ -103,6 +104,7 @@ class Orbits:
     async def __aenter__(self) -> Self:
         await self.store.open()
         try:
+            await refuse_unfinished(self.store)
             sources = sources_of(self.registry.modules())
             self._build = BuildRow(digest=build_of(sources), order=0, sources=sources)
             codec = await open_codec(self.store, self.settings.secret_key, largest=self.settings.largest_value)

@@ -53,10 +53,20 @@ def store_url(given: str | None) -> str:
 @contextlib.asynccontextmanager
 async def reading(given: str | None) -> "AsyncGenerator[Store]":
     """The store, opened for reading alone: it is never made, and no worker is started."""
-    from orbits_iac.store import open_store
+    from orbits_iac.unfinished import refuse_unfinished
 
     url = store_url(given)
     check_exists(url)
+    async with making(url) as store:
+        await refuse_unfinished(store)
+        yield store
+
+
+@contextlib.asynccontextmanager
+async def making(url: str) -> "AsyncGenerator[Store]":
+    """The store, made if there is none, as it is: even if an import into it has not finished."""
+    from orbits_iac.store import open_store
+
     store = open_store(url)
     with _refused_if_unusable():
         await store.open()

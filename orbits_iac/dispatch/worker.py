@@ -17,7 +17,7 @@ from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
-from orbits_iac.model.rows import MessageRow, TaskRow, WorkerRow, amended
+from orbits_iac.model.rows import ImportRow, MessageRow, TaskRow, WorkerRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Worker(Dispatcher):
             started_at=self._engine.clock.now(),
         )
         self._lease = Lease(self._engine.store, row, self._lease_length)
-        await self._engine.store.commit(Transaction(put=[row]))
+        await self._engine.store.commit(Transaction(absent=[ImportRow()], put=[row]))  # nobody works on half a store
         self._lease.start()
         self._engine.lease = self._lease
         self._engine.on_due(self._poked.set)

@@ -1,0 +1,105 @@
+"""`orbits state export` and `orbits state import`, as they are typed; and a SIGKILL in the middle.
+
+The tests of this module are one story: they use one project, in the order in which they stand.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+
+from .conftest import Project, environment, plain, read_until
+
+OTHER = ("--store", "sqlite:other/state.db")
+KILLED = """
+import os, signal, sys
+from orbits_iac import importing
+from orbits_iac.cli import main
+from orbits_iac.store.sqlite import SqliteStore
+
+importing._AT_ONCE, commit, left = 20, SqliteStore.commit, [3]
+
+async def dying(self, transaction):
+    await commit(self, transaction)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+SqliteStore.commit = dying
+sys.argv = ["orbits", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_store_is_exported_whole_for_its_owner_alone(shared: Project) -> None:
+    shared.run("up", "shop", "client=acme", "release=9", "token=@env:TOKEN", TOKEN="s3cret")
+    said = shared.run("state", "export", "state.jsonl")
+    assert plain(said).startswith(f"sqlite:{shared.folder}/.orbits/state.db is in state.jsonl: ")
+    assert "s3cret" not in (shared.folder / "state.jsonl").read_text()
+    assert (shared.folder / "state.jsonl").stat().st_mode & 0o777 == 0o600
+    first = (shared.folder / "state.jsonl").read_text().splitlines()[1:]
+    assert shared.run("state", "export", "-").splitlines()[1:] == first
+    assert not list(shared.folder.glob("*-unfinished"))
+
+
+def test_what_is_no_export_is_not_overwritten(shared: Project) -> None:
+    said = shared.run("state", "export", "shop.py", code=2)
+    assert said == "Error: shop.py is something else than an export, and is left as it is: name another file\n"
+    assert "class Shop" in (shared.folder / "shop.py").read_text()
+
+
+def test_an_import_that_is_killed_is_gone_on_with_and_meanwhile_nobody_works_on_it(shared: Project) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, "state", "import", "state.jsonl", *OTHER],
+        cwd=shared.folder,
+        env=environment({}),
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    here = shared.folder
+    refused = (
+        f"Error: an import of {here}/state.jsonl into sqlite:{here}/other/state.db has not finished, and half a store "
+        f"is nothing to work with: give `orbits state import {here}/state.jsonl --store sqlite:{here}/other/state.db` "
+        f"again, which goes on where it was\n"
+    )
+    for command in (("get",), ("worker",)):
+        assert shared.run(*command, *OTHER, code=2) == refused
+    document = json.loads(shared.run("state", "import", "state.jsonl", *OTHER, "--json"))
+    assert document["there"] > 20
+    assert document["written"] > 20
+    assert document["there"] + document["written"] == sum(document["rows"].values())
+
+
+def test_the_stack_goes_on_there_with_its_key(shared: Project) -> None:
+    [said, note] = shared.run("state", "import", "state.jsonl", *OTHER).splitlines()
+    assert said.endswith("rows there already")
+    assert note == (
+        f"Its secrets stay encrypted as they were. To work on it, set ORBITS_SECRET_KEY to the secret key of the store "
+        f"that it came from (of a local one it is in secret.key beside it), or copy the file to "
+        f"{shared.folder}/other/secret.key."
+    )
+    key = (shared.folder / ".orbits" / "secret.key").read_text().strip()
+    assert shared.run("history", "Shop", "acme", *OTHER) == shared.run("history", "Shop", "acme")
+    said = shared.run("up", "shop", "client=acme", "release=9", "token=s3cret", *OTHER, ORBITS_SECRET_KEY=key)
+    assert "nothing changed, revision 1 stands" in said
+
+
+def test_a_store_with_a_living_worker_is_neither_exported_nor_imported_into(shared: Project) -> None:
+    worker = shared.start("worker")
+    assert worker.stderr is not None
+    read_until(worker.stderr, "works")
+    said = shared.run("state", "export", "live.jsonl", code=2)
+    assert "alive, and changing sqlite:" in said
+    assert "give --live" in said
+    assert not (shared.folder / "live.jsonl").exists()
+    assert "alive, and at work on sqlite:" in shared.run("state", "import", "state.jsonl", code=2)
+    document = json.loads(shared.run("state", "export", "live.jsonl", "--live", "--json"))
+    assert (document["live"], document["rows"]["record"]) == (True, 5)
+    shared.end(worker)
+    said = shared.run("state", "import", "live.jsonl", "--store", "sqlite:third/state.db")
+    assert "exported while workers were alive: see with `orbits state check`" in said
+
+
+def test_a_file_of_another_project_is_refused(shared: Project) -> None:
+    said = shared.run("state", "import", "state.jsonl", *OTHER, code=2, ORBITS_PROJECT="shop")
+    assert said.startswith("Error: state.jsonl is of project 'default', and this is 'shop': ")
