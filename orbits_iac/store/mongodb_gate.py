@@ -8,6 +8,8 @@ schema is older than the database takes (`oldest`).
 A reservation outlives no failover that it was lost in: the transaction looks again that it stands. A process that died
 with a block open leaves it behind, and its transaction holds what it wrote until MongoDB gives up on it after a minute;
 whoever is kept waiting by it for `PATIENCE` seconds, on its own clock, ends that transaction and cancels the block.
+An entry goes when its side reserves the next block, when its process is found to be dead, or when it stands in nobody's
+way and is of long ago.
 """
 
 import logging
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 5.0
 """Seconds that a block may stand open and unwritten; a group takes milliseconds, and a slow one begins anew."""
+
+_LONG_AGO_MS = 600_000
 
 
 class Gate:
@@ -57,11 +61,11 @@ class Gate:
             "side": self.side,
             "by": self._instance,
             "session": session.session_id["id"],
+            "since": "$$NOW",
         }
-        others: Document = {"$filter": {"input": "$open", "cond": {"$ne": ["$$this.side", self.side]}}}
         found = await self._gate.find_one_and_update(
             {"_id": GATE, "oldest": {"$lte": VERSION}},
-            [{"$set": {"open": {"$concatArrays": [others, [entry]]}, "next": {"$add": ["$next", count]}}}],
+            [{"$set": {"open": {"$concatArrays": [self._others(), [entry]]}, "next": {"$add": ["$next", count]}}}],
             projection={"next": 1},
             return_document=ReturnDocument.BEFORE,
         )
@@ -74,12 +78,18 @@ class Gate:
         """Give no number up to `beyond` any more, as part of the session's transaction: its events brought theirs."""
         await self._surely.update_one({"_id": GATE}, {"$max": {"next": beyond + 1}}, session=session)
 
+    def _others(self) -> Document:
+        """What stays open beside this side's new block. A block of no numbers is in nobody's way, however it ended."""
+        recent = {"$gt": ["$$this.since", {"$subtract": ["$$NOW", _LONG_AGO_MS]}]}
+        kept = {"$and": [{"$ne": ["$$this.side", self.side]}, {"$or": [{"$gt": ["$$this.n", 0]}, recent]}]}
+        return {"$filter": {"input": "$open", "cond": kept}}
+
     def is_open(self, at: int) -> Document:
         """The expression, over the gate's document, for whether this side's block at this number stands."""
         return {"$in": [{"side": self.side, "at": at}, {"$map": {"input": "$open", "in": _NAMED}}]}
 
     async def close_block(self) -> None:
-        """The side has written nothing with its block, or is leaving: nobody has to wait for it."""
+        """The side has written nothing with its block: nobody has to wait for it."""
         await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": self.side}}})
 
     async def bound(self, after: int) -> int:
@@ -94,11 +104,11 @@ class Gate:
         found = self._events.find({"_id": {"$in": starts}}, projection={"_id": 1})
         written = {event["_id"] async for event in found}
         unwritten = [entry for entry in waiting if entry["at"] not in written]
-        await self._clear(unwritten)
+        await self._clear(waiting)
         return int(min([gate["next"], *(entry["at"] for entry in unwritten)]))
 
     async def unblock(self, *, at_once: str | None = None) -> None:
-        """A group cannot be written: end those that have stood open for too long, and all of instance `at_once`."""
+        """End what has stood open and in the way for too long, and all of the process that has died (`at_once`)."""
         gate = await self._read()
         others = [entry for entry in (gate or {"open": []})["open"] if entry["side"] != self.side]
         for entry in [entry for entry in others if entry["by"] == at_once]:

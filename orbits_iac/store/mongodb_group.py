@@ -68,21 +68,22 @@ class Wanted:
     """What has to be read to judge a group: which documents, and which fields of them."""
 
     def __init__(self, works: Iterable[Prepared]) -> None:
-        self.whole: dict[Documents[Any], dict[Key, None]] = defaultdict(dict)
-        self.versions: dict[Documents[Any], dict[Key, None]] = defaultdict(dict)
         self.inboxes: dict[ExecutionId, None] = {}
+        self.unchanged: dict[Documents[Any], dict[Key, None]] = defaultdict(dict)  # whole, since they are compared
+        self._tasks: dict[Key, None] = {}
+        self._versions: dict[Documents[Any], dict[Key, None]] = defaultdict(dict)
         for work in works:
             self._add(work.transaction)
 
-    def documents(self) -> Iterator[tuple[Documents[Any], Iterable[Key], Document | None]]:
-        """The keys to be read, with the projection of what is read (None: all)."""
-        for documents, keys in self.whole.items():
-            yield documents, keys, None
-        for documents, keys in self.versions.items():
+    def short(self) -> Iterator[tuple[Documents[Any], Iterable[Key], Document]]:
+        """Tables with the keys of which little is read, and what."""
+        if self._tasks:
+            yield _TASK, self._tasks, {"touched": 0}
+        for documents, keys in self._versions.items():
             yield documents, keys, {"_id": 1, "version": 1}
 
     def _add(self, transaction: Transaction) -> None:
-        tasks = self.whole[_TASK]
+        tasks = self._tasks
         if transaction.fence is not None:
             tasks[transaction.fence.execution,] = None
         for execution in transaction.wake:
@@ -90,17 +91,24 @@ class Wanted:
         if transaction.park is not None and transaction.fence is not None:
             self.inboxes[transaction.fence.execution] = None
         for row in transaction.absent:
-            self.versions[documents_of(type(row))][key_of(row)] = None
+            self._look_for(row)
         for row in transaction.unchanged:
-            self.whole[documents_of(type(row))][key_of(row)] = None
-        for row in transaction.put:
             if isinstance(row, TaskRow):
                 tasks[row.id,] = None
-            elif row.VERSIONED:
-                self.versions[documents_of(type(row))][key_of(row)] = None
+            else:
+                self.unchanged[documents_of(type(row))][key_of(row)] = None
+        for row in transaction.put:
+            if row.VERSIONED or isinstance(row, TaskRow):
+                self._look_for(row)
         for row in transaction.delete:
             if isinstance(row, TaskRow):
                 self.inboxes[row.id] = None
+
+    def _look_for(self, row: Row) -> None:
+        if isinstance(row, TaskRow):
+            self._tasks[row.id,] = None
+        else:
+            self._versions[documents_of(type(row))][key_of(row)] = None
 
 
 class Changes:

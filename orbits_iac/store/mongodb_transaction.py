@@ -50,16 +50,15 @@ class Sending:
         self.session = session
 
     async def read(self, gate: Gate, wanted: Wanted, at: int) -> Found:
-        """What a group is judged by, in one question."""
+        """What a group is judged by, in one question, and one more for each table with rows that must be unchanged."""
         standing = {"$project": {"_id": 0, "next": 1, "open": gate.is_open(at)}}
         pipeline: list[Document] = [{"$match": {"_id": GATE}}, standing]
         names: list[tuple[Documents[Any], str]] = []
-        for documents, keys, fields in wanted.documents():
+        for documents, keys, fields in wanted.short():
             name = f"of{len(names)}"
             names.append((documents, name))
-            inner: list[Document] = [{"$match": {"_id": {"$in": [documents.id(key) for key in keys]}}}]
-            if fields is not None:
-                inner.append({"$project": fields})
+            ids = [documents.id(key) for key in keys]
+            inner: list[Document] = [{"$match": {"_id": {"$in": ids}}}, {"$project": fields}]
             pipeline.append({"$lookup": {"from": documents.name, "pipeline": inner, "as": name}})
         if wanted.inboxes:
             ranges = [{"_id": _MESSAGE.below({"execution": execution})} for execution in wanted.inboxes]
@@ -70,10 +69,13 @@ class Sending:
         if not read or not read[0]["open"]:
             raise LostError
         rows: dict[Documents[Any], dict[tuple[Any, ...], Document]] = {}
-        for documents, name in reversed(names):  # whole ones last: they count
-            found = rows.setdefault(documents, {})
-            for document in read[0][name]:
-                found[documents.key(document["_id"])] = document
+        for documents, name in names:
+            rows[documents] = {documents.key(document["_id"]): document for document in read[0][name]}
+        for documents, keys in wanted.unchanged.items():  # rows of any length, which do not fit into one answer
+            ids = [documents.id(key) for key in keys]
+            cursor_of = self._database[documents.name].find({"_id": {"$in": ids}}, session=self.session)
+            stored = {documents.key(document["_id"]): document async for document in cursor_of}
+            rows[documents] = rows.get(documents, {}) | stored
         inboxes: dict[ExecutionId, set[str]] = {execution: set() for execution in wanted.inboxes}
         for message in read[0].get("inboxes", ()):
             inboxes[message["_id"]["execution"]].add(message["_id"]["id"])

@@ -94,8 +94,10 @@ class Writer:
         with failing(self._shown, "releasing a worker"):
             try:
                 released = await _persist(attempt, unblock)
-            except LostError:
-                raise StoreError(f"the store {self._shown} has no primary for long enough to write to") from None
+                if leaving.counter is not None:  # it is dead, and so is what it has open
+                    await unblock()
+            except LostError as error:
+                raise self._error(error) from error
         self._introduced.discard(leaving.worker)
         self._tell()
         return released
@@ -214,7 +216,10 @@ class Channel:
         count = 0 if brought else sum(len(work.events) for work in works)
         numbered = False
         async with self._database.client.start_session() as session:
-            at = await self.gate.reserve(count, session)
+            try:
+                at = await self.gate.reserve(count, session)
+            except ConnectionFailure as error:  # whether it stands or not, another one may be made
+                raise LostError from error
             try:
                 async with sending(self._database, session) as transaction:
                     found = await transaction.read(self.gate, Wanted(works), at)
@@ -232,7 +237,8 @@ class Channel:
                     return 1
             finally:
                 if count and not numbered:
-                    await self.gate.close_block()
+                    with suppress(PyMongoError):  # the side's next block, or whoever it is in the way of, ends it
+                        await self.gate.close_block()
 
     async def release(self, leaving: Leaving) -> list[ExecutionId]:
         """Take from a worker what it holds."""
