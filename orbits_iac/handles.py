@@ -75,9 +75,17 @@ class DriftReport:
 class Execution(Generic[R]):
     """A durable run: await it for its result."""
 
-    def __init__(self, orbits: "Orbits", id: ExecutionId) -> None:  # noqa: A002 - the name in every table of ours
+    def __init__(
+        self,
+        orbits: "Orbits",
+        id: ExecutionId,  # noqa: A002 - the name in every table of ours
+        *,
+        told: "asyncio.Future[ExecutionRow] | None" = None,
+    ) -> None:
+        """`told`: what `Orbits.told` has given for it since before it could end."""
         self.id = id
         self._orbits = orbits
+        self._told = told
 
     def __await__(self) -> Generator[Any, None, R]:
         return self._result().__await__()
@@ -91,14 +99,16 @@ class Execution(Generic[R]):
 
     async def ended(self) -> ExecutionRow:
         """Wait until it has ended, wherever it is advanced; its last row."""
-        while True:
+        told, self._told = self._told, None
+        if told is not None and told.done():
+            told = None  # it may have been begun again since
+        while told is None or not (await asyncio.wait([told], timeout=self._orbits.look_every))[0]:
             told = self._orbits.told(self.id)
             row = await self.row()
             if row.state in ENDED:
                 self._orbits.tell(row)
                 return row
-            if (await asyncio.wait([told], timeout=self._orbits.look_every))[0]:
-                return told.result()
+        return told.result()
 
     async def cancel(self) -> None:
         """Ask it to cancel; it settles, goes back, and ends as CANCELLED. UsageError if it has ended."""

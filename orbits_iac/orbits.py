@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
+from weakref import WeakValueDictionary
 
 from typing_extensions import TypedDict, TypeVar, Unpack
 
@@ -89,7 +90,7 @@ class Orbits:
         self._measures = measures or OFF
         self.works = work
         self._modules = tuple(modules)
-        self._told: dict[ExecutionId, asyncio.Future[ExecutionRow]] = {}
+        self._told: WeakValueDictionary[ExecutionId, asyncio.Future[ExecutionRow]] = WeakValueDictionary()
         self._build = BuildRow(digest="", order=0)
         self._engine: Engine | None = None
         self._dispatcher: Dispatcher | None = None
@@ -211,7 +212,10 @@ class Orbits:
         await self.register_build()
         if approved:
             asked = replace(asked, approval=await self._approval(step, asked, approved))
-        return Execution(self, await ask_root(self.engine, asked))
+        execution = await ask_root(self.engine, asked)
+        # What has no identity is joined by nobody: this call has made it, and its end is yet to be told.
+        told = self.told(execution) if identity is None and self.works else None
+        return Execution(self, execution, told=told)
 
     @property
     def dispatcher(self) -> Dispatcher:

@@ -39,7 +39,7 @@ async def end(run: "Run") -> ExecutionRow:
         rows, deletes, ended = await _rows(run, result, failure, state)
         made = run.pages.transaction(also=rows)
         task = TaskRow(id=ended.id, kind=ended.kind, build=ended.build)
-        subscribers = await run.engine.store.find(SubscriberRow, execution=ended.id)
+        subscribers = await _subscribers(run, ended)
         messages = [
             MessageRow(execution=s.subscriber, id=f"{ended.id} {s.key}", what="ended", key=s.key, child=ended.id)
             for s in subscribers
@@ -57,6 +57,12 @@ async def end(run: "Run") -> ExecutionRow:
             run.pages.restore()
             continue
         return ended
+
+
+async def _subscribers(run: "Run", ended: ExecutionRow) -> list[SubscriberRow]:
+    if ended.parent is None and ended.identity is None:
+        return []  # nobody but its first requester ever names one of these
+    return await run.engine.store.find(SubscriberRow, execution=ended.id)
 
 
 def _not_waited_for(run: "Run") -> list[Row]:

@@ -12,7 +12,7 @@ from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine import outcomes
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.rows import ExecutionRow, RecordRow, ScheduleRow, TaskRow
+from orbits_iac.model.rows import ExecutionRow, RecordRow, ScheduleRow, SubscriberRow, TaskRow
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.memory import MemoryStore
@@ -99,6 +99,22 @@ class Slow(MemoryStore):
         return found
 
 
+class Listed(MemoryStore):
+    """A store that remembers of which tables rows were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[type[Any]] = []
+
+    async def find(self, table: type[Any], **named: Any) -> Any:
+        self.tables.append(table)
+        return await super().find(table, **named)
+
+    async def get(self, table: type[Any], *key: str | int) -> Any:
+        self.tables.append(table)
+        return await super().get(table, *key)
+
+
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orbits_iac.dispatch.worker.LONGEST_WAIT", 0.02)
@@ -131,6 +147,16 @@ async def test_what_ends_while_it_is_looked_for_is_not_given_back(caplog: pytest
             await orbits.run(until_asked())
             await orbits.settled()
     assert "given back" not in caplog.text
+
+
+async def test_who_starts_an_execution_is_told_of_its_end_without_asking_for_it() -> None:
+    store = Listed()
+    async with Orbits(SETTINGS, store=store) as orbits:
+        execution = await orbits.start(Numbers())
+        store.tables.clear()
+        assert await execution == 20
+        assert not {ExecutionRow, SubscriberRow} & set(store.tables)
+        assert await execution == 20
 
 
 async def test_a_defect_neither_loses_an_execution_nor_spins(
