@@ -36,10 +36,12 @@ class Count:
     def add(self, labels: Labels = (), by: float = 1) -> None:
         """Add to the sum of these labels."""
         with self._lock:
-            sums = self._sums
-            if labels not in sums and len(sums) >= MOST:
-                labels = (OTHER,) * len(labels)
-            sums[labels] = sums.get(labels, 0) + by
+            try:
+                self._sums[labels] += by
+            except KeyError:
+                if len(self._sums) >= MOST:
+                    labels = (OTHER,) * len(labels)
+                self._sums[labels] = self._sums.get(labels, 0) + by
 
     def sums(self) -> Mapping[Labels, float]:
         """The sums as they stand."""
@@ -58,13 +60,14 @@ class Spread:
 
     def take(self, value: float, labels: Labels = ()) -> None:
         """Count a value; one below 0, as after a clock was set back, counts as 0."""
-        value = max(value, 0.0)
         with self._lock:
-            found = self._found.get(labels)
-            if found is None:
+            try:
+                found = self._found[labels]
+            except KeyError:
                 found = self._new(labels)
             found[bisect_left(self._bounds, value)] += 1
-            found[-1] += value
+            if value > 0:
+                found[-1] += value
 
     def found(self) -> Mapping[Labels, tuple[list[int], float]]:
         """The counts, one more than bounds, and the sum of each."""

@@ -11,6 +11,7 @@ Called by `counting`, on the event loop; imported only where spans are exported,
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -38,6 +39,7 @@ class Spans:
         for exporter in exporters:
             self.provider.add_span_processor((SimpleSpanProcessor if at_once else BatchSpanProcessor)(exporter))
         self._tracer = self.provider.get_tracer("orbits_iac")
+        self._flags = lru_cache(maxsize=1024)(self._flags_of)
 
     def close(self) -> None:
         """Hand on what is left. It may wait for the network, within the exporters' own limits."""
@@ -122,10 +124,12 @@ class Spans:
     def _context(self, execution: ExecutionRow, span: int) -> Context:
         """Where what belongs to this span stands; sampled if its trace is."""
         trace = _number(execution.root, 16)
-        sampled = self.provider.sampler.should_sample(Context(), trace, "").decision is Decision.RECORD_AND_SAMPLE
-        flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-        context = SpanContext(trace_id=trace, span_id=span, is_remote=False, trace_flags=flags)
+        context = SpanContext(trace_id=trace, span_id=span, is_remote=False, trace_flags=self._flags(trace))
         return set_span_in_context(NonRecordingSpan(context))
+
+    def _flags_of(self, trace: int) -> TraceFlags:
+        sampled = self.provider.sampler.should_sample(Context(), trace, "").decision is Decision.RECORD_AND_SAMPLE
+        return TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
 
 
 class _Ids(RandomIdGenerator):
@@ -164,6 +168,7 @@ def _id_above(entry: EntryRow) -> int:
     return _number(f"{entry.execution}\0{above}\0{entry.generation}")
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str, size: int = 8) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=size).digest()) or 1  # 0 is no id
 
