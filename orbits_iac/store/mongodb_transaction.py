@@ -4,7 +4,7 @@ Whatever it raises, nothing was written, unless the answer to its commit was los
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -114,7 +114,7 @@ class Sending:
 
 
 @asynccontextmanager
-async def sending(database: AsyncDatabase[Document], session: AsyncClientSession) -> AsyncIterator[Sending]:
+async def sending(database: AsyncDatabase[Document], session: AsyncClientSession) -> AsyncGenerator[Sending]:
     """A transaction on a snapshot of its first read; what is not committed at the end is aborted."""
     await session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=_SAFELY)
     try:

@@ -164,12 +164,12 @@ def _encoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[R], Value
     return lambda row: (*pick_all(row), encoded(row))
 
 
-def _task_encoder(columns: tuple[str, ...]) -> Callable[[R], Values]:
+def _task_encoder(columns: tuple[str, ...]) -> Callable[[Row], Values]:
     """Each field as it is, but for the last one: a list, as JSON."""
     pick = attrgetter(*columns[:-1])
     last = attrgetter(columns[-1])
 
-    def values(row: R) -> Values:
+    def values(row: Row) -> Values:
         labels = last(row)
         return (*pick(row), encoded(labels).decode() if labels else "[]")
 
