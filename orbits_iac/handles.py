@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, cast
 
@@ -13,7 +14,7 @@ from orbits_iac.engine.events import Sent, send
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.model.approvals import Approval
-from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
+from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, Unreachable, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.plans import Plan
@@ -25,6 +26,8 @@ from orbits_iac.steps.resource import Revision
 
 if TYPE_CHECKING:
     from orbits_iac.orbits import Orbits
+
+log = logging.getLogger(__name__)
 
 R = TypeVar("R", default=None)
 O = TypeVar("O", bound=Outputs | None, default=None)
@@ -98,13 +101,20 @@ class Execution(Generic[R]):
         return row
 
     async def ended(self) -> ExecutionRow:
-        """Wait until it has ended, wherever it is advanced; its last row."""
+        """Wait until it has ended, wherever it is advanced; its last row.
+
+        While the store cannot be reached it waits as well: the execution goes on, or will.
+        """
         told, self._told = self._told, None
         if told is not None and told.done():
             told = None  # it may have been begun again since
         while told is None or not (await asyncio.wait([told], timeout=self._orbits.look_every))[0]:
             told = self._orbits.told(self.id)
-            row = await self.row()
+            try:
+                row = await self.row()
+            except Unreachable as error:
+                log.warning("execution %s is waited for: %s", self.id, error)
+                continue
             if row.state in ENDED:
                 self._orbits.tell(row)
                 return row

@@ -10,6 +10,7 @@ Error
 ├── Refused                what was asked for is not allowed, and nothing was done
 │   └── UsageError         the request itself is wrong: a name, a field, a file, a value
 └── StoreError             the store cannot be used
+    ├── Unreachable        it cannot be reached now: whoever waits may go on waiting
     ├── Fenced             the writer no longer holds the execution
     └── Conflict           somebody else changed the document first
 """
@@ -58,6 +59,10 @@ class UsageError(Refused):
 
 class StoreError(Error):
     """The store cannot be read or written."""
+
+
+class Unreachable(StoreError):
+    """Its server does not answer, or has no primary: what is stored is safe, and it may be there again later."""
 
 
 class Fenced(StoreError):

@@ -23,7 +23,7 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 
-from orbits_iac.model.errors import StoreError
+from orbits_iac.model.errors import StoreError, Unreachable
 
 WRITE_CONFLICT = 112
 UNAUTHORIZED = 13
@@ -87,7 +87,8 @@ failing = Failing
 def store_error(shown: str, error: Exception, *, doing: str = "") -> StoreError:
     """What is raised for an error of the driver."""
     tried = f" while {doing}" if doing else ""
-    return StoreError(f"the store {shown} cannot be used{tried}: {_why(error)} ({said(error)})")
+    kind = Unreachable if isinstance(error, ConnectionFailure) else StoreError
+    return kind(f"the store {shown} cannot be used{tried}: {_why(error)} ({said(error)})")
 
 
 def said(error: Exception) -> str:

@@ -16,7 +16,7 @@ from bson.errors import BSONError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
-from orbits_iac.model.errors import Conflict, Fenced, StoreError
+from orbits_iac.model.errors import Conflict, Fenced, StoreError, Unreachable
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import TaskRow
 from orbits_iac.store import mongodb_claims as claims
@@ -195,7 +195,7 @@ class Writer:
         if isinstance(error, StoreError):
             return error
         if isinstance(error, LostError):
-            return StoreError(f"the store {self._shown} has no primary for long enough to write to")
+            return Unreachable(f"the store {self._shown} has no primary for long enough to write to")
         made = store_error(self._shown, error, doing="writing")
         made.__cause__ = error
         return made
