@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import (
@@ -43,6 +44,8 @@ class Settings(BaseSettings):
     """How many executions that wait keep their definition in memory; the others are run again from their journal."""
     serve: str | None = None
     """Where a worker shows /healthz, /readyz and /metrics: `PORT`, on this machine alone, or `HOST:PORT`."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """From which level on a worker writes what is logged in its process, by hooks too."""
     threads: int = Field(default=32, ge=1)
     """How many plain `def` hooks run at a time."""
     threads_per_tenant: int | None = Field(default=None, ge=1)

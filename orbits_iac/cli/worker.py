@@ -79,20 +79,25 @@ def command(
 
 
 async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
+    from contextlib import AsyncExitStack
+
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, session
     from orbits_iac.dispatch.garbage import collect_new_alone
+    from orbits_iac.telemetry.logs import logged
     from orbits_iac.telemetry.observing import observed
 
     session.check_exists(settings.store)
     async with session.reading(settings.store) as store:
         modules = tuple(dict.fromkeys((*settings.modules, *await queries.all_modules(store))))
     session.import_all(modules)
-    async with (
-        observed(settings.serve, project=settings.project) as shown,
-        follow.Interrupt() as interrupt,
-        session.opened(settings, modules=modules, measures=shown.measures) as orbits,
-    ):
+    async with AsyncExitStack() as stack:
+        lines = stack.enter_context(logged(settings.log_level, as_json=as_json))
+        shown = await stack.enter_async_context(observed(settings.serve, project=settings.project))
+        interrupt = await stack.enter_async_context(follow.Interrupt())
+        opened = session.opened(settings, modules=modules, measures=shown.measures)
+        orbits = await stack.enter_async_context(opened)
+        lines.mask = orbits.engine.codec.mask
         shown.watch(orbits)
         collect_new_alone()
         orbits.engine.on_end(lambda row: _say("finished", row, as_json=as_json))
@@ -150,6 +155,7 @@ def _say(event: str, row: "ExecutionRow", *, as_json: bool) -> None:
         "kind": row.kind,
         "identity": row.identity,
         "command": row.command,
+        "tenant": row.tenant,
         "state": row.state.value,
     }
     _tell(document, f"{row.id}  {what}  {row.state.value}", as_json=as_json)

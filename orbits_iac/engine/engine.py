@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,9 @@ from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
 from orbits_iac.registry import Registry
 from orbits_iac.store.contract import Store, Transaction
+
+ADVANCED: ContextVar[TaskRow | None] = ContextVar("orbits_advanced", default=None)
+"""The execution that what runs here is done for, where it is for one: what is logged belongs to it."""
 
 
 class Lease(Protocol):
@@ -137,6 +141,7 @@ class Engine:
         Raises `Fenced` when the claim was lost; `Refused` or `UsageError` when its code cannot run it: then its claim
         stands and the caller decides.
         """
+        ADVANCED.set(task)
         run = self._runs.get(task.id)
         self._resting.take(task.id)
         if run is None or run.pages.token != task.token - 1:

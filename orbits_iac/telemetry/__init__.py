@@ -11,5 +11,5 @@ same. OpenTelemetry is imported in `exporting` and `tracing` alone, when somebod
     health     whether the process is alive, and whether it is ready
     serving    /healthz, /readyz and /metrics over HTTP
     observing  these put together, for the life of a worker
-    logging    lines with the execution and tenant that they are of
+    logs       lines with the execution and tenant that they are of
 """
