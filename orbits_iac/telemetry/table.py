@@ -4,6 +4,7 @@ Labels come from the project's code (kinds, commands) or from a fixed set (state
 hand in; a tenant is a label of the queue's lag alone, and only for the tenants that wait longest.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -226,3 +227,7 @@ def as_markdown() -> str:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         lines.append(f"| `{metric.for_prometheus}` | {metric.type} | {labels} | {metric.means} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_markdown())
