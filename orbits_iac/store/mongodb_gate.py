@@ -130,14 +130,14 @@ class Gate:
 
     async def _cancel(self, entry: Document) -> None:
         """End the transaction of a block, and let its first number be taken, so that it can never be written."""
-        log.warning("store %s: a group of writer %s was broken off; its block is cancelled", self._shown, entry["by"])
         try:
             await self._admin.command("killSessions", [{"id": Binary.from_uuid(UUID(bytes=bytes(entry["session"])))}])
         except OperationFailure as error:  # it ends by itself after a minute
-            log.warning("store %s: the transaction of another process could not be ended: %s", self._shown, error)
+            log.warning("store %s: the transaction of a process that died could not be ended: %s", self._shown, error)
         if entry["n"]:
             with suppress(DuplicateKeyError):  # it was written after all
                 await self._events.insert_one({"_id": entry["at"], "void": True})
+                log.info("store %s: what process %s was writing is cancelled", self._shown, entry["by"])
         await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": entry["side"], "at": entry["at"]}}})
 
     async def _refuse(self) -> None:
