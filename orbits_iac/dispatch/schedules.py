@@ -16,6 +16,7 @@ import asyncio
 import heapq
 import json
 import logging
+import zlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import Conflict, Refused, UsageError
+from orbits_iac.model.ids import WorkerId
 from orbits_iac.model.rows import RecordRow, RevisionRow, Row, ScheduleRow, WorkerRow
 from orbits_iac.steps.step import Step
 from orbits_iac.store.contract import Transaction
@@ -35,6 +37,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 """Cycles that are asked for at a time."""
 
+LATE = 5.0
+"""Seconds after which a worker that has nothing left to ask for asks for what another one should have."""
+
 TOLERANCE = 1.0
 """Seconds that a clock may be behind the time that has passed, and not be taken to have been set back."""
 
@@ -42,17 +47,19 @@ TOLERANCE = 1.0
 class Schedules:
     """The schedules of a store, as one worker looks after them."""
 
-    def __init__(self, engine: Engine, builds: Builds) -> None:
+    def __init__(self, engine: Engine, builds: Builds, worker: WorkerId) -> None:
         self._engine = engine
+        self._worker = worker
         self._builds = builds
         self._wall = WallClock(engine.clock)
         self._in_line = False
         self._passing: list[tuple[float, str, str, int]] = []  # a heap: when, by the monotonic clock; which version
 
-    async def fire_due(self, workers: Sequence[WorkerRow]) -> bool:
+    async def fire_due(self, workers: Sequence[WorkerRow], *, is_due: bool = True) -> bool:
         """Ask for the cycles that are due; whether there were any.
 
-        A schedule of a later build is for the `workers` of that build, as long as one lives.
+        A schedule of a later build is for the `workers` of that build, as long as one lives. `is_due`: something may
+        be due; if it is known that nothing is, the store is not asked.
         """
         engine, by = self._engine, self._wall.set_back()
         if by:
@@ -60,21 +67,38 @@ class Schedules:
         if by or not self._in_line:
             await self._bring_in_line(engine.clock.now() + by if by else None)
             self._in_line = True
-        now = engine.clock.now()
-        due = await engine.store.due(ScheduleRow, now=now, limit=1)
-        if due:
-            due = await engine.store.due(ScheduleRow, now=now, limit=AT_ONCE, kinds=engine.registry.kinds())
-            await self._builds.refresh(row.build for row in due)
-        mine = [row for row in due if row.timing is not None and not self._is_others(row, workers)]
-        asked = [_fire(engine, row, from_now=False) for row in mine]
+        due = await self._due(workers) if is_due else []
+        asked = [_fire(engine, row, from_now=False) for row in due]
         asked += [_fire(engine, row, from_now=True) for row in await self._passed()]
         await asyncio.gather(*asked)
         return bool(asked)
 
-    def _is_others(self, row: ScheduleRow, workers: Sequence[WorkerRow]) -> bool:
-        if row.build in self._builds.claims:
-            return False
-        return any(self._builds.has_code(worker, kind=row.kind, build=row.build) for worker in workers)
+    async def _due(self, workers: Sequence[WorkerRow]) -> list[ScheduleRow]:
+        """Those that are due and this worker's to ask for, up to `AT_ONCE`."""
+        engine, now = self._engine, self._engine.clock.now()
+        limit = AT_ONCE * max(1, len(workers))
+        due = await engine.store.due(ScheduleRow, now=now, limit=limit, kinds=engine.registry.kinds())
+        await self._builds.refresh(row.build for row in due)
+        fit: dict[tuple[str, str], list[WorkerId]] = {}
+        mine: list[ScheduleRow] = []
+        late: list[ScheduleRow] = []
+        for row in due:
+            code = (row.kind, row.build)
+            if code not in fit:
+                fit[code] = self._fit_for(row, workers)
+            if row.timing is None or (fit[code] and self._worker not in fit[code]):
+                continue
+            if not fit[code] or _share(row, fit[code]) == self._worker:
+                mine.append(row)
+            elif now - row.due > LATE:
+                late.append(row)
+        return mine[:AT_ONCE] or late[-AT_ONCE:]  # from the other end than whoever they are for
+
+    def _fit_for(self, row: ScheduleRow, workers: Sequence[WorkerRow]) -> list[WorkerId]:
+        """The workers that may ask for cycles of this kind and build, in an order that all of them agree on."""
+        having = [worker for worker in workers if self._builds.has_code(worker, kind=row.kind, build=row.build)]
+        found = {worker.id for worker in having if not worker.draining}
+        return sorted(found | {self._worker} if workers and row.build in self._builds.claims else found)
 
     async def _bring_in_line(self, before: float | None) -> None:
         """Read them all, and bring each in line with the code and the clock, which stood at `before` until just now.
@@ -109,6 +133,11 @@ class Schedules:
             if row is not None and row.version == version and not row.paused:
                 found.append(row)
         return found
+
+
+def _share(row: ScheduleRow, workers: Sequence[WorkerId]) -> WorkerId:
+    """The worker among these that asks for it: several would only get into each other's way."""
+    return workers[zlib.crc32(f"{row.kind} {row.identity}".encode()) % len(workers)]
 
 
 class WallClock:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
@@ -17,7 +17,7 @@ from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
-from orbits_iac.model.rows import ImportRow, MessageRow, TaskRow, WorkerRow, amended
+from orbits_iac.model.rows import ImportRow, TaskRow, WorkerRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ LONGEST_WAIT = 1.0
 """Seconds after which a worker looks by itself, should a hint be lost."""
 
 PAUSE = 0.005
-"""Seconds between two looks for what others have made due; what was made due in this process is looked for at once."""
+"""Seconds at least between two looks for what others have made due; what was made due here is looked for at once."""
+
+SHARE = 4
+"""A look is followed by a pause of so many times as long as it took: looking takes at most a part of the time."""
+
+LONGEST_PAUSE = 0.1
 
 
 class Worker(Dispatcher):
@@ -71,7 +76,7 @@ class Worker(Dispatcher):
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
         self._builds = Builds(engine)
-        self._schedules = Schedules(engine, self._builds)
+        self._schedules = Schedules(engine, self._builds, self.id)
         self._stranded = Stranded(engine, self._builds, self.id, patience=self._lease_length)
         self._living: list[WorkerRow] = []  # as of the last sweep, this one among them
         self._kinds: frozenset[str] = frozenset()  # as of the last sweep
@@ -80,10 +85,15 @@ class Worker(Dispatcher):
         self._freed = asyncio.Event()
         self._poked = asyncio.Event()
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
+        self._looks = self._nothing = 0  # how often it has looked; the last look that found nothing
         self._stopping = False
         self._swept = 0.0
+        self._looked = self._pause = 0.0  # when it looked last, and how long it rests between two looks
+        self._next: float | None = None  # when something is due, as of then
+        self._left_over: tuple[float | None, float] = (None, 0.0)  # what was due and for others, and when that was seen
+        self._hinted = asyncio.Event()  # somebody has committed something since
         self._lease: Lease | None = None
-        self._loop: asyncio.Task[None] | None = None
+        self._own: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Register, and begin to claim."""
@@ -99,7 +109,11 @@ class Worker(Dispatcher):
         self._lease.start()
         self._engine.lease = self._lease
         self._engine.on_due(self._poked.set)
-        self._loop = asyncio.get_running_loop().create_task(self._run(), name=f"worker {self.id}")
+        running = asyncio.get_running_loop()
+        self._own = [
+            running.create_task(self._run(), name=f"worker {self.id}"),
+            running.create_task(self._listen(), name=f"hints of worker {self.id}"),
+        ]
 
     @property
     def holds(self) -> int:
@@ -111,8 +125,7 @@ class Worker(Dispatcher):
         self._stopping = True
         if self._lease is not None:
             self._lease.drain()
-        if self._loop is not None:
-            await _cancelled([self._loop])
+        await _cancelled(self._own)
         self._engine.leave()
         try:
             if self._tasks:
@@ -165,9 +178,11 @@ class Worker(Dispatcher):
     async def settled(self) -> None:
         """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
         while True:
-            self._quiet.clear()
-            self._poked.set()
-            await self._quiet.wait()
+            next_ = self._looks + 1  # a look that has begun already may not have seen it all
+            while self._nothing < next_:
+                self._quiet.clear()
+                self._poked.set()
+                await self._quiet.wait()
             if not self._active:
                 return
             await asyncio.wait(self._active.values())
@@ -176,8 +191,8 @@ class Worker(Dispatcher):
         while not self._stopping:
             try:
                 await self._sweep()
-                claimed, fired = await self._claim(), await self._schedules.fire_due(self._living)
-                if not (claimed or fired):
+                if not await self._look():
+                    self._nothing = self._looks
                     self._quiet.set()
                     await self._wait()
             except StoreError as error:
@@ -187,19 +202,32 @@ class Worker(Dispatcher):
                 log.exception("worker %s goes on, though this is a defect of Orbits", self.id)
                 await asyncio.sleep(LONGEST_WAIT)
 
+    async def _look(self) -> bool:
+        """Claim what is due and ask for the cycles that are, both at once; whether there was any."""
+        engine, elapsed = self._engine, asyncio.get_running_loop().time
+        self._looks += 1
+        self._looked = elapsed()
+        self._next = due = await engine.store.next_due()
+        is_due = due is not None and due <= engine.clock.now()
+        looks = [self._schedules.fire_due(self._living, is_due=is_due), *([self._claim()] if is_due else [])]
+        found = await asyncio.gather(*looks, return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+        self._pause = min(LONGEST_PAUSE, max(PAUSE, SHARE * (elapsed() - self._looked)))
+        return any(found)
+
     async def _claim(self) -> bool:
         """Claim what is due, as far as there is room; whether anything was."""
-        engine, room = self._engine, self._concurrency - len(self._active)
-        due = await engine.store.next_due()
-        if room <= 0 or due is None or due > engine.clock.now():
+        if len(self._active) >= self._concurrency:
             return False
         assert self._lease is not None  # noqa: S101 - for the checkers: only a worker that was started claims
         asked = self._lease.elapsed()
         if not self._lease.is_certain(asked):  # others may think it dead, and its row may be gone
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(LONGEST_PAUSE)
             return True
         found = await self._fairness.fill(partial(self._take, asked))
-        return found or await self._stranded.look(self._living)
+        return found or await self._left_to_others()
 
     async def _take(self, asked: float, what: Ask) -> list[TaskRow]:
         """Claim this, and begin to advance what was claimed."""
@@ -223,6 +251,14 @@ class Worker(Dispatcher):
             made.add_done_callback(self._tasks.discard)
         return claimed
 
+    async def _left_to_others(self) -> bool:
+        """What is due was not for this worker: see whether it is for any; whether there is more to claim here now."""
+        seen = (self._next, self._engine.clock.monotonic())
+        if seen[0] == self._left_over[0] and seen[1] - self._left_over[1] < LONGEST_WAIT:
+            return False
+        self._left_over = seen
+        return await self._stranded.look(self._living)
+
     async def _wait(self) -> None:
         """Until something may be due, or there is room again."""
         if len(self._active) >= self._concurrency:
@@ -230,20 +266,28 @@ class Worker(Dispatcher):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._freed.wait(), LONGEST_WAIT)
             return
-        due, now = await self._engine.store.next_due(), self._engine.clock.now()
+        due, now = self._next, self._engine.clock.now()
         # What is due already, and was not claimed, is for others: its code is not here.
         seconds = LONGEST_WAIT if due is None or due <= now else min(LONGEST_WAIT, due - now)
-        changed = asyncio.ensure_future(self._engine.store.changed(seconds))
-        poked = asyncio.ensure_future(self._poked.wait())
+        poked, hinted = waits = [asyncio.ensure_future(event.wait()) for event in (self._poked, self._hinted)]
         try:
-            await asyncio.wait([changed, poked], return_when=asyncio.FIRST_COMPLETED)
-            if not poked.done():  # a commit, most often of a step here; another process's may have made something due
-                await asyncio.wait([poked], timeout=min(seconds, PAUSE))
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if hinted.done():  # a commit, most often of a step here; another process's may have made something due
+                rest = self._looked + self._pause - asyncio.get_running_loop().time()
+                await asyncio.wait([poked], timeout=max(0.0, min(seconds, rest)))
         finally:
-            changed.cancel()
-            poked.cancel()
-            await asyncio.gather(changed, poked, return_exceptions=True)
+            await _cancelled(waits)
         self._poked.clear()
+        self._hinted.clear()
+
+    async def _listen(self) -> None:
+        """Have the worker look whenever somebody has committed something: who asks all the time misses nothing."""
+        while True:
+            try:
+                await self._engine.store.changed(LONGEST_WAIT)
+            except StoreError:  # whoever looks says so
+                await asyncio.sleep(LONGEST_WAIT)
+            self._hinted.set()
 
     async def _advance(self, task: TaskRow, claimed_at: float) -> None:
         try:
@@ -308,9 +352,10 @@ class Worker(Dispatcher):
                 log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
         await self._engine.forget_strangers()
         before = set(self._active)
-        for task in await store.find(TaskRow, owner=self.id):
+        for holding in await store.holding(self.id):
+            task = holding.task
             if task.id in self._active:
-                if task.due is not None or await store.find(MessageRow, execution=task.id, limit=1):
+                if holding.told:
                     self._engine.poke(task.id)
             elif task.id not in before:  # nor has it ended since: it could not be given back when the store was gone
                 await self._let_go(task, 0)
@@ -327,7 +372,7 @@ class Worker(Dispatcher):
         return amended(self._lease.row, kinds=tuple(kinds))
 
 
-async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+async def _cancelled(tasks: Sequence[asyncio.Future[Any]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

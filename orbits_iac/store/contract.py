@@ -67,6 +67,13 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     park: Park | None = None
 
 
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution that somebody holds, and whether its inbox has anything, or it was woken, since it was claimed."""
+
+    task: TaskRow
+    told: bool
+
+
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """All of one execution, read in one snapshot."""
 
@@ -198,6 +205,10 @@ class Store(ABC):
         `labels` leaves those that need no label, and those that need one of these. Of the tenants in `without` none is
         taken, and none with a priority below `least`, but for `only`; the tenant `NOBODYS` stands for what has none.
         """
+
+    @abstractmethod
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        """What `worker` holds, in the order of ids; as cheap as a read or two, however much that is."""
 
     @abstractmethod
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:

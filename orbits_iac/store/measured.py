@@ -12,7 +12,7 @@ from typing import TypeVar
 from orbits_iac.measures import Measures
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, Row, TaskRow
-from orbits_iac.store.contract import D, Journal, Store, Transaction
+from orbits_iac.store.contract import D, Holding, Journal, Store, Transaction
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -95,6 +95,9 @@ class MeasuredStore(Store):
             least=least,
         )
         return await self._timed("claim", claimed)
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        return await self._timed("holding", self.inside.holding(worker))
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         return await self._timed("release", self.inside.release(worker, now=now, counter=counter))

@@ -26,7 +26,7 @@ from orbits_iac.model.rows import (
     parted,
 )
 from orbits_iac.store import rules
-from orbits_iac.store.contract import D, Journal, Store, Transaction
+from orbits_iac.store.contract import D, Holding, Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.tables import check_where, encoded
 
@@ -150,6 +150,13 @@ class MemoryStore(Store):
         if taken:
             self._hints.tell()
         return taken
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        with self._held():
+            tasks = sorted((row for row in self._rows(TaskRow, None) if row.owner == worker), key=rules.key_of)
+            return [
+                Holding(task=task, told=task.due is not None or bool(self._rows(MessageRow, task.id))) for task in tasks
+            ]
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         with self._held():

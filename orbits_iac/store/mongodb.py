@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import EventRow, Row, TaskRow
-from orbits_iac.store.contract import D, Journal, Store, Transaction
+from orbits_iac.store.contract import D, Holding, Journal, Store, Transaction
 from orbits_iac.store.mongodb_url import parse
 from orbits_iac.store.tables import check_where
 
@@ -112,6 +112,9 @@ class MongoStore(Store):
 
         wanted = Claim(worker, now, limit, kinds, builds, only, labels, without, least)
         return await self._on(lambda side: side.writer.claim(wanted))
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        return await self._on(lambda side: side.holding(worker))
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         from orbits_iac.store.mongodb_claims import Leaving

@@ -7,9 +7,9 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
-from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row
-from orbits_iac.store.contract import D, Journal
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
+from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_rows import Document, Documents, documents_of
 
@@ -78,6 +78,16 @@ def _joined(documents: Documents[Any], execution: ExecutionId) -> Document:
         {"$set": {"in": documents.name}},
     ]
     return {"$unionWith": {"coll": documents.name, "pipeline": of}}
+
+
+async def holding(database: Database, worker: WorkerId) -> list[Holding]:
+    """What a worker holds: one read of its tasks, and one of which executions among them have messages."""
+    tasks = await find(database, TaskRow, {"owner": worker}, limit=None, newest=False, after=(), whole=True)
+    if not tasks:
+        return []
+    inboxes = [{"_id": _MESSAGE.below({"execution": task.id})} for task in tasks]  # by ranges: `_id` alone is indexed
+    told = set(await database[_MESSAGE.name].distinct("_id.execution", {"$or": inboxes}))
+    return [Holding(task=task, told=task.due is not None or task.id in told) for task in tasks]
 
 
 async def due(database: Database, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None) -> list[D]:

@@ -5,10 +5,10 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from orbits_iac.model.ids import ExecutionId, new_id
+from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import EventRow, Row
 from orbits_iac.store import mongodb_reads as reads
-from orbits_iac.store.contract import D, Journal
+from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.mongodb_changes import Changes
 from orbits_iac.store.mongodb_client import client_of, refuse_unfit
@@ -73,6 +73,10 @@ class Side:
     async def load(self, execution: ExecutionId) -> Journal | None:
         with failing(self._shown, "reading"):
             return await reads.load(self._database, execution)
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        with failing(self._shown, "reading"):
+            return await reads.holding(self._database, worker)
 
     async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None) -> list[D]:
         with failing(self._shown, "reading"):

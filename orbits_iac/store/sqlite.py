@@ -19,7 +19,7 @@ from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, Row, TaskRow
 from orbits_iac.store import sqlite_reads
-from orbits_iac.store.contract import D, Journal, Store, Transaction
+from orbits_iac.store.contract import D, Holding, Journal, Store, Transaction
 from orbits_iac.store.lane import run_once
 from orbits_iac.store.sqlite_claims import Narrowed, Wanted
 from orbits_iac.store.sqlite_connections import Connections
@@ -116,6 +116,10 @@ class SqliteStore(Store):
         wanted = Wanted(worker, now, limit, narrowed, only, builds, passed, least)
         claimed: list[TaskRow] = await self._open.writer.do(wanted)
         return claimed
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        read = partial(sqlite_reads.holding, worker=worker)
+        return await self._read(read, partial(read, most=_FEW))
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         released: list[ExecutionId] = await self._open.writer.do(Leaving(worker, now, counter))

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, ScheduleRow, TaskRow
-from orbits_iac.store.contract import D, Journal
+from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.sqlite_claims import levels
 from orbits_iac.store.tables import Table, Values, table_of
 
@@ -41,6 +41,10 @@ _NEXT_DUE = """
         UNION ALL SELECT min(due) FROM schedule WHERE paused = 0
     )
 """
+_HOLDING = f"""
+    SELECT {_TASK.selected}, due IS NOT NULL OR EXISTS (SELECT 1 FROM message WHERE execution = task.id)
+    FROM task WHERE owner = ? ORDER BY id LIMIT ?
+"""  # noqa: S608 - names come from the model
 _OF_KINDS = "(?1 IS NULL OR kind IN (SELECT value FROM json_each(?1)))"
 _DUE: dict[type[Row], str] = {
     TaskRow: f"""
@@ -101,6 +105,12 @@ def load(connection: sqlite3.Connection, execution: ExecutionId, *, most: int | 
         entries=[_ENTRY.row(values) for values in found["entry"]],
         messages=sorted((_MESSAGE.row(values[:-1]) for values in found["message"]), key=attrgetter("id")),
     )
+
+
+def holding(connection: sqlite3.Connection, worker: WorkerId, *, most: int | None = None) -> list[Holding]:
+    """What a worker holds."""
+    found = _some(connection, _HOLDING, [worker], None, most)
+    return [Holding(task=_TASK.row(values[:-1]), told=bool(values[-1])) for values in found]
 
 
 def due(

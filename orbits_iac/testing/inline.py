@@ -46,7 +46,7 @@ class Inline(Dispatcher):
         self._engine = engine
         self._look_every = look_every
         self._builds = Builds(engine)
-        self._schedules = Schedules(engine, self._builds)
+        self._schedules = Schedules(engine, self._builds, self.id)
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._poked = asyncio.Event()
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, Row, TaskRow
-from orbits_iac.store.contract import D, Journal, Store, Transaction
+from orbits_iac.store.contract import D, Holding, Journal, Store, Transaction
 from orbits_iac.store.memory import MemoryStore
 from orbits_iac.store.sqlite import SqliteStore
 from orbits_iac.testing.held import HeldLoop
@@ -132,6 +132,10 @@ class Seen(Store):
                 self.writes += 1
                 self._moment("after", f"write {self.writes}: claim of {', '.join(task.kind for task in taken)}")
         return taken
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        with self._outside():
+            return await self._kept.holding(worker)
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         async with self._turn:

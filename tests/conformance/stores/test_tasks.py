@@ -28,6 +28,25 @@ async def test_claim_gives_an_owner_and_the_next_token(store: Store, make: Any) 
     assert await task_of(store, "a") == claimed
 
 
+async def test_a_message_or_a_wake_for_what_is_held_is_never_told(store: Store, make: Any) -> None:
+    """Its holder asks, in one read, whatever else has messages."""
+    fences = {name: await make.held(store, name, "one") for name in ("plain", "told", "woken")}
+    for name in ("other", "free"):
+        await store.commit(Transaction(put=[make.execution(name), make.task(name, due=None), make.message(name, "m")]))
+    await store.claim(OTHER, now=0.0, limit=1, only=ExecutionId("other"))
+    await store.commit(
+        Transaction(put=[make.message("told", "m"), make.message("told", "n")], wake=[ExecutionId("told")])
+    )
+    await store.commit(Transaction(wake=[ExecutionId("woken")], wake_at=7.0))
+    found = await store.holding(ONE)
+    assert [(each.task.id, each.told) for each in found] == [("plain", False), ("told", True), ("woken", True)]
+    assert [each.task for each in found] == [await task_of(store, name) for name in ("plain", "told", "woken")]
+    seen = frozenset({"m", "n"})
+    await store.commit(Transaction(fence=fences["told"], park=Park(due=None, seen=seen)))
+    assert [each.task.id for each in await store.holding(ONE)] == ["plain", "woken"]
+    assert await store.holding(WorkerId("nobody")) == []
+
+
 async def test_two_workers_claim_the_same_execution(store: Store, make: Any) -> None:
     names = [f"t{number:03}" for number in range(60)]
     await store.commit(Transaction(put=[make.task(name) for name in names]))

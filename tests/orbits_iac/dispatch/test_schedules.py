@@ -1,6 +1,7 @@
 """Schedules: once over all workers, not piled up, right whatever the clock is set to, and as the code has them."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from orbits_iac import Every, Options, Orbits, Resource, Settings
+from orbits_iac.dispatch.builds import Builds
+from orbits_iac.dispatch.schedules import LATE, Schedules
 from orbits_iac.dispatch.worker import Worker
-from orbits_iac.model.rows import ExecutionRow, ScheduleRow, amended
+from orbits_iac.model.ids import WorkerId
+from orbits_iac.model.rows import ExecutionRow, ScheduleRow, WorkerRow, amended
 from orbits_iac.steps.action import action
 from orbits_iac.store import sqlite_reads
 from orbits_iac.store.contract import Store, Transaction
@@ -311,3 +315,32 @@ async def test_what_is_not_due_is_not_looked_at(tmp_path: Path) -> None:
         plan = store._open.at_once(lambda connection: connection.execute(sql, (None, 1.0, 9)).fetchall())
     assert "USING INDEX schedule_due (paused=? AND due<?)" in plan[0][3]
     assert not any("TEMP B-TREE FOR ORDER BY" in line[3] for line in plan)
+
+
+class Looking(Schedules):
+    """Schedules of a worker that only says which it would ask for."""
+
+    async def mine(self, workers: Sequence[WorkerRow]) -> list[str]:
+        return [row.identity for row in await self._due(workers)]
+
+
+async def test_several_workers_share_what_is_due_and_nothing_is_left_when_one_does_not_come() -> None:
+    """Each takes its own; who has nothing left takes what another one should have, once that is late."""
+    async with Orbits(_settings(), work=False) as orbits:
+        timing, now = Every(HOUR).timing, orbits.engine.clock.now()
+        rows = [ScheduleRow(kind="Steady", identity=str(n), due=now - n, timing=timing) for n in range(30)]
+        await orbits.store.commit(Transaction(put=rows))
+        a, b, c = names = [WorkerId(name) for name in ("a", "b", "c")]
+        workers = [WorkerRow(id=name, build=orbits.engine.build, kinds=("Steady",)) for name in names]
+        builds = Builds(orbits.engine)
+        shares = {name: await Looking(orbits.engine, builds, name).mine(workers) for name in names}
+        assert sorted(one for share in shares.values() for one in share) == sorted(row.identity for row in rows)
+        assert all(shares.values())
+        for name in shares[b] + shares[c]:
+            [row] = await orbits.store.find(ScheduleRow, kind="Steady", identity=name)
+            await orbits.store.commit(Transaction(put=[amended(row, version=2, due=now + 9)]))
+        left = await Looking(orbits.engine, builds, b).mine(workers)
+        assert left == [one for one in shares[a] if int(one) >= LATE]
+        draining = [amended(workers[0], draining=True), *workers[1:]]
+        assert set(await Looking(orbits.engine, builds, b).mine(draining)) < set(shares[a])
+        assert await Looking(orbits.engine, builds, b).mine([]) == shares[a]

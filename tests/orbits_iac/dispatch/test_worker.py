@@ -12,9 +12,10 @@ from orbits_iac.dispatch.worker import Worker
 from orbits_iac.engine import outcomes
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import StoreError
+from orbits_iac.model.ids import WorkerId
 from orbits_iac.model.rows import ExecutionRow, RecordRow, ScheduleRow, SubscriberRow, TaskRow
 from orbits_iac.model.states import State
-from orbits_iac.store.contract import Transaction
+from orbits_iac.store.contract import Holding, Transaction
 from orbits_iac.store.memory import MemoryStore
 
 SETTINGS = Settings(project="tests", store="memory:")
@@ -90,11 +91,11 @@ class Slow(MemoryStore):
         super().__init__()
         self.asked = asyncio.Event()
 
-    async def find(self, table: type[Any], **named: Any) -> Any:
-        found = await super().find(table, **named)
-        if table is TaskRow and named.get("owner") is not None and found:
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        found = await super().holding(worker)
+        if found:
             self.asked.set()
-            held = {task.id for task in found}
+            held = {each.task.id for each in found}
             await asyncio.wait([task for task in asyncio.all_tasks() if task.get_name() in held])
         return found
 
