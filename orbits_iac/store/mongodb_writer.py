@@ -8,11 +8,12 @@ a new snapshot, and a group that cannot get through is tried in halves, so that 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from bson.errors import BSONError
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
@@ -26,7 +27,7 @@ from orbits_iac.store.mongodb_errors import failing, may_be_tried_again, store_e
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_group import Group, Prepared, Wanted
 from orbits_iac.store.mongodb_rows import Document
-from orbits_iac.store.mongodb_transaction import CHANNELS, PATIENCE, LostError, fences, sending
+from orbits_iac.store.mongodb_transaction import CHANNELS, PATIENCE, LostError, Sending, fences, sending
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class Writer:
         while self._soon or self._tasks:
             await asyncio.sleep(0) if self._soon else await asyncio.wait(self._tasks)
         for channel in (*self._free, self._leaving):
-            await channel.gate.close_block()
+            await channel.close()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -202,52 +203,77 @@ class Writer:
 
 
 class Channel:
-    """A way of writing, one transaction at a time."""
+    """A way of writing, one transaction at a time.
+
+    Its session is for its transactions alone: whoever finds it in the way may end them, and stops nothing else.
+    """
 
     def __init__(self, number: int, gate: Gate, database: AsyncDatabase[Document]) -> None:
         self.gate = gate
         self._number = number
         self._database = database
+        self._session: AsyncClientSession | None = None
 
     async def write(self, jobs: Sequence[Job[Prepared]]) -> int:
         """Write what is not refused of these; the groups that were written, none or one."""
         works = [job.work for job in jobs]
         brought = bool(works[0].numbers)
         count = 0 if brought else sum(len(work.events) for work in works)
-        numbered = False
-        async with self._database.client.start_session() as session:
+        in_the_way = bool(count)
+        async with self._begun(count) as (at, transaction):
             try:
-                at = await self.gate.reserve(count, session)
-            except ConnectionFailure as error:  # whether it stands or not, another one may be made
-                raise LostError from error
-            try:
-                async with sending(self._database, session) as transaction:
-                    found = await transaction.read(self.gate, Wanted(works), at)
-                    group = Group(found, at=found.next if brought else at)
-                    if not _judge(group, jobs):
-                        return 0
-                    changes = group.finished()
-                    await transaction.write(changes)
-                    if brought:
-                        await self.gate.move_on(changes.events[-1]["_id"], session)
-                    writers = [fences(worker)[self._number] for worker in changes.holders]
-                    await transaction.ring(writers or [self.gate.side])
-                    await transaction.commit()
-                    numbered = bool(changes.events)
-                    return 1
+                found = await transaction.read(self.gate, Wanted(works), at)
+                group = Group(found, at=found.next if brought else at)
+                if not _judge(group, jobs):
+                    return 0
+                changes = group.finished()
+                await transaction.write(changes)
+                if brought:
+                    await self.gate.move_on(changes.events[-1]["_id"], transaction.session)
+                writers = [fences(worker)[self._number] for worker in changes.holders]
+                await transaction.ring(writers or [self.gate.side])
+                in_the_way = in_the_way and not changes.events  # from here on it may be written, whatever comes back
+                await transaction.commit()
+                return 1
             finally:
-                if count and not numbered:
+                if in_the_way:
                     with suppress(PyMongoError):  # the side's next block, or whoever it is in the way of, ends it
                         await self.gate.close_block()
 
     async def release(self, leaving: Leaving) -> list[ExecutionId]:
         """Take from a worker what it holds."""
-        async with self._database.client.start_session() as session:
-            await self.gate.reserve(0, session)
-            async with sending(self._database, session) as transaction:
-                released = await claims.release(transaction, self._database, leaving)
-                await transaction.commit()
-                return released
+        async with self._begun(0) as (_, transaction):
+            released = await claims.release(transaction, self._database, leaving)
+            await transaction.commit()
+            return released
+
+    async def close(self) -> None:
+        """Leave the gate, and end the session."""
+        try:
+            await self.gate.close_block()
+        finally:
+            await self._end_session()
+
+    @asynccontextmanager
+    async def _begun(self, count: int) -> AsyncGenerator[tuple[int, Sending]]:
+        """A block of so many numbers, and the transaction that it is for."""
+        if self._session is None:
+            self._session = self._database.client.start_session()
+        try:
+            try:
+                at = await self.gate.reserve(count, self._session)
+            except ConnectionFailure as error:  # whether it stands or not, another one may be made
+                raise LostError from error
+            async with sending(self._database, self._session) as transaction:
+                yield at, transaction
+        except (LostError, ConnectionFailure):
+            await self._end_session()
+            raise
+
+    async def _end_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.end_session()
 
 
 def _judge(group: Group, jobs: Sequence[Job[Prepared]]) -> bool:
