@@ -12,7 +12,7 @@ from enum import StrEnum
 from orbits_iac.dispatch.leases import is_gone, is_here
 from orbits_iac.model.builds import why_nobody
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import BuildRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 
@@ -42,7 +42,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """An execution that no worker can go on with, and what is missing."""
+    """An execution that no worker can go on with, or that waits for a permit, and what is missing."""
 
     execution: ExecutionId
     kind: str
@@ -99,6 +99,21 @@ async def why_nobody_goes_on(store: Store, rows: Iterable[ExecutionRow], *, now:
             continue
         why = why_nobody(task, living, builds, root=row.root)
         if why is not None:
+            found.append(Waiting(execution=row.id, kind=row.kind, why=why))
+    return found
+
+
+async def why_in_line(store: Store, rows: Iterable[ExecutionRow]) -> list[Waiting]:
+    """Of these executions, those that wait for a permit."""
+    found: list[Waiting] = []
+    for row in rows:
+        lines = [] if row.state in ENDED else await store.find(LineRow, execution=row.id, limit=1)
+        for line in lines:
+            holders = [permit.execution for permit in await store.find(PermitRow, name=line.name)]
+            before = await store.find(LineRow, name=line.name)
+            place = 1 + before.index(line) if line in before else 1
+            held = ", ".join(holders[:3]) + (f" and {len(holders) - 3} more" if len(holders) > 3 else "")
+            why = f"in line for a permit of {line.name}, place {place} of {len(before)}; held by {held or 'nobody'}"
             found.append(Waiting(execution=row.id, kind=row.kind, why=why))
     return found
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,6 +13,7 @@ from pydantic_settings import (
 )
 
 from orbits_iac.drift.project import DriftSettings
+from orbits_iac.model.limits import check
 from orbits_iac.store import DEFAULT_STORE
 
 
@@ -46,6 +47,8 @@ class Settings(BaseSettings):
     """Where a worker shows /healthz, /readyz and /metrics: `PORT`, on this machine alone, or `HOST:PORT`."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """From which level on a worker writes what is logged in its process, by hooks too."""
+    limits: dict[str, int] = {}
+    """How many executions of a kind, label or tenant may be under way at a time, over all workers."""
     threads: int = Field(default=32, ge=1)
     """How many plain `def` hooks run at a time."""
     threads_per_tenant: int | None = Field(default=None, ge=1)
@@ -66,6 +69,12 @@ class Settings(BaseSettings):
     """How many revisions of each record it leaves, beside those that are needed."""
     drift: DriftSettings = DriftSettings()
     """What is not counted as drift, and how often it is brought back before a person has to look."""
+
+    @field_validator("limits")
+    @classmethod
+    def _check_limits(cls, given: dict[str, int]) -> dict[str, int]:
+        check(given)
+        return given
 
     @classmethod
     def settings_customise_sources(

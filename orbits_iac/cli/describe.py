@@ -45,11 +45,17 @@ def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
 
 
 def print_execution(
-    picture: Picture, out: "Console", *, waiting: Sequence[Waiting], now: float, everything: bool
+    picture: Picture,
+    out: "Console",
+    *,
+    waiting: Sequence[Waiting],
+    in_line: Sequence[Waiting],
+    now: float,
+    everything: bool,
 ) -> None:
     """An execution: who asked for what, its tree, what it waits for, and how it ended.
 
-    `waiting`: those of its executions that no worker can go on with.
+    `waiting`: those of its executions that no worker can go on with. `in_line`: those that wait for a permit.
     """
     from rich.text import Text
 
@@ -61,6 +67,8 @@ def print_execution(
     out.print()
     for line in _paused(picture, waiting):
         out.print(Text(line), soft_wrap=True)
+    for each in in_line:
+        out.print(Text(f"{report.name_of(picture.executions[each.execution])} is {each.why}"), soft_wrap=True)
     for one in waits(picture):
         out.print(Text(f"{one.what} waits for {one.entry.kind}: {tree.how_to_answer(one.entry)}"), soft_wrap=True)
     _print_events(picture, out, everything=everything)

@@ -61,15 +61,23 @@ async def _recent(store: "Opened", limit: int, *, as_json: bool) -> None:
 async def _execution(store: "Opened", execution: str, *, everything: bool, as_json: bool) -> None:
     from orbits_iac import queries
     from orbits_iac.cli import describe, follow, report
-    from orbits_iac.roster import why_nobody_goes_on
+    from orbits_iac.roster import why_in_line, why_nobody_goes_on
 
     picture, now = await queries.picture(store, execution), time.time()
     waiting = await why_nobody_goes_on(store, picture.executions.values(), now=now)
+    in_line = await why_in_line(store, picture.executions.values())
     if as_json:
-        nobody = [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in waiting]
-        report.print_json({**describe.execution_document(picture), "nobody_goes_on_with": nobody})
+        nobody, lines = (
+            [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in some]
+            for some in (waiting, in_line)
+        )
+        report.print_json(
+            {**describe.execution_document(picture), "nobody_goes_on_with": nobody, "waits_for_a_permit": lines}
+        )
     else:
-        describe.print_execution(picture, follow.console(), waiting=waiting, now=now, everything=everything)
+        describe.print_execution(
+            picture, follow.console(), waiting=waiting, in_line=in_line, now=now, everything=everything
+        )
 
 
 async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -> None:

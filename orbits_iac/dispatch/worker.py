@@ -12,11 +12,14 @@ from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
 from orbits_iac.dispatch.fairness import Ask, Fairness
 from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, this_process
+from orbits_iac.dispatch.limits import Permits
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
+from orbits_iac.engine.course import Ended
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
+from orbits_iac.model.limits import Limits
 from orbits_iac.model.rows import ImportRow, TaskRow, WorkerRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
 
@@ -49,6 +52,7 @@ class Worker(Dispatcher):
             engine,
             concurrency=settings.concurrency,
             per_tenant=settings.concurrency_per_tenant,
+            limits=Limits(settings.limits),
             labels=settings.labels,
             lease=settings.lease,
             grace=settings.drain,
@@ -61,6 +65,7 @@ class Worker(Dispatcher):
         *,
         concurrency: int = 64,
         per_tenant: int | None = None,
+        limits: Limits | None = None,
         labels: Sequence[str] = (),
         lease: timedelta = timedelta(seconds=10),
         grace: timedelta = timedelta(minutes=5),
@@ -71,6 +76,7 @@ class Worker(Dispatcher):
         self._engine = engine
         self._concurrency = concurrency
         self._fairness = Fairness(concurrency, per_tenant)
+        self._permits = Permits(engine, limits or Limits({}))
         self._labels = tuple(sorted(set(labels)))
         self._grace = grace.total_seconds()
         self._lease_length = lease.total_seconds()
@@ -309,7 +315,11 @@ class Worker(Dispatcher):
         It is kept while what came of the execution is known here alone: another process would not know what was done.
         """
         try:
-            await self._engine.advance(task, claimed_at=claimed_at)
+            if not await self._permits.admit(task):
+                return True
+            outcome = await self._engine.advance(task, claimed_at=claimed_at)
+            if isinstance(outcome, Ended):
+                await self._permits.ended(task)
         except Fenced:
             self._engine.measures.claim_lost()
             log.warning("execution %s was taken over by another worker", task.id)
@@ -350,6 +360,7 @@ class Worker(Dispatcher):
             self._engine.measures.taken_over(len(taken))
             if taken:
                 log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
+        await self._permits.sweep()
         await self._engine.forget_strangers()
         before = set(self._active)
         for holding in await store.holding(self.id):

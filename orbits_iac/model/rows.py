@@ -416,6 +416,30 @@ class ImportRow(Row, frozen=True, kw_only=True):
     began_at: float = 0.0
 
 
+class PermitRow(Row, frozen=True, kw_only=True):
+    """What lets an execution that counts for a limit be under way: one of as many slots as the limit has."""
+
+    KEY = ("name", "slot")
+    INDEXED = ("execution",)
+
+    name: str  # of the limit: see model/limits
+    slot: int
+    execution: ExecutionId
+    token: int  # of the claim that took it
+
+
+class LineRow(Row, frozen=True, kw_only=True):
+    """An execution that waits for a permit, in the order in which they get one."""
+
+    KEY = ("name", "rank", "execution")
+    INDEXED = ("execution",)
+
+    name: str
+    rank: int  # the lower its priority, the higher
+    execution: ExecutionId
+    passed: bool = False  # it was woken, and nobody took it up: others may go before it
+
+
 TABLES: dict[type[Row], str] = {
     ExecutionRow: "execution",
     EntryRow: "entry",
@@ -432,5 +456,7 @@ TABLES: dict[type[Row], str] = {
     BuildRow: "build",
     ScheduleRow: "schedule",
     DataKeyRow: "data_key",
+    PermitRow: "permit",
+    LineRow: "line",
     ImportRow: "importing",
 }

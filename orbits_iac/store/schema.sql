@@ -97,3 +97,15 @@ CREATE TABLE data_key (
 CREATE TABLE importing (
     name TEXT PRIMARY KEY, body BLOB NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE permit (
+    name TEXT NOT NULL, slot INTEGER NOT NULL, execution TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (name, slot)
+) WITHOUT ROWID;
+CREATE INDEX permit_execution ON permit (execution, name, slot);
+
+CREATE TABLE line (
+    name TEXT NOT NULL, rank INTEGER NOT NULL, execution TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (name, rank, execution)
+) WITHOUT ROWID;
+CREATE INDEX line_execution ON line (execution, name, rank);

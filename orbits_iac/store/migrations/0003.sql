@@ -1,5 +1,5 @@
--- From version 2 to 3: workers and tasks with labels, tenants that a claim passes over, and the mark of an import that
--- has not finished.
+-- From version 2 to 3: workers and tasks with labels, tenants that a claim passes over, permits, and the mark of an
+-- import that has not finished.
 
 ALTER TABLE task ADD COLUMN needs TEXT;
 ALTER TABLE task ADD COLUMN labels TEXT NOT NULL DEFAULT '[]';
@@ -8,3 +8,15 @@ CREATE INDEX task_turn ON task (coalesce(tenant, ''), priority, due, id) WHERE o
 CREATE TABLE importing (
     name TEXT PRIMARY KEY, body BLOB NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE permit (
+    name TEXT NOT NULL, slot INTEGER NOT NULL, execution TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (name, slot)
+) WITHOUT ROWID;
+CREATE INDEX permit_execution ON permit (execution, name, slot);
+
+CREATE TABLE line (
+    name TEXT NOT NULL, rank INTEGER NOT NULL, execution TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (name, rank, execution)
+) WITHOUT ROWID;
+CREATE INDEX line_execution ON line (execution, name, rank);

@@ -14,13 +14,24 @@ from msgspec.structs import asdict
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import TABLES, DataKeyRow, EventRow, ExecutionRow, ImportRow, RecordRow, TaskRow, WaitRow
+from orbits_iac.model.rows import (
+    TABLES,
+    DataKeyRow,
+    EventRow,
+    ExecutionRow,
+    ImportRow,
+    LineRow,
+    PermitRow,
+    RecordRow,
+    TaskRow,
+    WaitRow,
+)
 from orbits_iac.store import sqlite_migrations
 from orbits_iac.store.contract import SCHEMA_VERSION, Transaction
 from orbits_iac.store.sqlite import SqliteStore
 
 DATA = Path(__file__).with_name("data")
-SINCE = {WaitRow: 2, DataKeyRow: 2, ImportRow: 3}  # tables that version 1 had not
+SINCE = {WaitRow: 2, DataKeyRow: 2, ImportRow: 3, PermitRow: 3, LineRow: 3}  # tables that version 1 had not
 NOTHING = Transaction(wake=[ExecutionId("none")])
 
 
