@@ -17,8 +17,9 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 
 from pydantic import SecretStr
 
@@ -49,6 +50,14 @@ SETTINGS = Settings(
 )
 
 STORES: dict[str, Callable[[], Kept]] = {"memory": InMemory, "sqlite": InFile}
+
+
+def _kept_in(store: str) -> AbstractContextManager[Callable[[], Kept]]:
+    if not store.startswith("mongodb"):
+        return nullcontext(STORES[store])
+    from orbits_iac.testing.in_database import Database
+
+    return Database(store)
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a 
     scenario: Callable[[], Step[Any]] | Script,
     *,
     world: World,
-    store: Literal["memory", "sqlite"] = "memory",
+    store: str = "memory",
     again: int = 2,
     writes: bool = True,
     faults: bool = True,
@@ -108,7 +117,8 @@ def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a 
         scenario: makes the step that is run; or a coroutine function that asks an `Orbits` for whatever is not there
             yet, since it is called again after each crash.
         world: what the steps change outside of the store.
-        store: where it is kept: in memory, or in a SQLite file (in memory, where the machine has files there).
+        store: where it is kept: `memory`, `sqlite` (a file, in memory where the machine has files there), or the URL
+            of a MongoDB database that is empty; it is dropped again.
         again: moments of each recovery at which the process dies again; they are drawn, always the same.
         writes: whether it is crashed at the writes to the store too, and not at the calls alone.
         faults: whether the store also fails before and after each write while the process lives.
@@ -125,15 +135,17 @@ def crash_everywhere(  # noqa: PLR0913 - each is a choice of its own, and has a 
 
     """
     made = replace(_scenario(scenario, world, settings or SETTINGS), at_writes=writes, messages=messages)
-    trial = _Trial(made, STORES[store], again, edit, only)
-    began, before = time.monotonic(), world.snapshot()
-    gc.freeze()  # thousands of lives leave garbage: what was there before need not be looked through each time
-    try:
-        trial.run(before, faults=faults)
-    finally:
-        gc.unfreeze()
-        world.restore(before)
-    trial.report.seconds = time.monotonic() - began
+    before = world.snapshot()
+    with _kept_in(store) as kept:
+        trial = _Trial(made, kept, again, edit, only)
+        began = time.monotonic()
+        gc.freeze()  # thousands of lives leave garbage: what was there before need not be looked through each time
+        try:
+            trial.run(before, faults=faults)
+        finally:
+            gc.unfreeze()
+            world.restore(before)
+        trial.report.seconds = time.monotonic() - began
     return trial.report
 
 

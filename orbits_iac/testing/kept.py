@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from orbits_iac.store.sqlite import SqliteStore
 from orbits_iac.testing.held import HeldLoop
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 
@@ -34,8 +35,18 @@ class Kept(ABC):
     def copied(self) -> Callable[[], "Kept"]:
         """What makes another one, with the rows that are here now. Called at any moment, from any thread."""
 
+    async def ask(self, asked: Coroutine[Any, Any, T]) -> T:
+        """What a call of the store returns."""
+        return await asked
+
     def forget(self) -> None:
         """It is not needed any more; its store is closed."""
+
+
+def standing_still() -> AbstractContextManager[None]:
+    """Held time stands, while a thread does something that this loop waits for."""
+    loop = asyncio.get_running_loop()
+    return loop.outside() if isinstance(loop, HeldLoop) else nullcontext()
 
 
 class InMemory(Kept):
@@ -61,6 +72,10 @@ class InFile(Kept):
             self._file.write_bytes(content)
         self.store = SqliteStore(self._file)
 
+    async def ask(self, asked: Coroutine[Any, Any, T]) -> T:
+        with standing_still():
+            return await asked
+
     def copied(self) -> Callable[[], Kept]:
         if self._reading is None:
             self._reading = sqlite3.connect(self._file, check_same_thread=False)
@@ -83,12 +98,9 @@ class Seen(Store):
     def __init__(self, kept: Kept, moment: Callable[[str, str], None], *, most: int) -> None:
         self.writes = 0
         self._kept = kept.store
+        self._ask = kept.ask
         self._moment = moment
         self._most = most
-        loop = asyncio.get_running_loop()
-        self._outside: Callable[[], AbstractContextManager[None]] = nullcontext
-        if isinstance(kept, InFile) and isinstance(loop, HeldLoop):  # its store works in threads
-            self._outside = loop.outside
         self._turn = asyncio.Lock()
 
     @property
@@ -96,19 +108,16 @@ class Seen(Store):
         return self._kept.url
 
     async def open(self) -> None:
-        with self._outside():
-            await self._kept.open()
+        await self._ask(self._kept.open())
 
     async def close(self) -> None:
-        with self._outside():
-            await self._kept.close()
+        await self._ask(self._kept.close())
 
     async def commit(self, transaction: Transaction) -> None:
         what = self._next(transaction)
         async with self._turn:
             self._moment("before", what)
-            with self._outside():
-                await self._kept.commit(transaction)
+            await self._ask(self._kept.commit(transaction))
             self._moment("after", what)
 
     async def claim(  # noqa: PLR0913 - what narrows it, each by its name
@@ -126,8 +135,7 @@ class Seen(Store):
     ) -> list[TaskRow]:
         narrowed: dict[str, Any] = {"kinds": kinds, "builds": builds, "only": only, "labels": labels, "least": least}
         async with self._turn:
-            with self._outside():
-                taken = await self._kept.claim(worker, now=now, limit=limit, without=without, **narrowed)
+            taken = await self._ask(self._kept.claim(worker, now=now, limit=limit, without=without, **narrowed))
             if taken:
                 self.writes += 1
                 self._moment("after", f"write {self.writes}: claim of {', '.join(task.kind for task in taken)}")
@@ -139,16 +147,14 @@ class Seen(Store):
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         async with self._turn:
-            with self._outside():
-                released = await self._kept.release(worker, now=now, counter=counter)
+            released = await self._ask(self._kept.release(worker, now=now, counter=counter))
             if released:
                 self.writes += 1
                 self._moment("after", f"write {self.writes}: release of what {worker} held")
         return released
 
     async def get(self, table: type[R], *key: str | int) -> R | None:
-        with self._outside():
-            return await self._kept.get(table, *key)
+        return await self._ask(self._kept.get(table, *key))
 
     async def find(
         self,
@@ -160,31 +166,25 @@ class Seen(Store):
         whole: bool = True,
         **where: str | int | None,
     ) -> list[R]:
-        with self._outside():
-            return await self._kept.find(table, limit=limit, newest=newest, after=after, whole=whole, **where)
+        return await self._ask(self._kept.find(table, limit=limit, newest=newest, after=after, whole=whole, **where))
 
     async def load(self, execution: ExecutionId) -> Journal | None:
-        with self._outside():
-            return await self._kept.load(execution)
+        return await self._ask(self._kept.load(execution))
 
     async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:
-        with self._outside():
-            return await self._kept.due(table, now=now, limit=limit, kinds=kinds)
+        return await self._ask(self._kept.due(table, now=now, limit=limit, kinds=kinds))
 
     async def next_due(self) -> float | None:
-        with self._outside():
-            return await self._kept.next_due()
+        return await self._ask(self._kept.next_due())
 
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
-        with self._outside():
-            return await self._kept.tail(after, root=root, limit=limit)
+        return await self._ask(self._kept.tail(after, root=root, limit=limit))
 
     async def changed(self, timeout: float) -> None:
-        await self._kept.changed(timeout)
+        await self._ask(self._kept.changed(timeout))
 
     async def compact(self) -> int:
-        with self._outside():
-            return await self._kept.compact()
+        return await self._ask(self._kept.compact())
 
     def _next(self, transaction: Transaction) -> str:
         self.writes += 1

@@ -1,0 +1,151 @@
+"""The store of a test that crashes, in MongoDB: one database, in which the rows of a moment are put back.
+
+Making a database, its collections and indexes takes a hundred times as long as one crash point may. So all processes of
+a run have the same database, one after the other, and before each what is there is made what was copied: where the two
+differ, a document is deleted, inserted or replaced, with the driver alone. Each process opens a store of its own.
+
+The driver stays out of held time: it runs on the loop of a thread, and no time passes while something is asked there.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from orbits_iac.model.errors import UsageError
+from orbits_iac.store.mongodb import MongoStore
+from orbits_iac.store.mongodb_client import client_of
+from orbits_iac.store.mongodb_url import parse
+from orbits_iac.testing.kept import Kept, standing_still
+
+if TYPE_CHECKING:
+    from bson.raw_bson import RawBSONDocument
+
+T = TypeVar("T")
+
+Content = dict[str, dict[Any, "RawBSONDocument"]]
+"""The documents of a database, by collection and `_id`."""
+
+
+class Database:
+    """A database for one run, between `with` and its end: nothing may be in it, and it is dropped at the end.
+
+    Called, it makes the store of the first process of a scenario.
+    """
+
+    def __init__(self, url: str) -> None:
+        from bson.codec_options import CodecOptions
+        from bson.raw_bson import RawBSONDocument
+
+        self.url = url
+        self._address = parse(url)
+        self._raw = CodecOptions(document_class=RawBSONDocument)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="orbits-crashes", daemon=True)
+        self._names: list[str] = []
+        self._empty: Content = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self.now(self._begin())
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.now(self._leave())
+        finally:
+            self._end()
+
+    def __call__(self) -> "InDatabase":
+        return InDatabase(self, self._empty)
+
+    def now(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The result of what is done on the thread's loop; this thread waits for it."""
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result()
+
+    async def there(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The same, for a coroutine on a loop of its own."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(doing, self._loop))
+
+    async def content(self) -> Content:
+        """What is in the database, in one question."""
+        first, *others = self._names
+        named = [(name, [{"$project": {"_id": 0, "of": {"$literal": name}, "is": "$$ROOT"}}]) for name in others]
+        pipeline: list[dict[str, Any]] = [{"$project": {"_id": 0, "of": {"$literal": first}, "is": "$$ROOT"}}]
+        pipeline += [{"$unionWith": {"coll": name, "pipeline": each}} for name, each in named]
+        found: Content = {name: {} for name in self._names}
+        cursor = await self._database.get_collection(first, codec_options=self._raw).aggregate(pipeline)
+        async for one in cursor:
+            document = one["is"]
+            found[one["of"]][_key(document["_id"])] = document
+        return found
+
+    async def restore(self, wanted: Content) -> None:
+        """Let the database hold these documents, and no others."""
+        there = await self.content()
+        await asyncio.gather(*(self._restore(name, there[name], wanted.get(name, {})) for name in self._names))
+
+    async def _restore(
+        self, name: str, there: "dict[Any, RawBSONDocument]", wanted: "dict[Any, RawBSONDocument]"
+    ) -> None:
+        from pymongo import DeleteOne, InsertOne, ReplaceOne
+
+        writes: list[Any] = [
+            DeleteOne({"_id": document["_id"]}) for key, document in there.items() if key not in wanted
+        ]
+        for key, document in wanted.items():
+            if key not in there:
+                writes.append(InsertOne(document))
+            elif document.raw != there[key].raw:
+                writes.append(ReplaceOne({"_id": document["_id"]}, document))
+        if writes:
+            await self._database.get_collection(name, codec_options=self._raw).bulk_write(writes)
+
+    async def _begin(self) -> None:
+        self._client = client_of(self._address)
+        self._database = self._client[self._address.database]
+        if await self._database.list_collection_names():
+            await self._client.close()
+            raise UsageError(f"{self._address.shown} holds something: name a database for crash tests alone")
+        async with MongoStore(self.url):
+            pass
+        self._names = sorted(await self._database.list_collection_names())
+        self._empty = await self.content()
+
+    async def _leave(self) -> None:
+        await self._client.drop_database(self._address.database)
+        await self._client.close()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class InDatabase(Kept):
+    """A process's store in that database, which holds what was copied."""
+
+    def __init__(self, database: Database, content: Content) -> None:
+        self._database = database
+        database.now(database.restore(content))
+        self.store = MongoStore(database.url)
+
+    async def ask(self, asked: Coroutine[Any, Any, T]) -> T:
+        with standing_still():
+            return await self._database.there(asked)
+
+    def copied(self) -> Callable[[], Kept]:
+        content = self._database.now(self._database.content())
+        return lambda: InDatabase(self._database, content)
+
+
+def _key(id_: Any) -> Any:
+    """An `_id` as a key of a dictionary."""
+    return id_.raw if hasattr(id_, "raw") else id_
