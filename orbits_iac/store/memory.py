@@ -58,6 +58,16 @@ class MemoryStore(Store):
             other._seq, other._is_open = self._seq, self._is_open
         return other
 
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> "MemoryStore":
+        """An open store that holds these rows, of whatever version."""
+        made = cls()
+        for row in rows:
+            made._put(row)
+            made._seq = max(made._seq, row.seq) if isinstance(row, EventRow) else made._seq
+        made._is_open = True
+        return made
+
     async def open(self) -> None:
         self._is_open = True
 

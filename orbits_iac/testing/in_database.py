@@ -14,8 +14,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from orbits_iac.model.errors import UsageError
+from orbits_iac.model.rows import TABLES, Row
+from orbits_iac.store.contract import Store
+from orbits_iac.store.memory import MemoryStore
 from orbits_iac.store.mongodb import MongoStore
 from orbits_iac.store.mongodb_client import client_of
+from orbits_iac.store.mongodb_rows import documents_of
 from orbits_iac.store.mongodb_url import parse
 from orbits_iac.testing.kept import Kept, standing_still
 
@@ -129,13 +133,22 @@ class Database:
         self._loop.close()
 
 
+class _Reopened(MongoStore):
+    """A store of a database that was found to be one when the run began: it is not looked at again each time."""
+
+    async def open(self) -> None:
+        from orbits_iac.store.mongodb_side import Side
+
+        self._home = self._home or Side(self._address, self._instance)
+
+
 class InDatabase(Kept):
     """A process's store in that database, which holds what was copied."""
 
     def __init__(self, database: Database, content: Content) -> None:
         self._database = database
         database.now(database.restore(content))
-        self.store = MongoStore(database.url)
+        self.store = _Reopened(database.url)
 
     async def ask(self, asked: Coroutine[Any, Any, T]) -> T:
         with standing_still():
@@ -144,6 +157,18 @@ class InDatabase(Kept):
     def copied(self) -> Callable[[], Kept]:
         content = self._database.now(self._database.content())
         return lambda: InDatabase(self._database, content)
+
+    def looked(self) -> Store | None:
+        import bson
+
+        content = self._database.now(self._database.content())
+        if content.get("piece"):
+            return None  # some rows are not whole in their documents
+        found: list[Row] = []
+        for table, name in TABLES.items():
+            row = documents_of(table).row
+            found += [row(bson.decode(document.raw)) for document in content[name].values()]
+        return MemoryStore.of(found)
 
 
 def _key(id_: Any) -> Any:

@@ -39,6 +39,10 @@ class Kept(ABC):
         """What a call of the store returns."""
         return await asked
 
+    def looked(self) -> Store | None:
+        """A copy in memory of all that is here, if reading that takes less than many questions."""
+        return None
+
     def forget(self) -> None:
         """It is not needed any more; its store is closed."""
 

@@ -154,16 +154,17 @@ class Life:
         store = Seen(self._kept, self.moment, most=scenario.most_writes)
         async with _in_time(scenario.longest), self._opened(store) as orbits:
             orbits.engine.chance = random.Random(0).random  # noqa: S311 - has to come out the same again
-            self.found = await journals_of(store)
+            self.found = await journals_of(self._kept.looked() or store)
             orbits.look_every = scenario.look_every if self.fault is not None else None
             try:
                 async with Inline(orbits.engine, look_every=orbits.look_every) as inline:
                     await inline.run(self._course(orbits))
                     await inline.settled()
             finally:
-                self.under_way = await under_way(store)
-            self.standing = await standing_of(store, scenario.world.stands(), messages=scenario.messages)
-            self.left = await journals_of(store)
+                looked = self._kept.looked() or store
+                self.under_way = await under_way(looked)
+            self.standing = await standing_of(looked, scenario.world.stands(), messages=scenario.messages)
+            self.left = await journals_of(looked)
         self.writes, self.ended_at = store.writes, self._clock.now()
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ from orbits_iac.testing import CrashReport, crash_everywhere
 
 from .world import WORLD
 
-Store = Literal["memory", "sqlite"]
+Store = Literal["memory", "sqlite", "mongodb"]
 Scenario = Callable[[], Step[Any]] | Callable[[Orbits], Awaitable[object]]
 
 TRIED: dict[tuple[str, Store], CrashReport] = {}
@@ -47,12 +47,14 @@ class Ends:
         return WORLD.stands()["things"]
 
 
-def crashed(name: str, scenario: Scenario, *, store: Store, racing: bool = False, **options: Any) -> CrashReport:
-    """Crash a scenario everywhere; no point makes a difference."""
+def crashed(
+    name: str, scenario: Scenario, *, store: Store, url: str = "", racing: bool = False, **options: Any
+) -> CrashReport:
+    """Crash a scenario everywhere; no point makes a difference. `url`: of an empty database, for MongoDB."""
     world: Any = Ends() if racing else WORLD
-    again = 0 if name in LARGE or store == "sqlite" else 4
-    faults = store == "memory" and not racing and name != "events"  # whose steps write to the store by themselves
-    report = crash_everywhere(scenario, world=world, store=store, again=again, faults=faults, **options)
+    again = 0 if name in LARGE else {"memory": 4, "sqlite": 0, "mongodb": 6}[store]
+    faults = store != "sqlite" and not racing and name != "events"  # whose steps write to the store by themselves
+    report = crash_everywhere(scenario, world=world, store=url or store, again=again, faults=faults, **options)
     TRIED[name, store] = report
     report.check()
     return report

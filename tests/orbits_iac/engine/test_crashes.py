@@ -598,4 +598,4 @@ def test_there_are_ten_thousand_points_at_least() -> None:
     tried = {name for name, _ in TRIED}
     if not tried >= set(SCENARIOS):
         pytest.skip("only some of the scenarios were run")
-    assert sum(report.points for report in TRIED.values()) >= 10_000
+    assert sum(report.points for (_, store), report in TRIED.items() if store != "mongodb") >= 10_000

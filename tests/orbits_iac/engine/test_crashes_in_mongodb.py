@@ -1,0 +1,37 @@
+"""The scenarios of `test_crashes` that write least, on a real MongoDB: 2,000 points at which a process dies."""
+
+import pytest
+
+from .crashing import TRIED, crashed
+from .operated import EDITS
+from .test_crashes import SCENARIOS, Careful
+from .world import WORLD
+
+SHORT = ["accepted", "cancelled", "caught", "chain", "edited", "install", "races", "timer", "undo", "watch"]
+"""A point costs as much as its processes write, about 4 ms a write; the longest scenarios would take minutes."""
+
+POINTS = 2_000
+
+
+@pytest.fixture(autouse=True)
+def anew() -> None:
+    WORLD.clear()
+    WORLD.failing = {"13"}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_every_crash(name: str, mongodb: str) -> None:
+    report = crashed(name, SCENARIOS[name], store="mongodb", url=mongodb, edit=EDITS.get(name))
+    assert report.interrupted == 0
+
+
+def test_what_may_not_be_done_twice_is_not(mongodb: str) -> None:
+    report = crashed("careful", Careful, store="mongodb", url=mongodb)
+    assert 0 < report.interrupted < report.points
+
+
+def test_there_are_two_thousand_points_at_least() -> None:
+    tried = {name for name, store in TRIED if store == "mongodb"}
+    if not tried >= {*SHORT, "careful"}:
+        pytest.skip("only some of the scenarios were run")
+    assert sum(report.points for (_, store), report in TRIED.items() if store == "mongodb") >= POINTS
