@@ -11,14 +11,13 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.rows import TABLES, Row
 from orbits_iac.store.contract import Store
 from orbits_iac.store.memory import MemoryStore
 from orbits_iac.store.mongodb import MongoStore
-from orbits_iac.store.mongodb_client import client_of
 from orbits_iac.store.mongodb_rows import documents_of
 from orbits_iac.store.mongodb_url import parse
 from orbits_iac.testing.kept import Kept, standing_still
@@ -28,7 +27,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Content = dict[str, dict[Any, "RawBSONDocument"]]
+
+class Copied(NamedTuple):
+    """A document, undecoded."""
+
+    id: Any
+    document: "RawBSONDocument"
+
+
+Content = dict[str, dict[Any, Copied]]
 """The documents of a database, by collection and `_id`."""
 
 
@@ -39,12 +46,14 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        from bson.codec_options import CodecOptions
         from bson.raw_bson import RawBSONDocument
+        from pymongo import MongoClient
 
         self.url = url
-        self._address = parse(url)
-        self._raw = CodecOptions(document_class=RawBSONDocument)
+        address = parse(url)
+        self._client: MongoClient[RawBSONDocument] = MongoClient(url, document_class=RawBSONDocument)
+        self._database = self._client[address.database]
+        self._shown = address.shown
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="orbits-crashes", daemon=True)
         self._names: list[str] = []
@@ -53,7 +62,11 @@ class Database:
     def __enter__(self) -> Self:
         self._thread.start()
         try:
-            self.now(self._begin())
+            if self._database.list_collection_names():
+                raise UsageError(f"{self._shown} holds something: name a database for crash tests alone")
+            self.now(self._make())
+            self._names = sorted(self._database.list_collection_names())
+            self._empty = self.content()
         except BaseException:
             self._end()
             raise
@@ -63,7 +76,7 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.now(self._leave())
+            self._client.drop_database(self._database.name)
         finally:
             self._end()
 
@@ -78,56 +91,38 @@ class Database:
         """The same, for a coroutine on a loop of its own."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(doing, self._loop))
 
-    async def content(self) -> Content:
+    def content(self) -> Content:
         """What is in the database, in one question."""
         first, *others = self._names
-        named = [(name, [{"$project": {"_id": 0, "of": {"$literal": name}, "is": "$$ROOT"}}]) for name in others]
-        pipeline: list[dict[str, Any]] = [{"$project": {"_id": 0, "of": {"$literal": first}, "is": "$$ROOT"}}]
-        pipeline += [{"$unionWith": {"coll": name, "pipeline": each}} for name, each in named]
+        pipeline: list[dict[str, Any]] = [_told_as(first)]
+        pipeline += [{"$unionWith": {"coll": name, "pipeline": [_told_as(name)]}} for name in others]
         found: Content = {name: {} for name in self._names}
-        cursor = await self._database.get_collection(first, codec_options=self._raw).aggregate(pipeline)
-        async for one in cursor:
-            document = one["is"]
-            found[one["of"]][_key(document["_id"])] = document
+        for one in self._database[first].aggregate(pipeline):
+            found[one["of"]][_key(one["id"])] = Copied(one["id"], one["is"])
         return found
 
-    async def restore(self, wanted: Content) -> None:
+    def restore(self, wanted: Content) -> None:
         """Let the database hold these documents, and no others."""
-        there = await self.content()
-        await asyncio.gather(*(self._restore(name, there[name], wanted.get(name, {})) for name in self._names))
-
-    async def _restore(
-        self, name: str, there: "dict[Any, RawBSONDocument]", wanted: "dict[Any, RawBSONDocument]"
-    ) -> None:
         from pymongo import DeleteOne, InsertOne, ReplaceOne
 
-        writes: list[Any] = [
-            DeleteOne({"_id": document["_id"]}) for key, document in there.items() if key not in wanted
-        ]
-        for key, document in wanted.items():
-            if key not in there:
-                writes.append(InsertOne(document))
-            elif document.raw != there[key].raw:
-                writes.append(ReplaceOne({"_id": document["_id"]}, document))
-        if writes:
-            await self._database.get_collection(name, codec_options=self._raw).bulk_write(writes)
+        for name, there in self.content().items():
+            then = wanted[name]
+            writes: list[Any] = [DeleteOne({"_id": there[key].id}) for key in there.keys() - then.keys()]
+            writes += [InsertOne(then[key].document) for key in then.keys() - there.keys()]
+            writes += [
+                ReplaceOne({"_id": then[key].id}, then[key].document)
+                for key in then.keys() & there.keys()
+                if then[key].document.raw != there[key].document.raw
+            ]
+            if writes:
+                self._database[name].bulk_write(writes)
 
-    async def _begin(self) -> None:
-        self._client = client_of(self._address)
-        self._database = self._client[self._address.database]
-        if await self._database.list_collection_names():
-            await self._client.close()
-            raise UsageError(f"{self._address.shown} holds something: name a database for crash tests alone")
+    async def _make(self) -> None:
         async with MongoStore(self.url):
             pass
-        self._names = sorted(await self._database.list_collection_names())
-        self._empty = await self.content()
-
-    async def _leave(self) -> None:
-        await self._client.drop_database(self._address.database)
-        await self._client.close()
 
     def _end(self) -> None:
+        self._client.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -147,7 +142,7 @@ class InDatabase(Kept):
 
     def __init__(self, database: Database, content: Content) -> None:
         self._database = database
-        database.now(database.restore(content))
+        database.restore(content)
         self.store = _Reopened(database.url)
 
     async def ask(self, asked: Coroutine[Any, Any, T]) -> T:
@@ -155,20 +150,25 @@ class InDatabase(Kept):
             return await self._database.there(asked)
 
     def copied(self) -> Callable[[], Kept]:
-        content = self._database.now(self._database.content())
+        content = self._database.content()
         return lambda: InDatabase(self._database, content)
 
     def looked(self) -> Store | None:
         import bson
 
-        content = self._database.now(self._database.content())
+        content = self._database.content()
         if content.get("piece"):
             return None  # some rows are not whole in their documents
         found: list[Row] = []
         for table, name in TABLES.items():
             row = documents_of(table).row
-            found += [row(bson.decode(document.raw)) for document in content[name].values()]
+            found += [row(bson.decode(copied.document.raw)) for copied in content[name].values()]
         return MemoryStore.of(found)
+
+
+def _told_as(name: str) -> dict[str, Any]:
+    """A stage that says of each document which collection it is of."""
+    return {"$project": {"_id": 0, "of": {"$literal": name}, "id": "$_id", "is": "$$ROOT"}}
 
 
 def _key(id_: Any) -> Any:
