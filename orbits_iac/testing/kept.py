@@ -146,8 +146,7 @@ class Seen(Store):
         return taken
 
     async def holding(self, worker: WorkerId) -> list[Holding]:
-        with self._outside():
-            return await self._kept.holding(worker)
+        return await self._ask(self._kept.holding(worker))
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         async with self._turn:
