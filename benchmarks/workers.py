@@ -90,7 +90,9 @@ def once_each(names: list[str]) -> None:
 
 
 async def _work(address: str, concurrency: int) -> None:
-    say("ready", "-")
+    async with Orbits(Settings(store=address), work=False):
+        say("ready", "-")  # all is imported
+
     await asyncio.to_thread(sys.stdin.readline)
     collect_new_alone()  # as `orbits worker` does
 
