@@ -96,10 +96,8 @@ def _execution(name: ExecutionId, build: str, at: float, state: State) -> Execut
     )
 
 
-def _events(name: ExecutionId, at: float, *, ended: bool) -> Iterator[EventRow]:
-    yield EventRow(at=at, execution=name, root=name, kind="Steps", after=State.SLEEPING)
-    if ended:
-        yield EventRow(at=at, execution=name, root=name, kind="Steps", before=State.IN_PROGRESS, after=State.SUCCESS)
+def _event(name: ExecutionId, at: float, state: State) -> EventRow:
+    return EventRow(at=at, execution=name, root=name, kind="Steps", before=State.SLEEPING, after=state)
 
 
 def _finished(count: int, build: str) -> Iterator[Row]:
@@ -111,7 +109,7 @@ def _finished(count: int, build: str) -> Iterator[Row]:
         yield EntryRow(
             execution=name, key=StepKey("step:Step:0"), kind="Step", state=State.SUCCESS, result="0", seq=1, at=at
         )
-        yield from _events(name, at, ended=True)
+        yield _event(name, at, State.SUCCESS)
 
 
 def _waiting(names: list[ExecutionId], build: str) -> Iterator[Row]:
@@ -122,7 +120,7 @@ def _waiting(names: list[ExecutionId], build: str) -> Iterator[Row]:
         yield TaskRow(id=name, kind="Steps", build=build, due=now + 86_400 + number if number % 2 else None)
         yield EntryRow(execution=name, key=key, kind="Go", command="event", asked_at=now)
         yield WaitRow(event="Go", execution=name, key=key, root=name)
-        yield from _events(name, now, ended=False)
+        yield _event(name, now, State.IN_PROGRESS)
 
 
 def _records(count: int, build: str) -> Iterator[Row]:
