@@ -11,6 +11,7 @@ Error
 │   └── UsageError         the request itself is wrong: a name, a field, a file, a value
 └── StoreError             the store cannot be used
     ├── Unreachable        it cannot be reached now: whoever waits may go on waiting
+    ├── Unreadable         one row of it is not what was written
     ├── Fenced             the writer no longer holds the execution
     └── Conflict           somebody else changed the document first
 """
@@ -63,6 +64,21 @@ class StoreError(Error):
 
 class Unreachable(StoreError):
     """Its server does not answer, or has no primary: what is stored is safe, and it may be there again later."""
+
+
+class Unreadable(StoreError):
+    """A row cannot be read back: damaged, or changed by hand. Nothing else is wrong with the store, as far as is known.
+
+    `table` and `key` name it.
+    """
+
+    def __init__(self, table: str, key: tuple[str | int, ...], error: Exception) -> None:
+        self.table = table
+        self.key = key
+        super().__init__(
+            f"{table} {' '.join(str(part) for part in key)} cannot be read back: {error}. Bring it back from a backup; "
+            f"`orbits state check` names all that are like it"
+        )
 
 
 class Fenced(StoreError):

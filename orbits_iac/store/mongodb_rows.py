@@ -9,11 +9,12 @@ that the indexes on it hold nothing else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from orbits_iac.model.errors import StoreError
+from orbits_iac.model.errors import Unreadable
 from orbits_iac.model.rows import TABLES, EventRow, Row, ScheduleRow, TaskRow, amended, parted
 from orbits_iac.store.rules import free_from
 from orbits_iac.store.tables import encoded
@@ -60,7 +61,7 @@ class Documents(Generic[R]):
 
     def query(self, where: Mapping[str, Any], after: Sequence[str | int] = (), *, newest: bool = False) -> Document:
         """The documents whose fields equal all of `where`, and (`after`) whose key comes after that one."""
-        leading = {name: where[name] for name in self.row_type.KEY if name in where}
+        leading = {name: where[name] for name in takewhile(where.__contains__, self.row_type.KEY)}
         query: Document = {name: value for name, value in where.items() if name not in leading} | self.real
         conditions: Document = {}
         if len(leading) == len(self.row_type.KEY):
@@ -127,7 +128,7 @@ def _decoder(of: Documents[R]) -> Callable[[Document], R]:
         try:
             found = decode(document["body"])
         except (msgspec.DecodeError, KeyError) as error:
-            raise StoreError(f"{name} {_shown(document['_id'])} cannot be read back: {error}") from error
+            raise Unreadable(name, _key(document["_id"]), error) from error
         if apart is not None and "apart" in document:
             return amended(found, **{apart: document["apart"]})
         if of.row_type is EventRow:
@@ -144,12 +145,12 @@ def _task(document: Document) -> TaskRow:
     try:
         return _converted({**document, **long, "id": document["_id"]})
     except msgspec.ValidationError as error:
-        raise StoreError(f"task {document['_id']} cannot be read back: {error}") from error
+        raise Unreadable("task", _key(document["_id"]), error) from error
 
 
 def _converted(document: Document) -> TaskRow:
     return msgspec.convert(document, TaskRow)
 
 
-def _shown(key: Id) -> str:
-    return " ".join(str(part) for part in key.values()) if isinstance(key, dict) else str(key)
+def _key(found: Id) -> tuple[str | int, ...]:
+    return tuple(found.values()) if isinstance(found, dict) else (found,)

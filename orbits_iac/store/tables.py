@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
-from orbits_iac.model.errors import StoreError
+from orbits_iac.model.errors import Unreadable
 from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow, amended, parted
 
 R = TypeVar("R", bound=Row)
@@ -203,8 +203,7 @@ def _decoder(row_type: type[R], columns: tuple[str, ...]) -> Callable[[Values], 
         try:
             return decode(values[body])
         except msgspec.DecodeError as error:
-            key = " ".join(str(value) for value in values[: len(row_type.KEY)])
-            raise StoreError(f"{TABLES[row_type]} {key} cannot be read back: {error}") from error
+            raise Unreadable(TABLES[row_type], tuple(values[: len(row_type.KEY)]), error) from error
 
     if row_type is EventRow:
         return lambda values: cast("R", amended(cast("EventRow", row(values)), seq=values[0]))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orbits_iac.model.errors import Conflict, Failure
-from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
 from orbits_iac.model.rows import (
     LONG,
     Child,
@@ -19,6 +19,7 @@ from orbits_iac.model.rows import (
     RecordRow,
     RevisionRow,
     TaskRow,
+    WaitRow,
     WorkerRow,
     amended,
 )
@@ -196,6 +197,20 @@ async def test_room_is_given_back_and_nothing_else(store: Store, make: Any) -> N
 async def test_find_by_anything_else_is_a_mistake_of_the_caller(store: Store, table: Any, where: Any) -> None:
     with pytest.raises(ValueError, match="is not found by"):
         await store.find(table, **where)
+
+
+async def test_rows_found_by_a_field_of_their_key_that_is_not_its_first(store: Store) -> None:
+    """An index of its own leads to them, not that of the key."""
+    waits = [
+        WaitRow(event=event, execution=ExecutionId(execution), key=StepKey("k"), root=A)
+        for event in ("Asked", "Told")
+        for execution in ("a", "b")
+    ]
+    await store.commit(Transaction(put=waits))
+    assert await store.find(WaitRow, execution="b") == [waits[1], waits[3]]
+    assert await store.find(WaitRow, event="Told", execution="b") == [waits[3]]
+    assert await store.find(WaitRow, execution="a", after=("Asked", "a", "k")) == [waits[2]]
+    assert await store.find(WaitRow, execution="c") == []
 
 
 async def test_events_have_the_order_of_their_commits(store: Store, make: Any) -> None:
