@@ -81,7 +81,7 @@ class Orbits:
         `measures`: is told of what is done here.
         """
         self.settings = settings or Settings()
-        self.who = who or _who()
+        self.who = who or who_asks()
         found = store or open_store(self.settings.store)
         self.store: Store = found if measures is None else MeasuredStore(found, measures)
         self.registry = Registry()
@@ -329,7 +329,8 @@ async def _check_inputs(step: Step[Any]) -> None:
         await asyncio.to_thread(step.check_inputs)
 
 
-def _who() -> str:
+def who_asks() -> str:
+    """The person who runs this process, and where."""
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):

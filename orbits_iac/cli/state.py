@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orbits_iac.cli import export, import_, rebuild, rotate_key, take_over
+from orbits_iac.cli import check, export, import_, rebuild, rotate_key, take_over
 from orbits_iac.cli.lean import Lean
 from orbits_iac.cli.options import AsJson, Debug, Store
 
@@ -75,6 +75,7 @@ def prune(
     finish(_prune(settings.store, before=before, keep=keep, yes=yes, compact=compact, as_json=as_json))
 
 
+app.command("check", cls=Lean)(check.command)
 app.command("export", cls=Lean)(export.command)
 app.command("import", cls=Lean)(import_.command)
 app.command("rebuild", cls=Lean)(rebuild.command)
