@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live lint types format bench picture trials install outside lock clean FORCE
+.PHONY: help demo test soak test-live lint types format bench picture trials install outside lock clean FORCE
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ demo: $(VENV)/.demo ## Run the agency's three clients on an offline AWS: provisi
 
 test: $(VENV)/.dev outside ## Run the tests; ARGS="-k name" chooses
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+soak: $(VENV)/.dev ## Break workers, MongoDB and the network between them for ten minutes; ARGS="--seed 1 --seconds 60"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 test-live: $(VENV)/.dev ## Run a course through a sandbox account of AWS itself; docs/aws-access.md says what it needs
 	@$(BIN)/python -m pytest tests/live/live_suite.py $(ARGS)

@@ -1,0 +1,72 @@
+"""What steps do to the world in a soak: each leaves one line in a file outside of the store.
+
+A line is written whole and is on the disk before the step goes on. It says who did what, under which token; `effect`
+is a number of its own, which the step returns. So the journal names the very line that it takes for done.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was done, or found."""
+
+    what: str  # "main", "watch", "interrupted", "undo"
+    kind: str
+    execution: str
+    token: str  # the step's
+    fence: int  # of the claim under which it was done
+    pid: int
+    effect: str = ""
+    attempt: int = 1
+    after: tuple[str, ...] = ()  # effects that it was handed: they were acknowledged
+
+
+_encode, _decoder = msgspec.json.Encoder().encode, msgspec.json.Decoder(Line)
+
+
+class Log:
+    """The file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def write(self, line: Line) -> None:
+        """Add a line; returns once it would outlive a power cut."""
+        log = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(log, _encode(line) + b"\n")
+            os.fsync(log)
+        finally:
+            os.close(log)
+
+    def lines(self) -> list[Line]:
+        """All that was done, in order."""
+        return [_decoder.decode(line) for line in self._text().splitlines()]
+
+    def of(self, token: str) -> Iterator[Line]:
+        """What was done under a token."""
+        for line in self._text().splitlines():
+            if token.encode() in line:
+                yield _decoder.decode(line)
+
+    @property
+    def length(self) -> int:
+        """How many bytes it has: what is written later stands behind them."""
+        return self._file.stat().st_size if self._file.exists() else 0
+
+    def after(self, length: int) -> list[Line]:
+        """What stands behind so many bytes."""
+        return [_decoder.decode(line) for line in self._text()[length:].splitlines()]
+
+    def _text(self) -> bytes:
+        return self._file.read_bytes() if self._file.exists() else b""
+
+
+def new_effect() -> str:
+    """The number of an effect."""
+    return uuid4().hex[:16]
