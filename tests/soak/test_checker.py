@@ -12,7 +12,7 @@ import pytest
 
 from orbits_iac import Orbits, Settings, Step
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import EventRow, ExecutionRow, TaskRow, amended
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, TaskRow, amended
 from orbits_iac.model.states import State
 
 from .checker import violations
@@ -106,6 +106,11 @@ def with_entry(good: Collected, kind: str, **changed: object) -> Collected:
     return replace(good, entries=[amended(old, **changed) if old is first else old for old in good.entries])
 
 
+def is_acknowledged(good: Collected, entry: EntryRow) -> bool:
+    """Whether its effect was handed to another step."""
+    return any(entry.result == f'"{effect}"' for line in good.lines for effect in line.after)
+
+
 def swapped(rows: list[T], wanted: Callable[[T], bool]) -> list[T]:
     """With the first two that are wanted in each other's place."""
     first, second, *_ = (number for number, row in enumerate(rows) if wanted(row))
@@ -150,11 +155,17 @@ PLANTED: dict[str, tuple[str, Callable[[Collected], Collected]]] = {
     "a finished step with another's result": ("lost", lambda good: with_entry(good, "SoakOnce", result='"other"')),
     "an acknowledged step that is not in the journal": (
         "lost",
-        lambda good: replace(good, entries=without(list(good.entries), lambda entry: entry.kind == "SoakAgain")),
+        lambda good: replace(good, entries=without(list(good.entries), lambda entry: is_acknowledged(good, entry))),
     ),
     "an acknowledged step that is under way": (
         "lost",
-        lambda good: with_entry(good, "SoakAgain", state=State.EXECUTING, seq=None, result=None),
+        lambda good: replace(
+            good,
+            entries=[
+                amended(entry, state=State.EXECUTING, result=None) if is_acknowledged(good, entry) else entry
+                for entry in good.entries
+            ],
+        ),
     ),
     "a handle that nobody gave": (
         "lost",
