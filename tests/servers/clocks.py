@@ -18,6 +18,12 @@ def library() -> Path:
     return next(folder.rglob("libfaketime.so.1"))
 
 
+def forget(pid: int) -> None:
+    """Remove what the library has left in shared memory for a process that was killed."""
+    for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+        Path("/dev/shm", name).unlink(missing_ok=True)
+
+
 def wrong_by(offset: str) -> dict[str, str]:
     """The environment of a process whose clock is ahead or behind all its life: `+1h`, `-90s`."""
     return {"LD_PRELOAD": str(library()), "DONT_FAKE_MONOTONIC": "1", "FAKETIME": offset}

@@ -23,6 +23,7 @@ from pymongo import MongoClient
 
 from orbits_iac.testing import kept
 
+from . import clocks
 from .certificates import Certificates
 
 PATIENCE = 30.0
@@ -244,6 +245,7 @@ class Mongod:
         if how == signal.SIGTERM:
             self._process.send_signal(signal.SIGCONT)  # one that is stopped does not hear
         self._process.wait(PATIENCE)
+        clocks.forget(self._process.pid)
         self._process = None
 
 
