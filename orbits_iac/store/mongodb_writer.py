@@ -177,7 +177,8 @@ class Writer:
         """Write the jobs as one transaction, or in smaller ones; each has its error, or none, at the end."""
 
         async def attempt() -> None:
-            self.groups += await channel.write(jobs)
+            written = await channel.write(jobs)
+            self.groups += written  # after the wait: two channels count
 
         try:
             await _persist(attempt, channel.gate.unblock, tries=3 if len(jobs) > 1 else None)
