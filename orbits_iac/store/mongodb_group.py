@@ -17,6 +17,7 @@ from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow, Row, TaskRow
 from orbits_iac.store import rules
 from orbits_iac.store.contract import Transaction
+from orbits_iac.store.mongodb_pieces import judged
 from orbits_iac.store.mongodb_rows import Document, Documents, documents_of
 from orbits_iac.store.rules import key_of
 
@@ -49,7 +50,7 @@ def prepared(transaction: Transaction) -> Prepared:
     puts: list[tuple[Documents[Any], Key, Document]] = []
     for row in transaction.put:
         documents = documents_of(type(row))
-        puts.append((documents, key_of(row), documents.document(row)))
+        puts.append((documents, key_of(row), judged(documents.name, documents.document(row))))
     events = [_EVENT.document(event) for event in transaction.events]
     every = [document for _, _, document in puts] + events
     size = sum(len(document.get("body", "")) + len(document.get("apart", "")) + 200 for document in every)

@@ -11,6 +11,7 @@ from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
 from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_pieces import whole as whole_ones
 from orbits_iac.store.mongodb_rows import Document, Documents, documents_of
 
 R = TypeVar("R", bound=Row)
@@ -22,8 +23,13 @@ _EXECUTION, _ENTRY, _MESSAGE = documents_of(ExecutionRow), documents_of(EntryRow
 async def get(database: Database, table: type[R], key: Sequence[str | int]) -> R | None:
     """The row with this key."""
     documents = documents_of(table)
-    found = await database[documents.name].find_one({"_id": documents.id(key)})
-    return None if found is None or "void" in found else documents.row(found)
+
+    async def read() -> list[Document]:
+        found = await database[documents.name].find_one({"_id": documents.id(key)})
+        return [] if found is None or "void" in found else [found]
+
+    found = await whole_ones(database, documents.name, read)
+    return documents.row(found[0]) if found else None
 
 
 async def find(
@@ -42,9 +48,12 @@ async def find(
     documents = documents_of(table)
     query = documents.query(where, after, newest=newest)
     projection = None if whole else documents.short
-    cursor = database[documents.name].find(query, projection=projection, limit=limit or 0)
-    cursor = cursor.sort("_id", DESCENDING if newest else ASCENDING)
-    return [documents.row(document) for document in await cursor.to_list()]
+
+    async def read() -> list[Document]:
+        cursor = database[documents.name].find(query, projection=projection, limit=limit or 0)
+        return await cursor.sort("_id", DESCENDING if newest else ASCENDING).to_list()
+
+    return [documents.row(document) for document in await whole_ones(database, documents.name, read)]
 
 
 async def count(database: Database, table: type[Row], where: Mapping[str, Any]) -> int:
@@ -56,11 +65,13 @@ async def count(database: Database, table: type[Row], where: Mapping[str, Any]) 
 async def load(database: Database, execution: ExecutionId) -> Journal | None:
     """All of one execution: one aggregation on a snapshot, which holds for all its collections."""
     snapshot = database.get_collection(_EXECUTION.name, read_concern=ReadConcern("snapshot"))
-    cursor = await snapshot.aggregate(
-        [{"$match": {"_id": execution}}, *(_joined(each, execution) for each in (_ENTRY, _MESSAGE))]
-    )
+    pipeline = [{"$match": {"_id": execution}}, *(_joined(each, execution) for each in (_ENTRY, _MESSAGE))]
+
+    async def read() -> list[Document]:
+        return await (await snapshot.aggregate(pipeline)).to_list()
+
     row, entries, messages = None, list[EntryRow](), list[MessageRow]()
-    for document in await cursor.to_list():
+    for document in await whole_ones(database, _EXECUTION.name, read):
         table = document.get("in")
         if table == _ENTRY.name:
             entries.append(_ENTRY.row(document))

@@ -3,9 +3,10 @@
 `_id` is the row's key: the value of its one `KEY` field, or an embedded document of all of them in order. MongoDB
 compares such documents field by field, so that the index of `_id` alone serves a key, the rows that share the leading
 fields of one, their order, and the next page. Beside it stand the fields that rows are found by, the whole row as JSON
-in `body`, and a long text of an `APART` field in `apart`. Tasks, which are changed in place, have a field each and no
-`body`. `free` is when a task may be claimed, or a schedule fired: it is there only if that may happen at some time, so
-that the indexes on it hold nothing else.
+in `body`, and a long text of an `APART` field in `apart`. What is too long for a document stands in pieces
+(`mongodb_pieces`). Tasks, which are changed in place, have a field each and no `body`. `free` is when a task may be
+claimed, or a schedule fired: it is there only if that may happen at some time, so that the indexes on it hold nothing
+else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,7 @@ class Documents(Generic[R]):
         self.fields = (*row_type.INDEXED, *(("version",) if row_type.VERSIONED else ()))
         self.document: Callable[[R], Document] = _encoder(self)
         self.row: Callable[[Document], R] = _decoder(self)
-        self.short: Mapping[str, int] | None = {"apart": 0} if row_type.APART else None
+        self.short: Mapping[str, int] | None = {"apart": 0, "pieces.apart": 0} if row_type.APART else None
         """The projection of rows that are not read whole."""
         self.real: Document = {"void": None} if row_type is EventRow else {}
         """The condition that leaves out the numbers of events that will never be (`mongodb_gate`)."""

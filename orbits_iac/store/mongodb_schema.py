@@ -34,7 +34,10 @@ WRITER = "writer"
 PIECE = "piece"
 """The pieces of values that are too long for their row's document."""
 
-COLLECTIONS = (*TABLES.values(), GATE, WRITER, PIECE)
+LONG = "long"
+"""A document for each such value: of which row it is, and whether that has it yet."""
+
+COLLECTIONS = (*TABLES.values(), GATE, WRITER, PIECE, LONG)
 
 _NAMESPACE_EXISTS = 48
 _WHEN_FREE = {"free": {"$exists": True}}

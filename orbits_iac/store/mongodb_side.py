@@ -14,6 +14,7 @@ from orbits_iac.store.mongodb_changes import Changes
 from orbits_iac.store.mongodb_client import client_of, refuse_unfit
 from orbits_iac.store.mongodb_errors import failing
 from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_pieces import remove_orphans
 from orbits_iac.store.mongodb_schema import WRITER, prepare
 from orbits_iac.store.mongodb_url import Address
 from orbits_iac.store.mongodb_writer import Writer
@@ -91,7 +92,8 @@ class Side:
             return await reads.tail(self._database, self._gate, after, root=root, limit=limit)
 
     async def compact(self) -> int:
-        return 0
+        with failing(self._shown, "compacting it"):
+            return await remove_orphans(self._database)
 
     async def changed(self, timeout: float) -> None:
         await self._changes.wait(timeout)

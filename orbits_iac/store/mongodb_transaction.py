@@ -17,9 +17,11 @@ from pymongo.write_concern import WriteConcern
 
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow
+from orbits_iac.store import mongodb_pieces as pieces
 from orbits_iac.store.mongodb_errors import commit_is_unknown
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_group import Changes, Found, Wanted
+from orbits_iac.store.mongodb_pieces import LongDocument
 from orbits_iac.store.mongodb_rows import Document, Documents, documents_of
 from orbits_iac.store.mongodb_schema import GATE, WRITER
 
@@ -34,7 +36,7 @@ _SAFELY = WriteConcern(w="majority", j=True)
 
 
 class LostError(Exception):
-    """The reservation of a group is gone, by a failover or because it took too long: it begins anew."""
+    """What a group had prepared is gone, by a failover or because it took too long: it begins anew."""
 
 
 def fences(worker: WorkerId | str) -> list[str]:
@@ -75,6 +77,7 @@ class Sending:
             ids = [documents.id(key) for key in keys]
             cursor_of = self._database[documents.name].find({"_id": {"$in": ids}}, session=self.session)
             stored = {documents.key(document["_id"]): document async for document in cursor_of}
+            await pieces.fill(self._database, stored.values(), self.session)
             rows[documents] = rows.get(documents, {}) | stored
         inboxes: dict[ExecutionId, set[str]] = {execution: set() for execution in wanted.inboxes}
         for message in read[0].get("inboxes", ()):
@@ -87,6 +90,9 @@ class Sending:
             guards = list(changes.guarded[documents])
             await self._bulk(documents.name, [InsertOne({"_id": documents.id(key)}) for key in guards])
             await self._bulk(documents.name, _writes(documents, changes, guards))
+        long = [row for rows in changes.put.values() for row in rows.values() if isinstance(row, LongDocument)]
+        if not await pieces.keep(self._database, long, self.session):
+            raise LostError
         if changes.events:
             await self._database[_EVENT.name].insert_many(changes.events, ordered=False, session=self.session)
 
@@ -124,13 +130,18 @@ async def sending(database: AsyncDatabase[Document], session: AsyncClientSession
             await session.abort_transaction()
 
 
-def _writes(documents: Documents[Any], changes: Changes, guards: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _writes(
+    documents: Documents[Any],
+    changes: Changes,
+    guards: Sequence[tuple[Any, ...]],
+) -> list[Any]:
     new = changes.new[documents]
+    puts: list[Any] = []
+    for key, row in changes.put[documents].items():
+        document = (row.stored or row) if isinstance(row, LongDocument) else row
+        puts.append(InsertOne(document) if key in new else ReplaceOne({"_id": row["_id"]}, document, upsert=True))
     return [
-        *(
-            InsertOne(document) if key in new else ReplaceOne({"_id": document["_id"]}, document, upsert=True)
-            for key, document in changes.put[documents].items()
-        ),
+        *puts,
         *(UpdateOne({"_id": documents.id(key)}, {"$inc": {"touched": 1}}) for key in changes.touched[documents]),
         *(DeleteOne({"_id": documents.id(key)}) for key in dict.fromkeys((*changes.gone[documents], *guards))),
     ]

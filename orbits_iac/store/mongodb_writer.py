@@ -26,6 +26,7 @@ from orbits_iac.store.mongodb_claims import Claim, Leaving
 from orbits_iac.store.mongodb_errors import failing, may_be_tried_again, store_error
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_group import Group, Prepared, Wanted
+from orbits_iac.store.mongodb_pieces import send as send_pieces
 from orbits_iac.store.mongodb_rows import Document
 from orbits_iac.store.mongodb_transaction import CHANNELS, PATIENCE, LostError, Sending, fences, sending
 
@@ -221,6 +222,10 @@ class Channel:
         brought = bool(works[0].numbers)
         count = 0 if brought else sum(len(work.events) for work in works)
         in_the_way = bool(count)
+        try:
+            await send_pieces(self._database, (row for work in works for _, _, row in work.puts))
+        except ConnectionFailure as error:
+            raise LostError from error  # nothing of the transaction was written
         async with self._begun(count) as (at, transaction):
             try:
                 found = await transaction.read(self.gate, Wanted(works), at)

@@ -308,3 +308,13 @@ async def test_closing_finishes_what_was_handed_in(store: Store, make: Any) -> N
     assert await asyncio.gather(*tasks) == [None] * 20
     await store.open()
     assert len(await store.find(TaskRow)) == 20
+
+
+async def test_values_as_long_as_may_be_are_kept_all_in_one_row(store: Store, make: Any) -> None:
+    longest = f'"{"x" * (10 * 1024 * 1024 - 2)}"'
+    row = make.entry("a", "long", argument=longest, result=longest)
+    await store.commit(Transaction(put=[row, make.entry("a", "short")]))
+    stored = await store.get(EntryRow, "a", "long")
+    assert stored is not None
+    assert stored == row
+    assert len(await store.find(EntryRow, execution="a", whole=False)) == 2
