@@ -47,7 +47,7 @@ async def main() -> None:
             last = time.time() - time.perf_counter() + max(line.at for line in ended) - min(due.values())
             once_each([line.name for line in ended])
             await _judge(table, orbits, due)
-            table.add("the last one ended, from the beginning of the minute", last, "s", Bar(MINUTE + LATE))
+            table.add("the last one ended, from the beginning of the minute", last, "s")
         if found.measured and count == SCHEDULES:
             table.write()
 
