@@ -11,13 +11,20 @@ from enum import StrEnum
 
 from orbits_iac.dispatch.leases import is_gone, is_here
 from orbits_iac.model.builds import why_nobody
+from orbits_iac.model.happenings import NO_EXECUTION, TakenOver, takeovers
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import BuildRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import BuildRow, EventRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 
 MOST = 1000
 """Executions that nobody can go on with, of those that are due, are looked for among so many."""
+
+
+RECENT = 86_400.0
+"""Seconds for which a takeover is told of."""
+
+_HAPPENINGS = 50  # events that are about no execution, among which the last takeovers are looked for
 
 
 class Presence(StrEnum):
@@ -55,6 +62,7 @@ class Seen:
 
     members: Sequence[Member]
     waiting: Sequence[Waiting]
+    takeovers: Sequence[TakenOver]  # the last ones, the newest first
 
 
 class Roster:
@@ -68,9 +76,11 @@ class Roster:
     async def look(self, *, now: float) -> Seen:
         """The workers, and what nobody can go on with of what is due by `now`."""
         rows = sorted(await self._store.find(WorkerRow), key=lambda row: (row.host, row.started_at, row.id))
-        members = [self._member(row, len(await self._store.find(TaskRow, owner=row.id))) for row in rows]
+        members = [self._member(row, await self._store.count(TaskRow, owner=row.id)) for row in rows]
         living = [member.worker for member in members if member.presence is not Presence.DEAD]
-        return Seen(members=members, waiting=await _waiting(self._store, living, now=now))
+        happened = await self._store.find(EventRow, root=NO_EXECUTION, newest=True, limit=_HAPPENINGS)
+        recent = [one for one in takeovers(happened) if now - one.at < RECENT]
+        return Seen(members=members, waiting=await _waiting(self._store, living, now=now), takeovers=recent)
 
     def _member(self, row: WorkerRow, holds: int) -> Member:
         now = self._elapsed()

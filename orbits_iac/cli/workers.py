@@ -28,6 +28,8 @@ def command(watch: Watch = False, store: Store = None, as_json: AsJson = False, 
 
 
 async def _workers(given: str | None, *, watch: bool, as_json: bool) -> int:
+    from rich.text import Text
+
     from orbits_iac.cli import exits, follow, report, session
     from orbits_iac.roster import Roster
 
@@ -42,7 +44,8 @@ async def _workers(given: str | None, *, watch: bool, as_json: bool) -> int:
     else:
         out = follow.console()
         out.print(table(seen, now=time.time()))
-        _print_waiting(seen, out)
+        for line in _lines(seen, now=time.time()):
+            out.print(Text(line), soft_wrap=True)
     return exits.DONE
 
 
@@ -69,7 +72,7 @@ async def _show(store: "Opened", roster: "Roster", interrupt: Any) -> None:
     with Live(console=follow.console(), auto_refresh=False) as live:
         while not interrupt.asked.is_set():
             seen = await roster.look(now=time.time())
-            lines = [Text(line) for line in _lines(seen)]
+            lines = [Text(line) for line in _lines(seen, now=time.time())]
             live.update(Group(table(seen, now=time.time()), *lines), refresh=True)
             await follow.first_of(_tick(store), interrupt.asked.wait())
 
@@ -125,19 +128,15 @@ def _said(member: "Member") -> str:
     return f"{member.presence}{renewed}"
 
 
-def _print_waiting(seen: "Seen", out: Any) -> None:
-    from rich.text import Text
+def _lines(seen: "Seen", *, now: float) -> list[str]:
+    """Who was taken over; and what nobody can go on with, each reason once, with its executions."""
+    from orbits_iac.cli.render import ago
 
-    for line in _lines(seen):
-        out.print(Text(line), soft_wrap=True)
-
-
-def _lines(seen: "Seen") -> list[str]:
-    """What nobody can go on with: each reason once, with its executions."""
     by_reason: dict[str, list[str]] = {}
     for one in seen.waiting:
         by_reason.setdefault(one.why, []).append(f"{one.execution} ({one.kind})")
-    lines: list[str] = []
+    lines = [""] if seen.takeovers else []
+    lines += [f"{one.worker} was taken over {ago(now - one.at)} by {one.by}: {one.why}" for one in seen.takeovers]
     for why, executions in by_reason.items():
         more = f" and {len(executions) - SHOWN:,} more" if len(executions) > SHOWN else ""
         lines += ["", f"nobody goes on with {', '.join(executions[:SHOWN])}{more}:", f"  {why}"]
@@ -159,5 +158,6 @@ def as_document(seen: "Seen") -> dict[str, Any]:
             }
             for one in seen.members
         ],
+        "taken_over": [vars(one) for one in seen.takeovers],
         "nobody_goes_on_with": [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in seen.waiting],
     }

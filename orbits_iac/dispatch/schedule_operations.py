@@ -11,8 +11,9 @@ from orbits_iac.dispatch.schedules import cycle_of
 from orbits_iac.engine import schedules
 from orbits_iac.engine.requests import ask_root
 from orbits_iac.model.errors import Conflict, Refused
+from orbits_iac.model.happenings import of_schedule
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import EventRow, RecordRow, ScheduleRow
+from orbits_iac.model.rows import RecordRow, ScheduleRow
 from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
@@ -68,24 +69,12 @@ async def _change(
     while True:
         now = engine.clock.now()
         row = changed(await _schedule(engine, record), now)
-        event = EventRow(
-            at=now,
-            execution=NO_EXECUTION,
-            root=NO_EXECUTION,
-            key=row.identity,
-            kind=row.kind,
-            who=who,
-            why=f"{said}{_reason(why)}",
-        )
+        event = of_schedule(row.kind, row.identity, at=now, who=who, why=f"{said}{_reason(why)}")
         try:
             await engine.store.commit(Transaction(put=[row], events=[event]))
         except Conflict:  # a worker has just fired it, or an update brought it in line
             continue
         return row
-
-
-NO_EXECUTION = ExecutionId("")
-"""What an event is of that is about a record, and no execution."""
 
 
 async def _schedule(engine: "Engine", record: RecordRow) -> ScheduleRow:

@@ -17,7 +17,7 @@ import heapq
 import json
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import Conflict, Refused, UsageError
 from orbits_iac.model.ids import WorkerId
-from orbits_iac.model.rows import RecordRow, RevisionRow, Row, ScheduleRow, WorkerRow
+from orbits_iac.model.rows import RecordRow, RevisionRow, ScheduleRow, WorkerRow
 from orbits_iac.steps.step import Step
 from orbits_iac.store.contract import Transaction
 
@@ -53,6 +53,7 @@ class Schedules:
         self._builds = builds
         self._wall = WallClock(engine.clock)
         self._in_line = False
+        self._out_of_line: list[Transaction] = []
         self._passing: list[tuple[float, str, str, int]] = []  # a heap: when, by the monotonic clock; which version
 
     async def fire_due(self, workers: Sequence[WorkerRow], *, is_due: bool = True) -> bool:
@@ -65,12 +66,16 @@ class Schedules:
         if by:
             log.warning("the clock was set back by %.0f s", by)
         if by or not self._in_line:
-            await self._bring_in_line(engine.clock.now() + by if by else None)
+            self._out_of_line = await self._look_over(engine.clock.now() + by if by else None)
             self._in_line = True
+        if self._out_of_line:  # so many at each call, for whoever calls has other things to do
+            await _all(_write(engine, one) for one in self._out_of_line[:AT_ONCE])
+            del self._out_of_line[:AT_ONCE]
+            return True
         due = await self._due(workers) if is_due else []
         asked = [_fire(engine, row, from_now=False) for row in due]
         asked += [_fire(engine, row, from_now=True) for row in await self._passed()]
-        await asyncio.gather(*asked)
+        await _all(asked)
         return bool(asked)
 
     async def _due(self, workers: Sequence[WorkerRow]) -> list[ScheduleRow]:
@@ -100,21 +105,22 @@ class Schedules:
         found = {worker.id for worker in having if not worker.draining}
         return sorted(found | {self._worker} if workers and row.build in self._builds.claims else found)
 
-    async def _bring_in_line(self, before: float | None) -> None:
-        """Read them all, and bring each in line with the code and the clock, which stood at `before` until just now.
+    async def _look_over(self, before: float | None) -> list[Transaction]:
+        """Read them all; what brings them in line with the code and the clock, which stood at `before` until just now.
 
         What is to come of an interval then is remembered until the time for it has passed.
         """
         engine, now, passed = self._engine, self._engine.clock.now(), self._engine.clock.monotonic()
         rows = await engine.store.find(ScheduleRow)
         await self._builds.refresh(row.build for row in rows)
+        found: list[Transaction] = []
         for row in rows:
             cls = _class_of(engine, row.kind)
             if cls is None or row.build not in self._builds.claims:
                 continue
             every = schedules.schedule_of(cls)
             if every is None:
-                await _write(engine, delete=[row])
+                found.append(Transaction(delete=[row]))
                 continue
             wanted = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance())
             if wanted is None and before is not None and isinstance(every.every, timedelta):
@@ -122,7 +128,8 @@ class Schedules:
                 continue
             wanted = wanted or schedules.after_set_back(row, now=now)
             if wanted is not None:
-                await _write(engine, put=[wanted])
+                found.append(Transaction(put=[wanted]))
+        return found
 
     async def _passed(self) -> list[ScheduleRow]:
         """The remembered ones for which the time has passed, unless they were moved meanwhile."""
@@ -175,14 +182,21 @@ async def _fire(engine: Engine, row: ScheduleRow, *, from_now: bool) -> None:
     except Refused as error:
         log.info("a cycle of %s %s is skipped: %s", row.kind, row.identity, error)
     engine.measures.passed_over()
-    await _write(engine, put=[after])
+    await _write(engine, Transaction(put=[after]))
 
 
-async def _write(engine: Engine, *, put: Sequence[Row] = (), delete: Sequence[Row] = ()) -> None:
+async def _write(engine: Engine, transaction: Transaction) -> None:
     try:
-        await engine.store.commit(Transaction(put=put, delete=delete))
+        await engine.store.commit(transaction)
     except Conflict:
         return  # somebody else has moved it
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for all of them; then raise what one of them raised."""
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def cycle_of(engine: Engine, row: ScheduleRow, *, who: str, why: str = "") -> Asked | None:
@@ -206,4 +220,5 @@ async def cycle_of(engine: Engine, row: ScheduleRow, *, who: str, why: str = "")
         tenant=record.tenant,
         who=who,
         why=why,
+        record=record,
     )

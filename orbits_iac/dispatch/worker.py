@@ -8,16 +8,18 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from orbits_iac.dispatch.bell import LONGEST_PAUSE, Bell
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
 from orbits_iac.dispatch.fairness import Ask, Fairness
-from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, this_process
+from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, is_gone, this_process
 from orbits_iac.dispatch.limits import Permits
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.course import Ended
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import Error, Fenced, StoreError
+from orbits_iac.model.happenings import taken_over
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.limits import Limits
 from orbits_iac.model.rows import ImportRow, TaskRow, WorkerRow, amended
@@ -30,14 +32,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 1.0
 """Seconds after which a worker looks by itself, should a hint be lost."""
-
-PAUSE = 0.005
-"""Seconds at least between two looks for what others have made due; what was made due here is looked for at once."""
-
-SHARE = 4
-"""A look is followed by a pause of so many times as long as it took: looking takes at most a part of the time."""
-
-LONGEST_PAUSE = 0.1
 
 
 class Worker(Dispatcher):
@@ -89,15 +83,13 @@ class Worker(Dispatcher):
         self._active: dict[ExecutionId, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # those of `_active`, and those that later claims replaced
         self._freed = asyncio.Event()
-        self._poked = asyncio.Event()
+        self._bell = Bell(engine.store)
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
         self._looks = self._nothing = 0  # how often it has looked; the last look that found nothing
         self._stopping = False
         self._swept = 0.0
-        self._looked = self._pause = 0.0  # when it looked last, and how long it rests between two looks
         self._next: float | None = None  # when something is due, as of then
         self._left_over: tuple[float | None, float] = (None, 0.0)  # what was due and for others, and when that was seen
-        self._hinted = asyncio.Event()  # somebody has committed something since
         self._lease: Lease | None = None
         self._own: list[asyncio.Task[None]] = []
 
@@ -114,11 +106,11 @@ class Worker(Dispatcher):
         await self._engine.store.commit(Transaction(absent=[ImportRow()], put=[row]))  # nobody works on half a store
         self._lease.start()
         self._engine.lease = self._lease
-        self._engine.on_due(self._poked.set)
+        self._engine.on_due(self._bell.poke)
         running = asyncio.get_running_loop()
         self._own = [
             running.create_task(self._run(), name=f"worker {self.id}"),
-            running.create_task(self._listen(), name=f"hints of worker {self.id}"),
+            running.create_task(self._bell.listen(LONGEST_WAIT), name=f"hints of worker {self.id}"),
         ]
 
     @property
@@ -187,7 +179,7 @@ class Worker(Dispatcher):
             next_ = self._looks + 1  # a look that has begun already may not have seen it all
             while self._nothing < next_:
                 self._quiet.clear()
-                self._poked.set()
+                self._bell.poke()
                 await self._quiet.wait()
             if not self._active:
                 return
@@ -210,9 +202,9 @@ class Worker(Dispatcher):
 
     async def _look(self) -> bool:
         """Claim what is due and ask for the cycles that are, both at once; whether there was any."""
-        engine, elapsed = self._engine, asyncio.get_running_loop().time
+        engine = self._engine
         self._looks += 1
-        self._looked = elapsed()
+        self._bell.looking()
         self._next = due = await engine.store.next_due()
         is_due = due is not None and due <= engine.clock.now()
         looks = [self._schedules.fire_due(self._living, is_due=is_due), *([self._claim()] if is_due else [])]
@@ -220,7 +212,7 @@ class Worker(Dispatcher):
         for one in found:
             if isinstance(one, BaseException):
                 raise one
-        self._pause = min(LONGEST_PAUSE, max(PAUSE, SHARE * (elapsed() - self._looked)))
+        self._bell.has_looked()
         return any(found)
 
     async def _claim(self) -> bool:
@@ -275,25 +267,7 @@ class Worker(Dispatcher):
         due, now = self._next, self._engine.clock.now()
         # What is due already, and was not claimed, is for others: its code is not here.
         seconds = LONGEST_WAIT if due is None or due <= now else min(LONGEST_WAIT, due - now)
-        poked, hinted = waits = [asyncio.ensure_future(event.wait()) for event in (self._poked, self._hinted)]
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if hinted.done():  # a commit, most often of a step here; another process's may have made something due
-                rest = self._looked + self._pause - asyncio.get_running_loop().time()
-                await asyncio.wait([poked], timeout=max(0.0, min(seconds, rest)))
-        finally:
-            await _cancelled(waits)
-        self._poked.clear()
-        self._hinted.clear()
-
-    async def _listen(self) -> None:
-        """Have the worker look whenever somebody has committed something: who asks all the time misses nothing."""
-        while True:
-            try:
-                await self._engine.store.changed(LONGEST_WAIT)
-            except StoreError:  # whoever looks says so
-                await asyncio.sleep(LONGEST_WAIT)
-            self._hinted.set()
+        await self._bell.wait(seconds)
 
     async def _advance(self, task: TaskRow, claimed_at: float) -> None:
         try:
@@ -305,7 +279,7 @@ class Worker(Dispatcher):
             if self._active.get(task.id) is asyncio.current_task():  # it may have been claimed again since it parked
                 del self._active[task.id]
                 if self._fairness.passed_over():  # whose turn it may be now
-                    self._poked.set()
+                    self._bell.poke()
                 self._fairness.let_go(task.id)
             self._freed.set()
 
@@ -359,7 +333,7 @@ class Worker(Dispatcher):
             taken = await store.release(row.id, now=self._engine.clock.now(), counter=row.counter)
             self._engine.measures.taken_over(len(taken))
             if taken:
-                log.warning("worker %s is dead: %d executions taken over", row.id, len(taken))
+                await self._say_taken_over(row, len(taken))
         await self._permits.sweep()
         await self._engine.forget_strangers()
         before = set(self._active)
@@ -370,6 +344,12 @@ class Worker(Dispatcher):
                     self._engine.poke(task.id)
             elif task.id not in before:  # nor has it ended since: it could not be given back when the store was gone
                 await self._let_go(task, 0)
+
+    async def _say_taken_over(self, row: WorkerRow, count: int) -> None:
+        why = "its process has ended" if is_gone(row) else f"silent for {self._lease_length:g} s"
+        log.warning("worker %s is dead (%s): %d executions taken over", row.id, why, count)
+        event = taken_over(row.id, by=self.id, at=self._engine.clock.now(), why=why, count=count)
+        await self._engine.store.commit(Transaction(events=[event]))
 
     async def _present(self) -> WorkerRow:
         """This worker's own row, with the kinds that it has by now; who waited for a new one is made due."""

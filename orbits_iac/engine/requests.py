@@ -64,6 +64,7 @@ class Asked:
     protect: bool = False
     who: str
     why: str = ""
+    record: RecordRow | None = None  # as it was read just now, if it was: else it is read
     parent: ExecutionRow | None = None
     user: str = "direct"
     approval: Approval = field(default_factory=Approval)
@@ -168,6 +169,7 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
         except Conflict:
             if with_it:
                 raise
+            asked = replace(asked, record=None)
             continue
         return made.child
 
@@ -195,7 +197,7 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     """What a request makes; raises `Refused` if it is not allowed."""
     if asked.identity is None:
         return _create(engine, asked, key, new_id(engine.clock.now()), {}, queued=False)
-    record = await engine.store.get(RecordRow, asked.kind, asked.identity)
+    record = asked.record or await engine.store.get(RecordRow, asked.kind, asked.identity)
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
     _check_place(record, asked)

@@ -77,6 +77,9 @@ async def test_a_second_signal_leaves_at_once_and_the_next_worker_takes_over_at_
     project.run("worker", "--once", ORBITS_LEASE="PT1H")  # by the lease it would have to wait for an hour
     assert await seen(project, execution) == (State.ERROR, [])
     assert project.calls() == []
+    said = project.run("workers")
+    assert "was taken over just now by ada@" in said
+    assert "its process has ended; it held 1 execution\n" in said
 
 
 async def test_what_does_not_end_within_the_grace_ends_with_the_process(project: Project) -> None:

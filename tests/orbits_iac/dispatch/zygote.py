@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from orbits_iac import Action, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
+from orbits_iac import Action, Every, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
 
 LOG = [Path("log")]
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -119,6 +119,22 @@ class KilledSite(Resource[Part]):
         )
         await self.do("later", MarkLater(what=f"{self.name} later"))
         return Part(worth=sum(part.worth for part in parts))
+
+
+class KilledCycle(Resource):
+    """Looked after every hour."""
+
+    options = Options(schedule=Every(timedelta(hours=1)))
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        """Nothing."""
+
+    async def define_cycle(self) -> None:
+        """Nothing either."""
 
 
 class RingEnd(Resource):
