@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from orbits_iac.model.errors import StoreError
+from orbits_iac.model.ids import NOBODYS
 from orbits_iac.model.rows import ExecutionRow, ScheduleRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.telemetry.counting import OTHER, Labels
@@ -34,9 +35,6 @@ MOST_DUE = 1000
 
 MOST_TENANTS = 20
 """Tenants whose lag is told of each; the longest of all others' is told of `OTHER`."""
-
-NOBODYS = ""
-"""The tenant of what belongs to none."""
 
 
 class Reading:

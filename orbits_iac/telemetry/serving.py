@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from orbits_iac.model.errors import UsageError
 
@@ -129,7 +129,6 @@ class _Http(HTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "orbits", ""
     timeout = LONGEST
-    server: _Http
 
     def do_GET(self) -> None:
         answer = self._answer()
@@ -147,8 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: who asks every few seconds would fill the log."""
 
     def _answer(self) -> Answer:
-        page = self.server.pages.get(self.path.partition("?")[0])
+        pages = cast("_Http", self.server).pages
+        page = pages.get(self.path.partition("?")[0])
         if page is None:
-            text = f"There are {', '.join(self.server.pages)}.\n"
+            text = f"There are {', '.join(pages)}.\n"
             return Answer(404, "text/plain; charset=utf-8", text.encode())
         return page(Request(accept=self.headers.get("Accept", "")))

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanContext, StatusCode
 
 from orbits_iac import ExecutionFailed, Orbits, Resource, Retry, Settings, Workflow, action
 from orbits_iac.store import open_store
@@ -107,6 +107,11 @@ class TracedCrash(Workflow):
         await self.do("gate", traced_gate())
 
 
+def of(span: ReadableSpan) -> SpanContext:
+    assert span.context is not None
+    return span.context
+
+
 def parent_of(span: ReadableSpan) -> int | None:
     return None if span.parent is None else span.parent.span_id
 
@@ -119,11 +124,11 @@ async def test_a_span_for_each_execution_and_step_below_what_did_it(orbits: Orbi
     outer, inner, thing = found["run TracedOuter"], found["TracedInner"], found["update TracedThing"]
     step, thread, failure = found["traced_step"], found["traced_thread"], found["traced_failure"]
     assert len(found) == 6
-    assert len({span.context.trace_id for span in found.values()}) == 1
-    assert [parent_of(span) for span in (outer, inner, thing)] == [None, outer.context.span_id, outer.context.span_id]
-    assert {parent_of(step), parent_of(thread)} == {inner.context.span_id}
-    assert parent_of(failure) == thing.context.span_id
-    assert [context.span_id for context in INSIDE] == [step.context.span_id, thread.context.span_id]
+    assert len({of(span).trace_id for span in found.values()}) == 1
+    assert [parent_of(span) for span in (outer, inner, thing)] == [None, of(outer).span_id, of(outer).span_id]
+    assert {parent_of(step), parent_of(thread)} == {of(inner).span_id}
+    assert parent_of(failure) == of(thing).span_id
+    assert [context.span_id for context in INSIDE] == [of(step).span_id, of(thread).span_id]
     for span in found.values():
         assert span.start_time is not None
         assert span.end_time is not None
@@ -153,9 +158,9 @@ async def test_one_trace_over_a_crash_and_each_step_once(tmp_path: Path) -> None
         await orbits.execution(execution.id)
     assert [*first.found()] == ["traced_step"]
     assert {*second.found()} == {"traced_gate", "run TracedCrash"}
-    whole = second.found()["run TracedCrash"].context
+    whole = of(second.found()["run TracedCrash"])
     step = first.found()["traced_step"]
-    assert (step.context.trace_id, parent_of(step)) == (whole.trace_id, whole.span_id)
+    assert (of(step).trace_id, parent_of(step)) == (whole.trace_id, whole.span_id)
     for traced in (first, second):
         traced.spans.close()
 
