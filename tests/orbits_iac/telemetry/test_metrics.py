@@ -9,9 +9,22 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from orbits_iac import Every, ExecutionFailed, Options, Orbits, Resource, Retry, Settings, Workflow, action
-from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import TaskRow
+from orbits_iac import (
+    Every,
+    ExecutionFailed,
+    Managed,
+    Options,
+    Orbits,
+    Outputs,
+    Resource,
+    Retry,
+    Settings,
+    Workflow,
+    action,
+)
+from orbits_iac.dispatch.leases import this_process
+from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.rows import EntryRow, TaskRow, amended
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.measured import MeasuredStore
 from orbits_iac.store.memory import MemoryStore
@@ -141,6 +154,77 @@ async def test_schedules_that_fire_are_counted_with_how_late_they_were(measured:
     [(counts, seconds)] = measured.counted.delays.found().values()
     assert sum(counts) == 1
     assert seconds >= 0
+
+
+class MeasuredSignState(Outputs):
+    text: str
+
+
+class MeasuredSign(Managed[MeasuredSignState]):
+    """A sign that anybody may paint over."""
+
+    text: str
+
+    def identity(self) -> str:
+        return "x"
+
+    def read(self, recorded: MeasuredSignState | None, /) -> MeasuredSignState | None:
+        return MeasuredSignState(text=PAINTED[-1]) if PAINTED else None
+
+    def create(self) -> MeasuredSignState:
+        PAINTED.append(self.text)
+        return MeasuredSignState(text=self.text)
+
+    def change(self, live: MeasuredSignState, /) -> MeasuredSignState:
+        return self.create()
+
+
+PAINTED: list[str] = []
+
+
+async def test_drift_is_counted_when_it_is_found_and_not_while_it_stands(measured: Measured) -> None:
+    PAINTED.clear()
+    await measured.orbits.run(MeasuredSign(text="open"))
+    PAINTED.append("closed")
+    for _ in range(2):
+        await measured.orbits.record(MeasuredSign, "x").cycle()
+        assert measured.counted.drift.sums() == {("MeasuredSign",): 1}
+
+
+@action
+async def counted_gate() -> None:
+    """Ends when it may."""
+    await GATES[-1].wait()
+
+
+class CountedGate(Workflow):
+    """Waits for the gate in a step."""
+
+    async def define(self) -> None:
+        await self.do("gate", counted_gate())
+
+
+GATES: list[asyncio.Event] = []
+
+
+async def test_what_is_taken_over_from_it_and_by_it_is_counted() -> None:
+    GATES.append(asyncio.Event())
+    counted, settings = Counted(), Settings(store="memory:", lease=timedelta(seconds=0.4))
+    async with Orbits(settings, measures=counted) as orbits:
+        execution = await orbits.start(CountedGate())
+        while not await orbits.store.find(EntryRow, execution=execution.id):
+            await orbits.store.changed(1)
+        await orbits.store.release(orbits.dispatcher.id, now=orbits.engine.clock.now())
+        GATES[-1].set()
+        while not counted.lost.sums()[()]:
+            await orbits.store.changed(0.1)
+        died = amended(this_process(WorkerId("died"), "b", frozenset()), pid=0)
+        held = TaskRow(id=ExecutionId("held"), kind="KindOfOthers", build="b", owner=died.id)
+        await orbits.store.commit(Transaction(put=[died, held]))
+        while not counted.takeovers.sums()[()]:
+            await orbits.store.changed(0.1)
+        assert counted.taken.sums() == {(): 1}
+        await orbits.store.commit(Transaction(delete=[held]))
 
 
 async def test_the_page_has_every_metric_of_the_table_and_no_other(measured: Measured) -> None:

@@ -108,8 +108,9 @@ class TracedCrash(Workflow):
 
 
 def of(span: ReadableSpan) -> SpanContext:
-    assert span.context is not None
-    return span.context
+    context: SpanContext | None = span.context
+    assert context is not None
+    return context
 
 
 def parent_of(span: ReadableSpan) -> int | None:
