@@ -74,7 +74,10 @@ def test_an_address_of_another_machine_is_refused() -> None:
         Server(("192.0.2.1", 1), {})
 
 
-def test_those_who_send_nothing_keep_nobody_from_an_answer_until_there_are_too_many(server: Server) -> None:
+def test_those_who_send_nothing_keep_nobody_from_an_answer_until_there_are_too_many(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orbits_iac.telemetry.serving._Handler.timeout", 3600)
     where = ("127.0.0.1", int(server.url.rpartition(":")[2]))
     with ExitStack() as silent:
         for _ in range(AT_ONCE - 1):
