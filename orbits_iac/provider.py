@@ -11,7 +11,7 @@ from orbits_iac.model.rows import Difference
 from orbits_iac.model.standing import Standing
 from orbits_iac.queries import payloads
 from orbits_iac.registry import load
-from orbits_iac.steps.execution import Current, Flow, current
+from orbits_iac.steps.execution import Current, Flow, Shared, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.step import kind_of, options_of, result_type
@@ -28,6 +28,7 @@ __all__ = [
     "PropertyChange",
     "Refused",
     "Rules",
+    "Shared",
     "Standing",
     "StepOptions",
     "Unknown",

@@ -15,6 +15,7 @@ from orbits_iac.dispatch.fairness import Ask, Fairness
 from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, is_gone, this_process
 from orbits_iac.dispatch.limits import Permits
 from orbits_iac.dispatch.schedules import Schedules
+from orbits_iac.dispatch.sharing import Sharing
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.course import Ended
 from orbits_iac.engine.engine import Engine
@@ -70,6 +71,7 @@ class Worker(Dispatcher):
         self._engine = engine
         self._concurrency = concurrency
         self._fairness = Fairness(concurrency, per_tenant)
+        self._sharing = Sharing(engine.store, self.id)
         self._permits = Permits(engine, limits or Limits({}))
         self._labels = tuple(sorted(set(labels)))
         self._grace = grace.total_seconds()
@@ -106,6 +108,7 @@ class Worker(Dispatcher):
         await self._engine.store.commit(Transaction(absent=[ImportRow()], put=[row]))  # nobody works on half a store
         self._lease.start()
         self._engine.lease = self._lease
+        self._engine.shared = self._sharing.shared
         self._engine.on_due(self._bell.poke)
         running = asyncio.get_running_loop()
         self._own = [
@@ -144,6 +147,7 @@ class Worker(Dispatcher):
         await asyncio.to_thread(self._lease.stop)
         try:
             async with asyncio.timeout(LAST_WORD):
+                await self._sharing.leave()
                 await self._engine.store.release(self.id, now=self._engine.clock.now())
         except TimeoutError:
             raise StoreError(
@@ -335,6 +339,7 @@ class Worker(Dispatcher):
             if taken:
                 await self._say_taken_over(row, len(taken))
         await self._permits.sweep()
+        await self._sharing.sweep(self._living)
         await self._engine.forget_strangers()
         before = set(self._active)
         for holding in await store.holding(self.id):

@@ -27,7 +27,7 @@ from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
 from orbits_iac.steps import shell as shells
 from orbits_iac.steps.action import Action, InProgress, handle_type
-from orbits_iac.steps.execution import CURRENT, Current
+from orbits_iac.steps.execution import CURRENT, Current, Shared
 from orbits_iac.steps.shell import Shell
 from orbits_iac.steps.step import bind, kind_of
 
@@ -247,6 +247,9 @@ class AttemptExecution(Current):
             "The lease of this worker was not renewed in time, so that another may have taken over what it does: the "
             "next change was not made. Look whether the store can be reached."
         )
+
+    def shared(self, bucket: str, rate: float | None) -> Shared:
+        return self._run.engine.shared(bucket, rate)
 
     def pause(self, seconds: float) -> None:
         if self.cancelled is None:

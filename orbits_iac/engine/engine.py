@@ -25,6 +25,7 @@ from orbits_iac.model.errors import Fenced, Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
 from orbits_iac.registry import Registry
+from orbits_iac.steps.execution import Shared
 from orbits_iac.store.contract import Store, Transaction
 
 ADVANCED: ContextVar[TaskRow | None] = ContextVar("orbits_advanced", default=None)
@@ -81,6 +82,7 @@ class Engine:
         self.drift = drift or DriftSettings()
         self.measures = measures
         self.lease: Lease | None = None  # of the worker here
+        self.shared: Callable[[str, float | None], Shared] = lambda _, __: Shared()  # likewise
         self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)
         self._watchdog = Watchdog(longest_block, self._run_of)

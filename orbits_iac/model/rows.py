@@ -440,6 +440,17 @@ class LineRow(Row, frozen=True, kw_only=True):
     passed: bool = False  # it was woken, and nobody took it up: others may go before it
 
 
+class ShareRow(Row, frozen=True, kw_only=True):
+    """What a worker keeps to of a rate that it shares with others: it counts as long as the worker lives."""
+
+    KEY = ("bucket", "worker")
+    INDEXED = ("worker",)
+
+    bucket: str  # whose rate it is, as a provider names it
+    worker: WorkerId
+    rate: float  # in calls a second
+
+
 TABLES: dict[type[Row], str] = {
     ExecutionRow: "execution",
     EntryRow: "entry",
@@ -458,5 +469,6 @@ TABLES: dict[type[Row], str] = {
     DataKeyRow: "data_key",
     PermitRow: "permit",
     LineRow: "line",
+    ShareRow: "share",
     ImportRow: "importing",
 }

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -33,6 +33,14 @@ T = TypeVar("T")
 TG = TypeVar("TG", bound=Target)
 E = TypeVar("E", bound=Event)
 O = TypeVar("O", bound=Outputs | None, default=None)
+
+
+class Shared(NamedTuple):
+    """Who keeps to a rate that workers share."""
+
+    workers: int = 1  # that are known to, this one included
+    most: int = 1  # that might: as many as there are, until the others are known
+    rate: float | None = None  # what the others keep to together, in calls a second; None if there are none
 
 
 class Current(ABC):
@@ -79,6 +87,14 @@ class Current(ABC):
         In a thread it waits for a lease that could not be renewed in time to be so again. Raises `NotHeld` where it is
         not, and nothing may be changed any more.
         """
+
+    def shared(self, bucket: str, rate: float | None) -> Shared:
+        """Which workers keep to the rate that `bucket` names, and to what; from any thread.
+
+        `rate`: what this one keeps to there, in calls a second; with None it does not count.
+        """
+        del bucket, rate
+        return Shared()
 
     def pause(self, seconds: float) -> None:
         """Wait in a thread; raises CancelledError as soon as the hook is cancelled."""

@@ -109,3 +109,9 @@ CREATE TABLE line (
     PRIMARY KEY (name, rank, execution)
 ) WITHOUT ROWID;
 CREATE INDEX line_execution ON line (execution, name, rank);
+
+CREATE TABLE share (
+    bucket TEXT NOT NULL, worker TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (bucket, worker)
+) WITHOUT ROWID;
+CREATE INDEX share_worker ON share (worker, bucket);

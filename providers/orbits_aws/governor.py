@@ -7,8 +7,8 @@ What always holds:
   before as there are threads. The wait shows as progress, and ends when its hook is cancelled;
 - what changes anything is sent only while the hook's execution is certainly still held by this worker.
 
-`Rates` is what a store could share between workers; `LocalRates` is of one process. `clients` attaches the governor to
-each boto3 client.
+Workers of one store share what AWS publishes, and what they found out by being throttled: each keeps to its part, by
+what it is told of the others (`shared`). `clients` attaches the governor to each boto3 client.
 """
 
 import threading
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from orbits_aws.errors import AwsUnavailable, is_throttled
 from orbits_aws.known_rates import GLOBAL, KNOWN, UNLIMITED, Known
 from orbits_aws.reads import is_read
-from orbits_iac.provider import NotHeld, current
+from orbits_iac.provider import NotHeld, Shared, current
 
 CUT = 0.7
 """What is left of the rate when it was too high."""
@@ -73,13 +73,20 @@ class _Pace:
     high: float = 0.0  # what they were when they were too many
     cut_at: float = 0.0
     free_at: float = 0.0
+    workers: int = 1  # that keep to it, as of the last call
+
+
+def shared(bucket: str, rate: float | None) -> Shared:
+    """Which workers keep to a rate, as the execution knows that calls here."""
+    execution = current()
+    return Shared() if execution is None else execution.shared(bucket, rate)
 
 
 class LocalRates(Rates):
-    """The rates of one process.
+    """The rates of one process, as its part of what it shares with others.
 
     `clock` is in seconds from some moment, `rest` is how long nobody calls after a cut, `published` are the rates that
-    are kept to from the beginning.
+    are kept to from the beginning, `shared` says who else keeps to a rate.
     """
 
     def __init__(
@@ -87,10 +94,12 @@ class LocalRates(Rates):
         clock: Callable[[], float] = time.monotonic,
         rest: float = REST,
         published: Mapping[tuple[str, str], Known] = KNOWN,
+        shared: Callable[[str, float | None], Shared] = shared,
     ) -> None:
         self._clock = clock
         self._rest = rest
         self._rates = published
+        self._shared = shared
         self._lock = threading.Lock()
         self._paces: dict[Where, _Pace] = {}
         self._known: dict[tuple[Where, str], float] = {}  # when the bucket is full again
@@ -104,6 +113,7 @@ class LocalRates(Rates):
         with self._lock:
             pace = self._paces.get(where) or self._new(where, now)
             _count(pace, now)
+            self._share(where, pace, now)
             wait = 0.0 if pace.limit is None else _place(pace, now)
             return wait if known is None else max(wait, self._published((where, operation), known, now))
 
@@ -119,9 +129,21 @@ class LocalRates(Rates):
             pace.free_at = max(pace.free_at, now + self._rest)
 
     def _published(self, key: tuple[Where, str], known: Known, now: float) -> float:
-        full_at = max(now, self._known.get(key, now)) + 1 / known.rate
+        workers = self._shared(f"{_bucket(key[0])}:{key[1]}", known.rate).most
+        rate, burst = known.rate / workers, max(1.0, known.burst / workers)
+        full_at = max(now, self._known.get(key, now)) + 1 / rate
         self._known[key] = full_at
-        return max(0.0, round(full_at - now - known.burst / known.rate, 6))
+        return max(0.0, round(full_at - now - burst / rate, 6))
+
+    def _share(self, where: Where, pace: _Pace, now: float) -> None:
+        """Begin with a part where others were throttled; take over that of those who are gone."""
+        workers, _, others = self._shared(_bucket(where), pace.limit)
+        if pace.limit is None and others is not None:
+            pace.limit, pace.high, pace.cut_at = others / workers, others / workers / CUT, now
+        elif pace.limit is not None and workers < pace.workers:
+            pace.limit *= pace.workers / workers
+            pace.high *= pace.workers / workers
+        pace.workers = workers
 
     def _new(self, where: Where, now: float) -> _Pace:
         if len(self._paces) >= _PURGED_AT:
@@ -130,6 +152,10 @@ class LocalRates(Rates):
             self._known = {key: at for key, at in self._known.items() if at > now}
         pace = self._paces[where] = _Pace(window=now)
         return pace
+
+
+def _bucket(where: Where) -> str:
+    return f"aws {where.account} {where.region} {where.service}"
 
 
 def _count(pace: _Pace, now: float) -> None:

@@ -1,4 +1,4 @@
--- From version 2 to 3: workers and tasks with labels, tenants that a claim passes over, permits, and the mark of an
+-- From version 2 to 3: workers and tasks with labels, tenants that a claim passes over, permits, shares, the mark of an
 -- import that has not finished.
 
 ALTER TABLE task ADD COLUMN needs TEXT;
@@ -20,3 +20,9 @@ CREATE TABLE line (
     PRIMARY KEY (name, rank, execution)
 ) WITHOUT ROWID;
 CREATE INDEX line_execution ON line (execution, name, rank);
+
+CREATE TABLE share (
+    bucket TEXT NOT NULL, worker TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (bucket, worker)
+) WITHOUT ROWID;
+CREATE INDEX share_worker ON share (worker, bucket);

@@ -23,6 +23,7 @@ from orbits_iac.model.rows import (
     LineRow,
     PermitRow,
     RecordRow,
+    ShareRow,
     TaskRow,
     WaitRow,
 )
@@ -31,7 +32,8 @@ from orbits_iac.store.contract import SCHEMA_VERSION, Transaction
 from orbits_iac.store.sqlite import SqliteStore
 
 DATA = Path(__file__).with_name("data")
-SINCE = {WaitRow: 2, DataKeyRow: 2, ImportRow: 3, PermitRow: 3, LineRow: 3}  # tables that version 1 had not
+# Tables that version 1 had not.
+SINCE = {WaitRow: 2, DataKeyRow: 2, ImportRow: 3, PermitRow: 3, LineRow: 3, ShareRow: 3}
 NOTHING = Transaction(wake=[ExecutionId("none")])
 
 

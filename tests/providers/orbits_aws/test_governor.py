@@ -15,6 +15,7 @@ from orbits_aws.reads import is_read
 from orbits_iac import ExecutionFailed, Orbits, action
 from orbits_iac.engine import attempts
 from orbits_iac.model.rows import EntryRow
+from orbits_iac.provider import Shared
 
 SQS = Where("111111111111", "eu-west-1", "sqs")
 
@@ -117,6 +118,52 @@ def test_what_aws_publishes_is_kept_to_from_the_beginning(rates: LocalRates, tim
     assert planned[14] == 0
     assert planned[16] > planned[15] > 0
     assert rates.reserve(functions, "Invoke") == 0
+
+
+class Others:
+    """What is known of other workers."""
+
+    def __init__(self) -> None:
+        self.known = Shared()
+        self.told: list[tuple[str, float | None]] = []
+
+    def __call__(self, bucket: str, rate: float | None) -> Shared:
+        self.told.append((bucket, rate))
+        return self.known
+
+
+def test_what_aws_publishes_is_divided_by_the_workers_that_might_call(time: Time) -> None:
+    others, trail = Others(), Where("1", "eu-west-1", "cloudtrail")
+    rates = LocalRates(time, shared=others)
+    others.known = Shared(workers=1, most=4)
+    assert [rates.reserve(trail, "LookupEvents") for _ in range(3)] == [0, 2, 4]
+    assert others.told[-1] == ("aws 1 eu-west-1 cloudtrail:LookupEvents", 2)
+    others.known = Shared()
+    time.now += 100
+    assert [rates.reserve(trail, "LookupEvents") for _ in range(4)] == [0, 0, 0.5, 1.0]
+
+
+def test_who_comes_where_others_were_throttled_begins_with_its_part(time: Time) -> None:
+    others = Others()
+    rates = LocalRates(time, shared=others)
+    others.known = Shared(workers=3, most=3, rate=8.0)
+    waits = call(rates, time, 4, every=0)
+    assert waits == pytest.approx([0, 3 / 8, 6 / 8, 9 / 8], abs=0.001)
+    assert others.told[0] == ("aws 111111111111 eu-west-1 sqs", None)
+    assert others.told[-1][1] == pytest.approx(8 / 3)
+
+
+def test_who_goes_leaves_its_part_to_the_others(time: Time) -> None:
+    others = Others()
+    rates = LocalRates(time, shared=others)
+    others.known = Shared(workers=2, most=2)
+    call(rates, time, 20, every=0.1)
+    rates.throttled(SQS, 0.05)
+    call(rates, time, 1, every=0)
+    (before,) = {rate for _, rate in others.told[-1:]}
+    others.known = Shared()
+    call(rates, time, 2, every=0)
+    assert others.told[-1][1] == pytest.approx(2 * (before or 0))
 
 
 def test_what_is_not_used_any_more_takes_no_memory(
