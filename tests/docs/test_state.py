@@ -28,9 +28,12 @@ def test_what_is_lost_is_recorded_again_and_what_is_anothers_is_taken_over(aws: 
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         return done.stdout
 
-    up, remove, rebuild, preview, again, take_over = COMMANDS
+    up, export, import_, check, remove, rebuild, preview, again, take_over = COMMANDS
     assert remove == "rm -r .orbits"
     assert "Welcome, acme!" in ran(up)
+    assert "state.db is in state.jsonl: " in ran(export)
+    assert re.search(r"copy/state.db: \d+ rows written\nIts secrets stay encrypted", ran(import_))
+    assert ran(check).endswith(" rows fit together\n")
     shutil.rmtree(tmp_path / ".orbits")
     before = len(aws.calls(writes=True))
     said = ran(rebuild)
