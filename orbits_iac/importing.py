@@ -6,6 +6,7 @@ would work on it, or read it, is refused until it is complete. Broken off anywhe
 there already is left as it is. Called by the command line.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -37,10 +38,12 @@ class Imported:
     there: int = 0  # rows that were there already
 
 
-def verify(exported: Exported, told: Told) -> End:
+async def verify(exported: Exported, told: Told) -> End:
     """Read the whole file; `Refused` if it is not as it was exported."""
-    for _ in exported.rows():
-        told("checking the file")
+    for count, _ in enumerate(exported.rows()):
+        if count % _AT_ONCE == 0:
+            told("checking the file")
+            await asyncio.sleep(0)  # who is asked to stop does
     assert exported.end is not None  # noqa: S101 - for the checkers: it has been read
     return exported.end
 

@@ -3,6 +3,8 @@
 Light, since every command calls it; `importing` puts the mark there and takes it away.
 """
 
+from shlex import quote
+
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import ImportRow
 from orbits_iac.store.contract import Store
@@ -19,5 +21,5 @@ def unfinished(store: Store, mark: ImportRow) -> str:
     """What to say of it, and what to do."""
     return (
         f"an import of {mark.file} into {store.url} has not finished, and half a store is nothing to work with: give "
-        f"`orbits state import {mark.file} --store {store.url}` again, which goes on where it was"
+        f"`orbits state import {quote(mark.file)} --store {quote(store.url)}` again, which goes on where it was"
     )

@@ -54,7 +54,7 @@ async def _import(file: Path, settings: "Settings", *, replace: bool, as_json: b
         def told(what: str) -> None:
             shown.update(task, description=what, completed=exported.read)
 
-        end = importing.verify(exported, told)
+        end = await importing.verify(exported, told)
         async with session.making(settings.store) as store:
             lease = settings.lease.total_seconds()
             done = await importing.read_into(store, exported, end, told, at=time.time(), lease=lease, replace=replace)

@@ -15,7 +15,8 @@ async def living(store: Store, lease: float) -> list[WorkerRow]:
 
     Those of this machine are known at once; another's counter has to move, or to stand still for so long.
     """
-    watch, first = Watch(lease), dict[WorkerId, int]()
+    rows, first = await store.find(WorkerRow), dict[WorkerId, int]()
+    watch = Watch(max([lease, *(row.lease for row in rows)]))
     while True:
         rows = await store.find(WorkerRow)
         dead = {row.id for row in watch.dead(rows)}

@@ -57,7 +57,7 @@ def _quiet(what: str) -> None:
 
 async def imported(store: Store, file: Path, *, replace: bool = False) -> importing.Imported:
     read = Exported(file)
-    end = importing.verify(read, _quiet)
+    end = await importing.verify(read, _quiet)
     return await importing.read_into(store, read, end, _quiet, at=1.0, lease=0.1, replace=replace)
 
 
@@ -214,7 +214,7 @@ async def test_what_was_altered_or_cut_off_is_refused_with_the_line_and_nothing_
         file = origin.export.with_name("altered.jsonl")
         file.write_bytes(b"".join(altered))
         with pytest.raises(Refused) as refused:
-            importing.verify(Exported(file), _quiet)
+            await importing.verify(Exported(file), _quiet)
         assert said in str(refused.value), (name, str(refused.value))
 
 

@@ -1,4 +1,4 @@
-"""`orbits state export` and `orbits state import`, as they are typed; and a SIGKILL in the middle.
+"""`orbits state export` and `orbits state import`, from a file to MongoDB, as they are typed; and a SIGKILL on the way.
 
 The tests of this module are one story: they use one project, in the order in which they stand.
 """
@@ -7,17 +7,22 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from tests.servers.databases import with_database
 
 from .conftest import Project, environment, plain, read_until
 
-OTHER = ("--store", "sqlite:other/state.db")
 KILLED = """
 import os, signal, sys
 from orbits_iac import importing
 from orbits_iac.cli import main
-from orbits_iac.store.sqlite import SqliteStore
+from orbits_iac.store.mongodb import MongoStore
 
-importing._AT_ONCE, commit, left = 20, SqliteStore.commit, [3]
+importing._AT_ONCE, commit, left = 20, MongoStore.commit, [3]
 
 async def dying(self, transaction):
     await commit(self, transaction)
@@ -25,10 +30,21 @@ async def dying(self, transaction):
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-SqliteStore.commit = dying
+MongoStore.commit = dying
 sys.argv = ["orbits", *sys.argv[1:]]
 main()
 """
+
+
+@pytest.fixture(scope="module")
+def there(mongodb_server: str) -> Iterator[str]:
+    """The URL of a database that the story ends in."""
+    from pymongo import MongoClient
+
+    name = f"orbits_{uuid4().hex}"
+    yield with_database(mongodb_server, name)
+    with MongoClient[dict[str, object]](mongodb_server) as client:
+        client.drop_database(name)
 
 
 def test_a_store_is_exported_whole_for_its_owner_alone(shared: Project) -> None:
@@ -48,40 +64,39 @@ def test_what_is_no_export_is_not_overwritten(shared: Project) -> None:
     assert "class Shop" in (shared.folder / "shop.py").read_text()
 
 
-def test_an_import_that_is_killed_is_gone_on_with_and_meanwhile_nobody_works_on_it(shared: Project) -> None:
+def test_an_import_that_is_killed_is_gone_on_with_and_meanwhile_nobody_works_on_it(shared: Project, there: str) -> None:
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, "state", "import", "state.jsonl", *OTHER],
+        [sys.executable, "-c", KILLED, "state", "import", "state.jsonl", "--store", there],
         cwd=shared.folder,
         env=environment({}),
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    here = shared.folder
+    file = shared.folder / "state.jsonl"
     refused = (
-        f"Error: an import of {here}/state.jsonl into sqlite:{here}/other/state.db has not finished, and half a store "
-        f"is nothing to work with: give `orbits state import {here}/state.jsonl --store sqlite:{here}/other/state.db` "
-        f"again, which goes on where it was\n"
+        f"Error: an import of {file} into {there} has not finished, and half a store is nothing to work with: give "
+        f"`orbits state import {file} --store '{there}'` again, which goes on where it was\n"
     )
+    key = (shared.folder / ".orbits" / "secret.key").read_text().strip()
     for command in (("get",), ("worker",)):
-        assert shared.run(*command, *OTHER, code=2) == refused
-    document = json.loads(shared.run("state", "import", "state.jsonl", *OTHER, "--json"))
+        assert shared.run(*command, "--store", there, code=2, ORBITS_SECRET_KEY=key) == refused
+    document = json.loads(shared.run("state", "import", "state.jsonl", "--store", there, "--json"))
     assert document["there"] > 20
     assert document["written"] > 20
     assert document["there"] + document["written"] == sum(document["rows"].values())
 
 
-def test_the_stack_goes_on_there_with_its_key(shared: Project) -> None:
-    [said, note] = shared.run("state", "import", "state.jsonl", *OTHER).splitlines()
+def test_the_stack_goes_on_there_with_its_key(shared: Project, there: str) -> None:
+    [said, note] = shared.run("state", "import", "state.jsonl", "--store", there).splitlines()
     assert said.endswith("rows there already")
     assert note == (
-        f"Its secrets stay encrypted as they were. To work on it, set ORBITS_SECRET_KEY to the secret key of the store "
-        f"that it came from (of a local one it is in secret.key beside it), or copy the file to "
-        f"{shared.folder}/other/secret.key."
+        "Its secrets stay encrypted as they were. To work on it, set ORBITS_SECRET_KEY to the secret key of the store "
+        "that it came from (of a local one it is in secret.key beside it)."
     )
     key = (shared.folder / ".orbits" / "secret.key").read_text().strip()
-    assert shared.run("history", "Shop", "acme", *OTHER) == shared.run("history", "Shop", "acme")
-    said = shared.run("up", "shop", "client=acme", "release=9", "token=s3cret", *OTHER, ORBITS_SECRET_KEY=key)
-    assert "nothing changed, revision 1 stands" in said
+    assert shared.run("history", "Shop", "acme", "--store", there) == shared.run("history", "Shop", "acme")
+    up = ("up", "shop", "client=acme", "release=9", "token=s3cret", "--store", there)
+    assert "nothing changed, revision 1 stands" in shared.run(*up, ORBITS_SECRET_KEY=key)
 
 
 def test_a_store_with_a_living_worker_is_neither_exported_nor_imported_into(shared: Project) -> None:
@@ -101,5 +116,5 @@ def test_a_store_with_a_living_worker_is_neither_exported_nor_imported_into(shar
 
 
 def test_a_file_of_another_project_is_refused(shared: Project) -> None:
-    said = shared.run("state", "import", "state.jsonl", *OTHER, code=2, ORBITS_PROJECT="shop")
+    said = shared.run("state", "import", "state.jsonl", code=2, ORBITS_PROJECT="shop")
     assert said.startswith("Error: state.jsonl is of project 'default', and this is 'shop': ")
