@@ -11,7 +11,9 @@ from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.rows import (
     EntryRow,
     ExecutionRow,
+    LineRow,
     MessageRow,
+    PermitRow,
     SubscriberRow,
     TaskRow,
     WaitRow,
@@ -94,7 +96,7 @@ def message_without_a_wake(of: Execution) -> Iterator[Odd]:
     """
     if of.row is None or of.over or of.task is None or of.task.owner is not None or of.task.due is not None:
         return
-    if of.row.started_at is None or of.row.state is State.PAUSED:
+    if of.row.started_at is None or of.row.state is State.PAUSED or of.lines:
         return
     for message in of.messages:
         if message.what != "event":
@@ -115,6 +117,21 @@ def wait_of_what_has_ended(of: Execution) -> Iterator[Odd]:
             yield Odd(
                 what=f"it still waits for {wait.event}, though it has ended",
                 repair=_repair(of, "the wait is deleted", _where_nobody_goes_on(of, wait)),
+            )
+
+
+def permit_of_what_has_ended(of: Execution) -> Iterator[Odd]:
+    """What has ended, or is not there, holds no permit, and waits for none.
+
+    A worker that dies in between leaves it behind, and the next one frees it within seconds; so does this.
+    """
+    if of.over and of.task is None:
+        rows: list[PermitRow | LineRow] = [*of.permits, *of.lines]
+        for row in rows:
+            holds = "holds a permit" if isinstance(row, PermitRow) else "stands in line for a permit"
+            yield Odd(
+                what=f"it {holds} of {row.name}, though it has ended",
+                repair=_repair(of, "the row is deleted", _where_nobody_goes_on(of, row)),
             )
 
 
@@ -308,6 +325,7 @@ CHECKS = (
     message_that_nobody_reads,
     message_without_a_wake,
     wait_of_what_has_ended,
+    permit_of_what_has_ended,
     wait_without_a_row,
     subscriber_that_waits_no_more,
     end_that_was_not_told,
@@ -332,7 +350,7 @@ def _told(subscriber: ExecutionId, child: ExecutionRow, key: StepKey) -> Message
     return MessageRow(execution=subscriber, id=f"{child.id} {key}", what="ended", key=key, child=child.id)
 
 
-def _where_nobody_goes_on(of: Execution, row: MessageRow | WaitRow) -> Transaction:
+def _where_nobody_goes_on(of: Execution, row: MessageRow | WaitRow | PermitRow | LineRow) -> Transaction:
     """What deletes a row of an execution that nobody goes on with, unless somebody does by then."""
     return Transaction(absent=[TaskRow(id=of.id, kind="", build="")], unchanged=[row], delete=[row])
 

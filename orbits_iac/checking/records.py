@@ -42,7 +42,7 @@ def turn_that_was_not_told(of: Record) -> Iterator[Odd]:
     if of.row is None or not of.row.queue or of.turn is None:
         return
     row = of.queue[of.row.queue[0]]
-    rests = of.turn.owner is None and of.turn.due is None
+    rests = of.turn.owner is None and of.turn.due is None and not of.in_line
     if row is not None and row.state is State.SLEEPING and row.started_at is None and row.paused_at is None and rests:
         yield Odd(
             what=f"execution {row.id} comes first in its queue, has not begun, and is not due",

@@ -11,9 +11,11 @@ from orbits_iac.model.rows import (
     BuildRow,
     EntryRow,
     ExecutionRow,
+    LineRow,
     LookRow,
     MessageRow,
     OnceRow,
+    PermitRow,
     RecordRow,
     RevisionRow,
     ScheduleRow,
@@ -37,6 +39,8 @@ class Execution:
     messages: Sequence[MessageRow] = ()
     subscribers: Sequence[SubscriberRow] = ()  # who waits for it
     waits: Sequence[WaitRow] = ()
+    permits: Sequence[PermitRow] = ()
+    lines: Sequence[LineRow] = ()
     task: TaskRow | None = None
     others: Mapping[ExecutionId, ExecutionRow | None] = field(default_factory=dict)  # whom its rows name
     theirs: Mapping[ExecutionId, TaskRow | None] = field(default_factory=dict)  # the tasks of who waits for it
@@ -76,6 +80,7 @@ class Record:
     once: Sequence[OnceRow] = ()
     queue: Mapping[ExecutionId, ExecutionRow | None] = field(default_factory=dict)
     turn: TaskRow | None = None  # the task of the one that holds it
+    in_line: bool = False  # that one waits for a permit
     children: Mapping[RecordId, bool] = field(default_factory=dict)  # whether there is such a record
     lost: frozenset[tuple[RecordId, int]] = frozenset()  # revisions of children that are not there
     users: Mapping[str, bool] = field(default_factory=dict)
@@ -101,6 +106,8 @@ async def read_execution(store: Store, id: ExecutionId, told: State | None) -> E
         messages=await store.find(MessageRow, execution=id),
         subscribers=subscribers,
         waits=await store.find(WaitRow, execution=id),
+        permits=await store.find(PermitRow, execution=id),
+        lines=await store.find(LineRow, execution=id),
         task=task,
         others={one: await store.get(ExecutionRow, one) for one in sorted(named - {id})},
         theirs={one.subscriber: await store.get(TaskRow, one.subscriber) for one in subscribers},
@@ -134,6 +141,7 @@ async def read_record(store: Store, id: RecordId) -> Record:  # noqa: A002 - as 
         once=await store.find(OnceRow, kind=id.kind, identity=id.identity),
         queue={one: await store.get(ExecutionRow, one) for one in queue},
         turn=turn,
+        in_line=turn is not None and bool(await store.find(LineRow, execution=turn.id, limit=1)),
         children={
             RecordId(child.kind, child.identity): await store.get(RecordRow, child.kind, child.identity) is not None
             for child in children

@@ -18,9 +18,11 @@ from orbits_iac.model.rows import (
     EntryRow,
     EventRow,
     ExecutionRow,
+    LineRow,
     LookRow,
     MessageRow,
     OnceRow,
+    PermitRow,
     RecordRow,
     RevisionRow,
     Row,
@@ -36,7 +38,10 @@ from orbits_iac.store.rules import key_of
 R = TypeVar("R", bound=Row)
 
 _PAGE = 200  # rows read at a time
-_ABOUT_EXECUTIONS: tuple[type[MessageRow | SubscriberRow | WaitRow], ...] = (MessageRow, SubscriberRow, WaitRow)
+_ABOUT_EXECUTIONS: tuple[type[MessageRow | SubscriberRow | WaitRow | PermitRow | LineRow], ...] = (
+    *(MessageRow, SubscriberRow, WaitRow),
+    *(PermitRow, LineRow),
+)
 _ABOUT_RECORDS: tuple[type[OnceRow | LookRow | ScheduleRow], ...] = (OnceRow, LookRow, ScheduleRow)
 _LOOKED_AT = {*_ABOUT_EXECUTIONS, *_ABOUT_RECORDS, EventRow, ExecutionRow, EntryRow, TaskRow, RecordRow, RevisionRow}
 

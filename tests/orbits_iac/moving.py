@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from orbits_iac import Event, Every, ExecutionFailed, Options, Orbits, Outputs, Resource, Settings, Workflow, action
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import LONG, ExecutionRow, LookRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import LONG, ExecutionRow, LineRow, LookRow, PermitRow, TaskRow, WorkerRow
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Store, Transaction
 
@@ -136,7 +136,9 @@ async def fill(store: Store) -> dict[str, ExecutionId]:
     async with Orbits(settings(store), store=store, work=False) as asking:  # nobody is there who would take it
         await asking.emit(Freed(by="ada"), to=held[1].id)
     await store.open()  # Orbits has closed it
-    await store.commit(Transaction(put=[LookRow(kind="Warehouse", identity="acme", at=1.0)]))
+    look = LookRow(kind="Warehouse", identity="acme", at=1.0)
+    permit = PermitRow(name="kind:Held", slot=0, execution=dozing.id, token=1)
+    await store.commit(Transaction(put=[look, permit, LineRow(name="kind:Held", rank=0, execution=held[2].id)]))
     await _claimed(store, dozing.id)
     return {"one": held[0].id, "two": held[1].id, "paused": held[2].id, "dozing": dozing.id, "depot": depot.id}
 

@@ -19,7 +19,9 @@ from orbits_iac.model.rows import (
     EntryRow,
     EventRow,
     ExecutionRow,
+    LineRow,
     MessageRow,
+    PermitRow,
     RecordRow,
     RevisionRow,
     Row,
@@ -153,6 +155,12 @@ async def wait_left(world: World) -> None:
     await world.put(WaitRow(event="Freed", execution=row.id, key=StepKey("k"), root=row.root))
 
 
+async def permit_left(world: World) -> None:
+    row = await world.ended()
+    await world.put(PermitRow(name="kind:Warehouse", slot=0, execution=row.id, token=1))
+    await world.put(LineRow(name="kind:Warehouse", rank=0, execution=GONE))
+
+
 async def wait_gone(world: World) -> None:
     await world.delete(*await world.store.find(WaitRow, execution=world.waiting["one"]))
 
@@ -279,6 +287,7 @@ REPAIRED: dict[Plant, str] = {
     message_to_nothing: "message that nobody reads",
     message_unread: "message without a wake",
     wait_left: "wait of what has ended",
+    permit_left: "permit of what has ended",
     wait_gone: "wait without a row",
     subscriber_left: "subscriber that waits no more",
     not_told: "end that was not told",
