@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import NOBODYS
-from orbits_iac.model.rows import ExecutionRow, ScheduleRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import ExecutionRow, LineRow, PermitRow, Row, ScheduleRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.telemetry.counting import OTHER, Labels
 from orbits_iac.telemetry.health import Health
@@ -35,6 +35,9 @@ MOST_DUE = 1000
 
 MOST_TENANTS = 20
 """Tenants whose lag is told of each; the longest of all others' is told of `OTHER`."""
+
+MOST_LIMITS = 50
+"""Limits that are told of each; all others are told of together, as `OTHER`."""
 
 
 class Reading:
@@ -99,9 +102,24 @@ class Reading:
             "orbits.executions": counts,
             "orbits.queue.lag": lags(due, now),
             "orbits.queue.due": {(): len(due)},
+            "orbits.limits.held": await self._by_limit(PermitRow),
+            "orbits.limits.waiting": await self._by_limit(LineRow),
             "orbits.schedules.lag": {(): max([0.0, *late])},
             "orbits.workers": {(): await store.count(WorkerRow)},
         }
+
+    async def _by_limit(self, table: type[Row]) -> Mapping[Labels, float]:
+        """How many rows there are of each limit that the settings name one value of, and of all others."""
+        store, found = self._orbits.store, dict[Labels, float]()
+        for name in [name for name in self._orbits.settings.limits if _is_of_one(name)][:MOST_LIMITS]:
+            found[name,] = await store.count(table, name=name)
+        return {**found, (OTHER,): await store.count(table) - sum(found.values())}
+
+
+def _is_of_one(limit: str) -> bool:
+    """Whether it is that of one kind, tenant or label, rather than of each."""
+    what, _, value = limit.partition(":")
+    return "=" in value if what == "label" else bool(value)
 
 
 def lags(due: list[TaskRow], now: float) -> Mapping[Labels, float]:

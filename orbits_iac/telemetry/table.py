@@ -158,6 +158,20 @@ METRICS = (
         means="Executions that are due and unclaimed, counted up to 1,000.",
     ),
     Metric(
+        name="orbits.limits.held",
+        type="gauge",
+        unit="{permit}",
+        labels=("limit",),
+        means="Permits of limited kinds, labels and tenants that executions hold, by limit.",
+    ),
+    Metric(
+        name="orbits.limits.waiting",
+        type="gauge",
+        unit="{execution}",
+        labels=("limit",),
+        means="Executions that wait for such a permit.",
+    ),
+    Metric(
         name="orbits.schedules.lag",
         type="gauge",
         unit="s",

@@ -33,6 +33,7 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"read every {levels.LOOK_EVERY:g} seconds at most" in PAGE
     assert f"the {levels.MOST_TENANTS} that have waited longest" in PAGE
     assert f"{levels.MOST_DUE:,} executions that have been due longest" in PAGE
+    assert f"the first {levels.MOST_LIMITS} of the settings" in PAGE
     assert f"{counting.MOST} combinations of labels" in PAGE
     assert environment.INSTALL in PAGE
     assert f"`{Settings().log_level}` by default" in PAGE

@@ -24,7 +24,7 @@ from orbits_iac import (
 )
 from orbits_iac.dispatch.leases import this_process
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import EntryRow, TaskRow, amended
+from orbits_iac.model.rows import EntryRow, LineRow, PermitRow, TaskRow, amended
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.measured import MeasuredStore
 from orbits_iac.store.memory import MemoryStore
@@ -293,6 +293,19 @@ def test_the_lag_is_told_of_the_tenants_that_wait_longest() -> None:
     assert found[("t0",)] == 100.0
     assert found[("t1",)] == 98.0
     assert found[(OTHER,)] == 100.0 - 2 * MOST_TENANTS
+
+
+async def test_who_waits_for_a_limit_is_counted_by_it_as_far_as_it_is_of_one_thing() -> None:
+    limits = {"kind:LimitedKind": 2, "tenant": 1, "label:plan=large": 1}
+    async with Orbits(Settings(store="memory:", limits=limits), work=False) as orbits:
+        names = ["kind:LimitedKind", "kind:LimitedKind", "tenant:acme"]
+        lines = [LineRow(name=name, rank=0, execution=ExecutionId(str(number))) for number, name in enumerate(names)]
+        permit = PermitRow(name="tenant:acme", slot=0, execution=ExecutionId("a"), token=1)
+        await orbits.store.commit(Transaction(put=[*lines, permit]))
+        found = await Reading(orbits, Health())._look()
+    waiting = {("kind:LimitedKind",): 2, ("label:plan=large",): 0, (OTHER,): 1}
+    assert found["orbits.limits.waiting"] == waiting
+    assert found["orbits.limits.held"] == {("kind:LimitedKind",): 0, ("label:plan=large",): 0, (OTHER,): 1}
 
 
 def test_what_belongs_to_nobody_has_an_empty_tenant() -> None:
