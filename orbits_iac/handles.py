@@ -97,7 +97,7 @@ class Execution(Generic[R]):
         """What is recorded of it; UsageError if there is none."""
         row = await self._orbits.store.get(ExecutionRow, self.id)
         if row is None:
-            raise UsageError(f"there is no execution {self.id} in {self._orbits.settings.store}")
+            raise UsageError(f"there is no execution {self.id} in {self._orbits.store.url}")
         return row
 
     async def ended(self) -> ExecutionRow:
@@ -222,7 +222,7 @@ class Record(Generic[O]):
         """What is recorded of it; UsageError if nothing is."""
         row = await self._found()
         if row is None:
-            raise UsageError(f"there is no record of {self.kind} {self.identity!r} in {self._orbits.settings.store}")
+            raise UsageError(f"there is no record of {self.kind} {self.identity!r} in {self._orbits.store.url}")
         return row
 
     async def outputs(self) -> O:

@@ -133,9 +133,9 @@ async def _no_longer_done(store: "Store", row: "ExecutionRow") -> list[str]:
 
 
 def _say_how_to_resume(execution: str, settings: "Settings") -> None:
-    from orbits_iac.store import DEFAULT_STORE
+    from orbits_iac.store import DEFAULT_STORE, shown
 
-    where = "" if settings.store == DEFAULT_STORE else f" --store {settings.store}"
+    where = "" if settings.store == DEFAULT_STORE else f" --store {shown(settings.store)}"
     sys.stderr.write(
         f"\nInterrupted: what was under way is let go of. To go on: orbits resume {execution}{where}\n"
         f"(Ctrl-C again leaves at once.)\n"

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
 DEFAULT_STORE = "sqlite:.orbits/state.db"
 
 
+def shown(url: str) -> str:
+    """The name of a store without what may be secret in its URL, whether or not there is such a store."""
+    scheme, _, rest = url.partition("://")
+    if scheme in {"mongodb", "mongodb+srv"} and rest:
+        from orbits_iac.store.mongodb_url import parse
+
+        try:
+            return parse(url).shown
+        except UsageError:
+            return f"{scheme}://..."
+    return f"{scheme}://..." if "@" in rest else url
+
+
 def open_store(url: str) -> "Store":
     """The store that `url` names: `sqlite:PATH`, `mongodb://...` or `memory:`. `async with` opens it."""
     scheme, _, rest = url.partition(":")
@@ -30,6 +43,6 @@ def open_store(url: str) -> "Store":
 
         return MongoStore(url)
     raise UsageError(
-        f"{url!r} names no store: give sqlite:PATH, mongodb://HOST/DATABASE, or memory: for one that is gone with the "
-        "process"
+        f"{shown(url)!r} names no store: give sqlite:PATH, mongodb://HOST/DATABASE, or memory: for one that is gone "
+        "with the process"
     )

@@ -48,7 +48,7 @@ class MongoStore(Store):
             try:
                 await side.prepare()
             except BaseException:
-                await side.close()
+                await side.drop()
                 raise
             if self._home is None:
                 self._home = side

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from pymongo import ReadPreference
+
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import EventRow, Row
 from orbits_iac.store import mongodb_reads as reads
@@ -30,7 +32,7 @@ class Side:
         self.loop = asyncio.get_running_loop()
         self._shown = address.shown
         self._client = client_of(address)
-        self._database = self._client[address.database]
+        self._database = self._client.get_database(address.database, read_preference=ReadPreference.PRIMARY)
         hints = Hints()
         self._changes = Changes(self._database[WRITER], hints, address.shown)
         self._gate = Gate(self._database, instance=instance, side=new_id(0), shown=address.shown)
@@ -40,6 +42,10 @@ class Side:
         """Look whether the server is fit, and make the schema or bring it forward."""
         await refuse_unfit(self._client, self._shown)
         await prepare(self._database, self._shown)
+
+    async def drop(self) -> None:
+        """Let go of the client: nothing was handed in."""
+        await self._client.close()
 
     async def close(self) -> None:
         """Finish what was handed in, and let go of the client."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReadPreference, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
@@ -122,7 +122,9 @@ class Sending:
 @asynccontextmanager
 async def sending(database: AsyncDatabase[Document], session: AsyncClientSession) -> AsyncGenerator[Sending]:
     """A transaction on a snapshot of its first read; what is not committed at the end is aborted."""
-    await session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=_SAFELY)
+    await session.start_transaction(
+        read_concern=ReadConcern("snapshot"), write_concern=_SAFELY, read_preference=ReadPreference.PRIMARY
+    )
     try:
         yield Sending(database, session)
     finally:

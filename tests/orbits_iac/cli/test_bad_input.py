@@ -102,13 +102,16 @@ CASES: dict[str, tuple[list[str], str]] = {
     "a store of a newer version": (
         ["up", "shop", "client=acme", "release=8", "--store", "sqlite:newer.db"],
         (
-            "FOLDER/newer.db was written by a later version of Orbits IaC (schema 99, this one knows up to 2): upgrade "
+            "FOLDER/newer.db was written by a later version of Orbits IaC (schema 99, this one knows up to 3): upgrade "
             "orbits-iac, or name another file as the store"
         ),
     ),
     "no store at all": (
         ["get", "--store", "postgres:x"],
-        "'postgres:x' names no store: give sqlite:PATH, or memory: for one that is gone with the process",
+        (
+            "'postgres:x' names no store: give sqlite:PATH, mongodb://HOST/DATABASE, or memory: for one that is gone "
+            "with the process"
+        ),
     ),
     "memory cannot be read": (
         ["get", "--store", "memory:"],
