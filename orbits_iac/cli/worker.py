@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orbits_iac.settings import Settings
 
 SOON = 60.0  # seconds: what is due later is not waited for by --once
+GOOD_BYE = 8.0  # seconds that a store has to take that a worker ends, once nothing is under way
 
 Once = Annotated[bool, typer.Option("--once", help="End when nothing is left that is due within a minute.")]
 Concurrency = Annotated[
@@ -79,6 +80,7 @@ def command(
 
 
 async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
+    import asyncio
     from contextlib import AsyncExitStack
 
     from orbits_iac import queries
@@ -108,6 +110,8 @@ async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
             _tell({"event": "serves", "url": shown.url}, text, as_json=as_json)
         await follow.first_of(interrupt.asked.wait(), *([_nothing_left(orbits)] if once else []))
         await _drain(orbits, as_json=as_json)
+        late = asyncio.get_running_loop().call_later(GOOD_BYE, _leave, as_json)
+    late.cancel()
     _tell({"event": "stopped"}, "stopped", as_json=as_json)
     return exits.DONE
 
@@ -128,6 +132,18 @@ async def _drain(orbits: "Orbits", *, as_json: bool) -> None:
         )
         _tell({"event": "left", "executions": list(left)}, text, as_json=as_json)
         os._exit(exits.FAILED)  # a thread of the user's cannot be stopped in any other way
+
+
+def _leave(as_json: bool) -> None:
+    """Nothing is under way any more, and the store has not taken that this worker ends."""
+    from orbits_iac.cli import exits
+
+    text = (
+        f"leaves without the store's answer, for which it has waited {GOOD_BYE:g} s. What it held is taken over once "
+        f"another worker sees that this process is gone, or its lease has run out"
+    )
+    _tell({"event": "left", "executions": []}, text, as_json=as_json)
+    os._exit(exits.FAILED)
 
 
 async def _nothing_left(orbits: "Orbits") -> None:
