@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from orbits_iac.model.errors import Refused, UsageError
-from orbits_iac.model.rows import TABLES, ImportRow, Row, ScheduleRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import TABLES, ImportRow, Row, ScheduleRow, ShareRow, TaskRow, WorkerRow
 from orbits_iac.store.contract import SCHEMA_VERSION
 from orbits_iac.store.rules import key_of
 
@@ -26,7 +26,7 @@ FORMAT = 1
 LONGEST = 1 << 30
 """Bytes of a line; what is longer is no export."""
 
-_STAYS = (WorkerRow, ImportRow)  # they are about the processes at work on a store, and not moved
+_STAYS = (WorkerRow, ShareRow, ImportRow)  # they are about the processes at work on a store, and not moved
 _LAST = (ScheduleRow, TaskRow)  # what makes something due comes after what it needs
 MOVED: tuple[type[Row], ...] = (*(table for table in TABLES if table not in (*_STAYS, *_LAST)), *_LAST)
 """The tables of a file, in their order."""

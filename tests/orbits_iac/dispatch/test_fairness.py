@@ -15,9 +15,16 @@ from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
 
 
-@pytest.fixture(params=["memory:", "sqlite:{}/store.db"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with open_store(request.param.format(tmp_path)) as opened:
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    async with open_store("memory:") as opened:
+        yield opened
+
+
+@pytest.fixture(params=["memory:", "sqlite:{}/store.db", "mongodb"])
+async def each_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    url = request.getfixturevalue("mongodb") if request.param == "mongodb" else request.param.format(tmp_path)
+    async with open_store(url) as opened:
         yield opened
 
 
@@ -73,8 +80,9 @@ async def due(store: Store, many: Mapping[str | None, int], *, at: float = 0.0, 
             await store.commit(Transaction(put=rows[start : start + 2000]))
 
 
-async def test_ten_thousand_of_one_do_not_hold_up_the_others(store: Store) -> None:
+async def test_ten_thousand_of_one_do_not_hold_up_the_others(each_store: Store) -> None:
     """Twenty of ten others, due after all of the ten thousand, are among the first."""
+    store = each_store
     await due(store, {"acme": 10_000})
     await due(store, {f"other{n}": 2 for n in range(10)}, at=1e6)
     worker = Held(store)

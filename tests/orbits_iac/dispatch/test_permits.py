@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from cryptography.fernet import Fernet
+from pydantic import SecretStr, ValidationError
 
 from orbits_iac import Options, Orbits, Resource, Settings, Workflow, action
 from orbits_iac.dispatch import limits as limits_module
@@ -39,9 +40,10 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits_module, "EVERY", 0.0)
 
 
-@pytest.fixture(params=["memory:", "sqlite:{}/store.db"])
+@pytest.fixture(params=["memory:", "sqlite:{}/store.db", "mongodb"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
-    settings = Settings(project="tests", store=request.param.format(tmp_path))
+    url = request.getfixturevalue("mongodb") if request.param == "mongodb" else request.param.format(tmp_path)
+    settings = Settings(project="tests", store=url, secret_key=SecretStr(Fernet.generate_key().decode()))
     async with Orbits(settings, work=False) as orbits:
         yield orbits.engine
 
