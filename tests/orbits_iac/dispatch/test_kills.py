@@ -1,11 +1,7 @@
 """Workers on one SQLite file that are killed at random moments: nothing is lost, repeated, or left hanging."""
 
 import asyncio
-import json
 import random
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,57 +13,12 @@ from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, RecordRow, SubscriberRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
 
-from . import zygote
+from .forking import Zygote
 from .zygote import KilledChain, KilledGather, KilledSite, RingEnd
 
 KILLS = 200
 WORKERS = 2
 MARKS = {"Mark", "MarkLater"}
-
-
-class Zygote:
-    """The process that forks workers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = f"sqlite:{folder / 'state.db'}"
-        self.log = folder / "log"
-        self.log.touch()
-        self.errors = (folder / "errors").open("w+b")
-        self.process = subprocess.Popen(
-            [sys.executable, zygote.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors
-        )
-
-    async def fork(self, **settings: Any) -> int:
-        """The pid of a new worker."""
-        return await self._tell({"fork": {"store": self.store, **settings}, "log": str(self.log)})
-
-    async def kill(self, pid: int, *, after: float = 0.0) -> None:
-        """Kill a worker after so many seconds; it has lived until then."""
-        assert await self._tell({"kill": pid, "after": after}) == -signal.SIGKILL, self.said()
-
-    def lines(self) -> list[list[str]]:
-        """What the steps have done, in order: what, with which token, in which process."""
-        return [line.split("\t") for line in self.log.read_text().splitlines()]
-
-    def said(self) -> str:
-        """What the workers have written to their standard error."""
-        self.errors.seek(0)
-        return self.errors.read().decode()
-
-    async def _tell(self, told: dict[str, Any]) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(told).encode() + b"\n")
-        self.process.stdin.flush()
-        return int(await asyncio.to_thread(self.process.stdout.readline))
-
-    def close(self) -> None:
-        """End it, and whatever it has forked."""
-        self.process.kill()
-        self.process.wait()
-        for file in (self.process.stdin, self.process.stdout, self.errors):
-            if file is not None:
-                file.close()
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """A process that has imported everything and forks workers, so that one is there within milliseconds; and their steps.
 
 Told `{"fork": {...settings}, "log": FILE}` on a line of its input, it forks a worker with these settings and answers
-with its pid; told `{"kill": PID, "after": SECONDS}`, it waits, kills that one, and answers with how it ended. Each step
-leaves a line in the log, outside of the store: what it did, its token, and the pid of who did it.
+with its pid; told `{"kill": PID, "after": SECONDS}`, it waits, kills that one, and answers with how it ended; told
+`{"kill": [PID, ...]}`, it kills them all at once and answers with how many are gone by then. Each step leaves a line in
+the log, outside of the store: what it did, its token, and the pid of who did it.
+
+With `"alone": true` a worker is on a machine of its own, as far as it can tell: nobody sees that its process has ended.
+With `"looks": FILE` it leaves a line there for each look at the others' leases.
 """
 
 import asyncio
@@ -12,11 +16,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from orbits_iac import Action, Every, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
+from orbits_iac.dispatch import leases
+from orbits_iac.dispatch.leases import Watch
+from orbits_iac.model.rows import WorkerRow
 
 LOG = [Path("log")]
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -165,6 +173,42 @@ class UntilTold(Action[None, int]):
         return None if LOG[0].with_suffix(".go").exists() else InProgress(handle, poll=timedelta(milliseconds=1))
 
 
+class HoldsOut(Action[str]):
+    """Holds its worker, unless the file beside the log is there."""
+
+    options = Options(idempotent=True)
+    name: str
+
+    async def main(self) -> str:
+        note(self.name, self.execution.token)
+        if not LOG[0].with_suffix(".go").exists():
+            await asyncio.Event().wait()
+        return self.name
+
+
+class KilledHolder(Workflow[str]):
+    """Is under way until it is taken over."""
+
+    name: str
+
+    async def define(self) -> str:
+        return await self.do("hold", HoldsOut(name=self.name))
+
+
+def look_into(file: Path) -> None:
+    """Leave a line there for each look at the leases: when, the counters that were seen, and who is taken for dead."""
+    judged = Watch.dead
+
+    def dead(self: Watch, rows: Sequence[WorkerRow]) -> list[WorkerRow]:
+        at, found = leases._elapsed(), judged(self, rows)
+        look = {"at": at, "seen": {row.id: row.counter for row in rows}, "dead": [row.id for row in found]}
+        with file.open("ab", buffering=0) as looks:
+            looks.write(json.dumps(look).encode() + b"\n")
+        return found
+
+    Watch.dead = dead  # type: ignore[method-assign] # it still judges
+
+
 async def work(settings: dict[str, Any]) -> None:
     """Advance whatever is there, until killed."""
     async with Orbits(Settings(**settings)):
@@ -186,7 +230,15 @@ def main() -> None:
             if not answer:
                 end_with_parent()
                 LOG[0] = Path(told["log"])
+                if told.get("alone"):
+                    leases._boot = lambda: f"machine {os.getpid()}"
+                if "looks" in told:
+                    look_into(Path(told["looks"]))
                 asyncio.run(work(told["fork"]))
+        elif isinstance(told["kill"], list):
+            for pid in told["kill"]:
+                os.kill(pid, signal.SIGKILL)
+            answer = sum(os.waitpid(pid, 0)[0] == pid for pid in told["kill"])
         else:
             time.sleep(told["after"])
             os.kill(told["kill"], signal.SIGKILL)
