@@ -89,7 +89,7 @@ class Worker(Dispatcher):
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
         self._looks = self._nothing = 0  # how often it has looked; the last look that found nothing
         self._stopping = False
-        self._swept = 0.0
+        self._swept = self._watched = 0.0
         self._next: float | None = None  # when something is due, as of then
         self._left_over: tuple[float | None, float] = (None, 0.0)  # what was due and for others, and when that was seen
         self._lease: Lease | None = None
@@ -192,6 +192,7 @@ class Worker(Dispatcher):
     async def _run(self) -> None:
         while not self._stopping:
             try:
+                await self._take_over()
                 await self._sweep()
                 if not await self._look():
                     self._nothing = self._looks
@@ -262,15 +263,16 @@ class Worker(Dispatcher):
         return await self._stranded.look(self._living)
 
     async def _wait(self) -> None:
-        """Until something may be due, or there is room again."""
+        """Until something may be due, or there is room again, or the others' leases are to be looked at."""
+        most = max(0.0, self._watched + self._watch_every() - asyncio.get_running_loop().time())
         if len(self._active) >= self._concurrency:
             self._freed.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._freed.wait(), LONGEST_WAIT)
+                await asyncio.wait_for(self._freed.wait(), most)
             return
         due, now = self._next, self._engine.clock.now()
         # What is due already, and was not claimed, is for others: its code is not here.
-        seconds = LONGEST_WAIT if due is None or due <= now else min(LONGEST_WAIT, due - now)
+        seconds = most if due is None or due <= now else min(most, due - now)
         await self._bell.wait(seconds)
 
     async def _advance(self, task: TaskRow, claimed_at: float) -> None:
@@ -322,12 +324,16 @@ class Worker(Dispatcher):
         except StoreError as error:
             log.warning("execution %s could not be given back: %s", task.id, error)
 
-    async def _sweep(self) -> None:
-        """Take over from workers that are dead, and tell the runs here of messages from other processes."""
+    def _watch_every(self) -> float:
+        """Seconds between two looks at the others' leases: they add to the time until a dead one is found to be so."""
+        return min(LONGEST_WAIT / 2, self._lease_length / 8)
+
+    async def _take_over(self) -> None:
+        """Look at the others' leases, and take over from workers that are dead."""
         now = asyncio.get_running_loop().time()
-        if now - self._swept < min(LONGEST_WAIT, self._lease_length / 4) and self._swept:
+        if self._watched and now - self._watched < self._watch_every():
             return
-        self._swept = now
+        self._watched = now
         store = self._engine.store
         workers = await store.find(WorkerRow)
         dead = self._watch.dead([row for row in workers if row.id != self.id])
@@ -338,11 +344,18 @@ class Worker(Dispatcher):
             self._engine.measures.taken_over(len(taken))
             if taken:
                 await self._say_taken_over(row, len(taken))
+
+    async def _sweep(self) -> None:
+        """Share with the others what is shared, and tell the runs here of messages from other processes."""
+        now = asyncio.get_running_loop().time()
+        if self._swept and now - self._swept < min(LONGEST_WAIT, self._lease_length / 4):
+            return
+        self._swept = now
         await self._permits.sweep()
         await self._sharing.sweep(self._living)
         await self._engine.forget_strangers()
         before = set(self._active)
-        for holding in await store.holding(self.id):
+        for holding in await self._engine.store.holding(self.id):
             task = holding.task
             if task.id in self._active:
                 if holding.told:

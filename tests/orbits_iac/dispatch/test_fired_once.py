@@ -13,7 +13,7 @@ from orbits_iac.engine import schedules
 from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow, Row, ScheduleRow, amended
 from orbits_iac.store.contract import Transaction
 
-from .test_kills import Zygote
+from .forking import Zygote
 from .zygote import KilledCycle
 
 RECORDS = 300

@@ -105,7 +105,7 @@ async def test_of_many_that_fall_silent_all_are_taken_over_once_a_lease_has_pass
 ) -> None:
     victims, began, _ = await killed.end(VICTIMS, alone=True)
     looks = killed.looks()
-    most = math.ceil(LEASE / min(LONGEST_WAIT, LEASE / 4)) + 2
+    most = math.ceil(LEASE / min(LONGEST_WAIT / 2, LEASE / 8)) + 2
     for victim in victims:
         taken = next(number for number, look in enumerate(looks) if victim in look.dead)
         since = next(number for number, look in enumerate(looks) if look.seen.get(victim) == looks[taken].seen[victim])
