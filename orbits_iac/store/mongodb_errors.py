@@ -27,6 +27,7 @@ from orbits_iac.model.errors import StoreError, Unreachable
 
 WRITE_CONFLICT = 112
 UNAUTHORIZED = 13
+INTERRUPTED = 11601
 
 _LONGEST = 300  # characters of what a server said
 _REST = re.compile(r" \(configured timeouts:|, Timeout: |, Topology Description:|, full error:|, Timeout ")
@@ -37,6 +38,7 @@ _BY_CODE: dict[int, str] = {
     18: "the user name or the password is wrong, or the user is of another database (option authSource)",
     50: "the server did not finish in time; it is overloaded, or waits for others",
     64: f"a majority of the replica set did not confirm in time, so {_MAY_BE_WRITTEN}; see to its other servers",
+    INTERRUPTED: "another process has ended it, since it was in its way for too long; try again",
     WRITE_CONFLICT: "others write the same at the same time; try again",
     251: "its transaction was lost, most often by a failover; try again",
     10334: "a row is larger than MongoDB keeps (16 MB)",
@@ -104,7 +106,7 @@ def may_be_tried_again(error: BaseException) -> bool:
     """Whether the whole transaction may be sent again: nothing of it was written."""
     if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
         return True
-    return is_write_conflict(error)
+    return is_write_conflict(error) or _was_ended(error)
 
 
 def is_write_conflict(error: BaseException) -> bool:
@@ -114,7 +116,9 @@ def is_write_conflict(error: BaseException) -> bool:
 
 def commit_is_unknown(error: BaseException) -> bool:
     """Whether the answer to a commit was lost: the commit alone is sent again."""
-    return isinstance(error, PyMongoError) and error.has_error_label("UnknownTransactionCommitResult")
+    if isinstance(error, PyMongoError) and error.has_error_label("UnknownTransactionCommitResult"):
+        return True
+    return _was_ended(error)
 
 
 def is_duplicate(error: BaseException) -> bool:
@@ -125,6 +129,11 @@ def is_duplicate(error: BaseException) -> bool:
 async def pause_before_retry(attempt: int, *, longest: float = 1.0) -> None:
     """Wait before a transaction is tried again: longer each time, up to `longest` seconds."""
     await asyncio.sleep(min(longest, 0.002 * 2**attempt))
+
+
+def _was_ended(error: BaseException) -> bool:
+    """Whether another process has ended the session, because the transaction was in its way."""
+    return isinstance(error, OperationFailure) and error.code == INTERRUPTED
 
 
 def _why(error: Exception) -> str:

@@ -24,7 +24,7 @@ from tests.servers.mongod import Mongod
 from tests.servers.replica_set import ReplicaSet, guarded
 
 SECRET = "c@n/ary:s3cret"  # what a password may have that a URL has not
-LIMITS = {"serverSelectionTimeoutMS": "700", "connectTimeoutMS": "700"}
+LIMITS = {"serverSelectionTimeoutMS": "300", "connectTimeoutMS": "700"}
 ROW = WorkerRow(id=WorkerId("w"), build="b")
 
 
