@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 """Cycles that are asked for at a time."""
 
+MOST = 1000
+"""Schedules that are looked at to find those, however many workers there are."""
+
 LATE = 5.0
 """Seconds after which a worker that has nothing left to ask for asks for what another one should have."""
 
@@ -81,7 +84,7 @@ class Schedules:
     async def _due(self, workers: Sequence[WorkerRow]) -> list[ScheduleRow]:
         """Those that are due and this worker's to ask for, up to `AT_ONCE`."""
         engine, now = self._engine, self._engine.clock.now()
-        limit = AT_ONCE * max(1, len(workers))
+        limit = min(MOST, AT_ONCE * max(1, len(workers)))
         due = await engine.store.due(ScheduleRow, now=now, limit=limit, kinds=engine.registry.kinds())
         await self._builds.refresh(row.build for row in due)
         fit: dict[tuple[str, str], list[WorkerId]] = {}

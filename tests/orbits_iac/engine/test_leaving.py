@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 from orbits_iac import Action, Options, Orbits, Settings, Workflow, action
+from orbits_iac.model.rows import TaskRow, WorkerRow
 from orbits_iac.model.states import State
 from orbits_iac.store.memory import MemoryStore
 
@@ -74,3 +75,42 @@ async def test_what_may_be_begun_again_is_not_waited_for() -> None:
         async with Orbits(Settings(store="memory:")) as orbits:
             await orbits.start(Endless())
             await _begun()
+
+
+@action(idempotent=True)
+def read_slowly() -> str:
+    """What may be begun again, in a thread, which nobody can stop."""
+    BEGUN.set()
+    GO_ON.wait(20)
+    DONE.append("read")
+    return "read"
+
+
+class SlowReading(Workflow[str]):
+    """Reads, and says thank you."""
+
+    async def define(self) -> str:
+        what = await self.do("read", read_slowly())
+        await self.do("thank", thank())
+        return what
+
+
+async def test_a_thread_is_waited_for_before_others_may_begin_it_again() -> None:
+    for event in (BEGUN, GO_ON):
+        event.clear()
+    DONE.clear()
+    kept = MemoryStore()
+    await kept.open()
+    async with Orbits(SETTINGS, store=Process(kept, None).as_store()) as first:
+        execution = await first.start(SlowReading())
+        await _begun()
+        leaving = asyncio.create_task(first.dispatcher.drain())
+        while not (await kept.find(WorkerRow))[0].draining:  # noqa: ASYNC110 - its lease writes that, in a thread
+            await asyncio.sleep(0.001)
+        assert [task.owner for task in await kept.find(TaskRow)] == [first.dispatcher.id]
+        GO_ON.set()
+        assert await leaving == ()
+        assert [task.owner for task in await kept.find(TaskRow)] == [None]
+    async with Orbits(SETTINGS, store=Process(kept, None).as_store()) as second:
+        assert await second.execution(execution.id) == "read"
+    assert DONE == ["read", "thanked"]
