@@ -1,5 +1,6 @@
 """`orbits workers`: who is there, as far as that can be known from here, and what nobody can go on with."""
 
+import asyncio
 import json
 import subprocess
 import time
@@ -12,7 +13,7 @@ from orbits_iac.model.states import State
 from orbits_iac.store.contract import Transaction
 from orbits_iac.store.sqlite import SqliteStore
 
-from .conftest import Project, plain
+from .conftest import Project, Screen, plain
 
 
 def here(name: str) -> WorkerRow:
@@ -84,6 +85,16 @@ async def test_who_is_there_and_what_nobody_can_go_on_with(project: Project) -> 
     assert why["why"].startswith("no worker that runs has the kind Strange")
 
 
-def test_without_a_worker_it_says_how_to_start_one(project: Project) -> None:
-    project.run("up", "shop.py:Fleet")
-    assert project.run("workers") == "no worker runs: orbits worker starts one\n"
+async def test_watched_it_shows_who_comes_and_goes_until_it_is_interrupted(project: Project) -> None:
+    folder = project.folder / ".orbits"
+    folder.mkdir()
+    async with SqliteStore(folder / "state.db") as store:
+        with Screen(project, "workers", "--watch") as screen:
+            await asyncio.to_thread(screen.until, lambda text: "no worker runs: orbits worker starts one" in text)
+            await store.commit(Transaction(put=[here("w-comes")]))
+            await asyncio.to_thread(screen.until, lambda text: "w-comes" in text and "alive" in text)
+            await store.release(WorkerId("w-comes"), now=0.0)
+            await asyncio.to_thread(screen.until, lambda text: "no worker runs" in text)
+            screen.interrupt()
+            await asyncio.to_thread(screen.rest)
+    assert screen.code == 0
