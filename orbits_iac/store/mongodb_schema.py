@@ -41,6 +41,7 @@ COLLECTIONS = (*TABLES.values(), GATE, WRITER, PIECE, LONG)
 
 _NAMESPACE_EXISTS = 48
 _WHEN_FREE = {"free": {"$exists": True}}
+_WHEN_HELD = {"owner": {"$gt": ""}}  # not by its type: the server does not see that a name is a string
 
 
 class Index(NamedTuple):
@@ -60,9 +61,7 @@ class Index(NamedTuple):
 
 
 _CHOSEN: dict[tuple[type[Row], str], tuple[Index, ...]] = {
-    (TaskRow, "owner"): (
-        Index("task", "held", (("owner", 1), ("_id", 1)), "what a worker holds", {"owner": {"$type": "string"}}),
-    ),
+    (TaskRow, "owner"): (Index("task", "held", (("owner", 1), ("_id", 1)), "what a worker holds", _WHEN_HELD),),
     (TaskRow, "due"): (
         Index("task", "claimed", (("priority", -1), ("free", 1), ("_id", 1)), "the order of claims", _WHEN_FREE),
         Index(
