@@ -120,10 +120,11 @@ async def why_in_line(store: Store, rows: Iterable[ExecutionRow]) -> list[Waitin
         lines = [] if row.state in ENDED else await store.find(LineRow, execution=row.id, limit=1)
         for line in lines:
             holders = [permit.execution for permit in await store.find(PermitRow, name=line.name)]
-            before = await store.find(LineRow, name=line.name)
-            place = 1 + before.index(line) if line in before else 1
+            first = await store.find(LineRow, name=line.name, limit=MOST)
+            many = await store.count(LineRow, name=line.name)
+            place = str(1 + first.index(line)) if line in first else f"behind {MOST}"
             held = ", ".join(holders[:3]) + (f" and {len(holders) - 3} more" if len(holders) > 3 else "")
-            why = f"in line for a permit of {line.name}, place {place} of {len(before)}; held by {held or 'nobody'}"
+            why = f"in line for a permit of {line.name}, place {place} of {many}; held by {held or 'nobody'}"
             found.append(Waiting(execution=row.id, kind=row.kind, why=why))
     return found
 

@@ -6,8 +6,8 @@ What always holds:
   waiting too; so what it has left half done counts. A permit is a row with the number of its slot, taken only if it is
   absent; so there are never more than slots;
 - an execution that finds no permit stands in line, waits for a message, and holds no place in a worker. Who frees a
-  permit wakes the first in line: the highest priority first, within it the one that was made first. Nobody who comes
-  later goes before it, unless it was woken and no worker has taken it up since;
+  permit wakes the first in line: the highest priority first, within it each tenant in turn. Nobody who comes later goes
+  before it, unless it was woken and no worker has taken it up since;
 - it needs all its permits at once, and holds none while it waits for another;
 - an execution that a holder waits for (as its child, or ahead of it in a record's queue, however far away) runs inside
   the hold: it needs no permit of its own, and nobody waits for himself;
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.dispatch.inside import runs_inside
 from orbits_iac.model.errors import Conflict, StoreError
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import NOBODYS, ExecutionId
 from orbits_iac.model.limits import Limits
 from orbits_iac.model.rows import EventRow, ExecutionRow, LineRow, MessageRow, PermitRow, TaskRow, amended
 from orbits_iac.store.contract import Fence, Park, Transaction
@@ -95,7 +95,7 @@ class Permits:
         lines = await store.find(LineRow, limit=_LOOKED_AT, after=self._cursors[1])
         self._cursors = (
             (permits[-1].name, permits[-1].slot) if len(permits) == _LOOKED_AT else (),
-            (lines[-1].name, lines[-1].rank, lines[-1].execution) if len(lines) == _LOOKED_AT else (),
+            (lines[-1].name, *_place(lines[-1])) if len(lines) == _LOOKED_AT else (),
         )
         for permit in permits:
             if await store.get(TaskRow, permit.execution) is None:
@@ -124,9 +124,10 @@ class Permits:
         fence = Fence(execution=me, token=task.token)
         permits: list[PermitRow] = []
         for name in missing:
-            slot = await self._slot(task, name, sizes[name])
+            mine = next((line for line in lines if line.name == name), None) or await self._last(task, name)
+            slot = await self._slot(mine, sizes[name])
             if slot is None:
-                await self._stand_in_line(task, name, lines, frozenset(message.id for message in messages))
+                await self._stand_in_line(task, mine, lines, frozenset(message.id for message in messages))
                 await self._offer([name, *(line.name for line in lines)])
                 return False
             permits.append(PermitRow(name=name, slot=slot, execution=me, token=task.token))
@@ -135,14 +136,21 @@ class Permits:
         await self._offer(line.name for line in lines if line.name not in missing)
         return True
 
-    async def _slot(self, task: TaskRow, name: str, size: int) -> int | None:
+    async def _last(self, task: TaskRow, name: str) -> LineRow:
+        """Its place in line, if it has to stand there."""
+        find, rank, tenant = self._engine.store.find, -task.priority, task.tenant or NOBODYS
+        first = await find(LineRow, name=name, rank=rank, limit=1)
+        before = await find(LineRow, name=name, rank=rank, tenant=tenant, limit=1, newest=True) if first else []
+        turn = max([line.turn for line in first] + [line.turn + 1 for line in before], default=0)
+        return LineRow(name=name, rank=rank, turn=turn, execution=task.id, tenant=tenant)
+
+    async def _slot(self, mine: LineRow, size: int) -> int | None:
         """The lowest slot that is free for this execution, with those who come before it counted; None if none is."""
-        taken = {permit.slot for permit in await self._engine.store.find(PermitRow, name=name)}
+        taken = {permit.slot for permit in await self._engine.store.find(PermitRow, name=mine.name)}
         free = size - len(taken)
         if free <= 0:
             return None
-        place = _place(task)
-        before = [line for line in await self._first(name, free) if (line.rank, line.execution) < place]
+        before = [line for line in await self._first(mine.name, free) if _place(line) < _place(mine)]
         return None if len(before) >= free else next(slot for slot in range(size) if slot not in taken)
 
     async def _first(self, name: str, many: int) -> list[LineRow]:
@@ -150,14 +158,12 @@ class Permits:
         lines = await self._engine.store.find(LineRow, name=name, limit=many + _LOOKED_AT)
         return [line for line in lines if not line.passed][:many]
 
-    async def _stand_in_line(self, task: TaskRow, name: str, lines: list[LineRow], seen: frozenset[str]) -> None:
-        rank, execution = _place(task)
-        mine = LineRow(name=name, rank=rank, execution=execution)
-        left = [line for line in lines if line.name != name]
+    async def _stand_in_line(self, task: TaskRow, mine: LineRow, lines: list[LineRow], seen: frozenset[str]) -> None:
+        left = [line for line in lines if line.name != mine.name]
         events: list[EventRow] = []
         row = await self._engine.store.get(ExecutionRow, task.id)
         if row is not None and len(left) == len(lines):
-            why = f"waits for a permit: as many are under way of {name} as may be"
+            why = f"waits for a permit: as many are under way of {mine.name} as may be"
             now = self._engine.clock.now()
             events = [EventRow(at=now, execution=row.id, root=row.root, kind=row.kind, who="limits", why=why)]
         await self._engine.store.commit(
@@ -200,6 +206,6 @@ class Permits:
             del self._admitted[next(iter(self._admitted))]
 
 
-def _place(task: TaskRow) -> tuple[int, ExecutionId]:
+def _place(line: LineRow) -> tuple[int, int, ExecutionId]:
     """Where it stands in line."""
-    return -task.priority, task.id
+    return line.rank, line.turn, line.execution

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from orbits_iac.model.errors import Failure
-from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
+from orbits_iac.model.ids import NOBODYS, ExecutionId, StepKey, WorkerId
 from orbits_iac.model.schedule import Timing
 from orbits_iac.model.states import State
 
@@ -431,12 +431,14 @@ class PermitRow(Row, frozen=True, kw_only=True):
 class LineRow(Row, frozen=True, kw_only=True):
     """An execution that waits for a permit, in the order in which they get one."""
 
-    KEY = ("name", "rank", "execution")
-    INDEXED = ("execution",)
+    KEY = ("name", "rank", "turn", "execution")
+    INDEXED = ("execution", "tenant")
 
     name: str
     rank: int  # the lower its priority, the higher
+    turn: int = 0  # one after that of the one before it of its tenant, and at least that of who is first in line
     execution: ExecutionId
+    tenant: str = NOBODYS
     passed: bool = False  # it was woken, and nobody took it up: others may go before it
 
 

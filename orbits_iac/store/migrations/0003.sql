@@ -16,10 +16,12 @@ CREATE TABLE permit (
 CREATE INDEX permit_execution ON permit (execution, name, slot);
 
 CREATE TABLE line (
-    name TEXT NOT NULL, rank INTEGER NOT NULL, execution TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (name, rank, execution)
+    name TEXT NOT NULL, rank INTEGER NOT NULL, turn INTEGER NOT NULL, execution TEXT NOT NULL, tenant TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (name, rank, turn, execution)
 ) WITHOUT ROWID;
-CREATE INDEX line_execution ON line (execution, name, rank);
+CREATE INDEX line_execution ON line (execution, name, rank, turn);
+CREATE INDEX line_tenant ON line (tenant, name, rank, turn, execution);
 
 CREATE TABLE share (
     bucket TEXT NOT NULL, worker TEXT NOT NULL, body BLOB NOT NULL,

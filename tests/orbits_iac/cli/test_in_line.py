@@ -26,7 +26,7 @@ async def test_what_it_waits_for(project: Project) -> None:
         created_at=1.0,
     )
     permits = [PermitRow(name=NAME, slot=slot, execution=ExecutionId(f"h{slot}"), token=1) for slot in range(4)]
-    lines = [LineRow(name=NAME, rank=rank, execution=ExecutionId(name)) for rank, name in ((-1, "x9"), (0, "x2"))]
+    lines = [LineRow(name=NAME, rank=0, turn=turn, execution=ExecutionId(f"x{9 - 7 * turn}")) for turn in (0, 1)]
     folder = project.folder / ".orbits"
     folder.mkdir()
     async with SqliteStore(folder / "state.db") as store:

@@ -92,13 +92,28 @@ async def test_the_first_begin_and_the_others_in_order(engine: Engine) -> None:
     await make(engine.store, "aa")
     assert await there.go() == []
     await here.end("urgent")
-    assert await there.go() == ["aa"]
+    assert await there.go() == ["b"]
     await here.end("a")
-    await there.end("aa")
-    assert await here.go() == ["b", "c"]
+    await there.end("b")
+    assert await here.go() == ["c", "d"]
     assert [task.id for task in await engine.store.due(TaskRow, now=1e12, limit=9)] == []
-    events = [event for event in await engine.store.tail(0) if event.execution == "d"]
+    events = [event for event in await engine.store.tail(0) if event.execution == "f"]
     assert [event.why for event in events] == ["waits for a permit: as many are under way of kind:Thing as may be"]
+
+
+async def test_tenants_take_turns_in_line(engine: Engine) -> None:
+    going = Going(engine, ONE)
+    await make(engine.store, *(f"a{n}" for n in range(6)), tenant="acme")
+    assert await going.go() == ["a0"]
+    await going.end("a0")
+    assert await going.go() == ["a1"]
+    await make(engine.store, "b0", "b1", tenant="beta")
+    await make(engine.store, "c0")
+    begun = ["a1"]
+    while begun[-1] != "a5":
+        await going.end(begun[-1])
+        begun += await going.go()
+    assert begun == ["a1", "a2", "b0", "c0", "a3", "b1", "a4", "a5"]
 
 
 async def test_who_comes_later_does_not_go_before_who_was_woken(engine: Engine) -> None:
@@ -264,7 +279,7 @@ async def test_who_a_holder_waits_for_runs_inside(engine: Engine) -> None:
         PermitRow(name=name, slot=0, execution=ExecutionId("h"), token=1),
         PermitRow(name="tenant:x", slot=0, execution=ExecutionId("s"), token=1),
     ]
-    line = LineRow(name="tenant:x", rank=0, execution=ExecutionId("q"))
+    line = LineRow(name="tenant:x", rank=0, turn=0, execution=ExecutionId("q"))
     await store.commit(Transaction(put=[*rows, subscriber, record, *held, line]))
     assert [await runs_inside(store, ExecutionId(one), name) for one in "hcqs"] == [False, True, True, True]
     assert not await runs_inside(store, ExecutionId("c"), "tenant:x")
