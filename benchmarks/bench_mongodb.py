@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.bench_steps import STEPS
 from benchmarks.measures import Bar, Table, folder_of
@@ -70,14 +71,17 @@ def _beside_dbos(table: Table, folder: Path, ours: float) -> None:
         print("DBOS is not installed (make bench does so): left out")
         return
     script = Path(__file__).with_name("dbos_steps.py")
+    found: list[dict[str, Any]] = []
     with postgres(folder) as (address, version):
-        command = [str(RIVAL), str(script), address, str(CONCURRENCY), str(STEPS)]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    theirs = json.loads(said.splitlines()[-1])
-    on = f"DBOS {theirs['version']} on PostgreSQL {version}"
-    table.add(f"{on}: steps a second, so many at a time", theirs["many"], "/s")
-    table.add("steps a second, to those of DBOS", ours / theirs["many"], "times", Bar(5, at_least=True))
-    table.add(f"{on}: one step alone", theirs["alone"] * 1e3, "ms")
+        for concurrency in (CONCURRENCY, CONCURRENCY // 2):
+            command = [str(RIVAL), str(script), address, str(concurrency), str(STEPS)]
+            said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            found.append(json.loads(said.splitlines()[-1]))
+            on = f"DBOS {found[-1]['version']} on PostgreSQL {version}"
+            table.add(f"{on}: steps a second, {concurrency} executions at a time", found[-1]["many"], "/s")
+    theirs = max(each["many"] for each in found)
+    table.add("steps a second, to the better one of DBOS", ours / theirs, "times", Bar(5, at_least=True))
+    table.add(f"{on}: one step alone", min(each["alone"] for each in found) * 1e3, "ms")
 
 
 async def _several(table: Table, found: Stores) -> None:

@@ -39,7 +39,7 @@ def test_each_fault_is_shown_by_tests_that_there_are() -> None:
 def test_the_figures_are_those_of_the_code() -> None:
     settings = Settings()
     assert settings.lease == timedelta(seconds=10)
-    assert "its lease has run out, 10 s (`lease`)" in TABLE
+    assert "its lease has run out, 10 s (`lease`) and a second at most" in TABLE
     assert settings.drain == timedelta(minutes=5)
     assert "up to 5 min (`drain`)" in TABLE
     assert LONGEST_WAIT == 1.0
