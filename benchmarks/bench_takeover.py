@@ -25,7 +25,7 @@ from tests.orbits_iac.dispatch.zygote import KilledHolder
 
 VICTIMS = 50
 LEASE = Settings().lease.total_seconds()
-LONGEST = 120.0
+LONGEST = 300.0
 
 
 async def main() -> None:
