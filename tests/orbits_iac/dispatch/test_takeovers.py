@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from orbits_iac import Orbits, Settings
 from orbits_iac.dispatch.leases import _elapsed
@@ -21,7 +22,7 @@ from orbits_iac.model.states import State
 from .forking import Zygote
 from .zygote import KilledHolder
 
-VICTIMS = 25
+VICTIMS = {"sqlite": 25, "mongodb": 8}
 LEASE = 4.0  # seconds: on a busy machine nobody who lives may be silent for that long
 
 
@@ -37,15 +38,16 @@ class Look:
 class Killed:
     """Workers that each hold one execution, one that looks at them, and their end."""
 
-    def __init__(self, forking: Zygote, orbits: Orbits, looks: Path) -> None:
+    def __init__(self, forking: Zygote, orbits: Orbits, looks: Path, count: int) -> None:
+        self.count = count
         self._forking = forking
         self._orbits = orbits
         self._looks = looks
 
-    async def end(self, count: int, *, alone: bool) -> tuple[set[str], float, float]:
+    async def end(self, *, alone: bool) -> tuple[set[str], float, float]:
         """Have them, kill them, and wait until all is done; the workers, and between which times they died."""
         async with asyncio.timeout(60):
-            return await self._end(count, alone=alone)
+            return await self._end(self.count, alone=alone)
 
     async def _end(self, count: int, *, alone: bool) -> tuple[set[str], float, float]:
         executions = [await self._orbits.start(KilledHolder(name=str(number))) for number in range(count)]
@@ -75,9 +77,10 @@ class Killed:
         return set(looks[-1].seen) if looks else set()
 
 
-@pytest.fixture
-def forking(tmp_path: Path) -> Iterator[Zygote]:
-    made = Zygote(tmp_path)
+@pytest.fixture(params=VICTIMS)
+def forking(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Zygote]:
+    monkeypatch.setenv("ORBITS_SECRET_KEY", Fernet.generate_key().decode())
+    made = Zygote(tmp_path, store=request.getfixturevalue("mongodb") if request.param == "mongodb" else "")
     yield made
     made.close()
 
@@ -86,24 +89,25 @@ def forking(tmp_path: Path) -> Iterator[Zygote]:
 async def killed(forking: Zygote, tmp_path: Path) -> AsyncIterator[Killed]:
     async with Orbits(Settings(store=forking.store), work=False) as orbits:
         await orbits.register_build()
-        yield Killed(forking, orbits, tmp_path / "looks")
+        count = VICTIMS["sqlite" if forking.store.startswith("sqlite") else "mongodb"]
+        yield Killed(forking, orbits, tmp_path / "looks", count)
 
 
 async def test_of_many_that_die_on_the_same_machine_all_are_taken_over_at_the_next_look(
     killed: Killed, forking: Zygote
 ) -> None:
-    victims, began, ended = await killed.end(VICTIMS, alone=False)
+    victims, began, ended = await killed.end(alone=False)
     looks = killed.looks()
     first = next(number for number, look in enumerate(looks) if look.at >= ended)
     assert frozenset().union(*(look.dead for look in looks[: first + 1])) == victims
     assert frozenset().union(*(look.dead for look in looks if look.at < began)) == frozenset()
-    _done_twice(forking)
+    _done_twice(forking, killed.count)
 
 
 async def test_of_many_that_fall_silent_all_are_taken_over_once_a_lease_has_passed(
     killed: Killed, forking: Zygote
 ) -> None:
-    victims, began, _ = await killed.end(VICTIMS, alone=True)
+    victims, began, _ = await killed.end(alone=True)
     looks = killed.looks()
     most = math.ceil(LEASE / min(LONGEST_WAIT / 2, LEASE / 8)) + 2
     for victim in victims:
@@ -112,12 +116,12 @@ async def test_of_many_that_fall_silent_all_are_taken_over_once_a_lease_has_pass
         assert looks[taken].at - looks[since].at > LEASE
         assert looks[taken - 1].at - looks[since].at <= LEASE
         assert sum(began < look.at <= looks[taken].at for look in looks) <= most
-    _done_twice(forking)
+    _done_twice(forking, killed.count)
 
 
-def _done_twice(forking: Zygote) -> None:
+def _done_twice(forking: Zygote, count: int) -> None:
     """Each step was begun by the one that was killed, and done by the one that was left, with the same token."""
     lines = forking.lines()
-    assert len(lines) == 2 * VICTIMS
-    assert len({token for _, token, _ in lines}) == VICTIMS
-    assert len({pid for _, _, pid in lines[VICTIMS:]}) == 1
+    assert len(lines) == 2 * count
+    assert len({token for _, token, _ in lines}) == count
+    assert len({pid for _, _, pid in lines[count:]}) == 1
