@@ -53,7 +53,8 @@ class Dispatcher(ABC):
       the process has ended, or a silence during which it was not certain itself. No clocks are compared.
     - *By build.* Only kinds that are imported here are claimed, of this build or an earlier one (`Builds.claims`), and
       what is for its own build alone, only by that. What no living process may go on with is shown as such
-      (`why_stranded`). What is due goes by priority, then by the time that it is due.
+      (`why_stranded`). What is due goes by priority, then by the time
+      that it is due; who serves several tenants may let them take turns.
     - *Schedules.* The cycle of each is asked for once over all processes (`Schedules.fire_due` does it, called by as
       many as there are), not made up for after a downtime.
     - *Drain.* After `drain` nothing more begins here, and what was under way has ended or goes on elsewhere.

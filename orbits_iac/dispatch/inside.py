@@ -3,6 +3,8 @@
 It would wait for a permit that is freed only once it has ended itself. So it needs none.
 """
 
+from collections.abc import Iterable
+
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import ExecutionRow, LineRow, PermitRow, RecordRow, SubscriberRow
 from orbits_iac.store.contract import Store
@@ -11,16 +13,20 @@ MOST = 1000
 """Executions that are looked at."""
 
 
-async def runs_inside(store: Store, execution: ExecutionId, name: str) -> bool:
-    """Whether an execution that waits for this one to end holds a permit of this name."""
-    found = [execution]
-    for one in found:
+async def inside(store: Store, execution: ExecutionId, names: Iterable[str]) -> set[str]:
+    """The limits among `names` of which somebody holds a permit who waits for this execution to end."""
+    found, wanted, covered = {execution: None}, set(names), set[str]()
+    todo = [execution]
+    while todo and not covered >= wanted:
+        one = todo.pop(0)
         held = {permit.name for permit in await store.find(PermitRow, execution=one)}
-        if name in held and one != execution:
-            return True
+        if one != execution:
+            covered |= held & wanted
         if len(found) < MOST:
-            found += [other for other in await _waiting_for(store, one, held) if other not in found]
-    return False
+            others = [other for other in await _waiting_for(store, one, held) if other not in found]
+            found.update(dict.fromkeys(others))
+            todo += others
+    return covered
 
 
 async def _waiting_for(store: Store, execution: ExecutionId, held: set[str]) -> list[ExecutionId]:

@@ -22,7 +22,7 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from orbits_iac.dispatch.inside import runs_inside
+from orbits_iac.dispatch.inside import inside
 from orbits_iac.model.errors import Conflict, StoreError
 from orbits_iac.model.ids import NOBODYS, ExecutionId
 from orbits_iac.model.limits import Limits
@@ -105,7 +105,7 @@ class Permits:
             task = await store.get(TaskRow, line.execution)
             if task is None:
                 await self._free(line)
-            elif self._limits.size(line.name) is None or await runs_inside(store, line.execution, line.name):
+            elif self._limits.size(line.name) is None or await inside(store, line.execution, [line.name]):
                 await self._engine.commit(Transaction(delete=[line]), wake=[line.execution])
             elif task.owner is None and task.due is not None and not line.passed:
                 idle.add(line)
@@ -116,7 +116,9 @@ class Permits:
         """Take the permits that are missing, or stand in line; whether it may go on."""
         store, me = self._engine.store, task.id
         held = {permit.name for permit in await store.find(PermitRow, execution=me)}
-        missing = [name for name in sizes if name not in held and not await runs_inside(store, me, name)]
+        missing = [name for name in sizes if name not in held]
+        covered = await inside(store, me, missing)
+        missing = [name for name in missing if name not in covered]
         lines = await store.find(LineRow, execution=me)
         messages = await store.find(MessageRow, execution=me)
         if any(message.what in _GO_ON for message in messages):

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from orbits_iac import Options, Orbits, Resource, Settings, Workflow, action
 from orbits_iac.dispatch import limits as limits_module
-from orbits_iac.dispatch.inside import runs_inside
+from orbits_iac.dispatch.inside import inside
 from orbits_iac.dispatch.limits import Permits
 from orbits_iac.engine.engine import Engine
 from orbits_iac.model.errors import StoreError
@@ -27,6 +28,7 @@ from orbits_iac.model.rows import (
     SubscriberRow,
     TaskRow,
 )
+from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.memory import MemoryStore
 
@@ -281,8 +283,8 @@ async def test_who_a_holder_waits_for_runs_inside(engine: Engine) -> None:
     ]
     line = LineRow(name="tenant:x", rank=0, turn=0, execution=ExecutionId("q"))
     await store.commit(Transaction(put=[*rows, subscriber, record, *held, line]))
-    assert [await runs_inside(store, ExecutionId(one), name) for one in "hcqs"] == [False, True, True, True]
-    assert not await runs_inside(store, ExecutionId("c"), "tenant:x")
+    names = {name, "tenant:x"}
+    assert [await inside(store, ExecutionId(one), names) for one in "hcqs"] == [set(), {name}, {name}, {name}]
 
 
 COUNTS = {"now": 0, "most": 0}
@@ -335,6 +337,57 @@ async def test_workers_keep_to_it_and_all_is_done(tmp_path: Path) -> None:
         waited = [event for event in await orbits.store.tail(0) if "waits for a permit" in event.why]
     assert {event.execution for event in waited} <= {thing.id for thing in things}
     assert waited
+
+
+OTHER = """
+import asyncio, sys
+from orbits_iac import Orbits, Settings, Workflow, action
+
+@action(idempotent=True)
+async def stays_while_permitted(waits: bool) -> None:
+    if waits and sys.argv[2:]:
+        print("begun", flush=True)
+        await asyncio.Event().wait()
+
+class PermittedStay(Workflow[None]):
+    number: int
+
+    async def define(self) -> None:
+        await self.do("stay", stays_while_permitted(self.number == 0))
+
+async def main():
+    settings = Settings(project="tests", store=sys.argv[1], limits={"kind:PermittedStay": 1})
+    async with Orbits(settings) as orbits:
+        stays = [await orbits.start(PermittedStay(number=number)) for number in range(3)]
+        await asyncio.gather(*(stay.ended() for stay in stays))
+        print(sorted({row.state.value for row in [await stay.row() for stay in stays]}), flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_worker_leaves_its_permit_to_who_goes_on(tmp_path: Path) -> None:
+    """The one that holds it is in the middle of a hook; the other process joins in what was asked for."""
+    (tmp_path / "stays.py").write_text(OTHER)
+    url = f"sqlite:{tmp_path / 'store.db'}"
+    pipes = asyncio.subprocess.PIPE
+    first = await asyncio.create_subprocess_exec(sys.executable, tmp_path / "stays.py", url, "waits", stdout=pipes)
+    assert first.stdout is not None
+    async with asyncio.timeout(30):
+        assert await first.stdout.readline() == b"begun\n"
+        async with open_store(url) as store:
+            while len(await store.find(LineRow)) < 2:
+                await store.changed(1)
+            [held] = await store.find(PermitRow)
+            first.kill()
+            await first.wait()
+            other = await asyncio.create_subprocess_exec(sys.executable, tmp_path / "stays.py", url, stdout=pipes)
+            said, _ = await other.communicate()
+            assert said == b"['SUCCESS']\n"
+            row = await store.get(ExecutionRow, held.execution)
+            assert row is not None
+            assert row.state == "SUCCESS"
+            assert not await store.find(LineRow)
 
 
 @pytest.mark.parametrize(

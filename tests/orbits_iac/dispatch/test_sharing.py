@@ -41,10 +41,10 @@ class Workers:
         return self.living.pop(number), self.sharing.pop(number)
 
 
-@pytest.fixture
-async def workers(tmp_path: Path) -> AsyncIterator[Workers]:
+@pytest.fixture(params=["sqlite:{}/store.db", "mongodb"])
+async def workers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Workers]:
+    url = request.getfixturevalue("mongodb") if request.param == "mongodb" else request.param.format(tmp_path)
     async with AsyncExitStack() as stack:
-        url = f"sqlite:{tmp_path / 'store.db'}"
         yield Workers([await stack.enter_async_context(open_store(url)) for _ in range(3)])
 
 
