@@ -12,9 +12,11 @@ An entry goes when its side reserves the next block, when its process is found t
 way and is of long ago.
 """
 
+import asyncio
 import logging
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
 from bson import Binary
@@ -35,6 +37,7 @@ PATIENCE = 5.0
 """Seconds that a block may stand open and unwritten; a group takes milliseconds, and a slow one begins anew."""
 
 _LONG_AGO_MS = 600_000
+_LOOK_EVERY = 0.05  # seconds, for groups that were under way when an upgrade began
 
 
 class Gate:
@@ -115,6 +118,14 @@ class Gate:
             await self._cancel(entry)
         await self._clear([entry for entry in others if entry["by"] != at_once])
 
+    async def wait_for_earlier(self) -> None:
+        """Wait until each group that has passed the gate by now is written, or never will be."""
+        earlier = {(entry["side"], entry["at"]) for entry in (await self._read() or {"open": []})["open"]}
+        while earlier:
+            await self.unblock()
+            earlier &= {(entry["side"], entry["at"]) for entry in (await self._read() or {"open": []})["open"]}
+            await asyncio.sleep(_LOOK_EVERY if earlier else 0)
+
     async def _read(self) -> Document | None:
         return await self._surely.find_one({"_id": GATE}, projection={"next": 1, "open": 1})
 
@@ -136,7 +147,7 @@ class Gate:
             log.warning("store %s: the transaction of a process that died could not be ended: %s", self._shown, error)
         if entry["n"]:
             with suppress(DuplicateKeyError):  # it was written after all
-                await self._events.insert_one({"_id": entry["at"], "void": True})
+                await self._events.insert_one({"_id": entry["at"], "void": True, "at": datetime.now(UTC)})
                 log.info("store %s: what process %s was writing is cancelled", self._shown, entry["by"])
         await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": entry["side"], "at": entry["at"]}}})
 

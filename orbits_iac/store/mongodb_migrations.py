@@ -52,14 +52,23 @@ def check_version(shown: str, gate: Document, version: int = VERSION) -> None:
 
 
 async def upgrade(
-    gates: AsyncCollection[Document], database: AsyncDatabase[Document], gate: Document, migrations: Sequence[Migration]
+    gates: AsyncCollection[Document],
+    database: AsyncDatabase[Document],
+    gate: Document,
+    migrations: Sequence[Migration],
+    settled: Callable[[], Awaitable[None]],
 ) -> None:
-    """Do what is left of the migrations from the gate's version on."""
+    """Do what is left of the migrations from the gate's version on.
+
+    `settled` waits for the groups that had passed the gate when a version was kept out: what they write is older, too.
+    """
     for migration in migrations:
         if migration.version <= gate["version"]:
             continue
         before = {"_id": gate["_id"], "version": migration.version - 1}
         await gates.update_one(before, {"$max": {"oldest": migration.oldest}})
+        if migration.oldest > FIRST:
+            await settled()
         while await migration.batch(database):
             pass
         await gates.update_one(before, {"$set": {"version": migration.version}})

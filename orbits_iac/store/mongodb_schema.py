@@ -11,7 +11,7 @@ theirs. Called by the MongoDB store while it is opened.
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -52,12 +52,13 @@ class Index(NamedTuple):
     keys: tuple[tuple[str, int], ...]
     why: str
     only: Document | None = None  # the documents that it holds; None: all
+    expire: int | None = None  # seconds after the date in its field, MongoDB deletes the document
 
     @property
     def options(self) -> Document:
         """As the server tells it."""
-        more = {} if self.only is None else {"partialFilterExpression": self.only}
-        return {"key": dict(self.keys), **more}
+        more = {"partialFilterExpression": self.only, "expireAfterSeconds": self.expire}
+        return {"key": dict(self.keys), **{name: value for name, value in more.items() if value is not None}}
 
 
 _CHOSEN: dict[tuple[type[Row], str], tuple[Index, ...]] = {
@@ -86,12 +87,29 @@ def _indexes() -> Iterator[Index]:
             )
 
 
-INDEXES = tuple(_indexes())
+_EXPIRING = (
+    # What a writer document is for lasts as long as a group; one that is wanted again is made again.
+    Index(WRITER, "expired", (("at", 1),), "forgetting workers and stores that are gone", expire=24 * 3600),
+    # By then the transaction that it keeps from being written is long over.
+    Index(
+        "event", "voided", (("at", 1),), "forgetting numbers that will never be", {"void": True}, expire=7 * 24 * 3600
+    ),
+)
+INDEXES = (*_indexes(), *_EXPIRING)
 """Of a row's key there is none: it is the `_id`, in the order of its fields."""
 
 
-async def prepare(database: Database, shown: str, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Make the database a store, or bring it forward; a `StoreError` for one that is of something else, or later."""
+async def prepare(
+    database: Database,
+    shown: str,
+    *,
+    settled: Callable[[], Awaitable[None]],
+    migrations: Sequence[Migration] = MIGRATIONS,
+) -> None:
+    """Make the database a store, or bring it forward; a `StoreError` for one that is of something else, or later.
+
+    `settled` waits until what has passed the gate before is written.
+    """
     version = version_of(migrations)
     with failing(shown, "looking at its schema"):
         gate = await _gate(database, shown, version)
@@ -101,7 +119,7 @@ async def prepare(database: Database, shown: str, *, migrations: Sequence[Migrat
         there = await _collections(database, shown)
         await asyncio.gather(*(_make(database, name) for name in COLLECTIONS if name not in there))
         await asyncio.gather(*(_index(database, shown, name) for name in sorted({made.collection for made in INDEXES})))
-        await upgrade(database[GATE], database, gate, migrations)
+        await upgrade(database[GATE], database, gate, migrations, settled)
 
 
 async def _gate(database: Database, shown: str, version: int) -> Document:

@@ -41,7 +41,7 @@ class Side:
     async def prepare(self) -> None:
         """Look whether the server is fit, and make the schema or bring it forward."""
         await refuse_unfit(self._client, self._shown)
-        await prepare(self._database, self._shown)
+        await prepare(self._database, self._shown, settled=self._gate.wait_for_earlier)
 
     async def drop(self) -> None:
         """Let go of the client: nothing was handed in."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 
 from orbits_iac import Orbits, Outputs, Resource, Settings, Workflow, action, pruning
 from orbits_iac.model.errors import ExecutionFailed, Refused, StoreError, UsageError
@@ -32,6 +33,9 @@ from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.testing.clock import Clock
 
 YEAR = 366 * 86_400.0
+
+
+SETTINGS = Settings(store="memory:", secret_key=SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="))
 
 
 class Size(Outputs):
@@ -67,16 +71,17 @@ class Whole(Resource[Size]):
         return Size(size=self.size)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "mongodb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = {"memory": "memory:", "sqlite": f"sqlite:{tmp_path / 'store.db'}"}[request.param]
+    url = request.getfixturevalue("mongodb") if request.param == "mongodb" else "memory:"
+    url = f"sqlite:{tmp_path / 'store.db'}" if request.param == "sqlite" else url
     async with open_store(url) as opened:
         yield opened
 
 
 @pytest.fixture
 async def orbits(store: Store) -> AsyncIterator[Orbits]:
-    async with Orbits(Settings(store="memory:"), store=store, clock=Clock()) as made:
+    async with Orbits(SETTINGS, store=store, clock=Clock()) as made:
         yield made
 
 
@@ -404,7 +409,7 @@ async def test_build_that_is_registered_again_meanwhile_stays(store: Store) -> N
 
 async def test_whoever_uses_a_build_registers_it_again_each_day(store: Store) -> None:
     clock = Clock()
-    async with Orbits(Settings(store="memory:"), store=store, clock=clock, work=False) as orbits:
+    async with Orbits(SETTINGS, store=store, clock=clock, work=False) as orbits:
         await orbits.register_build()
         (first,) = await store.find(BuildRow)
         await clock.advance(timedelta(hours=23))
@@ -498,6 +503,7 @@ async def test_pruning_that_was_cut_off_at_any_write_is_finished_by_the_next() -
     assert at > 15
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"], indirect=True)  # seconds over MongoDB, and none the wiser
 async def test_transactions_are_small_however_much_goes(store: Store) -> None:
     rows = [ended(f"b{number:04}", root="a", parent="a") for number in range(1200)]
     await put(store, ended("a"), *rows, *(entry("a", f"k{number:04}") for number in range(1200)))

@@ -1,17 +1,22 @@
 """How a database becomes a store, over a real MongoDB: made, checked, and brought forward while it is in use."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 pytest.importorskip("pymongo", reason="needs MongoDB's driver: pip install 'orbits-iac[mongodb]'")
 
+from pymongo.errors import OperationFailure
+
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.rows import TABLES
+from orbits_iac.store import mongodb_gate
 from orbits_iac.store.mongodb_client import client_of
-from orbits_iac.store.mongodb_migrations import Migration, check_version
+from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_migrations import MIGRATIONS, Migration, check_version
 from orbits_iac.store.mongodb_schema import GATE, INDEXES, Database, prepare
 from orbits_iac.store.mongodb_url import parse
 
@@ -27,48 +32,68 @@ async def database(mongodb: str) -> AsyncIterator[Database]:
         await client.drop_database(f"{address.database}_new")
 
 
+async def _prepare(database: Database, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    gate = Gate(database, instance="here", side="here", shown=SHOWN)
+    await prepare(database, SHOWN, settled=gate.wait_for_earlier, migrations=migrations)
+
+
 async def _indexes(database: Database, collection: str) -> dict[str, dict[str, Any]]:
     return {found["name"]: dict(found) async for found in await database[collection].list_indexes()}
 
 
 async def test_an_empty_database_becomes_a_store_however_many_open_it_at_once(database: Database) -> None:
-    await asyncio.gather(*(prepare(database, SHOWN) for _ in range(4)))
+    await asyncio.gather(*(_prepare(database) for _ in range(4)))
     assert {*TABLES.values(), "gate", "writer", "piece", "long"} == set(await database.list_collection_names())
     for index in INDEXES:
         made = (await _indexes(database, index.collection))[index.name]
         assert dict(made["key"]) == dict(index.keys)
         assert made.get("partialFilterExpression") == index.only
+        assert made.get("expireAfterSeconds") == index.expire
     assert await database[GATE].find_one() == {"_id": "gate", "version": 1, "oldest": 1, "next": 1, "open": []}
 
 
 async def test_what_a_crash_left_unmade_is_made_by_the_next_opener(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     await database["task"].drop_index("claimed")
     await database.drop_collection("look")
     await database[GATE].update_one({}, {"$set": {"next": 7}})
-    await prepare(database, SHOWN)
+    await _prepare(database)
     assert "claimed" in await _indexes(database, "task")
     assert "look" in await database.list_collection_names()
     assert (await database[GATE].find_one() or {})["next"] == 7
 
 
+async def test_what_was_only_for_a_moment_is_forgotten_by_the_server(database: Database) -> None:
+    await _prepare(database)
+    now = datetime.now(UTC)
+    old, new = now - timedelta(days=8), now - timedelta(minutes=5)
+    await database["writer"].insert_many([{"_id": "old", "at": old}, {"_id": "new", "at": new}])
+    await database["event"].insert_many([{"_id": n, "at": at, "void": True} for n, at in enumerate((old, new))])
+    await database["event"].insert_one({"_id": 9, "at": old})  # none of those that will never be
+    async with asyncio.timeout(30):
+        while await database["writer"].count_documents({}) + await database["event"].count_documents({}) > 4 - 1:
+            await database.command("ping")
+    assert [found["_id"] async for found in database["writer"].find()] == ["new"]
+    assert [found["_id"] async for found in database["event"].find().sort("_id")] == [1, 9]
+
+
 async def test_indexes_of_the_users_are_left_and_stand_in_for_the_same_of_ours(database: Database) -> None:
     await database["unrelated"].insert_one({})
-    await prepare(database, SHOWN)
+    await _prepare(database)
     await database["record"].drop_index("by_tenant")
     await database["record"].create_index([("tenant", 1), ("_id", 1)], name="by_hand")
     await database["task"].create_index("kind", name="more")
-    await prepare(database, SHOWN)
+    await _prepare(database)
     assert set(await _indexes(database, "record")) == {"_id_", "by_hand"}
     assert "more" in await _indexes(database, "task")
 
 
 async def test_an_index_of_our_name_that_is_another_is_explained(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     await database["task"].drop_index("free")
     await database["task"].create_index([("free", -1)], name="free")
     with pytest.raises(StoreError) as raised:
-        await prepare(database, SHOWN)
+        await _prepare(database)
     assert str(raised.value) == (
         "the index free of the collection task of mongodb://tests is not as it has to be (what is due next, and since "
         "when): it has key {'free': -1}, and would need key {'free': 1, '_id': 1}, partialFilterExpression {'free': "
@@ -80,17 +105,17 @@ async def test_an_index_of_our_name_that_is_another_is_explained(database: Datab
 async def test_a_database_of_another_program_is_refused_and_left_as_it_is(database: Database, collection: str) -> None:
     await database[collection].insert_one({"_id": "gate", "theirs": 1})
     with pytest.raises(StoreError, match="of another program"):
-        await prepare(database, SHOWN)
+        await _prepare(database)
     assert await database.list_collection_names() == [collection]
     assert await database[collection].find_one() == {"_id": "gate", "theirs": 1}
 
 
 async def test_a_collection_that_finds_otherwise_is_refused(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     await database.drop_collection("entry")
     await database.create_collection("entry", collation={"locale": "en"})
     with pytest.raises(StoreError, match="the collection entry of mongodb://tests was made with collation"):
-        await prepare(database, SHOWN)
+        await _prepare(database)
 
 
 class Shades:
@@ -122,7 +147,7 @@ async def _write(database: Database, version: int, name: str, **fields: Any) -> 
 
 
 async def test_old_and_new_workers_write_beside_each_other_through_an_upgrade(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     for number in range(5):
         await _write(database, 1, f"before {number}")
     shades = Shades(oldest=1)
@@ -135,17 +160,17 @@ async def test_old_and_new_workers_write_beside_each_other_through_an_upgrade(da
             shades.before_each = None
 
     shades.before_each = write_beside
-    await prepare(database, SHOWN, migrations=[shades.migration])
+    await _prepare(database, migrations=[shades.migration])
     assert shades.batches > 3
     gate = await database[GATE].find_one() or {}
     assert (gate["version"], gate["oldest"]) == (2, 1)
     assert await database["look"].count_documents({"shade": None}) == 0
-    await prepare(database, SHOWN)  # an old worker is started again
+    await _prepare(database)  # an old worker is started again
     await _write(database, 1, "after")
 
 
 async def test_writers_that_an_upgrade_cannot_bear_are_refused_before_its_first_batch(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     await _write(database, 1, "before")
     shades = Shades(oldest=2)
     refused: list[str] = []
@@ -156,34 +181,51 @@ async def test_writers_that_an_upgrade_cannot_bear_are_refused_before_its_first_
         refused.append(str(raised.value))
 
     shades.before_each = write_beside
-    await prepare(database, SHOWN, migrations=[shades.migration])
+    await _prepare(database, migrations=[shades.migration])
     expected = (
         "the store mongodb://tests was brought forward by a later version of Orbits IaC (schema 1, which bears writers "
         "from schema 2 on; this one is 1): upgrade orbits-iac, and start this process again"
     )
     assert set(refused) == {expected}
     with pytest.raises(StoreError, match="bears writers from schema 2 on; this one is 1"):
-        await prepare(database, SHOWN)
+        await _prepare(database)
     assert [look["shade"] async for look in database["look"].find()] == ["red"]
 
 
+async def test_a_group_that_passed_the_gate_before_an_upgrade_is_waited_for(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it writes has the earlier form: no batch may have passed by before."""
+    monkeypatch.setattr(mongodb_gate, "PATIENCE", 0.1)
+    await _prepare(database)
+    async with database.client.start_session() as session:
+        earlier = Gate(database, instance="there", side="there", shown=SHOWN)
+        await earlier.reserve(0, session)
+        await session.start_transaction()
+        await database["look"].insert_one({"_id": "earlier"}, session=session)
+        await _prepare(database, migrations=[Shades(oldest=2).migration])
+        with pytest.raises(OperationFailure, match="aborted"):
+            await session.commit_transaction()
+    assert await database["look"].find().to_list() == []
+
+
 async def test_an_upgrade_that_was_broken_off_is_finished_by_the_next_opener(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     for number in range(9):
         await _write(database, 1, str(number))
     first, second = Shades(oldest=1), Shades(oldest=1)
     first.crash_after = 2
     with pytest.raises(SystemError):
-        await prepare(database, SHOWN, migrations=[first.migration])
+        await _prepare(database, migrations=[first.migration])
     assert await database["look"].count_documents({"shade": None}) == 5
     assert (await database[GATE].find_one() or {})["version"] == 1
-    await asyncio.gather(*(prepare(database, SHOWN, migrations=[second.migration]) for _ in range(3)))
+    await asyncio.gather(*(_prepare(database, migrations=[second.migration]) for _ in range(3)))
     assert await database["look"].count_documents({"shade": None}) == 0
     assert (await database[GATE].find_one() or {})["version"] == 2
 
 
 async def test_several_migrations_follow_each_other(database: Database) -> None:
-    await prepare(database, SHOWN)
+    await _prepare(database)
     done: list[int] = []
 
     def migration(version: int) -> Migration:
@@ -194,8 +236,8 @@ async def test_several_migrations_follow_each_other(database: Database) -> None:
         return Migration(version=version, oldest=version - 1, why="a test", batch=batch)
 
     migrations = [migration(2), migration(3), migration(4)]
-    await prepare(database, SHOWN, migrations=migrations[:1])
-    await prepare(database, SHOWN, migrations=migrations)
+    await _prepare(database, migrations=migrations[:1])
+    await _prepare(database, migrations=migrations)
     assert done == [2, 3, 4]
     gate = await database[GATE].find_one() or {}
     assert (gate["version"], gate["oldest"]) == (4, 3)
