@@ -19,6 +19,7 @@ Called by the worker: before an execution is advanced, once it has ended, and in
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ class Permits:
         self._engine = engine
         self._limits = limits
         self._admitted: dict[ExecutionId, int] = {}  # those that may go on, and the token that they were claimed with
+        self._under_way: set[PermitRow] = set()  # those that are being taken
+        self._joining = Counter[tuple[str, int, str]]()  # how many are on their way into line: limit, rank and tenant
         self._looked = 0.0
         self._cursors: tuple[tuple[str | int, ...], tuple[str | int, ...]] = ((), ())
         self._idle: set[LineRow] = set()  # those that were woken as of the last look, and were not taken up
@@ -123,37 +126,51 @@ class Permits:
         messages = await store.find(MessageRow, execution=me)
         if any(message.what in _GO_ON for message in messages):
             return True
-        fence = Fence(execution=me, token=task.token)
         permits: list[PermitRow] = []
-        for name in missing:
-            mine = next((line for line in lines if line.name == name), None) or await self._last(task, name)
-            slot = await self._slot(mine, sizes[name])
-            if slot is None:
-                await self._stand_in_line(task, mine, lines, frozenset(message.id for message in messages))
-                await self._offer([name, *(line.name for line in lines)])
-                return False
-            permits.append(PermitRow(name=name, slot=slot, execution=me, token=task.token))
-        if permits or lines:
-            await store.commit(Transaction(fence=fence, absent=permits, put=permits, delete=lines))
+        places: list[LineRow] = []
+        try:
+            for name in missing:
+                mine = next((line for line in lines if line.name == name), None)
+                if mine is None:
+                    mine = await self._last(task, name)
+                    places.append(mine)
+                permit = await self._slot(task, mine, sizes[name])
+                if permit is None:
+                    await self._stand_in_line(task, mine, lines, frozenset(message.id for message in messages))
+                    await self._offer([name, *(line.name for line in lines)])
+                    return False
+                permits.append(permit)
+            if permits or lines:
+                fence = Fence(execution=me, token=task.token)
+                await store.commit(Transaction(fence=fence, absent=permits, put=permits, delete=lines))
+        finally:
+            self._under_way.difference_update(permits)
+            self._joining.subtract((place.name, place.rank, place.tenant) for place in places)
         await self._offer(line.name for line in lines if line.name not in missing)
         return True
 
     async def _last(self, task: TaskRow, name: str) -> LineRow:
-        """Its place in line, if it has to stand there."""
+        """Its place in line, if it has to stand there; behind those that are on their way there from here, too."""
         find, rank, tenant = self._engine.store.find, -task.priority, task.tenant or NOBODYS
         first = await find(LineRow, name=name, rank=rank, limit=1)
         before = await find(LineRow, name=name, rank=rank, tenant=tenant, limit=1, newest=True) if first else []
         turn = max([line.turn for line in first] + [line.turn + 1 for line in before], default=0)
+        turn += self._joining[name, rank, tenant]
+        self._joining[name, rank, tenant] += 1
         return LineRow(name=name, rank=rank, turn=turn, execution=task.id, tenant=tenant)
 
-    async def _slot(self, mine: LineRow, size: int) -> int | None:
-        """The lowest slot that is free for this execution, with those who come before it counted; None if none is."""
-        taken = {permit.slot for permit in await self._engine.store.find(PermitRow, name=mine.name)}
+    async def _slot(self, task: TaskRow, mine: LineRow, size: int) -> PermitRow | None:
+        """A permit with the lowest slot that is free for it, with those who come before it counted; None if none is."""
+        lines = await self._first(mine.name, size)
+        permits = await self._engine.store.find(PermitRow, name=mine.name)
+        taken = {permit.slot for permit in (*permits, *self._under_way) if permit.name == mine.name}
         free = size - len(taken)
-        if free <= 0:
+        if free <= sum(_place(line) < _place(mine) for line in lines):
             return None
-        before = [line for line in await self._first(mine.name, free) if _place(line) < _place(mine)]
-        return None if len(before) >= free else next(slot for slot in range(size) if slot not in taken)
+        slot = next(slot for slot in range(size) if slot not in taken)
+        permit = PermitRow(name=mine.name, slot=slot, execution=task.id, token=task.token)
+        self._under_way.add(permit)
+        return permit
 
     async def _first(self, name: str, many: int) -> list[LineRow]:
         """The first so many in line that are not passed over."""

@@ -16,7 +16,7 @@ from orbits_iac.dispatch import limits as limits_module
 from orbits_iac.dispatch.inside import inside
 from orbits_iac.dispatch.limits import Permits
 from orbits_iac.engine.engine import Engine
-from orbits_iac.model.errors import StoreError
+from orbits_iac.model.errors import Conflict, StoreError
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
 from orbits_iac.model.limits import Limits
 from orbits_iac.model.rows import (
@@ -116,6 +116,26 @@ async def test_tenants_take_turns_in_line(engine: Engine) -> None:
         await going.end(begun[-1])
         begun += await going.go()
     assert begun == ["a1", "a2", "b0", "c0", "a3", "b1", "a4", "a5"]
+
+
+async def test_those_that_come_at_once_are_told_apart(engine: Engine) -> None:
+    """A worker looks at many at a time: each gets a slot of its own at the first try, or a turn of its own."""
+    await make(engine.store, *(f"a{n}" for n in range(9)), tenant="acme")
+    tasks = await engine.store.claim(WorkerId("w"), now=1e12, limit=9)
+    permits, commit, refused = Permits(engine, Limits({"kind:Thing": 3})), engine.store.commit, list[Conflict]()
+
+    async def noted(transaction: Transaction) -> None:
+        try:
+            await commit(transaction)
+        except Conflict as error:
+            refused.append(error)
+            raise
+
+    engine.store.commit = noted  # type: ignore[method-assign]
+    assert sum(await asyncio.gather(*(permits.admit(task) for task in tasks))) == 3
+    assert not refused
+    assert len({line.turn for line in await engine.store.find(LineRow)}) == 6
+    assert [permit.slot for permit in await engine.store.find(PermitRow)] == [0, 1, 2]
 
 
 async def test_who_comes_later_does_not_go_before_who_was_woken(engine: Engine) -> None:
