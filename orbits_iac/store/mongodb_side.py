@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from pymongo import ReadPreference
+from pymongo.asynchronous.database import AsyncDatabase
 
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.rows import EventRow, Row
@@ -13,7 +15,7 @@ from orbits_iac.store import mongodb_reads as reads
 from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.mongodb_changes import Changes
-from orbits_iac.store.mongodb_client import client_of, refuse_unfit
+from orbits_iac.store.mongodb_client import Document, client_of, refuse_unfit
 from orbits_iac.store.mongodb_errors import failing
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_pieces import remove_orphans
@@ -33,6 +35,7 @@ class Side:
         self._shown = address.shown
         self._client = client_of(address)
         self._database = self._client.get_database(address.database, read_preference=ReadPreference.PRIMARY)
+        self._reads = self._client[address.database]  # from where the URL prefers
         hints = Hints()
         self._changes = Changes(self._database[WRITER], hints, address.shown)
         self._gate = Gate(self._database, instance=instance, side=new_id(0), shown=address.shown)
@@ -57,8 +60,8 @@ class Side:
             await self._client.close()
 
     async def get(self, table: type[R], key: Sequence[str | int]) -> R | None:
-        with failing(self._shown, "reading"):
-            return await reads.get(self._database, table, key)
+        async with self._reading() as database:
+            return await reads.get(database, table, key)
 
     async def find(
         self,
@@ -70,32 +73,32 @@ class Side:
         after: Sequence[str | int],
         whole: bool,
     ) -> list[R]:
-        with failing(self._shown, "reading"):
-            return await reads.find(self._database, table, where, limit=limit, newest=newest, after=after, whole=whole)
+        async with self._reading() as database:
+            return await reads.find(database, table, where, limit=limit, newest=newest, after=after, whole=whole)
 
     async def count(self, table: type[Row], where: Mapping[str, Any]) -> int:
-        with failing(self._shown, "reading"):
-            return await reads.count(self._database, table, where)
+        async with self._reading() as database:
+            return await reads.count(database, table, where)
 
     async def load(self, execution: ExecutionId) -> Journal | None:
-        with failing(self._shown, "reading"):
-            return await reads.load(self._database, execution)
+        async with self._reading() as database:
+            return await reads.load(database, execution)
 
     async def holding(self, worker: WorkerId) -> list[Holding]:
-        with failing(self._shown, "reading"):
-            return await reads.holding(self._database, worker)
+        async with self._reading() as database:
+            return await reads.holding(database, worker)
 
     async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None) -> list[D]:
-        with failing(self._shown, "reading"):
-            return await reads.due(self._database, table, now=now, limit=limit, kinds=kinds)
+        async with self._reading() as database:
+            return await reads.due(database, table, now=now, limit=limit, kinds=kinds)
 
     async def next_due(self) -> float | None:
-        with failing(self._shown, "reading"):
-            return await reads.next_due(self._database)
+        async with self._reading() as database:
+            return await reads.next_due(database)
 
     async def tail(self, after: int, *, root: ExecutionId | None, limit: int) -> list[EventRow]:
-        with failing(self._shown, "reading"):
-            return await reads.tail(self._database, self._gate, after, root=root, limit=limit)
+        async with self._reading() as database:
+            return await reads.tail(database, self._gate, after, root=root, limit=limit)
 
     async def compact(self) -> int:
         with failing(self._shown, "compacting it"):
@@ -103,6 +106,22 @@ class Side:
 
     async def changed(self, timeout: float) -> None:
         await self._changes.wait(timeout)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[AsyncDatabase[Document]]:
+        """What is read by one question, or several that belong together.
+
+        From another server than the primary it is read as of a time that the primary has said just now: whatever was
+        committed before, by whomever, is seen there too.
+        """
+        with failing(self._shown, "reading"):
+            if self._reads.read_preference == ReadPreference.PRIMARY:
+                yield self._database
+                return
+            async with self._client.start_session(causal_consistency=True) as session:
+                await self._client.admin.command("ping", session=session)
+                async with session.bind(end_session=False):
+                    yield self._reads
 
 
 class Elsewhere:
