@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac.cli import log, looking, render, report, tree
+from orbits_iac.cli import log, looking, render, report, schedules, tree
 from orbits_iac.cli.render import ago, duration, glyph
 from orbits_iac.model.approvals import read_approval
-from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow
+from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, ScheduleRow
 from orbits_iac.model.states import State
 from orbits_iac.queries import Found, Picture, document, masked, waits
 from orbits_iac.roster import Waiting
@@ -153,6 +153,7 @@ def print_record(
     found: Sequence[Found],
     out: "Console",
     *,
+    schedule: ScheduleRow | None,
     left: Sequence[Child],
     now: float,
 ) -> None:
@@ -174,6 +175,8 @@ def print_record(
         facts["forward only"] = (
             f"{', '.join(record.held.steps)} passed in {record.held.by}, {ago(now - record.held.at)}"
         )
+    if schedule is not None:
+        facts["cycles"] = schedules.said(schedule, now=now)
     if record.queue:
         facts["busy with"] = ", ".join(record.queue)
     facts["users"] = ", ".join(record.users) or "none"

@@ -83,9 +83,11 @@ async def _execution(store: "Opened", execution: str, *, everything: bool, as_js
 async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -> None:
     from orbits_iac import queries
     from orbits_iac.cli import describe, follow, report
+    from orbits_iac.model.rows import ScheduleRow
 
     record = await queries.record(store, kind, identity)
     kind = record.kind
+    schedule = await store.get(ScheduleRow, kind, identity)
     revisions = await queries.revisions(store, kind, identity)
     found = await queries.looks(store, kind, identity)
     left = [child for _, child in await queries.no_longer_done(store, kind, identity)]
@@ -93,8 +95,10 @@ async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -
         report.print_json(
             {
                 **describe.record_document(record, revisions, found),
+                "schedule": None if schedule is None else queries.document(schedule),
                 "no_longer_done": [{"kind": child.kind, "identity": child.identity} for child in left],
             }
         )
     else:
-        describe.print_record(record, revisions, found, follow.console(), left=left, now=time.time())
+        out = follow.console()
+        describe.print_record(record, revisions, found, out, schedule=schedule, left=left, now=time.time())

@@ -146,8 +146,6 @@ def table(rows: "list[ScheduleRow]", *, now: float) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from orbits_iac.cli.render import ago
-
     if not rows:
         return Text("no record has a schedule")
     made = Table(box=None, pad_edge=False, header_style="dim")
@@ -157,13 +155,24 @@ def table(rows: "list[ScheduleRow]", *, now: float) -> Any:
     for row in rows:
         state = Text("")
         if row.paused:
-            since = f" {ago(now - row.at)}" if row.at else ""
-            state = Text(f"paused{since} by {row.by}{f': {row.why}' if row.why else ''}", style="magenta")
+            state = Text(_paused(row, now), style="magenta")
         elif row.due <= now:
             state = Text("due: a worker with its code asks for it", style="yellow")
         next_ = "" if row.paused else _when(row.due, now)
         made.add_row(row.kind, row.identity, _every(row), next_, row.on_drift, state)
     return made
+
+
+def said(row: "ScheduleRow", *, now: float) -> str:
+    """A schedule in one line."""
+    return f"every {_every(row)}, {_paused(row, now) if row.paused else f'next {_when(row.due, now)}'}"
+
+
+def _paused(row: "ScheduleRow", now: float) -> str:
+    from orbits_iac.cli.render import ago
+
+    since = f" {ago(now - row.at)}" if row.at else ""
+    return f"paused{since} by {row.by}{f': {row.why}' if row.why else ''}"
 
 
 def _when(at: float, now: float) -> str:

@@ -34,7 +34,7 @@ from orbits_iac.store.contract import Transaction
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 100
+AT_ONCE = 50
 """Cycles that are asked for at a time."""
 
 MOST = 1000

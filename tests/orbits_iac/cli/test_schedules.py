@@ -26,6 +26,8 @@ async def test_list_pause_resume_and_trigger(project: Project) -> None:
         "kind  identity  every  next  on drift",
         "NightlyCheck  a  24h 00m  report  paused just now by ada: the night shift moves",
     ]
+    shown = project.run("get", "NightlyCheck", "a")
+    assert "every 24h 00m, paused just now by ada@" in shown
     said = project.run("schedules", "trigger", "NightlyCheck", "a", "--why", "to be sure")
     found = re.fullmatch(r"Triggered: a cycle of NightlyCheck a is execution (\w+); orbits watch \1 .*\n", said)
     assert found is not None, said

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from orbits_iac import Orbits, Settings
+from orbits_iac import Every, Orbits, Settings
 from orbits_iac.engine import schedules
 from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow, Row, ScheduleRow, amended
 from orbits_iac.store.contract import Transaction
@@ -16,7 +17,7 @@ from orbits_iac.store.contract import Transaction
 from .forking import Zygote
 from .zygote import KilledCycle
 
-RECORDS = 300
+RECORDS, EVERY = 300, Every(timedelta(hours=1))
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
@@ -31,7 +32,7 @@ def forking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Zygote]:
 def due_now(number: int, build: str) -> list[Row]:
     """A record that stands, and whose schedule is due."""
     kind, identity, now = KilledCycle.__name__, str(number), time.time()
-    schedule = schedules.first(kind, identity, KilledCycle.options["schedule"], build=build, now=now, chance=0.0)
+    schedule = schedules.first(kind, identity, EVERY, build=build, now=now, chance=0.0)
     return [
         RecordRow(kind=kind, identity=identity, revision=1, last_number=1, build=build),
         RevisionRow(kind=kind, identity=identity, number=1, argument=f'{{"name":"{identity}"}}', build=build, at=now),
