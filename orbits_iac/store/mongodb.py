@@ -59,10 +59,10 @@ class MongoStore(Store):
         with self._lock:
             home, self._home = self._home, None
             elsewhere, self._elsewhere = self._elsewhere, None
-        if elsewhere is not None:
-            await elsewhere.close()
-        if home is not None:
-            await home.close()
+        sides = [side.close() for side in (elsewhere, home) if side is not None]
+        for outcome in await asyncio.gather(*sides, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def commit(self, transaction: Transaction) -> None:
         from orbits_iac.store.mongodb_group import prepared

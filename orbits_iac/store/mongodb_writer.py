@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
+import pymongo
 from bson.errors import BSONError
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -34,6 +35,9 @@ T = TypeVar("T")
 
 MOST, LARGEST = 500, 8 * 1024 * 1024
 """Transactions, and characters, of one group."""
+
+LAST_WORD = 5.0
+"""Seconds that a server has to answer when the store is closed: what is not taken back is cancelled by others."""
 
 _DUPLICATE = 11000
 _ERRORS = (LostError, PyMongoError, BSONError, OverflowError, StoreError)
@@ -109,8 +113,14 @@ class Writer:
         self._closed = True
         while self._soon or self._tasks:
             await asyncio.sleep(0) if self._soon else await asyncio.wait(self._tasks)
-        for channel in (*self._free, self._leaving):
-            await channel.close()
+        closing = (
+            channel.close() for channel in (*self._free, self._leaving)
+        )  # each may wait for a server that is gone
+        with pymongo.timeout(LAST_WORD):
+            outcomes = await asyncio.gather(*closing, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def _check_open(self) -> None:
         if self._closed:
