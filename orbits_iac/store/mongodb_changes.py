@@ -15,6 +15,7 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+import pymongo
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure, PyMongoError
@@ -37,6 +38,7 @@ POLL = 0.1
 LONGEST_AWAIT = 5.0
 """Seconds after which the server answers, though nothing came."""
 
+_LAST = 1.0  # seconds that the server has to end a stream
 _LONGEST_DELAY = 1.0  # seconds until a stream that broke is tried again
 _NEVER = frozenset({UNAUTHORIZED, 40573, 40324})  # not allowed, no replica set, no such stage
 _TOKEN_IS_GONE = frozenset({136, 260, 280, 286})  # capped position lost, invalid token, fatal error, history lost
@@ -131,8 +133,10 @@ class Changes:
         finally:
             if cursor:
                 kill = {"killCursors": self._writers.name, "cursors": [cursor]}
-                with suppress(PyMongoError, TimeoutError):  # it ends with its session anyhow
-                    await asyncio.wait_for(database.command(kill, session=session), 1.0)
+                # The driver's own limit: on Python 3.11 a call that is cancelled while it looks for a server may leave
+                # the driver's lock taken, and all other calls of its client wait for ever.
+                with suppress(PyMongoError), pymongo.timeout(_LAST):  # it ends with its session anyhow
+                    await database.command(kill, session=session)
 
     def _opening(self) -> Document:
         after: dict[str, Any] = {} if self._token is None else {"resumeAfter": self._token}

@@ -25,6 +25,7 @@ from orbits_iac.testing import kept
 
 from . import clocks
 from .certificates import Certificates
+from .orphans import end_with_parent
 
 PATIENCE = 30.0
 """Seconds after which a server that does not get anywhere is an error."""
@@ -139,7 +140,10 @@ class Mongod:
         return f"mongodb://{self.address}/?directConnection=true"
 
     def start(self, *, wait: bool = True) -> None:
-        """Start it, on the port that it had before if it had one, and wait until it answers."""
+        """Start it, on the port that it had before if it had one, and wait until it answers.
+
+        On Linux it ends with the thread that has called this, at the latest.
+        """
         assert self._process is None, "it is running"
         self._spawn(self.port or _free_port())
         if wait:
@@ -230,6 +234,7 @@ class Mongod:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - one call of the kernel, which takes no lock
         )
 
     def _answers(self) -> bool:

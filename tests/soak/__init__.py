@@ -2,5 +2,6 @@
 
 `steps` is what runs, `workload` what is asked for, `faults` what is broken and in which order, `scene` the processes
 that are broken, `collected` what is there at the end, and `checker` what has to hold of it. `python -m tests.soak`
-(`make soak`) runs it for as long as one likes, `test_soak` for a minute.
+(`make soak`) runs it for as long as one likes, `test_soak` for a minute. `test_outages` has courses of its own on the
+same scene.
 """

@@ -15,7 +15,7 @@ from orbits_iac.model.states import ENDED, State
 from .collected import Collected, shown
 from .effects import Line
 
-ONCE = frozenset({"SoakOnce", "SoakWatched"})
+ONCE = frozenset({"SoakHeld", "SoakOnce", "SoakWatched"})
 EFFECTIVE = ONCE | {"SoakAgain", "SoakQuick"}
 
 WANTED = {

@@ -15,7 +15,7 @@ import msgspec
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that was done, or found."""
 
-    what: str  # "main", "watch", "interrupted", "undo"
+    what: str  # "main", "watch", "interrupted", "undo", "held"
     kind: str
     execution: str
     token: str  # the step's
@@ -48,20 +48,19 @@ class Log:
         """All that was done, in order."""
         return [_decoder.decode(line) for line in self._text().splitlines()]
 
+    def let_go(self) -> None:
+        """Let what is held go on."""
+        self._file.with_suffix(".go").touch()
+
+    @property
+    def is_let_go(self) -> bool:
+        return self._file.with_suffix(".go").exists()
+
     def of(self, token: str) -> Iterator[Line]:
         """What was done under a token."""
         for line in self._text().splitlines():
             if token.encode() in line:
                 yield _decoder.decode(line)
-
-    @property
-    def length(self) -> int:
-        """How many bytes it has: what is written later stands behind them."""
-        return self._file.stat().st_size if self._file.exists() else 0
-
-    def after(self, length: int) -> list[Line]:
-        """What stands behind so many bytes."""
-        return [_decoder.decode(line) for line in self._text()[length:].splitlines()]
 
     def _text(self) -> bytes:
         return self._file.read_bytes() if self._file.exists() else b""

@@ -1,4 +1,4 @@
-"""The processes of a soak: three nodes behind a network, and three workers. They are broken here, and mended.
+"""The processes of a soak: nodes behind a network, and three workers. They are broken here, and mended.
 
 A worker has a name of its own for MongoDB, so the network and the servers can be bad to it alone; who comes in the
 place of one that was killed has its name again.
@@ -10,12 +10,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 from cryptography.fernet import Fernet
 
+from tests.servers import clocks as deceived
 from tests.servers.network import NONE, Network, Trouble
 from tests.servers.replica_set import ReplicaSet
 
@@ -28,7 +30,17 @@ DATABASE = "soak"
 class Scene:
     """All of them; for `with`."""
 
-    def __init__(self, folder: Path, *, lease: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lease: float,
+        nodes: int = 3,
+        options: Mapping[str, str] | None = None,
+        clocks: Mapping[int, Mapping[str, str]] | None = None,
+        clocks_of_nodes: Mapping[int, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`options`: of the store's URL. `clocks`: the environments of those whose clock is wrong, by their number."""
         self.log = Log(folder / "log")
         self.said = folder / "said"
         self._file = folder / "log"
@@ -36,22 +48,29 @@ class Scene:
         self._secret_key = Fernet.generate_key().decode()
         self._stack = ExitStack()
         self._network = Network()
-        self._servers = ReplicaSet(3, advertised=lambda node: self._network.to(node.address))
+        self.servers = ReplicaSet(
+            nodes, advertised=lambda node: self._network.to(node.address), environments=clocks_of_nodes
+        )
+        self.pids: set[int] = set()  # of all workers that there were
+        self._options = dict(options or {})
+        self._clocks = clocks or {}
         self._workers: dict[int, int] = {}  # number to pid
-        self._zygote: subprocess.Popen[bytes]
+        self._zygotes: dict[int, subprocess.Popen[bytes]] = {}  # one for each clock; 0: the right one
 
     def __enter__(self) -> Self:
         with self._stack:
-            self._stack.enter_context(self._network)
-            self._stack.enter_context(self._servers)
             said = self._stack.enter_context(self.said.open("wb"))
-            self._zygote = subprocess.Popen(
-                [sys.executable, "-m", "tests.soak.zygote"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-            )
             self._stack.callback(self._end)
+            for number in {number if number in self._clocks else 0 for number in range(1, WORKERS + 1)}:
+                self._zygotes[number] = subprocess.Popen(
+                    [sys.executable, "-m", "tests.soak.zygote"],
+                    env={**os.environ, **self._clocks.get(number, {})},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                )
+            self._stack.enter_context(self._network)
+            self._stack.enter_context(self.servers)
             for number in range(1, WORKERS + 1):
                 self._fork(number)
             self._stack = self._stack.pop_all()
@@ -63,7 +82,7 @@ class Scene:
     def settings(self, name: str) -> dict[str, Any]:
         """For whoever uses the store under this name."""
         return {
-            "store": self._servers.url(DATABASE, appname=name),
+            "store": self.servers.url(DATABASE, appname=name, **self._options),
             "secret_key": self._secret_key,
             "concurrency": 16,
             "suspended": 5,
@@ -100,10 +119,10 @@ class Scene:
 
     async def _without_primary(self, fault: Fault) -> None:
         if fault.what == "step down":
-            await asyncio.to_thread(self._servers.step_down)
+            await asyncio.to_thread(self.servers.step_down)
             await asyncio.sleep(fault.seconds)
             return
-        primary = await asyncio.to_thread(self._servers.primary)
+        primary = await asyncio.to_thread(self.servers.primary)
         (primary.kill if fault.what == "kill primary" else primary.pause)()
         await asyncio.sleep(fault.seconds)
         await asyncio.to_thread(primary.start if fault.what == "kill primary" else primary.resume)
@@ -113,7 +132,7 @@ class Scene:
         command, times = how.pop("command"), how.pop("times")
         if fault.worker:
             how["appName"] = name
-        primary = await asyncio.to_thread(self._servers.primary)
+        primary = await asyncio.to_thread(self.servers.primary)
         await asyncio.to_thread(primary.fail, command, times=times, **how)
         await asyncio.sleep(fault.seconds)
         await asyncio.to_thread(primary.heal)
@@ -121,8 +140,8 @@ class Scene:
     def mend(self) -> None:
         """Nothing is broken any more."""
         self._network.heal()
-        self._servers.primary()
-        self._servers.heal()
+        self.servers.primary()
+        self.servers.heal()
 
     def stop(self) -> None:
         """End the workers."""
@@ -132,18 +151,23 @@ class Scene:
 
     def _fork(self, number: int) -> None:
         name = f"worker-{number}"
-        assert self._zygote.stdin is not None
-        assert self._zygote.stdout is not None
+        zygote = self._zygotes[number if number in self._clocks else 0]
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
         told = {"name": name, "log": str(self._file), "settings": self.settings(name)}
-        self._zygote.stdin.write(json.dumps(told).encode() + b"\n")
-        self._zygote.stdin.flush()
-        self._workers[number] = int(self._zygote.stdout.readline())
+        zygote.stdin.write(json.dumps(told).encode() + b"\n")
+        zygote.stdin.flush()
+        self._workers[number] = int(zygote.stdout.readline())
+        self.pids.add(self._workers[number])
 
     def _end(self) -> None:
-        for pipe in (self._zygote.stdin, self._zygote.stdout):
-            if pipe is not None:
-                pipe.close()
-        self._zygote.wait(10)
+        for zygote in self._zygotes.values():
+            for pipe in (zygote.stdin, zygote.stdout):
+                if pipe is not None:
+                    pipe.close()
+            zygote.wait(10)
+        for pid in self.pids | {zygote.pid for zygote in self._zygotes.values()}:
+            deceived.forget(pid)
 
 
 def _trouble(fault: Fault) -> Trouble:

@@ -4,12 +4,11 @@ import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orbits_iac import Orbits, Settings
 
+from .alarm import alarm
 from .checker import violations
 from .collected import Collected, everything
 from .faults import faults
@@ -34,7 +33,7 @@ async def soak(seed: int, seconds: float) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="orbits-soak-") as name, Scene(Path(name), lease=LEASE) as scene:
         async with Orbits(Settings(**scene.settings("onlooker")), work=False, who="soak") as orbits:
             await orbits.register_build()
-            async with _alarm(seconds + PATIENCE + 30):
+            async with alarm(seconds + PATIENCE + 30):
                 found = await _course(orbits, scene, seed, seconds)
         wrong = violations(found)
         say(_told(found))
@@ -42,23 +41,6 @@ async def soak(seed: int, seconds: float) -> list[str]:
             say("what the workers said:")
             sys.stdout.writelines(line for line in _lines(scene.said) if " INFO " not in line)
         return wrong
-
-
-@asynccontextmanager
-async def _alarm(seconds: float) -> AsyncIterator[None]:
-    """Say where everybody stands, and give up, if it takes longer than this."""
-
-    def ring() -> None:
-        say("it does not end; what is waited for:")
-        for task in asyncio.all_tasks():
-            task.print_stack(file=sys.stdout)
-
-    alarm = asyncio.get_running_loop().call_later(seconds, ring)
-    try:
-        async with asyncio.timeout(seconds + 1):
-            yield
-    finally:
-        alarm.cancel()
 
 
 async def _course(orbits: Orbits, scene: Scene, seed: int, seconds: float) -> Collected:

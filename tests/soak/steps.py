@@ -118,6 +118,16 @@ def found(step: Action[Any, Any]) -> str:
     return effects[0]
 
 
+class SoakHeld(Action[str]):
+    """Is under way until the file beside the log is there; what it has done by then is done whatever happens."""
+
+    def main(self) -> str:
+        note(self, "held")
+        while not LOG[0].is_let_go:
+            self.execution.pause(0.02)
+        return note(self, "main", new_effect())
+
+
 class SoakUndo(Action[str]):
     """Takes an effect back; may run again."""
 
@@ -171,6 +181,18 @@ class SoakGather(Workflow[Effects]):
         except TimeoutError:
             last = await self.do("last", SoakOnce(after=tuple(one.result() for one in first)))
         return (*effects, *(await asyncio.gather(*race)), last)
+
+
+class SoakHolds(Workflow[Effects]):
+    """A step that is held, between others."""
+
+    name: str
+
+    async def define(self) -> Effects:
+        before = await self.do("before", SoakOnce())
+        held = await self.do("held", SoakHeld())
+        await asyncio.sleep(0.1)
+        return (before, held, await self.do("after", SoakOnce(after=(before, held))))
 
 
 class SoakUndone(Workflow):

@@ -90,7 +90,7 @@ class Workload:
         return await self._orbits.store.tail(self.seen.events[-1].seq if self.seen.events else 0)
 
     async def finish(self) -> None:
-        """Answer and cancel what is still to be, pause the schedules, and wait until all has ended."""
+        """Answer and cancel what is still to be, pause schedules that have fired, and wait until all has ended."""
         store = self._orbits.store
         await asyncio.gather(*self._later)
         for number in range(CLOCKS):
@@ -103,7 +103,9 @@ class Workload:
 
     async def _pause(self, clock: str) -> None:
         store = self._orbits.store
-        while (row := await patiently(lambda: store.get(ScheduleRow, SoakClock.__name__, clock))) is None:
+        while (row := await patiently(lambda: store.get(ScheduleRow, SoakClock.__name__, clock))) is None or (
+            row.version == 1
+        ):
             await store.changed(0.1)
         while not row.paused:
             with suppress(StoreError):  # it has fired meanwhile, or the answer was lost

@@ -5,7 +5,6 @@ answers with its pid. It waits for those that have ended. Its end is theirs.
 """
 
 import asyncio
-import ctypes
 import json
 import logging
 import os
@@ -15,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from orbits_iac import Orbits, Settings
+from tests.servers.orphans import end_with_parent
 
 from .effects import Log
 from .steps import LOG
 
 log = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 async def work(name: str, settings: dict[str, Any]) -> None:
@@ -33,12 +31,6 @@ async def work(name: str, settings: dict[str, Any]) -> None:
         except Exception:
             log.exception("%s could not start", name)
             await asyncio.sleep(0.2)
-
-
-def end_with_parent() -> None:
-    """Let the kernel kill this process when the one that forked it is gone: no worker outlives a soak."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> None:
