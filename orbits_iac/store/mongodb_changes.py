@@ -78,12 +78,11 @@ class Changes:
 
     async def close(self) -> None:
         """Let go of the stream."""
-        self._closing = True  # the driver drops a cancellation that comes together with an answer
-        self._wanted.set()
+        self._closing = True
         following, self._following = self._following, None
-        if following is not None:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+        while following is not None and not following.done():
+            following.cancel()  # more than once: one that comes together with an answer may be dropped
+            await asyncio.wait([following], timeout=0.1)
 
     async def _follow(self) -> None:
         """Keep a stream open as long as somebody waits, now and then."""
@@ -121,7 +120,7 @@ class Changes:
             answer = await database.command(self._opening(), session=session)
             cursor = self._take(answer["cursor"], "firstBatch")
             while cursor:
-                if self._closing or not await self._is_wanted():
+                if not await self._is_wanted() or self._closing:
                     return
                 more = {"getMore": cursor, "collection": self._writers.name, "maxTimeMS": self._await_ms}
                 answer = await database.command(more, session=session)

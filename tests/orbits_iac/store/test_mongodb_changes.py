@@ -66,6 +66,7 @@ async def _told(url: str) -> AsyncIterator[Told]:
         await told.commit()
         yield told
         await told.changes.close()
+        await there.drop_database(address.database)  # what is in it is no store
 
 
 @pytest.fixture
