@@ -39,6 +39,7 @@ EVERY = 5.0
 """Seconds between two looks for what was left behind."""
 
 _LOOKED_AT = 100  # permits, and executions in line, of one look
+_PASSED = 8  # that are read with those that are looked for, since some may be passed over
 _GO_ON = frozenset({"cancel", "end"})  # what is told this ends, and begins nothing more
 _MOST = 10_000
 
@@ -174,8 +175,14 @@ class Permits:
 
     async def _first(self, name: str, many: int) -> list[LineRow]:
         """The first so many in line that are not passed over."""
-        lines = await self._engine.store.find(LineRow, name=name, limit=many + _LOOKED_AT)
-        return [line for line in lines if not line.passed][:many]
+        found: list[LineRow] = []
+        after: tuple[str | int, ...] = ()
+        while True:
+            page = await self._engine.store.find(LineRow, name=name, limit=many + _PASSED, after=after)
+            found += [line for line in page if not line.passed]
+            if len(found) >= many or len(page) < many + _PASSED:
+                return found[:many]
+            after = (name, *_place(page[-1]))
 
     async def _stand_in_line(self, task: TaskRow, mine: LineRow, lines: list[LineRow], seen: frozenset[str]) -> None:
         left = [line for line in lines if line.name != mine.name]

@@ -231,6 +231,17 @@ async def test_what_has_vanished_holds_nothing(engine: Engine) -> None:
     await going.permits.ended(task)
 
 
+async def test_many_whom_no_worker_takes_up_do_not_hold_up_the_others(engine: Engine) -> None:
+    names = [f"a{n:02}" for n in range(30)]
+    lines = [LineRow(name="kind:Thing", rank=0, execution=ExecutionId(name), passed=True) for name in names]
+    await engine.store.commit(Transaction(put=lines))
+    going = Going(engine, ONE)
+    await make(engine.store, "b", "c")
+    assert await going.go() == ["b"]
+    await going.end("b")
+    assert await going.go() == ["c"]
+
+
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_crash_at_any_write_leaks_nothing_and_exceeds_nothing(after: bool) -> None:
     """`after`: the write is done, and the answer is lost."""
