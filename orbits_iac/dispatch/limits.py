@@ -53,6 +53,7 @@ class Permits:
         self._admitted: dict[ExecutionId, int] = {}  # those that may go on, and the token that they were claimed with
         self._under_way: set[PermitRow] = set()  # those that are being taken
         self._joining = Counter[tuple[str, int, str]]()  # how many are on their way into line: limit, rank and tenant
+        self._turns: dict[tuple[str, int, str], int] = {}  # the last turn that one of these was given
         self._looked = 0.0
         self._cursors: tuple[tuple[str | int, ...], tuple[str | int, ...]] = ((), ())
         self._idle: set[LineRow] = set()  # those that were woken as of the last look, and were not taken up
@@ -128,13 +129,14 @@ class Permits:
         if any(message.what in _GO_ON for message in messages):
             return True
         permits: list[PermitRow] = []
-        places: list[LineRow] = []
+        joining: list[tuple[str, int, str]] = []
         try:
             for name in missing:
                 mine = next((line for line in lines if line.name == name), None)
                 if mine is None:
-                    mine = await self._last(task, name)
-                    places.append(mine)
+                    joining.append((name, -task.priority, task.tenant or NOBODYS))
+                    self._joining[joining[-1]] += 1
+                    mine = await self._last(task, *joining[-1])
                 permit = await self._slot(task, mine, sizes[name])
                 if permit is None:
                     await self._stand_in_line(task, mine, lines, frozenset(message.id for message in messages))
@@ -146,18 +148,21 @@ class Permits:
                 await store.commit(Transaction(fence=fence, absent=permits, put=permits, delete=lines))
         finally:
             self._under_way.difference_update(permits)
-            self._joining.subtract((place.name, place.rank, place.tenant) for place in places)
+            for line in joining:
+                self._joining[line] -= 1
+                if not self._joining[line]:
+                    del self._joining[line]
+                    self._turns.pop(line, None)
         await self._offer(line.name for line in lines if line.name not in missing)
         return True
 
-    async def _last(self, task: TaskRow, name: str) -> LineRow:
+    async def _last(self, task: TaskRow, name: str, rank: int, tenant: str) -> LineRow:
         """Its place in line, if it has to stand there; behind those that are on their way there from here, too."""
-        find, rank, tenant = self._engine.store.find, -task.priority, task.tenant or NOBODYS
+        find = self._engine.store.find
         first = await find(LineRow, name=name, rank=rank, limit=1)
         before = await find(LineRow, name=name, rank=rank, tenant=tenant, limit=1, newest=True) if first else []
         turn = max([line.turn for line in first] + [line.turn + 1 for line in before], default=0)
-        turn += self._joining[name, rank, tenant]
-        self._joining[name, rank, tenant] += 1
+        turn = self._turns[name, rank, tenant] = max(turn, self._turns.get((name, rank, tenant), -1) + 1)
         return LineRow(name=name, rank=rank, turn=turn, execution=task.id, tenant=tenant)
 
     async def _slot(self, task: TaskRow, mine: LineRow, size: int) -> PermitRow | None:
