@@ -372,3 +372,7 @@ async def test_event_that_brings_a_number_that_was_given(store: Store, make: Any
     first, second = await asyncio.gather(store.commit(once), store.commit(once), return_exceptions=True)
     assert first is None
     assert isinstance(second, Conflict)
+    given = [Transaction(events=[make.event("c")]), Transaction(events=[make.event("d", seq=events[2].seq + 8)])]
+    first, second = await asyncio.gather(*map(store.commit, given), return_exceptions=True)
+    assert first is None
+    assert second is None or isinstance(second, Conflict)
