@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orbits_iac import Orbits, exporting, importing, queries
-from orbits_iac.exported import MOVED, Exported
+from orbits_iac.exported import MOVED, Exported, Lines
 from orbits_iac.model.errors import Refused, StoreError, UsageError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import (
@@ -260,6 +260,24 @@ async def test_events_of_another_history_are_never_mixed(memory: Store, origin: 
     with pytest.raises(Refused, match="their order cannot be changed"):
         await imported(memory, origin.export, replace=True)
     assert await memory.find(ExecutionRow) == []
+
+
+async def test_an_event_that_is_missing_between_others_cannot_be_put_there(memory: Store, origin: Origin) -> None:
+    await imported(memory, origin.export)
+    await memory.commit(Transaction(delete=(await memory.tail(0))[3:4]))
+    with pytest.raises(Refused, match=r"is not in the store, which has later ones(.|\n)*order cannot be changed"):
+        await imported(memory, origin.export, replace=True)
+    assert await memory.get(ImportRow, "import") is None
+
+
+async def test_a_file_that_somebody_has_put_together_otherwise_is_refused(origin: Origin) -> None:
+    """With checksums that fit."""
+    made, first = list(Exported(origin.export).rows())[:2], Lines()
+    file = origin.export.with_name("made.jsonl")
+    lines = [first.header(Exported(origin.export).header), *map(first.row, reversed(made)), first.last()]
+    file.write_bytes(b"".join(lines))
+    with pytest.raises(Refused, match=r"line 3, .* not in its place"):
+        await importing.verify(Exported(file), _quiet)
 
 
 async def test_two_files_are_not_mixed_in_one_store(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
