@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from orbits_iac.dispatch.living import living
@@ -63,7 +64,10 @@ async def read_into(
     elif known is not None and not replace:
         raise Refused(f"{unfinished(store, known)}. To have {exported.path} instead, give --replace")
     await _refuse_living(store, lease)
-    _refuse_different(store, exported, await _compare(store, exported, told), replace=replace)
+    found = await _compare(store, exported, told)
+    _refuse_different(store, exported, found, replace=replace)
+    if known is None and not (found.missing or found.named):
+        return Imported(there=found.same)
     if known is None:
         await _commit(store, Transaction(absent=[mark], put=[mark]))
     elif known != mark:
@@ -83,6 +87,8 @@ class Pair(NamedTuple):
 class _Differences:
     """What the store has beside the file: how often, and the first ones for people."""
 
+    same: int = 0  # rows that are there as in the file
+    missing: int = 0  # that are not there
     otherwise: int = 0
     not_in_file: int = 0
     events: int = 0  # of these two, or that would have to stand before one that is there
@@ -101,11 +107,14 @@ async def _compare(store: Store, exported: Exported, told: Told) -> _Differences
     """What the store has that is not as in the file, or not in it at all."""
     found = _Differences()
     missing: Pair | None = None  # the first event that is not there
-    async with aclosing(_pairs(store, exported)) as pairs:
+    async with aclosing(_pairs(store, exported, partial(told, "comparing with what is there"))) as pairs:
         async for pair in pairs:
-            told("comparing with what is there")
             event = isinstance(pair.row or pair.stored, EventRow)
-            if pair.stored is not None and pair.row != moved(pair.stored):
+            if pair.stored is None:
+                found.missing += 1
+            elif pair.row == moved(pair.stored):
+                found.same += 1
+            else:
                 found.add(pair, event=event)
             if event and pair.stored is None:
                 missing = missing or pair
@@ -146,9 +155,8 @@ async def _refuse_living(store: Store, lease: float) -> None:
 
 async def _write(store: Store, exported: Exported, mark: ImportRow, told: Told) -> Imported:
     done, batch = Imported(), _Batch(mark)
-    async with aclosing(_pairs(store, exported)) as pairs:
+    async with aclosing(_pairs(store, exported, partial(told, "writing"))) as pairs:
         async for pair in pairs:
-            told("writing")
             if not batch.add(pair, done):
                 continue
             if batch.is_full():
@@ -208,17 +216,21 @@ class _Batch:
         )
 
 
-async def _pairs(store: Store, exported: Exported) -> AsyncGenerator[Pair]:
+async def _pairs(store: Store, exported: Exported, told: Callable[[], None]) -> AsyncGenerator[Pair]:
     """Every key that the file or the store has, in the order of the file.
 
     Whoever reads them may write to the store meanwhile, as far as it was read.
     """
-    file = exported.rows()
+    file, count = exported.rows(), 0
     row = next(file, None)
     for table in MOVED:
         async with aclosing(rows(store, table, as_moved=False)) as kept:
             stored = await anext(kept, None)
             while stored is not None or isinstance(row, table):
+                count += 1
+                if count % _AT_ONCE == 0:
+                    told()
+                    await asyncio.sleep(0)  # who is asked to stop does
                 mine = row if isinstance(row, table) else None
                 if mine is None or (stored is not None and key_of(stored) < key_of(mine)):
                     yield Pair(None, stored)

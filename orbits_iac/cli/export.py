@@ -45,12 +45,25 @@ async def _export(file: str, settings: "Settings", *, live: bool, as_json: bool)
         else:
             end = await _into(Path(file), store, settings, live=live)
         url = store.url
+    notes = _beside(url)
     if as_json:
-        report.print_json({"file": file, "rows": end.counts, "sha256": end.sha256, "live": live})
+        report.print_json({"file": file, "rows": end.counts, "sha256": end.sha256, "live": live, "notes": notes})
         return exits.DONE
     counted = ", ".join(f"{count:,} {table}" for table, count in end.counts.items()) or "nothing"
-    typer.echo(f"{url} is in {file}: {counted}", err=file == "-")
+    for line in (f"{url} is in {file}: {counted}", *notes):
+        typer.echo(line, err=file == "-")
     return exits.DONE
+
+
+def _beside(url: str) -> list[str]:
+    """What to do with what is beside a local store and is no row."""
+    technology, _, where = url.partition(":")
+    folder = Path(f"{where}-files")
+    if technology != "sqlite" or not folder.is_dir() or not any(folder.iterdir()):
+        return []
+    runs = sum(1 for _ in (folder / "runs").iterdir()) if (folder / "runs").is_dir() else 0
+    under_way = f" and {runs} of their processes, which are found again by it alone" if runs else ""
+    return [f"Not in it is {folder}, with the artifacts of steps{under_way}: copy that to beside where it is imported."]
 
 
 async def _into(file: Path, store: "Opened", settings: "Settings", *, live: bool) -> "End":

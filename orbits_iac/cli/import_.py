@@ -1,5 +1,6 @@
 """`orbits state import`: read an exported file into a store."""
 
+import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +58,13 @@ async def _import(file: Path, settings: "Settings", *, replace: bool, as_json: b
         end = await importing.verify(exported, told)
         async with session.making(settings.store) as store:
             lease = settings.lease.total_seconds()
-            done = await importing.read_into(store, exported, end, told, at=time.time(), lease=lease, replace=replace)
+            try:
+                done = await importing.read_into(
+                    store, exported, end, told, at=time.time(), lease=lease, replace=replace
+                )
+            except asyncio.CancelledError:
+                typer.echo("Interrupted: the same command goes on where it was.", err=True)
+                raise
             notes = [*_about_live(exported), *await _about_the_key(store, settings)]
     if as_json:
         report.print_json({"file": str(file), "rows": end.counts, **vars(done), "notes": notes})

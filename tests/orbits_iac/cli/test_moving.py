@@ -118,3 +118,12 @@ def test_a_store_with_a_living_worker_is_neither_exported_nor_imported_into(shar
 def test_a_file_of_another_project_is_refused(shared: Project) -> None:
     said = shared.run("state", "import", "state.jsonl", code=2, ORBITS_PROJECT="shop")
     assert said.startswith("Error: state.jsonl is of project 'default', and this is 'shop': ")
+
+
+def test_what_is_beside_a_local_store_is_named(shared: Project) -> None:
+    (shared.folder / ".orbits" / "state.db-files" / "runs" / "1").mkdir(parents=True)
+    [_, note] = shared.run("state", "export", "state.jsonl").splitlines()
+    assert note == (
+        f"Not in it is {shared.folder}/.orbits/state.db-files, with the artifacts of steps and 1 of their processes, "
+        f"which are found again by it alone: copy that to beside where it is imported."
+    )
