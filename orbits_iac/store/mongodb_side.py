@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from pymongo import ReadPreference
+from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.database import AsyncDatabase
 
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
@@ -30,10 +30,12 @@ T = TypeVar("T")
 class Side:
     """Everything of a store that belongs to one event loop: the one that it is made in."""
 
-    def __init__(self, address: Address, instance: str) -> None:
+    def __init__(self, address: Address, instance: str, *, client: AsyncMongoClient[Document] | None = None) -> None:
+        """`client`: somebody else's, of this loop, which stays open; for tests that open thousands of stores."""
         self.loop = asyncio.get_running_loop()
         self._shown = address.shown
-        self._client = client_of(address)
+        self._client = client or client_of(address)
+        self._keeps = client is not None
         self._database = self._client.get_database(address.database, read_preference=ReadPreference.PRIMARY)
         self._reads = self._client[address.database]  # from where the URL prefers
         hints = Hints()
@@ -48,7 +50,8 @@ class Side:
 
     async def drop(self) -> None:
         """Let go of the client: nothing was handed in."""
-        await self._client.close()
+        if not self._keeps:
+            await self._client.close()
 
     async def close(self) -> None:
         """Finish what was handed in, and let go of the client."""
@@ -57,7 +60,7 @@ class Side:
             with failing(self._shown, "closing it"):
                 await self.writer.close()
         finally:
-            await self._client.close()
+            await self.drop()
 
     async def get(self, table: type[R], key: Sequence[str | int]) -> R | None:
         async with self._reading() as database:

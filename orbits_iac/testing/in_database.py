@@ -18,12 +18,14 @@ from orbits_iac.model.rows import TABLES, Row
 from orbits_iac.store.contract import Store
 from orbits_iac.store.memory import MemoryStore
 from orbits_iac.store.mongodb import MongoStore
+from orbits_iac.store.mongodb_client import client_of
 from orbits_iac.store.mongodb_rows import documents_of
 from orbits_iac.store.mongodb_url import parse
 from orbits_iac.testing.kept import Kept, standing_still
 
 if TYPE_CHECKING:
     from bson.raw_bson import RawBSONDocument
+    from pymongo import AsyncMongoClient
 
 T = TypeVar("T")
 
@@ -34,6 +36,9 @@ class Copied(NamedTuple):
     id: Any
     document: "RawBSONDocument"
 
+
+GATE = "gate"
+"""The collection that a store passes at each write."""
 
 Content = dict[str, dict[Any, Copied]]
 """The documents of a database, by collection and `_id`."""
@@ -56,6 +61,7 @@ class Database:
         self._shown = address.shown
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="orbits-crashes", daemon=True)
+        self.client: AsyncMongoClient[dict[str, Any]] | None = None  # of the thread's loop
         self._names: list[str] = []
         self._empty: Content = {}
 
@@ -102,26 +108,28 @@ class Database:
         return found
 
     def restore(self, wanted: Content) -> None:
-        """Let the database hold these documents, and no others."""
-        from pymongo import DeleteOne, InsertOne, ReplaceOne
+        """Let the database hold these documents, and no others. The gate is written last, for a majority, with all."""
+        from pymongo import DeleteMany, InsertOne, WriteConcern
 
-        for name, there in self.content().items():
-            then = wanted[name]
-            writes: list[Any] = [DeleteOne({"_id": there[key].id}) for key in there.keys() - then.keys()]
-            writes += [InsertOne(then[key].document) for key in then.keys() - there.keys()]
-            writes += [
-                ReplaceOne({"_id": then[key].id}, then[key].document)
-                for key in then.keys() & there.keys()
-                if then[key].document.raw != there[key].document.raw
-            ]
+        for name, there in sorted(self.content().items(), key=lambda item: item[0] == GATE):
+            then, surely = wanted[name], name == GATE
+            same = {key for key in then.keys() & there.keys() if then[key].document.raw == there[key].document.raw}
+            same = set() if surely else same
+            gone = [copied.id for key, copied in there.items() if key not in same]
+            writes: list[Any] = [DeleteMany({"_id": {"$in": gone}})] if gone else []
+            writes += [InsertOne(copied.document) for key, copied in then.items() if key not in same]
             if writes:
-                self._database[name].bulk_write(writes)
+                concern = WriteConcern("majority" if surely else 1)
+                self._database.get_collection(name, write_concern=concern).bulk_write(writes)
 
     async def _make(self) -> None:
         async with MongoStore(self.url):
             pass
+        self.client = client_of(parse(self.url))
 
     def _end(self) -> None:
+        if self.client is not None:
+            self.now(self.client.close())
         self._client.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -129,12 +137,16 @@ class Database:
 
 
 class _Reopened(MongoStore):
-    """A store of a database that was found to be one when the run began: it is not looked at again each time."""
+    """A store of a database that was found to be one when the run began, by a client that all processes have."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.url)
+        self._database = database
 
     async def open(self) -> None:
         from orbits_iac.store.mongodb_side import Side
 
-        self._home = self._home or Side(self._address, self._instance)
+        self._home = self._home or Side(self._address, self._instance, client=self._database.client)
 
 
 class InDatabase(Kept):
@@ -142,8 +154,9 @@ class InDatabase(Kept):
 
     def __init__(self, database: Database, content: Content) -> None:
         self._database = database
+        self._began: Content | None = content
         database.restore(content)
-        self.store = _Reopened(database.url)
+        self.store = _Reopened(database)
 
     async def ask(self, asked: Coroutine[Any, Any, T]) -> T:
         with standing_still():
@@ -156,7 +169,7 @@ class InDatabase(Kept):
     def looked(self) -> Store | None:
         import bson
 
-        content = self._database.content()
+        content, self._began = self._began or self._database.content(), None
         if content.get("piece"):
             return None  # some rows are not whole in their documents
         found: list[Row] = []
