@@ -14,6 +14,7 @@ from orbits_iac.dispatch.contract import Condition, Dispatcher
 from orbits_iac.dispatch.fairness import Ask, Fairness
 from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, is_gone, this_process
 from orbits_iac.dispatch.limits import Permits
+from orbits_iac.dispatch.neighbours import Neighbours
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.sharing import Sharing
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
@@ -77,6 +78,7 @@ class Worker(Dispatcher):
         self._grace = grace.total_seconds()
         self._lease_length = lease.total_seconds()
         self._watch = Watch(self._lease_length)
+        self._neighbours = Neighbours(self._somebody_died)
         self._builds = Builds(engine)
         self._schedules = Schedules(engine, self._builds, self.id)
         self._stranded = Stranded(engine, self._builds, self.id, patience=self._lease_length)
@@ -127,6 +129,7 @@ class Worker(Dispatcher):
         if self._lease is not None:
             self._lease.drain()
         await _cancelled(self._own)
+        self._neighbours.close()
         self._engine.leave()
         try:
             if self._tasks:
@@ -338,12 +341,18 @@ class Worker(Dispatcher):
         workers = await store.find(WorkerRow)
         dead = self._watch.dead([row for row in workers if row.id != self.id])
         self._living = [row for row in workers if row not in dead and row.id != self.id]
+        self._neighbours.watch(self._living)
         self._living.append(await self._present())
         for row in dead:
             taken = await store.release(row.id, now=self._engine.clock.now(), counter=row.counter)
             self._engine.measures.taken_over(len(taken))
             if taken:
                 await self._say_taken_over(row, len(taken))
+
+    def _somebody_died(self) -> None:
+        self._watched = 0.0
+        self._freed.set()
+        self._bell.poke()
 
     async def _sweep(self) -> None:
         """Share with the others what is shared, and tell the runs here of messages from other processes."""
