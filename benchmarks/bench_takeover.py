@@ -55,13 +55,12 @@ async def _taken_over(forking: Zygote, count: int, *, alone: bool) -> Sequence[f
         await orbits.register_build()
         for number in range(count):
             await orbits.start(KilledHolder(name=str(number)))
-        pids = [await forking.fork(concurrency=1, alone=alone) for _ in range(count)]
+        pids = [await forking.fork(concurrency=1, alone=alone, holds=True) for _ in range(count)]
         while len(forking.lines()) < count:
             await orbits.store.changed(0.05)
         held = {task.owner: task.id for task in await orbits.store.find(TaskRow)}
         of = {row.pid: held[row.id] for row in await orbits.store.find(WorkerRow)}
         survivor = await forking.fork(alone=alone)
-        forking.log.with_suffix(".go").touch()
         await asyncio.sleep(LEASE / 2)  # until it has looked at all of them
         died: dict[ExecutionId, float] = {}
         chance = random.Random(1)  # noqa: S311 - moments

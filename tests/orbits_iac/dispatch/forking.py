@@ -24,9 +24,12 @@ class Zygote:
             [sys.executable, zygote.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors
         )
 
-    async def fork(self, *, alone: bool = False, looks: Path | None = None, **settings: Any) -> int:
+    async def fork(
+        self, *, alone: bool = False, holds: bool = False, looks: Path | None = None, **settings: Any
+    ) -> int:
         """The pid of a new worker; `alone` on its machine, as far as it can tell; it says in `looks` how it looks."""
-        told: dict[str, Any] = {"fork": {"store": self.store, **settings}, "log": str(self.log), "alone": alone}
+        told: dict[str, Any] = {"fork": {"store": self.store, **settings}, "log": str(self.log)}
+        told |= {"alone": alone, "holds": holds}
         return await self._tell(told if looks is None else {**told, "looks": str(looks)})
 
     async def kill(self, pid: int, *, after: float = 0.0) -> None:

@@ -23,7 +23,8 @@ from .forking import Zygote
 from .zygote import KilledHolder
 
 VICTIMS = {"sqlite": 25, "mongodb": 8}
-LEASE = 4.0  # seconds: on a busy machine nobody who lives may be silent for that long
+LEASE = 4.0  # seconds, where it has to run out
+NEVER = 60.0  # seconds, where it must not
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,24 @@ class Killed:
 
     async def end(self, *, alone: bool) -> tuple[set[str], float, float]:
         """Have them, kill them, and wait until all is done; the workers, and between which times they died."""
-        async with asyncio.timeout(60):
-            return await self._end(self.count, alone=alone)
+        try:
+            async with asyncio.timeout(60):
+                return await self._end(self.count, alone=alone)
+        except TimeoutError:
+            tasks = await self._orbits.store.find(TaskRow)
+            pytest.fail(f"it is not over: {tasks}; {self.looks()[-2:]}; {self._forking.said()}")
 
     async def _end(self, count: int, *, alone: bool) -> tuple[set[str], float, float]:
         executions = [await self._orbits.start(KilledHolder(name=str(number))) for number in range(count)]
-        pids = [await self._forking.fork(concurrency=1, lease=LEASE, alone=alone) for _ in range(count)]
+        lease = LEASE if alone else NEVER
+        pids = [await self._forking.fork(concurrency=1, lease=lease, alone=alone, holds=True) for _ in range(count)]
         while len(self._forking.lines()) < count:
             await self._orbits.store.changed(0.1)
         victims = {task.owner or "nobody" for task in await self._orbits.store.find(TaskRow)}
         assert len(victims) == count, self._forking.said()
-        survivor = await self._forking.fork(lease=LEASE, alone=alone, looks=self._looks)
+        survivor = await self._forking.fork(lease=lease, alone=alone, looks=self._looks)
         while not victims <= self._seen():
             await self._orbits.store.changed(0.1)
-        self._forking.log.with_suffix(".go").touch()
         began = _elapsed()
         await self._forking.kill_all(pids)
         ended = _elapsed()

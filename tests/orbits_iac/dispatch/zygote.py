@@ -5,8 +5,9 @@ with its pid; told `{"kill": PID, "after": SECONDS}`, it waits, kills that one, 
 `{"kill": [PID, ...]}`, it kills them all at once and answers with how many are gone by then. Each step leaves a line in
 the log, outside of the store: what it did, its token, and the pid of who did it.
 
-With `"alone": true` a worker is on a machine of its own, as far as it can tell: nobody sees that its process has ended.
-With `"looks": FILE` it leaves a line there for each look at the others' leases.
+With `"holds": true` the steps that may hold a worker do so. With `"alone": true` a worker is on a machine of its own, as
+far as it can tell: nobody sees that its process has ended. With `"looks": FILE` it leaves a line there for each look at
+the others' leases.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from orbits_iac.dispatch.leases import Watch
 from orbits_iac.model.rows import WorkerRow
 
 LOG = [Path("log")]
+HOLDS = [False]
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -174,14 +176,14 @@ class UntilTold(Action[None, int]):
 
 
 class HoldsOut(Action[str]):
-    """Holds its worker, unless the file beside the log is there."""
+    """Is never done with in a worker that was told to hold on; elsewhere at once."""
 
     options = Options(idempotent=True)
     name: str
 
     async def main(self) -> str:
         note(self.name, self.execution.token)
-        if not LOG[0].with_suffix(".go").exists():
+        if HOLDS[0]:
             await asyncio.Event().wait()
         return self.name
 
@@ -230,6 +232,7 @@ def main() -> None:
             if not answer:
                 end_with_parent()
                 LOG[0] = Path(told["log"])
+                HOLDS[0] = told.get("holds", False)
                 if told.get("alone"):
                     leases._boot = lambda: f"machine {os.getpid()}"
                 if "looks" in told:
