@@ -5,9 +5,9 @@ with its pid; told `{"kill": PID, "after": SECONDS}`, it waits, kills that one, 
 `{"kill": [PID, ...]}`, it kills them all at once and answers with how many are gone by then. Each step leaves a line in
 the log, outside of the store: what it did, its token, and the pid of who did it.
 
-With `"holds": true` steps that may hold a worker do so. With `"alone": true` a worker is on a machine of its own, as far
-as it can tell: nobody sees that its process has ended. With `"looks": FILE` it leaves a line there for each look at the
-others' leases.
+With `"holds": true` steps that may hold a worker do so. With `"alone": true` a worker is on a machine of its own, so
+far as it can tell: nobody sees that its process has ended. With `"looks": FILE` it leaves a line there for each look at
+the others' leases.
 """
 
 import asyncio
