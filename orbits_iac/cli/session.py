@@ -105,9 +105,11 @@ def exists(url: str) -> bool:
 
 def check_exists(url: str) -> None:
     """Refuse to read a store that is not there: reading never makes one."""
+    from orbits_iac.store import shown
+
     if not exists(url):
         raise UsageError(
-            f"there is no store {url}: nothing was ever run here, or another is meant "
+            f"there is no store {shown(url)}: nothing was ever run here, or another is meant "
             f"(--store, ORBITS_STORE, or store in {CONFIGURATION})"
         )
     if url.startswith("memory:"):

@@ -4,16 +4,16 @@ What always holds: no message holds a secret, nor the driver's picture of the wh
 Called by all of the MongoDB store around each call of the driver. Imports the driver: only once a store is opened.
 """
 
-import asyncio
 import re
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 from bson.errors import BSONError
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
     ConnectionFailure,
-    DuplicateKeyError,
     ExecutionTimeout,
     InvalidOperation,
     NetworkTimeout,
@@ -41,6 +41,7 @@ _BY_CODE: dict[int, str] = {
     INTERRUPTED: "another process has ended it, since it was in its way for too long; try again",
     WRITE_CONFLICT: "others write the same at the same time; try again",
     251: "its transaction was lost, most often by a failover; try again",
+    388: "what is written at once is too much for the server's cache: give it more memory",
     10334: "a row is larger than MongoDB keeps (16 MB)",
     14031: "the server's disk is full; what was committed is safe. Make room and try again",
     17280: "a field that is found by is too long",
@@ -97,7 +98,7 @@ def said(error: Exception) -> str:
     """What a server or the driver said, shortened: which server, and what, without the rest of the replica set."""
     text = str(error)
     if isinstance(error, OperationFailure) and error.details:
-        text = str(error.details.get("errmsg") or text)
+        text = str(_first_of(error).get("errmsg") or text)
     text = _REST.split(text, maxsplit=1)[0].strip() or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
@@ -121,14 +122,12 @@ def commit_is_unknown(error: BaseException) -> bool:
     return _was_ended(error)
 
 
-def is_duplicate(error: BaseException) -> bool:
-    """Whether a document with this `_id` is there already."""
-    return isinstance(error, DuplicateKeyError)
-
-
-async def pause_before_retry(attempt: int, *, longest: float = 1.0) -> None:
-    """Wait before a transaction is tried again: longer each time, up to `longest` seconds."""
-    await asyncio.sleep(min(longest, 0.002 * 2**attempt))
+def _first_of(error: OperationFailure) -> Mapping[str, Any]:
+    """What a server said of a command, or of the first write that failed among many."""
+    details: Mapping[str, Any] = error.details or {}
+    errors = details.get("writeErrors") or details.get("writeConcernErrors") or [details]
+    first: Mapping[str, Any] = errors[0]
+    return first
 
 
 def _was_ended(error: BaseException) -> bool:
@@ -137,7 +136,8 @@ def _was_ended(error: BaseException) -> bool:
 
 
 def _why(error: Exception) -> str:
-    found = _BY_CODE.get(error.code or 0) if isinstance(error, OperationFailure) else None
+    code = (error.code, _first_of(error).get("code")) if isinstance(error, OperationFailure) else ()
+    found = next((_BY_CODE[each] for each in code if each in _BY_CODE), None)
     if found is not None:
         return found
     return next((why for kinds, why in _BY_CLASS if isinstance(error, kinds)), "the server refused it")
