@@ -1,6 +1,7 @@
 """Tenants take turns in a worker, and none has so much of it that nothing is left; all through real claims."""
 
 import asyncio
+import random
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -172,6 +173,30 @@ async def test_what_one_tenant_may_have_alone(
     assert worker.holds() == {"acme": alone}
     await worker.end(5)
     assert worker.holds() == {"acme": alone}
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_whatever_comes_nothing_is_left_that_may_begin(store: Store, seed: int) -> None:
+    """Executions of any tenants and priorities come and end at random: what may begin does, and all do in the end."""
+    chance = random.Random(seed)
+    concurrency = chance.choice([1, 2, 3, 8, 16])
+    tenants = [None, *(f"t{n}" for n in range(chance.choice([1, 2, 5, 20])))]
+    worker, made = Held(store, concurrency, chance.choice([None, 1, 3, concurrency])), 0
+    for step in range(15):
+        for _ in range(chance.choice([0, 1, 3, 30])):
+            made += 1
+            await due(store, {chance.choice(tenants): 1}, at=float(made), priority=chance.choice([0, 0, 0, 5, -1]))
+        claims = worker.claims
+        await worker.fill()
+        assert worker.claims - claims <= 3 * concurrency + 10
+        held = worker.holds().total()
+        assert held <= concurrency
+        left = {task.tenant or "" for task in await store.due(TaskRow, now=1e9, limit=made)}
+        assert held == concurrency or left <= worker.fairness.passed_over(), step
+        await worker.end(chance.randint(0, held))
+    while held := worker.holds().total():
+        await worker.end(held)
+    assert len(worker.begun) == made
 
 
 class FairlyDone(Workflow[None]):
