@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orbits_iac import ExecutionFailed, Orbits, Resource, Settings, Workflow, action
-from orbits_iac.dispatch.worker import Worker
+from orbits_iac.dispatch.worker import Worker, _cancelled
 from orbits_iac.engine import outcomes
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.model.errors import StoreError
@@ -279,3 +279,48 @@ async def test_a_paused_execution_says_why_and_can_be_resumed(monkeypatch: pytes
         assert (await execution.row()).state is State.PAUSED
         await execution.cancel()
         assert (await execution.ended()).state is State.CANCELLED
+
+
+class Counting(MemoryStore):
+    """A store that keeps what was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: list[str] = []
+
+    async def find(self, table: type[Any], **named: Any) -> Any:
+        self.reads.append(f"find {table.__name__}")
+        return await super().find(table, **named)
+
+    async def get(self, table: type[Any], *key: str | int) -> Any:
+        self.reads.append(f"get {table.__name__}")
+        return await super().get(table, *key)
+
+    async def holding(self, worker: WorkerId) -> list[Holding]:
+        self.reads.append("holding")
+        return await super().holding(worker)
+
+
+async def test_what_a_sweep_reads_does_not_grow_with_what_is_held() -> None:
+    store, gate, begun = Counting(), asyncio.Event(), asyncio.Semaphore(0)
+
+    @action(idempotent=True)
+    async def held_for_a_sweep(number: int) -> None:
+        begun.release()
+        await gate.wait()
+
+    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(10):
+        for number in range(30):
+            await orbits.start(held_for_a_sweep(number))
+        for _ in range(30):
+            await begun.acquire()
+        worker = orbits.dispatcher
+        assert isinstance(worker, Worker)
+        assert worker.holds == 30
+        await _cancelled(worker._own)  # it sweeps by itself, too
+        store.reads.clear()
+        worker._swept = 0.0
+        await worker._sweep()
+        assert store.reads.count("holding") == 1
+        assert len(store.reads) < 6, store.reads
+        gate.set()
