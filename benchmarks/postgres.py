@@ -27,11 +27,9 @@ def postgres(folder: Path) -> Iterator[tuple[str, str]]:
     if owner is not None:  # the server refuses to be root
         folder.chmod(0o711)
         os.chown(data, owner, -1)
+    version = _version(programs / "postgres", owner)
     made: list[str | Path] = [programs / "initdb", "--auth=trust", f"--username={USER}", f"--pgdata={data}"]
     subprocess.run(made, check=True, stdout=subprocess.DEVNULL, user=owner)
-    said = subprocess.run(
-        [programs / "postgres", "--version"], check=True, stdout=subprocess.PIPE, text=True, user=owner
-    )
     port = _free_port()
     command: list[str | Path] = [programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", data]
     log = (folder / "postgres.log").open("w")
@@ -39,7 +37,7 @@ def postgres(folder: Path) -> Iterator[tuple[str, str]]:
     try:
         ready: list[str | Path] = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
         until(lambda: subprocess.run(ready, check=False, user=owner).returncode == 0, "PostgreSQL answers")
-        yield f"postgresql://{USER}@127.0.0.1:{port}/orbits_bench", said.stdout.split()[-1]
+        yield f"postgresql://{USER}@127.0.0.1:{port}/orbits_bench", version
     finally:
         server.terminate()
         server.wait()
@@ -48,6 +46,14 @@ def postgres(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _owner() -> int | None:
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _version(program: Path, owner: int | None) -> str:
+    try:
+        said = subprocess.run([program, "--version"], check=True, stdout=subprocess.PIPE, text=True, user=owner)
+    except PermissionError:
+        raise SystemExit(f"PostgreSQL refuses to be root, and {program} is not for others: use another user") from None
+    return said.stdout.split()[-1]
 
 
 def _free_port() -> int:
