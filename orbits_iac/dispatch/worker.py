@@ -20,7 +20,7 @@ from orbits_iac.dispatch.sharing import Sharing
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
 from orbits_iac.engine.course import Ended
 from orbits_iac.engine.engine import Engine
-from orbits_iac.model.errors import Error, Fenced, StoreError
+from orbits_iac.model.errors import Conflict, Error, Fenced, Refused, StoreError
 from orbits_iac.model.happenings import taken_over
 from orbits_iac.model.ids import ExecutionId, WorkerId, new_id
 from orbits_iac.model.limits import Limits
@@ -107,7 +107,12 @@ class Worker(Dispatcher):
             started_at=self._engine.clock.now(),
         )
         self._lease = Lease(self._engine.store, row, self._lease_length)
-        await self._engine.store.commit(Transaction(absent=[ImportRow()], put=[row]))  # nobody works on half a store
+        try:
+            await self._engine.store.commit(Transaction(absent=[ImportRow()], put=[row]))
+        except Conflict as error:
+            raise Refused(
+                f"an import into {self._engine.store.url} has begun just now: start again once it has finished"
+            ) from error
         self._lease.start()
         self._engine.lease = self._lease
         self._engine.shared = self._sharing.shared

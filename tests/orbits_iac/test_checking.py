@@ -366,6 +366,8 @@ async def test_what_was_repaired_goes_on_to_its_end(world: World) -> None:
 
 
 async def test_and_so_it_is_over_mongodb(world: World, mongodb: str) -> None:
+    from pymongo import MongoClient
+
     async with open_store(mongodb) as store:
         there = World(store, world.waiting)
         for table in MOVED:
@@ -377,6 +379,10 @@ async def test_and_so_it_is_over_mongodb(world: World, mongodb: str) -> None:
         for one in await there.found():
             assert await looking.repair(store, one, who="ada", at=1.0), one
         assert await there.found() == []
+        with MongoClient[dict[str, object]](mongodb) as client:
+            client.get_default_database()["revision"].update_one({"_id.number": 2}, {"$set": {"body": "{nonsense"}})
+        [found] = await there.found()
+        assert (found.check, found.about[:9], found.about[-2:]) == ("row that cannot be read", "revision ", " 2")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from orbits_iac.model.rows import (
     RevisionRow,
     ScheduleRow,
     TaskRow,
+    WorkerRow,
     amended,
 )
 from orbits_iac.model.states import State
@@ -278,6 +279,31 @@ async def test_a_file_that_somebody_has_put_together_otherwise_is_refused(origin
     file.write_bytes(b"".join(lines))
     with pytest.raises(Refused, match=r"line 3, .* not in its place"):
         await importing.verify(Exported(file), _quiet)
+
+
+async def test_of_two_imports_at_once_one_comes_to_its_end(
+    memory: Store, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_AT_ONCE", 20)
+    both = await asyncio.gather(*(imported(memory, origin.export) for _ in range(2)), return_exceptions=True)
+    refused = [one for one in both if isinstance(one, BaseException)]
+    assert [type(one) for one in refused] == [Refused]
+    assert "something else writes to memory:" in str(refused[0])
+    assert rows(await exported(memory)) == rows(origin.export.read_bytes())
+    assert await memory.get(ImportRow, "import") is None
+
+
+async def test_no_worker_begins_beside_an_import_that_began_at_the_same_moment(
+    memory: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def begun_since(store: Store) -> None:
+        await store.commit(Transaction(put=[ImportRow(file="state.jsonl")]))
+
+    monkeypatch.setattr("orbits_iac.orbits.refuse_unfinished", begun_since)
+    with pytest.raises(Refused, match="an import into memory: has begun just now"):
+        await Orbits(settings(memory), store=memory).__aenter__()
+    await memory.open()
+    assert await memory.find(WorkerRow) == []
 
 
 async def test_two_files_are_not_mixed_in_one_store(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
