@@ -1,6 +1,5 @@
 """`orbits state import`: read an exported file into a store."""
 
-import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +35,8 @@ def command(
 
 
 async def _import(file: Path, settings: "Settings", *, replace: bool, as_json: bool) -> int:
+    import asyncio
+
     from rich.progress import BarColumn, Progress, TextColumn
 
     from orbits_iac import importing
