@@ -47,8 +47,8 @@ class Ends:
         return WORLD.stands()["things"]
 
 
-MANY = {"accepted", "cancelled", "careful", "chain", "edited", "timer", "undo", "watch"}
-"""Scenarios so short that a process may die again at a dozen moments of each recovery, over MongoDB too."""
+AGAIN_IN_MONGODB = {"accepted": 15, **dict.fromkeys(("careful", "chain", "edited", "timer", "undo", "watch"), 20)}
+"""Scenarios so short that a process may die again at many moments of each recovery, where each point takes long."""
 
 
 def crashed(
@@ -56,7 +56,7 @@ def crashed(
 ) -> CrashReport:
     """Crash a scenario everywhere; no point makes a difference. `url`: of an empty database, for MongoDB."""
     world: Any = Ends() if racing else WORLD
-    again = {"memory": 0 if name in LARGE else 4, "sqlite": 0, "mongodb": 12 if name in MANY else 0}[store]
+    again = {"memory": 0 if name in LARGE else 4, "sqlite": 0, "mongodb": AGAIN_IN_MONGODB.get(name, 0)}[store]
     faults = store == "memory" and not racing and name != "events"  # whose steps write to the store by themselves
     faults = faults or (store == "mongodb" and name in {"careful", "chain", "watch"})
     report = crash_everywhere(scenario, world=world, store=url or store, again=again, faults=faults, **options)
