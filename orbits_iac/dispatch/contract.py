@@ -55,6 +55,8 @@ class Dispatcher(ABC):
       what is for its own build alone, only by that. What no living process may go on with is shown as such
       (`why_stranded`). What is due goes by priority, then by the time
       that it is due; who serves several tenants may let them take turns.
+    - *Shares.* Labels, limits and the turns of tenants (`labels`, `permits`, `fairness`) hold over all processes; one
+      that is alone, as in tests, may leave them out.
     - *Schedules.* The cycle of each is asked for once over all processes (`Schedules.fire_due` does it, called by as
       many as there are), not made up for after a downtime.
     - *Drain.* After `drain` nothing more begins here, and what was under way has ended or goes on elsewhere.

@@ -3,7 +3,7 @@
 It stands on the engine's one operation for dispatchers, `Engine.advance`, as the worker does. It takes an execution as
 soon as it is due, nobody holds it and its code is here, in the order of the store; on a held loop (`held`) the course
 of a test is therefore always the same. It believes to be the only process: what others held when it came is taken from
-them at once.
+them at once, and neither limits nor turns of tenants are kept.
 """
 
 import asyncio
