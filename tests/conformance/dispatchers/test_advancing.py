@@ -156,7 +156,7 @@ async def test_no_token_is_given_twice(processes: Processes) -> None:
 
 async def test_each_is_advanced_by_one_holder_however_many_there_are(processes: Processes) -> None:
     async with AsyncExitStack() as stack:
-        working = [await stack.enter_async_context(processes.working()) for n in range(processes.most)]
+        working = [await stack.enter_async_context(processes.working()) for _ in range(processes.most)]
         async with asyncio.timeout(20):
             trees = [await working[0].start(DispatchedTree(name=f"tree {n}", levels=1)) for n in range(8)]
             for tree in trees:
