@@ -39,6 +39,10 @@ MOST, LARGEST = 500, 8 * 1024 * 1024
 LAST_WORD = 5.0
 """Seconds that a server has to answer when the store is closed: what is not taken back is cancelled by others."""
 
+QUIET_TURNS, LONGEST_LOOK = 4, 0.01
+"""Turns of the event loop in which nothing came, and seconds, after which a group begins: those who were just answered
+hand in their next within some turns, and a larger group costs less a step."""
+
 _DUPLICATE = 11000
 _ERRORS = (LostError, PyMongoError, BSONError, OverflowError, StoreError)
 
@@ -69,9 +73,7 @@ class Writer:
         loop = asyncio.get_running_loop()
         job: Job[Prepared] = Job(work, loop.create_future())
         self._waiting.append(job)
-        if not self._soon:
-            self._soon = True
-            loop.call_soon(self._begin)  # what else is handed in by this turn of the loop comes along
+        self._begin_soon()
         await job.future
 
     async def claim(self, wanted: Claim) -> list[TaskRow]:
@@ -129,6 +131,22 @@ class Writer:
     def _gate(self) -> Gate:
         return Gate(self._database, instance=self._instance, side=new_id(0), shown=self._shown)
 
+    def _begin_soon(self) -> None:
+        """Begin as soon as no more is handed in."""
+        if self._free and not self._soon:
+            self._soon = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._look, 0, 0, loop.time() + LONGEST_LOOK)
+
+    def _look(self, before: int, quiet: int, until: float) -> None:
+        """Look again in the next turn of the loop, unless it has been quiet for long enough."""
+        loop, waiting = asyncio.get_running_loop(), len(self._waiting)
+        quiet = 0 if waiting > before else quiet + 1
+        if quiet < QUIET_TURNS and waiting < MOST and not self._closed and loop.time() < until:
+            loop.call_soon(self._look, waiting, quiet, until)
+        else:
+            self._begin()
+
     def _begin(self) -> None:
         """Let each free channel write a group of what waits."""
         self._soon = False
@@ -169,8 +187,8 @@ class Writer:
             self._free.append(channel)
             self._tell()
             self._answer(jobs, failed)
-            if self._waiting and not self._soon:
-                self._begin()
+            if self._waiting:
+                self._begin_soon()
 
     def _answer(self, jobs: Sequence[Job[Prepared]], failed: BaseException | None) -> None:
         for job in jobs:
