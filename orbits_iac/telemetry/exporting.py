@@ -38,6 +38,7 @@ from orbits_iac.telemetry.table import METRICS
 from orbits_iac.telemetry.table import Metric as Known
 
 _SCOPE = "orbits_iac"
+LAST_WORD = 5.0
 Complete = Callable[[MetricsData], MetricsData]
 
 
@@ -72,8 +73,8 @@ class Exported:
             return encode(self._registry), form
 
     def close(self) -> None:
-        """Hand on what is left; it may wait for the network, within the exporters' own limits."""
-        self._provider.shutdown()
+        """Hand on what is left; it may wait for the network, for `LAST_WORD` seconds."""
+        self._provider.shutdown(timeout_millis=LAST_WORD * 1000)
 
     def _observe(self, counts: Sequence[Count]) -> None:
         meter, sums = self._provider.get_meter(_SCOPE), {count.metric.name: count.sums for count in counts}
