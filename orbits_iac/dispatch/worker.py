@@ -355,8 +355,9 @@ class Worker(Dispatcher):
                 await self._say_taken_over(row, len(taken))
 
     def _somebody_died(self) -> None:
+        if len(self._active) >= self._concurrency:
+            return  # who has room is told, too, and a full one looks as it always does
         self._watched = 0.0
-        self._freed.set()
         self._bell.poke()
 
     async def _sweep(self) -> None:
