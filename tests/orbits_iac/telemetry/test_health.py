@@ -16,6 +16,7 @@ from orbits_iac.store.memory import MemoryStore
 from orbits_iac.telemetry import health
 from orbits_iac.telemetry.observing import Observing, observed
 
+SETTINGS = Settings(store="memory:", lease=timedelta(hours=1))  # certain, however busy the machine is
 STANDSTILL = 0.05
 URL: list[str] = []
 
@@ -58,7 +59,7 @@ async def shown(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Observing]:
 async def test_a_worker_is_ready_once_it_is_opened_and_until_it_stops(shown: Observing) -> None:
     assert await ask(shown, "/healthz") == (200, {"alive": True})
     assert await ask(shown, "/readyz") == (503, {"ready": False, "why": ["it is starting"]})
-    async with Orbits(Settings(store="memory:"), measures=shown.measures) as orbits:
+    async with Orbits(SETTINGS, measures=shown.measures) as orbits:
         shown.watch(orbits)
         assert await ask(shown, "/readyz") == (200, {"ready": True})
         await orbits.dispatcher.stop()
@@ -72,7 +73,7 @@ async def test_a_store_that_is_closed_or_silent_makes_it_not_ready_and_it_lives_
 ) -> None:
     monkeypatch.setattr(health, "PATIENCE", 0.05)
     store = Gone()
-    async with Orbits(Settings(store="memory:"), store=store) as orbits:
+    async with Orbits(SETTINGS, store=store) as orbits:
         shown.watch(orbits)
         store.hangs = True
         assert await ask(shown, "/readyz") == (
@@ -89,8 +90,7 @@ async def test_a_store_that_is_closed_or_silent_makes_it_not_ready_and_it_lives_
 
 
 async def test_a_lease_that_is_not_certain_makes_it_not_ready(shown: Observing) -> None:
-    settings = Settings(store="memory:", lease=timedelta(hours=1))
-    async with Orbits(settings) as orbits:
+    async with Orbits(SETTINGS) as orbits:
         shown.watch(orbits)
         assert isinstance(orbits.dispatcher, Worker)
         lease = orbits.dispatcher._lease
@@ -114,7 +114,7 @@ async def blocks_until_it_shows() -> tuple[int, int]:
 async def test_a_blocked_event_loop_shows(shown: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown._health, "_longest", STANDSTILL)
     URL[:] = [str(shown.url)]
-    async with Orbits(Settings(store="memory:")) as orbits:
+    async with Orbits(SETTINGS) as orbits:
         shown.watch(orbits)
         assert await orbits.run(blocks_until_it_shows()) == (503, 503)
     while (await ask(shown, "/healthz"))[0] != 200:  # it turns again
