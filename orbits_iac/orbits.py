@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from typing_extensions import TypedDict, TypeVar, Unpack
 
 from orbits_iac.codec import open_codec
+from orbits_iac.dispatch.agreement import AgreedClock, agree
 from orbits_iac.dispatch.contract import Dispatcher
 from orbits_iac.dispatch.named import dispatcher_named
 from orbits_iac.engine.adopting import check_adopts
@@ -86,7 +87,7 @@ class Orbits:
         self.store: Store = found if measures is None else MeasuredStore(found, measures)
         self.registry = Registry()
         self.look_every: float | None = 0.5  # seconds between looks for the end of what is advanced elsewhere
-        self._clock = clock
+        self._clock = clock or AgreedClock()
         self._measures = measures or OFF
         self.works = work
         self._modules = tuple(modules)
@@ -105,6 +106,7 @@ class Orbits:
     async def __aenter__(self) -> Self:
         await self.store.open()
         try:
+            await agree(self._clock, self.store)
             await refuse_unfinished(self.store)
             sources = sources_of(self.registry.modules())
             self._build = BuildRow(digest=build_of(sources), order=0, sources=sources)
@@ -209,6 +211,7 @@ class Orbits:
             retain=settings.get("retain", False),
             protect=settings.get("protect", False),
         )
+        await agree(self._clock, self.store)
         await self.register_build()
         if approved:
             asked = replace(asked, approval=await self._approval(step, asked, approved))

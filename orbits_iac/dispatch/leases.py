@@ -15,6 +15,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
+from orbits_iac.engine.clock import passed
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import WorkerId
 from orbits_iac.model.rows import WorkerRow, amended
@@ -33,10 +34,11 @@ def this_process(worker: WorkerId, build: str, kinds: frozenset[str]) -> WorkerR
         id=worker,
         build=build,
         kinds=tuple(sorted(kinds)),
-        boot=_boot(),
+        boot=boot(),
         pid=pid,
         pid_started=_started(pid) or 0.0,
         counter=1,
+        wall=time.time(),
         host=platform.node(),
         orbits=version("orbits-iac"),
     )
@@ -44,7 +46,7 @@ def this_process(worker: WorkerId, build: str, kinds: frozenset[str]) -> WorkerR
 
 def is_gone(row: WorkerRow) -> bool:
     """Whether the worker's process is known to have ended: same boot and pid namespace, and no such process."""
-    if row.boot != _boot() or not row.boot:
+    if row.boot != boot() or not row.boot:
         return False
     started = _started(row.pid)
     return started is None or abs(started - row.pid_started) > 1
@@ -52,7 +54,7 @@ def is_gone(row: WorkerRow) -> bool:
 
 def is_here(row: WorkerRow) -> bool:
     """Whether the worker's process is known to live: same boot and pid namespace, and there it is."""
-    return bool(row.boot) and row.boot == _boot() and not is_gone(row)
+    return bool(row.boot) and row.boot == boot() and not is_gone(row)
 
 
 def _started(pid: int) -> float | None:
@@ -81,7 +83,7 @@ def _started_elsewhere(pid: int) -> float | None:
         return None
 
 
-def _boot() -> str:
+def boot() -> str:
     """The machine's boot id and pid namespace; empty where they cannot be had."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -105,7 +107,7 @@ class Lease:
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()  # to renew at once, or to stop
         self._kinds, self._draining = row.kinds, row.draining
-        self._elapsed = elapsed or _elapsed
+        self._elapsed = elapsed or passed
         self._renewed = self._steady = self._elapsed()
 
     def start(self) -> None:
@@ -179,7 +181,9 @@ class Lease:
     async def renew(self) -> None:
         """Raise the counter of the row."""
         asked = self._elapsed()
-        row = amended(self.row, counter=self.row.counter + 1, kinds=self._kinds, draining=self._draining)
+        row = amended(
+            self.row, counter=self.row.counter + 1, kinds=self._kinds, draining=self._draining, wall=time.time()
+        )
         await self._store.commit(Transaction(put=[row]))
         done = self._elapsed()
         if done - self._renewed > self._length:  # too late: what was held before may be another's by now
@@ -192,7 +196,7 @@ class Watch:
 
     def __init__(self, length: float, elapsed: Callable[[], float] | None = None) -> None:
         self._length = length
-        self._elapsed = elapsed or _elapsed
+        self._elapsed = elapsed or passed
         self._seen: dict[WorkerId, tuple[int, float]] = {}
         self._looked = self._elapsed()
 
@@ -211,9 +215,3 @@ class Watch:
             counter, since = before.get(row.id, (None, now))
             self._seen[row.id] = (row.counter, since if counter == row.counter else now)
         return [row for row in rows if is_gone(row) or now - self._seen[row.id][1] > self._length]
-
-
-def _elapsed() -> float:
-    """Seconds that have passed since some moment, those in which the machine slept included where that can be had."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from orbits_iac.dispatch.agreement import agree
 from orbits_iac.dispatch.bell import LONGEST_PAUSE, Bell
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
@@ -344,6 +345,7 @@ class Worker(Dispatcher):
         self._watched = now
         store = self._engine.store
         workers = await store.find(WorkerRow)
+        await agree(self._engine.clock, store, [row for row in workers if row.id != self.id])
         dead = self._watch.dead([row for row in workers if row.id != self.id])
         self._living = [row for row in workers if row not in dead and row.id != self.id]
         self._neighbours.watch(self._living)

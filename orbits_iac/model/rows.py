@@ -357,6 +357,7 @@ class WorkerRow(Row, frozen=True, kw_only=True):
     started_at: float = 0.0
     draining: bool = False  # it claims nothing more, and ends
     orbits: str = ""  # the version of Orbits that it runs
+    wall: float = 0.0  # what its machine's clock said when it was renewed
 
 
 class BuildRow(Row, frozen=True, kw_only=True):

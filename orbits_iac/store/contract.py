@@ -103,8 +103,9 @@ class Store(ABC):
     the second.
 
     *Kept*: text is any Unicode without half surrogate pairs, numbers have 64 bits. A row holds values of users, each of
-    up to `largest_value` characters: a technology whose documents are smaller keeps them apart. A store has no clock:
-    every time in it was given to it. All methods may be called from any thread and event loop, many at once.
+    up to `largest_value` characters: a technology whose documents are smaller keeps them apart. No answer
+    depends on a clock of its own: every time in it was given to it. All methods may be called from any thread and event
+    loop, many at once.
     """
 
     async def __aenter__(self) -> Self:
@@ -170,6 +171,10 @@ class Store(ABC):
         `where` may name leading fields of `KEY`, and `INDEXED` fields; None matches a field that is None. Anything else
         is a programming error, and a ValueError.
         """
+
+    async def clock(self) -> float | None:
+        """What the clock of its server says, in seconds since the epoch; None for a store without one."""
+        return None
 
     async def count(self, table: type[Row], **where: str | int | None) -> int:
         """How many rows `find` would return; without reading them, where a technology can count."""

@@ -64,6 +64,9 @@ class MeasuredStore(Store):
         found = self.inside.find(table, limit=limit, newest=newest, after=after, whole=whole, **where)
         return await self._timed("find", found)
 
+    async def clock(self) -> float | None:
+        return await self._timed("clock", self.inside.clock())
+
     async def count(self, table: type[Row], **where: str | int | None) -> int:
         return await self._timed("count", self.inside.count(table, **where))
 

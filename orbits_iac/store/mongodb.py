@@ -88,6 +88,9 @@ class MongoStore(Store):
             lambda side: side.find(table, where, limit=limit, newest=newest, after=after, whole=whole)
         )
 
+    async def clock(self) -> float | None:
+        return await self._on(lambda side: side.clock())
+
     async def count(self, table: type[Row], **where: str | int | None) -> int:
         check_where(table, where)
         return await self._on(lambda side: side.count(table, where))

@@ -79,6 +79,11 @@ class Side:
         async with self._reading() as database:
             return await reads.find(database, table, where, limit=limit, newest=newest, after=after, whole=whole)
 
+    async def clock(self) -> float:
+        with failing(self._shown, "asking what time it is"):
+            hello = await self._client.admin.command("hello")
+        return float(hello["localTime"].timestamp())
+
     async def count(self, table: type[Row], where: Mapping[str, Any]) -> int:
         async with self._reading() as database:
             return await reads.count(database, table, where)

@@ -1,4 +1,4 @@
-"""Processes whose clock is wrong, or jumps: libfaketime answers them when they ask for the time of day.
+"""Processes whose clock is wrong: libfaketime answers them when they ask for the time of day.
 
 What measures how long something takes (the monotonic clocks) is left alone: no machine sets those.
 """
@@ -27,23 +27,3 @@ def forget(pid: int) -> None:
 def wrong_by(offset: str) -> dict[str, str]:
     """The environment of a process whose clock is ahead or behind all its life: `+1h`, `-90s`."""
     return {"LD_PRELOAD": str(library()), "DONT_FAKE_MONOTONIC": "1", "FAKETIME": offset}
-
-
-class Clock:
-    """The clock of processes that run, set from outside while they do."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.set("+0")
-        self.environment = {
-            "LD_PRELOAD": str(library()),
-            "DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_TIMESTAMP_FILE": str(file),
-            "FAKETIME_NO_CACHE": "1",  # the file is read each time that somebody asks
-        }
-
-    def set(self, offset: str) -> None:
-        """Let it be ahead or behind by this from now on."""
-        new = self._file.with_suffix(".new")
-        new.write_text(f"{offset}\n")
-        new.replace(self._file)  # whoever reads it meanwhile finds the one or the other

@@ -171,6 +171,12 @@ class Mongod:
         """Let it die as in a power cut, but for what the machine's memory keeps."""
         self._end(signal.SIGKILL)
 
+    def die_and_return(self, environment: Mapping[str, str]) -> None:
+        """Let it die, and start it again with this added to its environment instead of what was: a clock's, say."""
+        self.kill()
+        self._environment = dict(environment)
+        self.start()
+
     def pause(self) -> None:
         """Stop it where it stands: it keeps its connections, and says nothing."""
         os.kill(self.pid, signal.SIGSTOP)

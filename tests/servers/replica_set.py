@@ -4,7 +4,7 @@ Elections are quick: a primary that is gone is missed after a second rather than
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -25,26 +25,21 @@ class ReplicaSet:
         self,
         nodes: int = 1,
         *,
-        environments: Mapping[int, Mapping[str, str]] | None = None,
         access: Access = OPEN,
         advertised: Callable[[Mongod], str] = lambda node: node.address,
         arguments: Sequence[str] = (),
         where: Path | None = None,
     ) -> None:
-        """`environments`: what is added to the environment of a node, by its number.
-
-        `advertised`: under which address clients and the other nodes reach a node that listens already: a proxy's.
-        """
+        """`advertised`: under which address clients and other nodes reach a node that listens already: a proxy's."""
         self.access = access
         self.nodes = [
             Mongod(
                 replica_set=NAME,
-                environment=(environments or {}).get(number),
                 access=access,
                 arguments=arguments,
                 where=where,
             )
-            for number in range(nodes)
+            for _ in range(nodes)
         ]
         self._advertised = advertised
         self.addresses: list[str] = []

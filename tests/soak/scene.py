@@ -38,7 +38,6 @@ class Scene:
         nodes: int = 3,
         options: Mapping[str, str] | None = None,
         clocks: Mapping[int, Mapping[str, str]] | None = None,
-        clocks_of_nodes: Mapping[int, Mapping[str, str]] | None = None,
     ) -> None:
         """`options`: of the store's URL. `clocks`: the environments of those whose clock is wrong, by their number."""
         self.log = Log(folder / "log")
@@ -48,9 +47,7 @@ class Scene:
         self._secret_key = Fernet.generate_key().decode()
         self._stack = ExitStack()
         self._network = Network()
-        self.servers = ReplicaSet(
-            nodes, advertised=lambda node: self._network.to(node.address), environments=clocks_of_nodes
-        )
+        self.servers = ReplicaSet(nodes, advertised=lambda node: self._network.to(node.address))
         self.pids: set[int] = set()  # of all workers that there were
         self._options = dict(options or {})
         self._clocks = clocks or {}

@@ -1,10 +1,11 @@
 """Clocks that are wrong by hours, of workers and of the database: nobody is taken for dead, nothing is done twice."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from orbits_iac import Step
-from tests.servers.clocks import Clock, wrong_by
+from tests.servers.clocks import wrong_by
 from tests.servers.mongod import executable
 
 from .checker import violations
@@ -22,20 +23,29 @@ STEPS: list[Step[Any]] = [
 ]
 
 
-def test_workers_an_hour_apart_on_a_database_whose_clock_jumps_ahead(tmp_path: Path) -> None:
+def test_workers_an_hour_apart_on_a_database_that_returns_an_hour_ahead_and_then_behind(tmp_path: Path) -> None:
     executable()
-    clock = Clock(tmp_path / "clock")
 
     async def run(course: Course) -> None:
         await course.start(CLOCKED)
-        for offset in ("+1h", "+2h"):
+        for offset in ("+1h", "-1h"):
             done = course.lines("main")
             await course.start(STEPS)
-            clock.set(offset)
+            await asyncio.to_thread(course.scene.servers.nodes[0].die_and_return, wrong_by(offset))
             await course.until(lambda done=done: course.lines("main") > done + 10)  # type: ignore[misc]
         found = await course.collected()
         assert violations(found) == []
         assert course.said("is dead") == 0
 
-    wrong = {1: wrong_by("+1h"), 2: wrong_by("-1h")}
-    course(Scene(tmp_path, lease=1.5, nodes=1, clocks=wrong, clocks_of_nodes={0: clock.environment}), run)
+    course(Scene(tmp_path, lease=1.5, nodes=1, clocks={1: wrong_by("+1h"), 2: wrong_by("-1h")}), run)
+
+
+def test_workers_that_are_all_an_hour_behind_do_what_others_ask_for_now(tmp_path: Path) -> None:
+    executable()
+
+    async def run(course: Course) -> None:
+        await course.start([*CLOCKED, *STEPS])
+        found = await course.collected()
+        assert violations(found) == []
+
+    course(Scene(tmp_path, lease=1.5, nodes=1, clocks=dict.fromkeys((1, 2, 3), wrong_by("-1h"))), run)

@@ -14,8 +14,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from orbits_iac import Orbits, Settings
-from orbits_iac.dispatch.leases import _elapsed
 from orbits_iac.dispatch.worker import LONGEST_WAIT
+from orbits_iac.engine.clock import passed
 from orbits_iac.model.rows import TaskRow
 from orbits_iac.model.states import State
 
@@ -65,9 +65,9 @@ class Killed:
         survivor = await self._forking.fork(lease=lease, alone=alone, looks=self._looks)
         while not victims <= self._seen():
             await self._orbits.store.changed(0.1)
-        began = _elapsed()
+        began = passed()
         await self._forking.kill_all(pids)
-        ended = _elapsed()
+        ended = passed()
         assert {(await execution.ended()).state for execution in executions} == {State.SUCCESS}, self._forking.said()
         await self._forking.kill(survivor)
         return victims, began, ended

@@ -25,6 +25,7 @@ from typing import Any
 from orbits_iac import Action, Every, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
 from orbits_iac.dispatch import leases
 from orbits_iac.dispatch.leases import Watch
+from orbits_iac.engine.clock import passed
 from orbits_iac.model.rows import WorkerRow
 
 LOG = [Path("log")]
@@ -202,7 +203,7 @@ def look_into(file: Path) -> None:
     judged = Watch.dead
 
     def dead(self: Watch, rows: Sequence[WorkerRow]) -> list[WorkerRow]:
-        at, found = leases._elapsed(), judged(self, rows)
+        at, found = passed(), judged(self, rows)
         look = {"at": at, "seen": {row.id: row.counter for row in rows}, "dead": [row.id for row in found]}
         with file.open("ab", buffering=0) as looks:
             looks.write(json.dumps(look).encode() + b"\n")
@@ -234,7 +235,7 @@ def main() -> None:
                 LOG[0] = Path(told["log"])
                 HOLDS[0] = told.get("holds", False)
                 if told.get("alone"):
-                    leases._boot = lambda: f"machine {os.getpid()}"
+                    leases.boot = lambda: f"machine {os.getpid()}"
                 if "looks" in told:
                     look_into(Path(told["looks"]))
                 asyncio.run(work(told["fork"]))
