@@ -107,7 +107,7 @@ class Outcome:
 async def run_with_crash(make: Callable[[], Step[Any]], crash: Crash, kept: Store) -> Outcome | None:
     """Run a step in a process that dies at `crash`, and go on in another; None if there was no such commit any more."""
     process = Process(kept, crash)
-    dying = SETTINGS.model_copy(update={"grace": AT_ONCE})
+    dying = SETTINGS.model_copy(update={"grace": AT_ONCE, "drain": AT_ONCE})
     life, death = asyncio.ensure_future(_live(process, make, dying)), asyncio.ensure_future(process.died.wait())
     await asyncio.wait([life, death], return_when=asyncio.FIRST_COMPLETED, timeout=20)
     process.bury()

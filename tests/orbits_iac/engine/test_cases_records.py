@@ -60,7 +60,7 @@ async def needed_by_two(crash: Crash | None, *, cancelled: bool = False) -> bool
     first, asked = Process(kept, crash), asyncio.Event()
 
     async def one() -> None:
-        settings = SETTINGS if crash is None else SETTINGS.model_copy(update={"grace": AT_ONCE})
+        settings = SETTINGS if crash is None else SETTINGS.model_copy(update={"grace": AT_ONCE, "drain": AT_ONCE})
         async with Orbits(settings, store=first.as_store(), who="one") as orbits:
             parent = await orbits.start(Parent(name="a"))
             asked.set()

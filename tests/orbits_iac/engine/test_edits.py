@@ -236,7 +236,7 @@ async def test_what_may_not_be_done_twice_is_not_though_it_is_tried_again_when_i
     async def body(self: Any) -> Any:
         await self.do("fragile", Fragile())
 
-    at_once = SETTINGS.model_copy(update={"grace": timedelta(milliseconds=1)})
+    at_once = SETTINGS.model_copy(update=dict.fromkeys(("grace", "drain"), timedelta(milliseconds=1)))
     failure, _ = await edited(body, body, settings=at_once)
     assert failure.error_type == "Interrupted"
     assert WORLD.log == ["fragile"]
