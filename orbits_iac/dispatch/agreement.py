@@ -12,8 +12,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from orbits_iac.dispatch.leases import boot
-from orbits_iac.engine.clock import Clock, passed
+from orbits_iac.dispatch.leases import boot, passed
+from orbits_iac.engine.clock import Clock
 from orbits_iac.model.ids import WorkerId
 from orbits_iac.model.rows import WorkerRow
 from orbits_iac.store.contract import Store

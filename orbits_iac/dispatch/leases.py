@@ -15,7 +15,6 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from orbits_iac.engine.clock import passed
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import WorkerId
 from orbits_iac.model.rows import WorkerRow, amended
@@ -215,3 +214,9 @@ class Watch:
             counter, since = before.get(row.id, (None, now))
             self._seen[row.id] = (row.counter, since if counter == row.counter else now)
         return [row for row in rows if is_gone(row) or now - self._seen[row.id][1] > self._length]
+
+
+def passed() -> float:
+    """Seconds that have passed since some moment, those in which the machine slept included where that can be had."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -25,9 +25,3 @@ class Clock:
                 await event.wait()
         except TimeoutError:
             return
-
-
-def passed() -> float:
-    """Seconds that have passed since some moment, those in which the machine slept included where that can be had."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)

@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 
 @asynccontextmanager
-async def alarm(seconds: float) -> AsyncIterator[None]:
+async def alarm(seconds: float) -> AsyncGenerator[None]:
     """Say where everybody stands, and give up, if it takes longer than this."""
 
     def ring() -> None:

@@ -6,6 +6,7 @@ had been acknowledged when a step began.
 
 import asyncio
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -175,11 +176,10 @@ class SoakGather(Workflow[Effects]):
         effects = (*(await asyncio.gather(*sides)), *(await inside))
         race = [asyncio.ensure_future(self.do("race", SoakAgain(after=effects), key=n)) for n in "ab"]
         first, _ = await asyncio.wait(race, return_when=asyncio.FIRST_COMPLETED)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(0.05):
                 await asyncio.Event().wait()
-        except TimeoutError:
-            last = await self.do("last", SoakOnce(after=tuple(one.result() for one in first)))
+        last = await self.do("last", SoakOnce(after=tuple(one.result() for one in first)))
         return (*effects, *(await asyncio.gather(*race)), last)
 
 

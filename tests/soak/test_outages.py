@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Course:
         return await everything(self._orbits.store, self.scene.log.lines(), told, seen, said)
 
     @asynccontextmanager
-    async def followed(self) -> AsyncIterator[None]:
+    async def followed(self) -> AsyncGenerator[None]:
         following = asyncio.ensure_future(self._workload.follow())
         try:
             yield

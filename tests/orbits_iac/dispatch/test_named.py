@@ -59,7 +59,7 @@ async def test_without_a_name_it_is_the_local_one() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("unknown", "there is no dispatcher 'unknown'; installed are: cloud, gone, local, theirs, wrong"),
+        ("unknown", "there is no dispatcher 'unknown'; installed are: cloud, gone, (inline, )?local, theirs, wrong"),
         ("cloud", r"'cloud' cannot be used: pip install 'theirs\[cloud\]'"),
         ("gone", "'gone' cannot be used: the module 'no_such_package' is missing"),
         ("wrong", "'wrong' names .*, which is no subclass of Dispatcher"),

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import IO
@@ -42,7 +42,7 @@ class Workers:
 
 
 @pytest.fixture(params=["sqlite:{}/store.db", "mongodb"])
-async def workers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Workers]:
+async def workers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Workers]:
     url = request.getfixturevalue("mongodb") if request.param == "mongodb" else request.param.format(tmp_path)
     async with AsyncExitStack() as stack:
         yield Workers([await stack.enter_async_context(open_store(url)) for _ in range(3)])
@@ -161,7 +161,7 @@ def _begun(command: list[str]) -> "subprocess.Popen[str]":
 
 
 @asynccontextmanager
-async def other_worker(url: str) -> AsyncIterator[IO[str]]:
+async def other_worker(url: str) -> AsyncGenerator[IO[str]]:
     """A worker in a process of its own; what it says."""
     process = await asyncio.to_thread(_begun, [sys.executable, "-c", OTHER, url])
     assert process.stdout is not None

@@ -14,8 +14,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from orbits_iac import Orbits, Settings
+from orbits_iac.dispatch.leases import passed
 from orbits_iac.dispatch.worker import LONGEST_WAIT
-from orbits_iac.engine.clock import passed
 from orbits_iac.model.rows import TaskRow
 from orbits_iac.model.states import State
 

@@ -24,8 +24,7 @@ from typing import Any
 
 from orbits_iac import Action, Every, InProgress, Options, Orbits, Outputs, Resource, Settings, Workflow
 from orbits_iac.dispatch import leases
-from orbits_iac.dispatch.leases import Watch
-from orbits_iac.engine.clock import passed
+from orbits_iac.dispatch.leases import Watch, passed
 from orbits_iac.model.rows import WorkerRow
 
 LOG = [Path("log")]

@@ -4,7 +4,11 @@ A point costs as much as its processes write and ask, about 50 ms, so they are t
 at most moments of each recovery, and a few that do more, crashed once.
 """
 
+from uuid import uuid4
+
 import pytest
+
+from tests.servers.databases import with_database
 
 from .crashing import AGAIN_IN_MONGODB, TRIED, crashed
 from .operated import EDITS
@@ -23,13 +27,15 @@ def anew() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_crash(name: str, mongodb: str) -> None:
-    report = crashed(name, SCENARIOS[name], store="mongodb", url=mongodb, edit=EDITS.get(name))
+def test_every_crash(name: str, mongodb_server: str) -> None:
+    url = with_database(mongodb_server, f"crashes_{uuid4().hex}")
+    report = crashed(name, SCENARIOS[name], store="mongodb", url=url, edit=EDITS.get(name))
     assert report.interrupted == 0
 
 
-def test_what_may_not_be_done_twice_is_not(mongodb: str) -> None:
-    report = crashed("careful", Careful, store="mongodb", url=mongodb)
+def test_what_may_not_be_done_twice_is_not(mongodb_server: str) -> None:
+    url = with_database(mongodb_server, f"crashes_{uuid4().hex}")
+    report = crashed("careful", Careful, store="mongodb", url=url)
     assert 0 < report.interrupted < report.points
 
 
