@@ -67,7 +67,7 @@ async def lengthy(text: str) -> str:
     return text * 2
 
 
-class Held(Workflow[str]):
+class HeldOver(Workflow[str]):
     """Waits for an event, after a result that is kept apart."""
 
     name: str
@@ -128,7 +128,7 @@ async def fill(store: Store) -> dict[str, ExecutionId]:
         await record.rollback()
         await record.cycle()
         await orbits.record(Warehouse, "zeta").uninstall()
-        held = [await orbits.start(Held(name=name)) for name in ("one", "two", "paused")]
+        held = [await orbits.start(HeldOver(name=name)) for name in ("one", "two", "paused")]
         dozing, depot = await orbits.start(Dozing()), await orbits.start(Depot(name="north"))
         await orbits.settled()
         await held[2].pause()
@@ -137,8 +137,8 @@ async def fill(store: Store) -> dict[str, ExecutionId]:
         await asking.emit(Freed(by="ada"), to=held[1].id)
     await store.open()  # Orbits has closed it
     look = LookRow(kind="Warehouse", identity="acme", at=1.0)
-    permit = PermitRow(name="kind:Held", slot=0, execution=dozing.id, token=1)
-    await store.commit(Transaction(put=[look, permit, LineRow(name="kind:Held", rank=0, execution=held[2].id)]))
+    permit = PermitRow(name="kind:HeldOver", slot=0, execution=dozing.id, token=1)
+    await store.commit(Transaction(put=[look, permit, LineRow(name="kind:HeldOver", rank=0, execution=held[2].id)]))
     await _claimed(store, dozing.id)
     return {"one": held[0].id, "two": held[1].id, "paused": held[2].id, "dozing": dozing.id, "depot": depot.id}
 

@@ -21,7 +21,7 @@ from .steps import SoakChain, SoakClock, SoakHolds
 from .workload import CLOCKS, Workload
 
 LEASE = 0.6
-LIMIT = 70.0
+LIMIT = 150.0
 _WAITS = "is MongoDB running there, and has its replica set a primary? (127.0.0.1"
 SOON = {"serverSelectionTimeoutMS": "300", "heartbeatFrequencyMS": "500"}
 """A driver that gives up soon: a lease's length has room for it."""

@@ -48,7 +48,7 @@ class WaitsOnce(WaitsAtGate):
     options = Options(idempotent=False)
 
 
-class Gated(Workflow[str]):
+class GatedByDispatch(Workflow[str]):
     """A step that waits, and one after it."""
 
     name: str
@@ -99,7 +99,7 @@ class WaitsForTold(Workflow[str]):
         return ", ".join(event.what for event in told)
 
 
-class Hourly(Resource):
+class HourlyByDispatch(Resource):
     """Looked after every hour."""
 
     options = Options(kind="DispatchedHourly", schedule=Every(timedelta(hours=1)))

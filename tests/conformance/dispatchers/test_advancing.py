@@ -15,8 +15,8 @@ from .steps import (
     DONE,
     RING,
     DispatchedTree,
-    Gated,
-    Hourly,
+    GatedByDispatch,
+    HourlyByDispatch,
     InRing,
     Ordinary,
     SleepsLong,
@@ -82,7 +82,7 @@ async def test_a_message_that_comes_while_it_is_held_is_seen_though_another_proc
     processes: Processes,
 ) -> None:
     async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(10):
-        execution = await orbits.start(Gated(name="cancelled"))
+        execution = await orbits.start(GatedByDispatch(name="cancelled"))
         await gate("cancelled").reached.wait()
         await asking.execution(execution.id).cancel()
         assert (await execution.ended()).state is State.CANCELLED
@@ -126,7 +126,7 @@ async def test_a_schedule_asks_for_one_cycle_when_it_is_due_and_for_one_after_a_
         return len([row for row in await processes.rows(ExecutionRow) if row.command == "cycle"])
 
     async with processes.working() as orbits, asyncio.timeout(10):
-        await orbits.run(Hourly())
+        await orbits.run(HourlyByDispatch())
         await orbits.settled()
         assert await cycles() == 0
         await processes.clock.advance(HOUR)

@@ -16,7 +16,7 @@ from orbits_iac.model.states import State
 from orbits_iac.store.contract import Fence, Park, Transaction
 
 from .conftest import Kept, Processes
-from .steps import DONE, DispatchedTree, Gated, gate
+from .steps import DONE, DispatchedTree, GatedByDispatch, gate
 
 
 @pytest.mark.parametrize("turns", [1, 3, 7, 20, 50])
@@ -57,7 +57,7 @@ async def test_a_claim_whose_answer_was_lost_is_found_and_given_back(
 
 async def test_who_lost_its_claim_writes_nothing_more_and_lets_it_be(processes: Processes) -> None:
     async with processes.working() as orbits, asyncio.timeout(10):
-        execution = await orbits.start(Gated(name="fenced"))
+        execution = await orbits.start(GatedByDispatch(name="fenced"))
         await gate("fenced").reached.wait()
         mine = await processes.task(execution.id)
         assert mine.owner == orbits.dispatcher.id
@@ -99,7 +99,7 @@ async def test_what_a_dead_process_held_is_taken_over(processes: Processes, proo
 
 async def test_one_that_leaves_waits_for_what_may_not_be_done_twice(processes: Processes) -> None:
     async with processes.working() as orbits, asyncio.timeout(10):
-        execution = await orbits.start(Gated(name="careful", once=True))
+        execution = await orbits.start(GatedByDispatch(name="careful", once=True))
         await gate("careful").reached.wait()
         leaving = asyncio.create_task(orbits.dispatcher.stop())
         await asyncio.sleep(0)
@@ -115,7 +115,7 @@ async def test_one_that_leaves_waits_for_what_may_not_be_done_twice(processes: P
 async def test_one_that_leaves_gives_back_all_that_it_held_and_is_known_no_more(processes: Processes) -> None:
     async with processes.working() as orbits, asyncio.timeout(10):
         names = [str(number) for number in range(3)]
-        executions = [await orbits.start(Gated(name=name)) for name in names]
+        executions = [await orbits.start(GatedByDispatch(name=name)) for name in names]
         for name in names:
             await gate(name).reached.wait()
     held = await processes.rows()

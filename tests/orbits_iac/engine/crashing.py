@@ -47,7 +47,7 @@ class Ends:
         return WORLD.stands()["things"]
 
 
-AGAIN_IN_MONGODB = {"accepted": 15, **dict.fromkeys(("careful", "chain", "edited", "timer", "undo", "watch"), 20)}
+AGAIN_IN_MONGODB = {"accepted": 6, **dict.fromkeys(("careful", "chain", "edited", "timer", "undo", "watch"), 8)}
 """Scenarios so short that a process may die again at many moments of each recovery, where each point takes long."""
 
 

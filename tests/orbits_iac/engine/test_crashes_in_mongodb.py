@@ -1,4 +1,4 @@
-"""Scenarios of `test_crashes` on a real MongoDB: 2,000 points at which a process dies.
+"""Scenarios of `test_crashes` on a real MongoDB: a thousand points at which a process dies.
 
 A point costs as much as its processes write and ask, about 50 ms, so they are the scenarios that write least, crashed
 at most moments of each recovery, and a few that do more, crashed once.
@@ -17,7 +17,7 @@ from .world import WORLD
 
 NAMES = sorted({*AGAIN_IN_MONGODB, "cancelled", "caught", "events", "install", "joined", "races"} - {"careful"})
 
-POINTS = 2_000
+POINTS = 900
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def test_what_may_not_be_done_twice_is_not(mongodb_server: str) -> None:
     assert 0 < report.interrupted < report.points
 
 
-def test_there_are_two_thousand_points_at_least() -> None:
+def test_there_are_as_many_points_as_are_promised() -> None:
     tried = {name for name, store in TRIED if store == "mongodb"}
     if not tried >= {*NAMES, "careful"}:
         pytest.skip("only some of the scenarios were run")
