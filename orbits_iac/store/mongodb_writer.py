@@ -8,8 +8,8 @@ a new snapshot, and a group that cannot get through is tried in halves, so that 
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 import pymongo
@@ -115,10 +115,8 @@ class Writer:
         self._closed = True
         while self._soon or self._tasks:
             await asyncio.sleep(0) if self._soon else await asyncio.wait(self._tasks)
-        closing = (
-            channel.close() for channel in (*self._free, self._leaving)
-        )  # each may wait for a server that is gone
-        with pymongo.timeout(LAST_WORD):
+        closing = [channel.close() for channel in (*self._free, self._leaving)]
+        with pymongo.timeout(LAST_WORD):  # each may wait for a server that is gone
             outcomes = await asyncio.gather(*closing, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -250,10 +248,8 @@ class Channel:
         brought = bool(works[0].numbers)
         count = 0 if brought else sum(len(work.events) for work in works)
         in_the_way = bool(count)
-        try:
+        with _before_the_transaction():
             await send_pieces(self._database, (row for work in works for _, _, row in work.puts))
-        except ConnectionFailure as error:
-            raise LostError from error  # nothing of the transaction was written
         async with self._begun(count) as (at, transaction):
             try:
                 found = await transaction.read(self.gate, Wanted(works), at)
@@ -294,10 +290,8 @@ class Channel:
         if self._session is None:
             self._session = self._database.client.start_session()
         try:
-            try:
+            with _before_the_transaction():
                 at = await self.gate.reserve(count, self._session)
-            except ConnectionFailure as error:  # whether it stands or not, another one may be made
-                raise LostError from error
             async with sending(self._database, self._session) as transaction:
                 yield at, transaction
         except (LostError, ConnectionFailure):
@@ -308,6 +302,15 @@ class Channel:
         session, self._session = self._session, None
         if session is not None:
             await session.end_session()
+
+
+@contextmanager
+def _before_the_transaction() -> Generator[None]:
+    """What is sent here may be sent again, whatever came of it: a connection that breaks begins the group anew."""
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise LostError from error
 
 
 def _judge(group: Group, jobs: Sequence[Job[Prepared]]) -> bool:
