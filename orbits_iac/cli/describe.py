@@ -92,17 +92,19 @@ def _print_events(picture: Picture, out: "Console", *, everything: bool) -> None
 
 
 def _paused(picture: Picture, waiting: Sequence[Waiting]) -> list[str]:
-    """Of each execution in the picture that is paused, or that nobody can go on with, why."""
-    why = {event.execution: event.why for event in picture.events if event.after is State.PAUSED and not event.key}
-    lines: dict[str, str] = {}
+    """Of each execution in the picture that is paused, or that nobody can go on with, why: then, and now."""
+    said = {event.execution: event.why for event in picture.events if event.after is State.PAUSED and not event.key}
+    now = {one.execution: one.why for one in waiting}
+    lines: list[str] = []
     for row in picture.executions.values():
-        if row.state is State.PAUSED and why.get(row.id, "paused") != "paused":
-            lines[row.id] = f"{report.name_of(row)} is paused: {why[row.id]}"
-    for one in waiting:
-        row = picture.executions[one.execution]
-        stands = "is paused" if row.state is State.PAUSED else "waits, and nobody can go on with it"
-        lines[row.id] = f"{report.name_of(row)} {stands}: {one.why}"
-    return list(lines.values())
+        name, why = report.name_of(row), said.get(row.id, "paused")
+        if row.state is State.PAUSED and why != "paused":
+            lines.append(f"{name} is paused: {why}")
+            if now.get(row.id, why) != why:
+                lines.append(f"{name}, now: {now[row.id]}")
+        elif row.id in now:
+            lines.append(f"{name} waits, and nobody can go on with it: {now[row.id]}")
+    return lines
 
 
 def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:

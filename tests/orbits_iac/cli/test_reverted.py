@@ -24,8 +24,9 @@ def test_a_build_that_was_reverted_leaves_the_execution_until_it_is_told_to_go_o
         "code that imports shop.py, or go on with the older code: orbits resume ID --here"
     )
     project.run("worker", "--once", ORBITS_LEASE="PT0.5S")
-    assert "it is of build" in refused
-    assert "paused  it is of build" in project.run("get", execution)
+    shown = project.run("get", execution).splitlines()
+    assert f"Backend acme is paused: {refused.removeprefix('Error: ').rstrip()}" in shown
+    assert "Backend acme, now: no worker runs that would have the kind Backend: start one that imports shop.py" in shown
     assert project.calls()[before:] == ONCE[:3]
 
     assert "✔ Shop acme is at revision 1" in plain(project.run("resume", execution, "--here"))
