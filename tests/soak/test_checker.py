@@ -14,13 +14,12 @@ from orbits_iac import Orbits, Settings, Step
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, TaskRow, amended
 from orbits_iac.model.states import State
-
-from .checker import violations
-from .collected import Collected, everything
-from .effects import Line, Log
-from .faults import COMMANDS, faults
-from .steps import LOG, SoakAsks, SoakChain, SoakClock, SoakGather, SoakLong, SoakSite, SoakSpoilt, SoakUndone
-from .workload import CLOCKS, Workload
+from tests.soak.checker import violations
+from tests.soak.collected import Collected, everything
+from tests.soak.effects import Line, Log
+from tests.soak.faults import COMMANDS, faults
+from tests.soak.steps import LOG, SoakAsks, SoakChain, SoakClock, SoakGather, SoakLong, SoakSite, SoakSpoilt, SoakUndone
+from tests.soak.workload import CLOCKS, Workload
 
 T = TypeVar("T")
 

@@ -7,11 +7,10 @@ from typing import Any
 from orbits_iac import Step
 from tests.servers.clocks import wrong_by
 from tests.servers.mongod import executable
-
-from .checker import violations
-from .scene import Scene
-from .steps import SoakAsks, SoakChain, SoakGather, SoakLong, SoakSite, SoakUndone
-from .test_outages import CLOCKED, Course, course
+from tests.soak.checker import violations
+from tests.soak.course import CLOCKED, Course, course
+from tests.soak.scene import Scene
+from tests.soak.steps import SoakAsks, SoakChain, SoakGather, SoakLong, SoakSite, SoakUndone
 
 STEPS: list[Step[Any]] = [
     *(SoakChain(name=str(number)) for number in range(3)),
