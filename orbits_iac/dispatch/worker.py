@@ -189,14 +189,16 @@ class Worker(Dispatcher):
     async def settled(self) -> None:
         """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
         while True:
+            idle = not self._active  # what is advanced while it looks may make more due
             next_ = self._looks + 1  # a look that has begun already may not have seen it all
             while self._nothing < next_:
                 self._quiet.clear()
                 self._bell.poke()
                 await self._quiet.wait()
-            if not self._active:
+            if self._active:
+                await asyncio.wait(self._active.values())
+            elif idle:
                 return
-            await asyncio.wait(self._active.values())
 
     async def _run(self) -> None:
         while not self._stopping:

@@ -4,7 +4,7 @@
 
 The scenario runs once undisturbed. At each moment (before and after a write to the store, before and after an external
 call that says so by `outside`) the store and the world are copied: a process that dies then leaves exactly these.
-Moments that leave the very same, as after a write and before the next with nothing in between, are one point. From
+Moments that leave the very same, as before a call that only reads and after it, are one point. From
 each copy a new process goes on, and what it ends with is compared; in its course, moments are drawn at which it dies in
 its turn. The last kind of trouble is one that the process survives: the store fails once, before a write or after it.
 

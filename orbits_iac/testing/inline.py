@@ -126,12 +126,14 @@ class Inline(Dispatcher):
 
     async def settled(self) -> None:
         while True:
+            idle = not self._active  # what is advanced while it looks may make more due
             self._quiet.clear()
             self._poked.set()
             await self._quiet.wait()
-            if not self._active:
+            if self._active:
+                await asyncio.wait(self._active.values())
+            elif idle:
                 return
-            await asyncio.wait(self._active.values())
 
     async def _run(self) -> None:
         engine = self._engine

@@ -53,8 +53,10 @@ def outside(what: str, *, token: str = "") -> Generator[None]:
     if life is None:
         yield
         return
-    life.calls.append(token)
-    name = f"call {len(life.calls)}: {what}"
+    life.called += 1
+    name = f"call {life.called}: {what}"
+    if token:
+        life.calls.append(token)
     life.moment("before", name)
     yield
     life.moment("after", name)
@@ -69,11 +71,12 @@ class Moment:
     at: float
     world: Any
     kept: Callable[[], Kept]
+    written: int  # writes to the store until then, in this life
     calls: tuple[str, ...]  # the tokens of all calls until then, earlier lives included
 
-    def is_also(self, at: float, world: Any, calls: tuple[str, ...]) -> bool:
-        """Whether a process that dies before the next write leaves the very same: nothing has happened in between."""
-        return self.name.startswith("after") and (self.at, self.world, self.calls) == (at, world, calls)
+    def is_also(self, at: float, world: Any, written: int, calls: tuple[str, ...]) -> bool:
+        """Whether a process that dies at another moment leaves the very same: nothing has happened in between."""
+        return (self.at, self.written, self.calls, self.world) == (at, written, calls, world)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,8 @@ class Life:
     scenario: Scenario
     fault: Fault | None = None
     moments: list[Moment] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)  # tokens
+    called: int = 0  # calls to something outside
+    calls: list[str] = field(default_factory=list)  # the tokens of those that have one
     earlier: tuple[str, ...] = ()  # tokens of calls of the processes before
     found: Journals = field(default_factory=list)  # when it began
     left: Journals = field(default_factory=list)  # when it ended
@@ -116,6 +120,7 @@ class Life:
     error: BaseException | None = None
     writes: int = 0
     ended_at: float = 0.0
+    _written: int = 0
     _kept: Kept | None = None
     _clock: HeldClock | None = None
     _recording: Callable[[], bool] = bool
@@ -137,15 +142,25 @@ class Life:
         number = what.partition(":")[0]
         if self.fault is not None and when == self.fault.when and number == f"write {self.fault.write}":
             raise StoreError(f"{number} failed on purpose: the store was gone {when} it")
+        if number.startswith("write"):
+            self._written += when == "after"
+            if not self.scenario.at_writes:
+                return
         if self._kept is None or self._clock is None or not self._recording():
             return
-        if number.startswith("write") and not self.scenario.at_writes:
-            return
         at, world, calls = self._clock.now(), self.scenario.world.snapshot(), (*self.earlier, *self.calls)
-        if when == "before" and self.moments and self.moments[-1].is_also(at, world, calls):
+        if self.moments and self.moments[-1].is_also(at, world, self._written, calls):
             return
-        kept = self._kept.copied()
-        self.moments.append(Moment(name=f"{when} {number}", what=what, at=at, world=world, kept=kept, calls=calls))
+        moment = Moment(
+            name=f"{when} {number}",
+            what=what,
+            at=at,
+            world=world,
+            kept=self._kept.copied(),
+            written=self._written,
+            calls=calls,
+        )
+        self.moments.append(moment)
 
     async def _main(self, loop: HeldLoop, at: float) -> None:
         assert self._kept is not None  # noqa: S101 - set by `live`

@@ -70,7 +70,8 @@ def course(scene: Scene, run: Callable[[Course], Awaitable[None]]) -> None:
     """Run a course on a scene; what the workers have said is shown if it fails."""
 
     async def main() -> None:
-        async with Orbits(Settings(**scene.settings("onlooker")), work=False, who="outage") as orbits:
+        settings = Settings(**scene.settings("onlooker", serverSelectionTimeoutMS="30000"))
+        async with Orbits(settings, work=False, who="outage") as orbits:
             await orbits.register_build()
             made = Course(scene, orbits)
             async with alarm(LIMIT), made.followed():

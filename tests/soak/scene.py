@@ -76,10 +76,10 @@ class Scene:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def settings(self, name: str) -> dict[str, Any]:
-        """For whoever uses the store under this name."""
+    def settings(self, name: str, **options: str) -> dict[str, Any]:
+        """For whoever uses the store under this name; `options`: of its URL, over those of all."""
         return {
-            "store": self.servers.url(DATABASE, appname=name, **self._options),
+            "store": self.servers.url(DATABASE, appname=name, **{**self._options, **options}),
             "secret_key": self._secret_key,
             "concurrency": 16,
             "suspended": 5,

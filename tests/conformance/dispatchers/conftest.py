@@ -1,5 +1,6 @@
 """Each case runs over every dispatcher; what is expected of it stands in `orbits_iac.dispatch.contract`."""
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -28,12 +29,14 @@ SETTINGS = Settings(
 
 
 class Kept(MemoryStore):
-    """A store that outlives its processes, may be gone for a while, and lets a test do something before a park."""
+    """A store that outlives its processes, may be gone for a while, and lets a test do something at some moments."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gone = False
         self.before_park: Callable[[], Awaitable[object]] | None = None
+        self.after_look: Callable[[], Awaitable[object]] | None = None  # for what is due, its answer on the way
+        self.turns = 0  # of the loop that a claim takes
 
     async def close(self) -> None:
         """It stays open."""
@@ -51,11 +54,17 @@ class Kept(MemoryStore):
 
     async def claim(self, *args: Any, **named: Any) -> list[TaskRow]:
         self._check()
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
         return await super().claim(*args, **named)
 
     async def next_due(self) -> float | None:
         self._check()
-        return await super().next_due()
+        due = await super().next_due()
+        if self.after_look is not None:
+            meanwhile, self.after_look = self.after_look, None
+            await meanwhile()
+        return due
 
     def _check(self) -> None:
         if self.gone:

@@ -120,6 +120,17 @@ async def told_on(to: str, what: str) -> None:
     await RING[to].answer(Told(what=what))
 
 
+class TellsAtGate(Workflow):
+    """Waits at a gate, and then tells another."""
+
+    name: str
+    other: str
+
+    async def define(self) -> None:
+        await self.do("wait", WaitsAtGate(name=self.name))
+        await self.do("tell", told_on(self.other, "now"))
+
+
 class InRing(Workflow[str]):
     """Waits to be told, and tells the next one, round by round."""
 

@@ -20,6 +20,7 @@ from .steps import (
     InRing,
     Ordinary,
     SleepsLong,
+    TellsAtGate,
     Told,
     Urgent,
     WaitsForTold,
@@ -47,6 +48,27 @@ async def test_what_is_due_is_advanced_to_its_end_and_its_task_is_gone(processes
         for table in (TaskRow, MessageRow, SubscriberRow):
             assert await processes.rows(table) == []
     assert sorted(DONE) == ["tree", "tree.a", "tree.a.a", "tree.a.b", "tree.b", "tree.b.a", "tree.b.b"]
+
+
+async def test_what_becomes_due_while_it_looks_is_done_before_it_is_settled(processes: Processes) -> None:
+    async with processes.working() as orbits, asyncio.timeout(10):
+        execution = RING["told"] = await orbits.start(WaitsForTold())
+        await parked(processes, orbits, execution.id)
+        await orbits.start(TellsAtGate(name="teller", other="told"))
+        await gate("teller").reached.wait()
+        dispatcher = orbits._dispatcher
+        assert dispatcher is not None
+
+        async def ended() -> None:
+            processes.store.turns = 10
+            gate("teller").open.set()
+            while dispatcher.holds:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0)
+
+        processes.store.after_look = ended
+        await orbits.settled()
+        assert processes.store.after_look is None
+        assert (await execution.row()).state is State.SUCCESS
 
 
 async def test_what_was_due_when_nobody_was_there_is_not_forgotten(processes: Processes) -> None:
