@@ -19,7 +19,7 @@ demo: $(VENV)/.demo ## Run the agency's three clients on an offline AWS: provisi
 	@$(BIN)/python -m orbits_stacks.demo $(ARGS)
 
 test: $(VENV)/.dev outside ## Run the tests; ARGS="-k name" chooses
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/.dev ## Break workers, MongoDB and the network between them for ten minutes; ARGS="--seed 1 --seconds 60"
 	@$(BIN)/python -m tests.soak $(ARGS)

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from orbits_iac import Step
 from tests.servers.clocks import wrong_by
 from tests.servers.mongod import executable
@@ -11,6 +13,8 @@ from tests.soak.checker import violations
 from tests.soak.course import CLOCKED, Course, course
 from tests.soak.scene import Scene
 from tests.soak.steps import SoakAsks, SoakChain, SoakGather, SoakLong, SoakSite, SoakUndone
+
+pytestmark = pytest.mark.slow
 
 STEPS: list[Step[Any]] = [
     *(SoakChain(name=str(number)) for number in range(3)),

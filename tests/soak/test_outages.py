@@ -11,6 +11,8 @@ from tests.soak.faults import WORKERS
 from tests.soak.scene import Scene
 from tests.soak.steps import SoakChain, SoakHolds
 
+pytestmark = pytest.mark.slow
+
 LEASE = 0.6
 _WAITS = "is MongoDB running there, and has its replica set a primary? (127.0.0.1"
 SOON = {"serverSelectionTimeoutMS": "300", "heartbeatFrequencyMS": "500"}

@@ -1,4 +1,4 @@
-"""A part of a minute of it; `make soak` goes on for ten minutes."""
+"""A minute of it; `make soak` goes on for ten minutes."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers.mongod import executable
 
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.mark.slow
@@ -23,7 +23,7 @@ def test_a_minute_in_which_everything_is_broken_at_random() -> None:
         start_new_session=True,
     ) as process:
         try:
-            said, _ = process.communicate(timeout=12 * SECONDS)
+            said, _ = process.communicate(timeout=4 * SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # its servers, too
             said, _ = process.communicate()

@@ -1,4 +1,4 @@
-"""Scenarios of `test_crashes` on a real MongoDB: hundreds of points at which a process dies.
+"""Scenarios of `test_crashes` on a real MongoDB: more than 2,000 points at which a process dies.
 
 A point costs as much as its processes write and ask, about 50 ms, so they are the scenarios that write least, crashed
 at most moments of each recovery, and a few that do more, crashed once.
@@ -17,7 +17,9 @@ from .world import WORLD
 
 NAMES = sorted({*AGAIN_IN_MONGODB, "cancelled", "caught", "events", "install", "joined", "races"} - {"careful"})
 
-POINTS = 500
+POINTS = 2_000
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
