@@ -74,7 +74,7 @@ def course(scene: Scene, run: Callable[[Course], Awaitable[None]]) -> None:
         async with Orbits(settings, work=False, who="outage") as orbits:
             await orbits.register_build()
             made = Course(scene, orbits)
-            async with alarm(LIMIT), made.followed():
+            async with alarm(LIMIT, scene.workers), made.followed():
                 await run(made)
 
     with scene:

@@ -134,6 +134,10 @@ class Scene:
         await asyncio.sleep(fault.seconds)
         await asyncio.to_thread(primary.heal)
 
+    def workers(self) -> list[int]:
+        """The pids of those that are there."""
+        return list(self._workers.values())
+
     def mend(self) -> None:
         """Nothing is broken any more."""
         self._network.heal()

@@ -33,7 +33,7 @@ async def soak(seed: int, seconds: float) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="orbits-soak-") as name, Scene(Path(name), lease=LEASE) as scene:
         async with Orbits(Settings(**scene.settings("onlooker")), work=False, who="soak") as orbits:
             await orbits.register_build()
-            async with alarm(seconds + PATIENCE + 30):
+            async with alarm(seconds + PATIENCE + 30, scene.workers):
                 found = await _course(orbits, scene, seed, seconds)
         wrong = violations(found)
         say(_told(found))

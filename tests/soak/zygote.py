@@ -16,6 +16,7 @@ from typing import Any
 from orbits_iac import Orbits, Settings
 from tests.servers.orphans import end_with_parent
 
+from .alarm import ASKED, where_all_stand
 from .effects import Log
 from .steps import LOG
 
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 
 
 async def work(name: str, settings: dict[str, Any]) -> None:
-    """Advance whatever is there, until killed."""
+    """Advance whatever is there, until killed; say where all stands when asked."""
+    asyncio.get_running_loop().add_signal_handler(ASKED, lambda: log.info("stands here:\n%s", where_all_stand()))
     while True:
         try:
             async with Orbits(Settings(**settings), who=name):
