@@ -63,7 +63,11 @@ class AgreedClock(Clock):
             chosen = self._start
         self._start = own if self._is_near(own, chosen) else chosen
         self._begun = True
-        if self._start is not own and not self._is_near(before, self._start):
+        if self._is_near(before, self._start):
+            return
+        if self._start is own:
+            log.warning("this machine's clock is what most who work on the store have: it goes by its own from now on")
+        else:
             log.warning(
                 "this machine's clock is %.0f s %s what most who work on the store have: it goes by theirs",
                 abs(own - self._start),
