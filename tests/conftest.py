@@ -13,7 +13,8 @@ from hypothesis import settings
 
 from orbits_iac.testing.kept import SHARED_MEMORY
 
-from .leaks import There, left_at_the_end, left_since, listen
+from .leaks import There, keep_for_the_run, left_at_the_end, left_since, listen
+from .servers.commands import Commands
 from .servers.databases import mongodb, mongodb_server
 
 __all__ = ["mongodb", "mongodb_server"]  # fixtures of all tests
@@ -59,6 +60,15 @@ def _nothing_is_left_by_the_run(tmp_path_factory: pytest.TempPathFactory) -> Ite
         before = There.now()
         yield
         _assert_nothing(left_at_the_end(before))
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """The process that forks commands of the command line."""
+    made = Commands({**os.environ, "PYTHONWARNINGS": "error"})
+    keep_for_the_run(made.pid)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -78,9 +78,9 @@ FOLDERS: list[Path] = []
 _OF_THE_RUN: set[int | Path] = set()
 
 
-def keep_for_the_run(process: int, folder: Path) -> None:
+def keep_for_the_run(process: int, *folders: Path) -> None:
     """A server is there until the run ends, and its folder, whichever test happened to be the first to ask for it."""
-    _OF_THE_RUN.update((process, folder))
+    _OF_THE_RUN.update((process, *folders))
 
 
 def listen() -> None:

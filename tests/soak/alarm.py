@@ -15,7 +15,7 @@ ASKED = signal.SIGUSR1
 
 @asynccontextmanager
 async def alarm(seconds: float, workers: Callable[[], Iterable[int]]) -> AsyncGenerator[None]:
-    """Say where everybody stands, and give up, if it takes longer than this; `workers`: the pids of those who are asked, too."""
+    """Say where everybody stands, and give up, if it takes longer than this; `workers`: pids of others to ask."""
 
     def ring() -> None:
         sys.stdout.write("it does not end; what is waited for:\n" + where_all_stand())

@@ -16,6 +16,8 @@ from typing import IO, Self
 
 import pytest
 
+from tests.servers.commands import Commands
+
 ORBITS = [sys.executable, "-c", "from orbits_iac.cli import main; main()"]
 _IDS = [
     (re.compile(r"\b1n[0-9a-z]{15}\b"), "ID"),
@@ -30,22 +32,15 @@ _IDS = [
 class Project:
     """A folder with stacks, where commands are run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commands: Commands) -> None:
         self.folder = folder
+        self._commands = commands
         self._started: list[tuple[subprocess.Popen[str], threading.Timer]] = []
         shutil.copytree(Path(__file__).parent / "project", folder, dirs_exist_ok=True)
 
     def run(self, *arguments: str, code: int = 0, **env: str) -> str:
         """Run a command to its end; what it printed on stdout, or (for a failing one) on stderr."""
-        done = subprocess.run(
-            [*ORBITS, *arguments],
-            cwd=self.folder,
-            env=environment(env),
-            text=True,
-            capture_output=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = self._commands.run(arguments, cwd=self.folder, env=environment(env))
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if code in {0, 3, 4} else done.stderr
 
@@ -171,16 +166,16 @@ class Screen:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    made = Project(tmp_path)
+def project(tmp_path: Path, commands: Commands) -> Iterator[Project]:
+    made = Project(tmp_path, commands)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def shared(tmp_path_factory: pytest.TempPathFactory, commands: Commands) -> Project:
     """A project that the tests of a module use one after the other."""
-    made = Project(tmp_path_factory.mktemp("project"))
+    made = Project(tmp_path_factory.mktemp("project"), commands)
     made.open_gate()
     return made
 

@@ -13,6 +13,7 @@ import pytest
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store import open_store
+from tests.servers.commands import Commands
 
 from .conftest import Project, environment, plain, read_until
 
@@ -83,8 +84,8 @@ def ended(row: ExecutionRow, steps: list[EntryRow]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
-    project = Project(tmp_path_factory.mktemp("stages"))
+def stages(tmp_path_factory: pytest.TempPathFactory, commands: Commands) -> Iterator[Stages]:
+    project = Project(tmp_path_factory.mktemp("stages"), commands)
     yield Stages(project)
     project.close()
 

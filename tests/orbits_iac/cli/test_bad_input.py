@@ -11,6 +11,7 @@ from .conftest import Project, environment, plain
 
 DRIVER = """
 import json, sys
+from tests.servers.commands import Commands
 from orbits_iac.cli.app import app
 from typer.testing import CliRunner
 results = []
@@ -121,9 +122,9 @@ CASES: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, str]]:
+def answers(tmp_path_factory: pytest.TempPathFactory, commands: Commands) -> dict[str, tuple[int, str, str]]:
     """What each case came to, from one process; checks that no file was made or changed."""
-    project = Project(tmp_path_factory.mktemp("bad"))
+    project = Project(tmp_path_factory.mktemp("bad"), commands)
     _newer(project.folder / "newer.db")
     asked = json.dumps([arguments for arguments, _ in CASES.values()])
     before = contents(project.folder)
