@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.commands import Commands
+
 from .conftest import Project, environment, plain
 
 DRIVER = """
 import json, sys
-from tests.servers.commands import Commands
 from orbits_iac.cli.app import app
 from typer.testing import CliRunner
 results = []
