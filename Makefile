@@ -32,7 +32,8 @@ lint: $(VENV)/.dev ## Check style, format and the arrows between packages
 		$(BIN)/lint-imports || failed=1; exit $$failed
 
 types: $(VENV)/.dev ## Check types with mypy --strict and with pyright
-	@failed=0; $(BIN)/mypy --strict $(wildcard $(SOURCES)) || failed=1; $(BIN)/pyright || failed=1; exit $$failed
+	@$(BIN)/mypy --strict $(wildcard $(SOURCES)) & mypy=$$!; \
+		failed=0; $(BIN)/pyright || failed=1; wait $$mypy || failed=1; exit $$failed
 
 format: $(VENV)/.dev ## Format, and mend what ruff can mend by itself
 	@$(BIN)/ruff check --fix .

@@ -26,6 +26,10 @@ settings.load_profile("project")
 listen()
 
 
+AMONG = 6
+"""Other files that are handed out for each one with slow tests."""
+
+
 def _assert_nothing(left: list[str]) -> None:
     __tracebackhide__ = True
     if left:
@@ -38,9 +42,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: whole files are handed out, and the last to be begun has to be a short one."""
+    """Files with slow tests come early, one among others: whole files are handed out, and many a slow test starts
+    processes of its own, which several of its kind at a time would be in the way of."""
+    files = list(dict.fromkeys(item.path for item in items))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    places = {path: (AMONG * place, 0) for place, path in enumerate(path for path in files if path in slow)}
+    places |= {path: (place, 1) for place, path in enumerate(path for path in files if path not in slow)}
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
