@@ -11,26 +11,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orbits_tenants.report import Report, TenantReport, TenantState
     from orbits_tenants.rollout import Rollout
-    from orbits_tenants.sources import ListSource, Source, YamlSource
+    from orbits_tenants.selector import Selector
+    from orbits_tenants.sources.code import FunctionSource, ListSource
+    from orbits_tenants.sources.combined import CombinedSource
+    from orbits_tenants.sources.files import DirectorySource, JsonSource, YamlSource
+    from orbits_tenants.sources.source import Source
     from orbits_tenants.tenant import Tenant
     from orbits_tenants.tenants import Tenants
 
 _HOME = {
-    "ListSource": "sources",
+    "CombinedSource": "sources.combined",
+    "DirectorySource": "sources.files",
+    "FunctionSource": "sources.code",
+    "JsonSource": "sources.files",
+    "ListSource": "sources.code",
     "Report": "report",
     "Rollout": "rollout",
-    "Source": "sources",
+    "Selector": "selector",
+    "Source": "sources.source",
     "Tenant": "tenant",
     "TenantReport": "report",
     "TenantState": "report",
     "Tenants": "tenants",
-    "YamlSource": "sources",
+    "YamlSource": "sources.files",
 }
 
 __all__ = [
+    "CombinedSource",
+    "DirectorySource",
+    "FunctionSource",
+    "JsonSource",
     "ListSource",
     "Report",
     "Rollout",
+    "Selector",
     "Source",
     "Tenant",
     "TenantReport",

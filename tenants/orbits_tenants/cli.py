@@ -23,10 +23,13 @@ def tenants() -> None:
 def list_(
     spec: Annotated[str, typer.Argument(help="module:Class or file.py:Class of a Tenants, or a name in orbits.toml.")],
     *,
+    selector: Annotated[
+        str | None, typer.Option("-l", "--selector", help="Those with these labels: plan=large,region!=eu.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the tenants as the source has them now, with what the last roll-out left of each."""
-    rows = asyncio.run(_rows(spec))
+    rows = asyncio.run(_rows(spec, selector))
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -42,17 +45,21 @@ def list_(
     Console().print(table)
 
 
-async def _rows(spec: str) -> list[dict[str, Any]]:
+async def _rows(spec: str, selector: str | None) -> list[dict[str, Any]]:
     from orbits_iac import Orbits, Settings
     from orbits_iac.provider import UsageError, kind_of, load
-    from orbits_tenants.sources import read
+    from orbits_tenants.selector import Selector
+    from orbits_tenants.sources.source import read
     from orbits_tenants.tenants import Tenants
 
     settings = Settings()
     cls = load(settings.stacks.get(spec, spec))
     if not issubclass(cls, Tenants):
         raise UsageError(f"{spec} is no Tenants: `orbits get` shows what is recorded of other stacks")
+    chosen = None if selector is None else Selector(selector)
     found = await asyncio.to_thread(read, cls.source)
+    if chosen is not None:
+        found = chosen.chosen(found)
     last: Mapping[str, TenantReport] = {}
     folder = settings.folder()
     if folder is None or folder.is_dir():  # else nothing was ever run here, and looking must not make a store

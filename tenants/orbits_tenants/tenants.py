@@ -16,7 +16,7 @@ from orbits_iac import ExecutionFailed, Options, Resource, Revision
 from orbits_iac.provider import UsageError, hook, kind_of
 from orbits_tenants.report import OK, Report, TenantReport, TenantState, failed, not_begun, succeeded
 from orbits_tenants.rollout import Rollout
-from orbits_tenants.sources import Source, read
+from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import Tenant
 
 S = TypeVar("S", bound=Resource[Any])

@@ -76,6 +76,14 @@ def test_a_fleet_is_listed_before_and_after_its_roll_out(street: Path) -> None:
     ]
 
 
+def test_a_selector_narrows_the_list(street: Path) -> None:
+    code, out, _ = orbits(street, "tenants", "list", "street.py:Street", "-l", "plan in (large,huge)", "--json")
+    assert (code, [row["id"] for row in json.loads(out)]) == (0, ["bolt"])
+    code, out, err = orbits(street, "tenants", "list", "street.py:Street", "--selector", "plam=large")
+    assert (code, out) == (2, "")
+    assert err == "Error: selector 'plam=large': no tenant has a label 'plam'; there are: plan\n"
+
+
 @pytest.mark.parametrize("command", [("up",), ("preview",), ("tenants", "list")])
 @pytest.mark.parametrize(
     ("text", "said"),

@@ -5,8 +5,16 @@ from pathlib import Path
 import pytest
 
 from orbits_iac.provider import UsageError
-from orbits_tenants import ListSource, Tenant, YamlSource
-from orbits_tenants.sources import read
+from orbits_tenants import (
+    CombinedSource,
+    DirectorySource,
+    FunctionSource,
+    JsonSource,
+    ListSource,
+    Tenant,
+    YamlSource,
+)
+from orbits_tenants.sources.source import read
 
 
 @pytest.fixture
@@ -89,3 +97,112 @@ def test_a_list_stands_in_the_code() -> None:
 def test_a_list_that_is_wrong_is_refused(tenants: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read(ListSource(tenants))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["acme", {"id": "bolt", "labels": {"plan": "large"}}]',
+        '{"tenants": ["acme", {"id": "bolt",\n\t"labels": {"plan": "large"}}]}',
+    ],
+)
+def test_a_file_may_be_json(clients: Path, text: str) -> None:
+    clients.with_suffix(".json").write_text(text)
+    assert read(JsonSource("clients.json")) == (Tenant(id="acme"), Tenant(id="bolt", labels={"plan": "large"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "clients.json, line 1: is not valid JSON: Expecting value"),
+        ('["acme",\n"bolt",]', "clients.json, line 2: is not valid JSON"),
+        ("[]", "clients.json: the list of tenants is empty: name at least one"),
+        ('{"id": "acme"}', "clients.json: holds no list"),
+        ('["acme", "bolt", "acme"]', "clients.json, entry 3: tenant 'acme' is there twice, first as entry 1"),
+        ('["acme", {"id": "bolt", "lables": {}}]', "clients.json, entry 2: tenant 'bolt': unknown field 'lables'"),
+        ('[{"labels": {}}]', "clients.json, entry 1: id: is missing"),
+        ('[{"id": "acme", "id": "bolt"}]', "clients.json: the key 'id' is there twice in one object"),
+        ('[{"id": "acme", "targets": []}]', "clients.json, entry 1: tenant 'acme': targets: is not built yet"),
+    ],
+)
+def test_what_is_wrong_in_json_is_named_by_file_entry_and_field(clients: Path, text: str, said: str) -> None:
+    clients.with_suffix(".json").write_text(text)
+    with pytest.raises(UsageError) as refused:
+        read(JsonSource("clients.json"))
+    assert str(refused.value).startswith(said)
+
+
+@pytest.fixture
+def folder(clients: Path) -> Path:
+    made = clients.parent / "clients"
+    (made / "old").mkdir(parents=True)
+    (made / "b.yml").write_text("id: bolt\nlabels: {plan: large}\n")
+    (made / "a.yaml").write_text("- acme\n- anvil\n")
+    (made / "c.json").write_text('{"id": "cafe"}')
+    (made / "README.md").write_text("# ours\n")
+    (made / "old" / "d.yaml").write_text("- dodo\n")
+    return made
+
+
+def test_a_folder_holds_tenants_file_by_file(folder: Path) -> None:
+    assert [tenant.id for tenant in read(DirectorySource(folder.name))] == ["acme", "anvil", "bolt", "cafe"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        (
+            "d.yaml",
+            "id: acme\n",
+            "tenant 'acme' is there twice, in clients/a.yaml and in clients/d.yaml: take one away",
+        ),
+        ("d.yaml", "", "clients/d.yaml: the list of tenants is empty"),
+        ("d.json", '{"id": "dodo"', "clients/d.json, line 1: is not valid JSON"),
+        ("d.yml", "id: dodo\nplan: large\n", "clients/d.yml, line 1: tenant 'dodo': unknown field 'plan'"),
+    ],
+)
+def test_one_file_that_is_wrong_makes_the_folder_unusable(folder: Path, file: str, text: str, said: str) -> None:
+    (folder / file).write_text(text)
+    with pytest.raises(UsageError) as refused:
+        read(DirectorySource(folder.name))
+    assert str(refused.value).startswith(said)
+
+
+def test_a_folder_without_tenants_is_refused(clients: Path) -> None:
+    with pytest.raises(UsageError, match=r"the folder nowhere cannot be read from /"):
+        read(DirectorySource("nowhere"))
+    with pytest.raises(UsageError, match="holds no file of a tenant"):
+        read(DirectorySource(str(clients.parent)))
+
+
+def test_a_function_says_who_there_is() -> None:
+    def customers() -> list[Tenant | str]:
+        return ["acme", Tenant(id="bolt")]
+
+    assert [tenant.id for tenant in read(FunctionSource(customers))] == ["acme", "bolt"]
+
+
+def test_a_function_that_fails_is_named() -> None:
+    def customers() -> list[str]:
+        raise ConnectionError("the CRM does not answer")
+
+    with pytest.raises(UsageError, match=r"customers\(\) cannot be read: ConnectionError: the CRM does not answer"):
+        read(FunctionSource(customers))
+    with pytest.raises(UsageError, match=r"customers\(\), entry 1: id: String should"):
+        read(FunctionSource(_customers))
+
+
+def _customers() -> list[str]:
+    return ["a/b"]
+
+
+def test_sources_are_combined_in_the_order_given(folder: Path) -> None:
+    both = CombinedSource(ListSource(["first"]), DirectorySource(folder.name))
+    assert [tenant.id for tenant in read(both)] == ["first", "acme", "anvil", "bolt", "cafe"]
+    with pytest.raises(UsageError, match="tenant 'acme' is there twice, in ListSource and in clients: take one away"):
+        read(CombinedSource(ListSource(["acme"]), DirectorySource(folder.name)))
+
+
+def test_one_source_that_fails_makes_the_combination_unusable() -> None:
+    with pytest.raises(UsageError, match=r"there is no file nowhere.yaml"):
+        read(CombinedSource(ListSource(["acme"]), YamlSource("nowhere.yaml")))

@@ -1,0 +1,233 @@
+"""Tenants from files: one in YAML or JSON, or a folder of them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from orbits_iac.provider import UsageError
+from orbits_tenants.sources.combined import CombinedSource
+from orbits_tenants.sources.source import Source, explain
+from orbits_tenants.tenant import Tenant
+
+_NO_TARGETS = "is not built yet for files; the stack chooses its own"
+
+
+class YamlSource(Source):
+    """Tenants from a YAML file: a list of ids, or of `id`, `labels` and `overrides`; alone or below `tenants:`.
+
+    A relative path is looked up from the folder in which Orbits runs.
+    """
+
+    _may_be_one = False  # whether it may hold a tenant instead of a list
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def read(self) -> Sequence[Tenant]:
+        """The tenants in the order of the file; UsageError names file, line and field of what is wrong."""
+        found: dict[str, tuple[Tenant, int]] = {}
+        for node in self._items():
+            tenant, line = self._tenant(node), _line(node)
+            if tenant.id in found:
+                raise self._wrong(
+                    line,
+                    f"tenant {tenant.id!r} is there twice, first in line {found[tenant.id][1]}: take one away, or give "
+                    f"it an id of its own",
+                )
+            found[tenant.id] = (tenant, line)
+        if not found:
+            raise self._wrong(None, "the list of tenants is empty: name at least one")
+        return tuple(tenant for tenant, _ in found.values())
+
+    def _items(self) -> list[yaml.Node]:
+        """The nodes of the list's entries."""
+        root = self._root()
+        if isinstance(root, yaml.MappingNode):
+            keys = [key.value for key, _ in root.value]
+            if self._may_be_one and "id" in keys:
+                return [root]
+            if keys != ["tenants"]:
+                raise self._wrong(
+                    _line(root), f"has the keys {', '.join(map(str, keys)) or 'none'}: a list below `tenants:` alone"
+                )
+            root = root.value[0][1]
+        if root is None or (isinstance(root, yaml.ScalarNode) and root.value == ""):
+            return []
+        if not isinstance(root, yaml.SequenceNode):
+            raise self._wrong(_line(root), "holds no list: write each tenant as `- id`, alone or below `tenants:`")
+        return list(root.value)
+
+    def _root(self) -> yaml.Node | None:
+        try:
+            return yaml.compose(_text(self.path, "each as `- id`"), Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            raise self._wrong(None if mark is None else mark.line + 1, f"is not valid YAML: {error.problem}") from error
+        except yaml.YAMLError as error:
+            raise self._wrong(None, f"is not valid YAML: {error}") from error
+
+    def _tenant(self, node: yaml.Node) -> Tenant:
+        if isinstance(node, yaml.MappingNode):
+            self._refuse_twice(node)
+        try:
+            value = _plain(node)
+        except yaml.MarkedYAMLError as error:
+            raise self._wrong(_line(node), f"holds no plain value: {error.problem}") from error
+        given: dict[Any, Any] = value if isinstance(value, dict) else {"id": value}
+        named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
+        if "targets" in given:
+            raise self._wrong(_line(node), f"{named}targets: {_NO_TARGETS}")
+        try:
+            return Tenant.model_validate(given)
+        except ValidationError as error:
+            raise self._wrong(_line(node), f"{named}{explain(error)}") from error
+
+    def _refuse_twice(self, node: yaml.MappingNode) -> None:
+        """YAML lets the last of equal keys win; people did not mean that."""
+        seen: set[Any] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise self._wrong(_line(key), f"the key {key.value!r} is there twice in one tenant")
+            seen.add(key.value)
+            if isinstance(value, yaml.MappingNode):
+                self._refuse_twice(value)
+
+    def _wrong(self, line: int | None, what: str) -> UsageError:
+        where = self.path if line is None else f"{self.path}, line {line}"
+        return UsageError(f"{where}: {what}")
+
+
+class JsonSource(Source):
+    """Tenants from a JSON file: a list of ids, or of `id`, `labels` and `overrides`; alone, or as `tenants`.
+
+    A relative path is looked up from the folder in which Orbits runs.
+    """
+
+    _may_be_one = False  # whether it may hold a tenant instead of a list
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def read(self) -> Sequence[Tenant]:
+        """The tenants in the order of the file; UsageError names file, entry and field of what is wrong."""
+        found: dict[str, Tenant] = {}
+        for number, value in enumerate(self._items(), start=1):
+            tenant = self._tenant(number, value)
+            if tenant.id in found:
+                first = 1 + list(found).index(tenant.id)
+                raise self._wrong(f", entry {number}", f"tenant {tenant.id!r} is there twice, first as entry {first}")
+            found[tenant.id] = tenant
+        if not found:
+            raise self._wrong("", "the list of tenants is empty: name at least one")
+        return tuple(found.values())
+
+    def _items(self) -> list[Any]:
+        try:
+            root = json.loads(_text(self.path, "in a list"), object_pairs_hook=_once_each)
+        except json.JSONDecodeError as error:
+            raise self._wrong(f", line {error.lineno}", f"is not valid JSON: {error.msg}") from error
+        except KeyError as error:
+            raise self._wrong("", f"the key {error.args[0]!r} is there twice in one object") from error
+        if self._may_be_one and isinstance(root, dict) and "id" in root:
+            return [root]
+        if isinstance(root, dict) and list(root) == ["tenants"]:
+            root = root["tenants"]
+        if not isinstance(root, list):
+            raise self._wrong("", "holds no list: write the tenants as a list, alone or as `tenants`")
+        return root
+
+    def _tenant(self, number: int, value: Any) -> Tenant:
+        given: dict[str, Any] = value if isinstance(value, dict) else {"id": value}
+        named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
+        if "targets" in given:
+            raise self._wrong(f", entry {number}", f"{named}targets: {_NO_TARGETS}")
+        try:
+            return Tenant.model_validate(given)
+        except ValidationError as error:
+            raise self._wrong(f", entry {number}", f"{named}{explain(error)}") from error
+
+    def _wrong(self, where: str, what: str) -> UsageError:
+        return UsageError(f"{self.path}{where}: {what}")
+
+
+class DirectorySource(Source):
+    """Tenants from a folder: each of its files `*.yaml`, `*.yml` and `*.json` holds one tenant, or a list as elsewhere.
+
+    Files are read in the order of their names, folders within it are not. One that cannot be read makes the whole list
+    unusable, and not shorter.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path
+
+    def read(self) -> Sequence[Tenant]:
+        """The tenants of all files; UsageError names the file of what is wrong."""
+        try:
+            files = sorted(file for file in Path(self.path).iterdir() if file.suffix in _READERS)
+        except OSError as error:
+            raise UsageError(f"the folder {self.path} cannot be read from {Path.cwd()}: {error}") from error
+        if not files:
+            raise UsageError(f"the folder {self.path} holds no file of a tenant: *.yaml, *.yml or *.json")
+        return CombinedSource(*(_READERS[file.suffix](str(file)) for file in files)).read()
+
+
+class _YamlOfOne(YamlSource):
+    _may_be_one = True
+
+
+class _JsonOfOne(JsonSource):
+    _may_be_one = True
+
+
+_READERS: dict[str, type[YamlSource] | type[JsonSource]] = {
+    ".yaml": _YamlOfOne,
+    ".yml": _YamlOfOne,
+    ".json": _JsonOfOne,
+}
+
+
+def _text(path: str, how: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no file {path} in {Path.cwd()}: it has to list the tenants, {how}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON lets the last of equal keys win; people did not mean that."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise KeyError(key)
+        found[key] = value
+    return found
+
+
+def _plain(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _line(node: yaml.Node | None) -> int:
+    return 1 if node is None else node.start_mark.line + 1
