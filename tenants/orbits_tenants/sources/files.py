@@ -13,16 +13,11 @@ from orbits_tenants.sources.combined import CombinedSource
 from orbits_tenants.sources.source import Source, explain
 from orbits_tenants.tenant import Tenant
 
-_NO_TARGETS = "is not built yet for files; the stack chooses its own"
 
+class _FileSource(Source):
+    """One file, which holds a list."""
 
-class YamlSource(Source):
-    """Tenants from a YAML file: a list of ids, or of `id`, `labels` and `overrides`; alone or below `tenants:`.
-
-    A relative path is looked up from the folder in which Orbits runs.
-    """
-
-    _may_be_one = False  # whether it may hold a tenant instead of a list
+    _may_be_one = False  # whether it may hold a tenant instead
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -31,6 +26,27 @@ class YamlSource(Source):
     def name(self) -> str:
         return self.path
 
+    def _made(self, where: str, value: Any) -> Tenant:
+        """The tenant of an entry: an id, or its fields."""
+        given: dict[Any, Any] = value if isinstance(value, dict) else {"id": value}
+        named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
+        if "targets" in given:
+            raise self._wrong(where, f"{named}targets: is not built yet for files; the stack chooses its own")
+        try:
+            return Tenant.model_validate(given)
+        except ValidationError as error:
+            raise self._wrong(where, f"{named}{explain(error)}") from error
+
+    def _wrong(self, where: str, what: str) -> UsageError:
+        return UsageError(f"{self.path}{where}: {what}")
+
+
+class YamlSource(_FileSource):
+    """Tenants from a YAML file: a list of ids, or of `id`, `labels` and `overrides`; alone or below `tenants:`.
+
+    A relative path is looked up from the folder in which Orbits runs.
+    """
+
     def read(self) -> Sequence[Tenant]:
         """The tenants in the order of the file; UsageError names file, line and field of what is wrong."""
         found: dict[str, tuple[Tenant, int]] = {}
@@ -38,13 +54,13 @@ class YamlSource(Source):
             tenant, line = self._tenant(node), _line(node)
             if tenant.id in found:
                 raise self._wrong(
-                    line,
+                    _at(node),
                     f"tenant {tenant.id!r} is there twice, first in line {found[tenant.id][1]}: take one away, or give "
                     f"it an id of its own",
                 )
             found[tenant.id] = (tenant, line)
         if not found:
-            raise self._wrong(None, "the list of tenants is empty: name at least one")
+            raise self._wrong("", "the list of tenants is empty: name at least one")
         return tuple(tenant for tenant, _ in found.values())
 
     def _items(self) -> list[yaml.Node]:
@@ -56,13 +72,13 @@ class YamlSource(Source):
                 return [root]
             if keys != ["tenants"]:
                 raise self._wrong(
-                    _line(root), f"has the keys {', '.join(map(str, keys)) or 'none'}: a list below `tenants:` alone"
+                    _at(root), f"has the keys {', '.join(map(str, keys)) or 'none'}: a list below `tenants:` alone"
                 )
             root = root.value[0][1]
         if root is None or (isinstance(root, yaml.ScalarNode) and root.value == ""):
             return []
         if not isinstance(root, yaml.SequenceNode):
-            raise self._wrong(_line(root), "holds no list: write each tenant as `- id`, alone or below `tenants:`")
+            raise self._wrong(_at(root), "holds no list: write each tenant as `- id`, alone or below `tenants:`")
         return list(root.value)
 
     def _root(self) -> yaml.Node | None:
@@ -70,9 +86,11 @@ class YamlSource(Source):
             return yaml.compose(_text(self.path, "each as `- id`"), Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
-            raise self._wrong(None if mark is None else mark.line + 1, f"is not valid YAML: {error.problem}") from error
+            raise self._wrong(
+                "" if mark is None else f", line {mark.line + 1}", f"is not valid YAML: {error.problem}"
+            ) from error
         except yaml.YAMLError as error:
-            raise self._wrong(None, f"is not valid YAML: {error}") from error
+            raise self._wrong("", f"is not valid YAML: {error}") from error
 
     def _tenant(self, node: yaml.Node) -> Tenant:
         if isinstance(node, yaml.MappingNode):
@@ -80,51 +98,31 @@ class YamlSource(Source):
         try:
             value = _plain(node)
         except yaml.MarkedYAMLError as error:
-            raise self._wrong(_line(node), f"holds no plain value: {error.problem}") from error
-        given: dict[Any, Any] = value if isinstance(value, dict) else {"id": value}
-        named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
-        if "targets" in given:
-            raise self._wrong(_line(node), f"{named}targets: {_NO_TARGETS}")
-        try:
-            return Tenant.model_validate(given)
-        except ValidationError as error:
-            raise self._wrong(_line(node), f"{named}{explain(error)}") from error
+            raise self._wrong(_at(node), f"holds no plain value: {error.problem}") from error
+        return self._made(_at(node), value)
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
         """YAML lets the last of equal keys win; people did not mean that."""
         seen: set[Any] = set()
         for key, value in node.value:
             if key.value in seen:
-                raise self._wrong(_line(key), f"the key {key.value!r} is there twice in one tenant")
+                raise self._wrong(_at(key), f"the key {key.value!r} is there twice in one tenant")
             seen.add(key.value)
             if isinstance(value, yaml.MappingNode):
                 self._refuse_twice(value)
 
-    def _wrong(self, line: int | None, what: str) -> UsageError:
-        where = self.path if line is None else f"{self.path}, line {line}"
-        return UsageError(f"{where}: {what}")
 
-
-class JsonSource(Source):
+class JsonSource(_FileSource):
     """Tenants from a JSON file: a list of ids, or of `id`, `labels` and `overrides`; alone, or as `tenants`.
 
     A relative path is looked up from the folder in which Orbits runs.
     """
 
-    _may_be_one = False  # whether it may hold a tenant instead of a list
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    @property
-    def name(self) -> str:
-        return self.path
-
     def read(self) -> Sequence[Tenant]:
         """The tenants in the order of the file; UsageError names file, entry and field of what is wrong."""
         found: dict[str, Tenant] = {}
         for number, value in enumerate(self._items(), start=1):
-            tenant = self._tenant(number, value)
+            tenant = self._made(f", entry {number}", value)
             if tenant.id in found:
                 first = 1 + list(found).index(tenant.id)
                 raise self._wrong(f", entry {number}", f"tenant {tenant.id!r} is there twice, first as entry {first}")
@@ -147,19 +145,6 @@ class JsonSource(Source):
         if not isinstance(root, list):
             raise self._wrong("", "holds no list: write the tenants as a list, alone or as `tenants`")
         return root
-
-    def _tenant(self, number: int, value: Any) -> Tenant:
-        given: dict[str, Any] = value if isinstance(value, dict) else {"id": value}
-        named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
-        if "targets" in given:
-            raise self._wrong(f", entry {number}", f"{named}targets: {_NO_TARGETS}")
-        try:
-            return Tenant.model_validate(given)
-        except ValidationError as error:
-            raise self._wrong(f", entry {number}", f"{named}{explain(error)}") from error
-
-    def _wrong(self, where: str, what: str) -> UsageError:
-        return UsageError(f"{self.path}{where}: {what}")
 
 
 class DirectorySource(Source):
@@ -227,6 +212,10 @@ def _plain(node: yaml.Node) -> Any:
         return loader.construct_document(node)
     finally:
         loader.dispose()
+
+
+def _at(node: yaml.Node | None) -> str:
+    return f", line {_line(node)}"
 
 
 def _line(node: yaml.Node | None) -> int:
