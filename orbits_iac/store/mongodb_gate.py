@@ -95,16 +95,20 @@ class Gate:
         """The side has written nothing with its block: nobody has to wait for it."""
         await self._surely.update_one({"_id": GATE}, {"$pull": {"open": {"side": self.side}}})
 
-    async def bound(self, after: int) -> int:
-        """Events below this number have all come to light, as far as they ever will."""
-        gate = await self._read()
+    async def bound(self, after: int, session: AsyncClientSession) -> int:
+        """Events below this number have all come to light, as far as they ever will, for who reads on in the session.
+
+        The session has to be causally consistent: the majority's view of a primary that has just been elected may be
+        older than what was read here, and lack a group whose block was closed.
+        """
+        gate = await self._read(session)
         if gate is None:
             return 0
         waiting = [entry for entry in gate["open"] if entry["n"] and entry["at"] > after]
         if not waiting:
             return int(gate["next"])
         starts = [entry["at"] for entry in waiting]
-        found = self._events.find({"_id": {"$in": starts}}, projection={"_id": 1})
+        found = self._events.find({"_id": {"$in": starts}}, projection={"_id": 1}, session=session)
         written = {event["_id"] async for event in found}
         unwritten = [entry for entry in waiting if entry["at"] not in written]
         await self._clear(waiting)
@@ -126,8 +130,8 @@ class Gate:
             earlier &= {(entry["side"], entry["at"]) for entry in (await self._read() or {"open": []})["open"]}
             await asyncio.sleep(_LOOK_EVERY if earlier else 0)
 
-    async def _read(self) -> Document | None:
-        return await self._surely.find_one({"_id": GATE}, projection={"next": 1, "open": 1})
+    async def _read(self, session: AsyncClientSession | None = None) -> Document | None:
+        return await self._surely.find_one({"_id": GATE}, projection={"next": 1, "open": 1}, session=session)
 
     async def _clear(self, entries: list[Document]) -> None:
         """Cancel those of these blocks that have been in the way for too long."""

@@ -126,8 +126,9 @@ async def next_due(database: Database) -> float | None:
 async def tail(database: Database, gate: Gate, after: int, *, root: ExecutionId | None, limit: int) -> list[EventRow]:
     """Events above `after`, as far as none with a smaller number can come to light any more."""
     documents = documents_of(EventRow)
-    query: Document = {"_id": {"$gt": after, "$lt": await gate.bound(after)}, **documents.real}
-    if root is not None:
-        query["root"] = root
-    cursor = database[documents.name].find(query, limit=limit).sort("_id", ASCENDING)
-    return [documents.row(document) for document in await cursor.to_list()]
+    async with database.client.start_session(causal_consistency=True) as session:
+        query: Document = {"_id": {"$gt": after, "$lt": await gate.bound(after, session)}, **documents.real}
+        if root is not None:
+            query["root"] = root
+        cursor = database[documents.name].find(query, limit=limit, session=session).sort("_id", ASCENDING)
+        return [documents.row(document) for document in await cursor.to_list()]

@@ -151,3 +151,22 @@ async def test_gate_holds_nothing_of_stores_that_were_closed(
     gate = await client.get_default_database()["gate"].find_one({})
     assert gate is not None
     assert gate["open"] == []
+
+
+async def test_events_are_read_as_of_the_gate_or_later_whoever_is_the_primary_by_then(
+    store: Store, client: "AsyncMongoClient[Document]"
+) -> None:
+    """A primary that was just elected may know of an older majority than the one before: it has to be waited for."""
+    await store.commit(Transaction(events=[EventRow(at=0.0, execution=ExecutionId("x"), root=ExecutionId("x"))]))
+    database = client.get_default_database()
+    await database.command({"profile": 2})
+    try:
+        assert len(await store.tail(0)) == 1
+    finally:
+        await database.command({"profile": 0})
+    told = [each async for each in database["system.profile"].find({"op": "query"}, sort=[("ts", 1)])]
+    reads = {each["command"]["find"]: each["command"]["readConcern"] for each in told if "find" in each["command"]}
+    await database["system.profile"].drop()
+    assert {concern["level"] for concern in reads.values()} == {"majority"}
+    assert "afterClusterTime" in reads["event"]
+    assert "afterClusterTime" not in reads["gate"]
