@@ -28,6 +28,7 @@ from orbits_iac.model.errors import StoreError, Unreachable
 WRITE_CONFLICT = 112
 UNAUTHORIZED = 13
 INTERRUPTED = 11601
+_NO_SUCH_TRANSACTION = 251
 
 _LONGEST = 300  # characters of what a server said
 _REST = re.compile(r" \(configured timeouts:|, Timeout: |, Topology Description:|, full error:|, Timeout ")
@@ -116,10 +117,21 @@ def is_write_conflict(error: BaseException) -> bool:
 
 
 def commit_is_unknown(error: BaseException) -> bool:
-    """Whether the answer to a commit was lost: the commit alone is sent again."""
+    """Whether the answer to a commit was lost: the commit alone is sent again.
+
+    That there is no such transaction says nothing without the label that it never was committed: the driver asks again
+    by itself, and who answers then may not know of what was written before.
+    """
     if isinstance(error, PyMongoError) and error.has_error_label("UnknownTransactionCommitResult"):
         return True
-    return _was_ended(error)
+    return _was_ended(error) or (isinstance(error, OperationFailure) and error.code == _NO_SUCH_TRANSACTION)
+
+
+def never_was_committed(error: BaseException) -> bool:
+    """Whether the answer to a commit is that the transaction is not there, and never will be."""
+    if not isinstance(error, PyMongoError) or error.has_error_label("UnknownTransactionCommitResult"):
+        return False
+    return error.has_error_label("TransientTransactionError")
 
 
 def _first_of(error: OperationFailure) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from pymongo.write_concern import WriteConcern
 from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EventRow, MessageRow
 from orbits_iac.store import mongodb_pieces as pieces
-from orbits_iac.store.mongodb_errors import commit_is_unknown
+from orbits_iac.store.mongodb_errors import commit_is_unknown, never_was_committed
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_group import Changes, Found, Wanted
 from orbits_iac.store.mongodb_pieces import LongDocument
@@ -42,6 +42,10 @@ class LostError(Exception):
 def fences(worker: WorkerId | str) -> list[str]:
     """The `writer` documents of a worker: groups of its channels do not conflict, and a release does with each."""
     return [f"{worker}/{channel}" for channel in range(CHANNELS)]
+
+
+class UnknownCommitError(Exception):
+    """Whether a transaction was committed is not known; it may not be sent again."""
 
 
 class Sending:
@@ -102,16 +106,23 @@ class Sending:
         await self._bulk(WRITER, [UpdateOne({"_id": writer}, raised, upsert=True) for writer in writers])
 
     async def commit(self) -> None:
-        """Commit, and ask again for an answer that was lost: a transaction is committed once."""
+        """Commit, and ask again for an answer that was lost: a transaction is committed once.
+
+        Once it was asked again, only a server's word that it never was committed is believed. Raises
+        `UnknownCommitError` if none came.
+        """
         loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
+        until, again = loop.time() + PATIENCE, False
         while True:
             try:
                 await self.session.commit_transaction()
                 return
             except PyMongoError as error:
-                if not commit_is_unknown(error) or loop.time() > until:
+                if never_was_committed(error) or not (again or commit_is_unknown(error)):
                     raise
+                if loop.time() > until:
+                    raise UnknownCommitError from error
+                again = True
                 await asyncio.sleep(0.05)
 
     async def _bulk(self, collection: str, writes: Sequence[Any]) -> None:

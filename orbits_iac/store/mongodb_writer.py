@@ -29,7 +29,15 @@ from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_group import Group, Prepared, Wanted
 from orbits_iac.store.mongodb_pieces import send as send_pieces
 from orbits_iac.store.mongodb_rows import Document
-from orbits_iac.store.mongodb_transaction import CHANNELS, PATIENCE, LostError, Sending, fences, sending
+from orbits_iac.store.mongodb_transaction import (
+    CHANNELS,
+    PATIENCE,
+    LostError,
+    Sending,
+    UnknownCommitError,
+    fences,
+    sending,
+)
 
 T = TypeVar("T")
 
@@ -44,7 +52,7 @@ QUIET_TURNS, LONGEST_LOOK = 4, 0.01
 hand in their next within some turns, and a larger group costs less a step."""
 
 _DUPLICATE = 11000
-_ERRORS = (LostError, PyMongoError, BSONError, OverflowError, StoreError)
+_ERRORS = (LostError, UnknownCommitError, PyMongoError, BSONError, OverflowError, StoreError)
 
 
 class Writer:
@@ -104,7 +112,7 @@ class Writer:
                 released = await _persist(attempt, unblock)
                 if leaving.counter is not None:  # it is dead, and so is what it has open
                     await unblock()
-            except LostError as error:
+            except (LostError, UnknownCommitError) as error:
                 raise self._error(error) from error
         self._introduced.discard(leaving.worker)
         self._tell()
@@ -211,7 +219,7 @@ class Writer:
             await _persist(attempt, channel.gate.unblock, tries=3 if len(jobs) > 1 else None)
             return
         except _ERRORS as error:
-            if len(jobs) == 1 or isinstance(error, ConnectionFailure | StoreError):
+            if len(jobs) == 1 or isinstance(error, ConnectionFailure | StoreError | UnknownCommitError):
                 for job in jobs:
                     job.error = self._error(error)
                 return
@@ -225,6 +233,8 @@ class Writer:
             return error
         if isinstance(error, LostError):
             return Unreachable(f"the store {self._shown} has no primary for long enough to write to")
+        if isinstance(error, UnknownCommitError) and isinstance(error.__cause__, PyMongoError):
+            error = error.__cause__
         made = store_error(self._shown, error, doing="writing")
         made.__cause__ = error
         return made

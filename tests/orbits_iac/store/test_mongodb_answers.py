@@ -9,9 +9,13 @@ import pytest
 
 pytest.importorskip("pymongo", reason="needs MongoDB's driver: pip install 'orbits-iac[mongodb]'")
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure
+
 from orbits_iac.model.errors import Conflict, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, TaskRow, WorkerRow
+from orbits_iac.store import mongodb_transaction
 from orbits_iac.store.contract import Fence, Transaction
 from orbits_iac.store.mongodb import MongoStore
 from tests.servers.databases import _empty as empty
@@ -154,3 +158,32 @@ async def _is_under_way(store: MongoStore) -> bool:
     """Whether the fail point holds up a commit."""
     status = await store._opened._client.admin.command({"serverStatus": 1})
     return int(status["transactions"]["currentOpen"]) > 0
+
+
+@pytest.mark.parametrize("answers", [1, 1000])
+async def test_a_server_that_knows_of_no_such_transaction_is_not_believed_unless_it_says_that_there_never_was_one(
+    servers: Servers, answers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the driver has asked another server for an answer that was lost: sent again, all would be twice."""
+    monkeypatch.setattr(mongodb_transaction, "PATIENCE", 0.3)
+    commit, asked = AsyncClientSession.commit_transaction, [0]
+
+    async def done_and_denied(session: AsyncClientSession) -> None:
+        asked[0] += 1
+        await commit(session)
+        if asked[0] <= answers:
+            raise OperationFailure("no such transaction", code=251)
+
+    store = await servers.open("asking")
+    names = [ExecutionId(f"x{number}") for number in range(4)]
+    with monkeypatch.context() as patch:
+        patch.setattr(AsyncClientSession, "commit_transaction", done_and_denied)
+        events = [EventRow(at=0.0, execution=name, root=name) for name in names]
+        commits = (store.commit(Transaction(events=[event])) for event in events)
+        outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    written = [event.execution for event in await store.tail(0) if event.execution in names]
+    assert sorted(written) == names
+    if answers == 1:
+        assert outcomes == [None] * len(names)
+    else:
+        assert all(isinstance(outcome, StoreError) for outcome in outcomes)
