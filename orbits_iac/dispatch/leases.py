@@ -168,7 +168,8 @@ class Lease:
         self._task = asyncio.current_task()
         while not self._stopping:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._length / 4)
+                async with asyncio.timeout(self._length / 4):
+                    await self._woken.wait()
             self._woken.clear()
             if self._stopping:
                 return

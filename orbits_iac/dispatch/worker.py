@@ -279,7 +279,8 @@ class Worker(Dispatcher):
         if len(self._active) >= self._concurrency:
             self._freed.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._freed.wait(), most)
+                async with asyncio.timeout(most):
+                    await self._freed.wait()
             return
         due, now = self._next, self._engine.clock.now()
         # What is due already, and was not claimed, is for others: its code is not here.

@@ -46,7 +46,7 @@ class MongoStore(Store):
         if self._home is None:
             side = Side(self._address, self._instance)
             try:
-                await side.prepare()
+                await side.ask(lambda side: side.prepare())
             except BaseException:
                 await side.drop()
                 raise
@@ -71,7 +71,7 @@ class MongoStore(Store):
         await self._on(lambda side: side.writer.commit(work))
 
     async def get(self, table: type[R], *key: str | int) -> R | None:
-        return await self._on(lambda side: side.get(table, key))
+        return await self._ask(lambda side: side.get(table, key))
 
     async def find(
         self,
@@ -84,19 +84,19 @@ class MongoStore(Store):
         **where: str | int | None,
     ) -> list[R]:
         check_where(table, where, after)
-        return await self._on(
+        return await self._ask(
             lambda side: side.find(table, where, limit=limit, newest=newest, after=after, whole=whole)
         )
 
     async def clock(self) -> float | None:
-        return await self._on(lambda side: side.clock())
+        return await self._ask(lambda side: side.clock())
 
     async def count(self, table: type[Row], **where: str | int | None) -> int:
         check_where(table, where)
-        return await self._on(lambda side: side.count(table, where))
+        return await self._ask(lambda side: side.count(table, where))
 
     async def load(self, execution: ExecutionId) -> Journal | None:
-        return await self._on(lambda side: side.load(execution))
+        return await self._ask(lambda side: side.load(execution))
 
     async def claim(  # noqa: PLR0913 - what narrows it, each by its name
         self,
@@ -114,27 +114,27 @@ class MongoStore(Store):
         from orbits_iac.store.mongodb_claims import Claim
 
         wanted = Claim(worker, now, limit, kinds, builds, only, labels, without, least)
-        return await self._on(lambda side: side.writer.claim(wanted))
+        return await self._ask(lambda side: side.writer.claim(wanted))
 
     async def holding(self, worker: WorkerId) -> list[Holding]:
-        return await self._on(lambda side: side.holding(worker))
+        return await self._ask(lambda side: side.holding(worker))
 
     async def release(self, worker: WorkerId, *, now: float, counter: int | None = None) -> list[ExecutionId]:
         from orbits_iac.store.mongodb_claims import Leaving
 
-        return await self._on(lambda side: side.writer.release(Leaving(worker, now, counter)))
+        return await self._ask(lambda side: side.release(Leaving(worker, now, counter)))
 
     async def due(self, table: type[D], *, now: float, limit: int, kinds: frozenset[str] | None = None) -> list[D]:
-        return await self._on(lambda side: side.due(table, now=now, limit=limit, kinds=kinds))
+        return await self._ask(lambda side: side.due(table, now=now, limit=limit, kinds=kinds))
 
     async def next_due(self) -> float | None:
-        return await self._on(lambda side: side.next_due())
+        return await self._ask(lambda side: side.next_due())
 
     async def compact(self) -> int:
-        return await self._on(lambda side: side.compact())
+        return await self._ask(lambda side: side.compact())
 
     async def tail(self, after: int, *, root: ExecutionId | None = None, limit: int = 1000) -> list[EventRow]:
-        return await self._on(lambda side: side.tail(after, root=root, limit=limit))
+        return await self._ask(lambda side: side.tail(after, root=root, limit=limit))
 
     async def changed(self, timeout: float) -> None:
         await self._on(lambda side: side.changed(timeout))
@@ -149,6 +149,9 @@ class MongoStore(Store):
         if self._home is None:
             raise StoreError(f"the store {self.url} is not open")
         return self._home
+
+    async def _ask(self, ask: "Callable[[Side], Awaitable[T]]") -> T:
+        return await self._on(lambda side: side.ask(ask))
 
     async def _on(self, ask: "Callable[[Side], Awaitable[T]]") -> T:
         home = self._opened

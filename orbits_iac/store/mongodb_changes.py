@@ -154,7 +154,8 @@ class Changes:
         """Whether somebody waits, now or soon."""
         if not self._wanted.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), LINGER)
+                async with asyncio.timeout(LINGER):
+                    await self._wanted.wait()
         return self._wanted.is_set()
 
     def _poll(self, error: OperationFailure) -> None:

@@ -15,13 +15,14 @@ from orbits_iac.store import mongodb_reads as reads
 from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.hints import Hints
 from orbits_iac.store.mongodb_changes import Changes
+from orbits_iac.store.mongodb_claims import Leaving
 from orbits_iac.store.mongodb_client import Document, client_of, refuse_unfit
 from orbits_iac.store.mongodb_errors import failing
 from orbits_iac.store.mongodb_gate import Gate
 from orbits_iac.store.mongodb_pieces import remove_orphans
 from orbits_iac.store.mongodb_schema import WRITER, prepare
 from orbits_iac.store.mongodb_url import Address
-from orbits_iac.store.mongodb_writer import Writer
+from orbits_iac.store.mongodb_writer import LAST_WORD, Writer
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
@@ -42,6 +43,18 @@ class Side:
         self._changes = Changes(self._database[WRITER], hints, address.shown)
         self._gate = Gate(self._database, instance=instance, side=new_id(0), shown=address.shown)
         self.writer = Writer(self._database, instance=instance, shown=address.shown, tell=hints.tell)
+        self._asked: set[asyncio.Future[Any]] = set()
+
+    async def ask(self, ask: Callable[["Side"], Awaitable[T]]) -> T:
+        """What `ask` returns. A caller that is cancelled leaves at once, and the driver goes on to its answer.
+
+        On Python 3.11 it bears no cancellation: one that comes as a message is sent is lost, and one while it looks for
+        a server may leave its lock taken, for which all other calls of its client then wait.
+        """
+        asked = asyncio.ensure_future(ask(self))
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+        return await asyncio.shield(asked)
 
     async def prepare(self) -> None:
         """Look whether the server is fit, and make the schema or bring it forward."""
@@ -59,6 +72,8 @@ class Side:
             await self._changes.close()
             with failing(self._shown, "closing it"):
                 await self.writer.close()
+            if self._asked:  # by callers that were cancelled; what then still waits is refused by the driver
+                await asyncio.wait(self._asked, timeout=LAST_WORD)
         finally:
             await self.drop()
 
@@ -107,6 +122,12 @@ class Side:
     async def tail(self, after: int, *, root: ExecutionId | None, limit: int) -> list[EventRow]:
         async with self._reading() as database:
             return await reads.tail(database, self._gate, after, root=root, limit=limit)
+
+    async def release(self, leaving: Leaving) -> list[ExecutionId]:
+        earlier = self._asked - {asyncio.current_task()}
+        if earlier:  # a claim by the worker among them, whose caller was cancelled
+            await asyncio.wait(earlier)
+        return await self.writer.release(leaving)
 
     async def compact(self) -> int:
         with failing(self._shown, "compacting it"):

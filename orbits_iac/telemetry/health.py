@@ -84,8 +84,12 @@ class Health:
             return why
 
     def _ask(self, orbits: "Orbits") -> str:
+        async def ask() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await orbits.store.next_due()
+
         try:
-            asyncio.run(asyncio.wait_for(orbits.store.next_due(), PATIENCE))
+            asyncio.run(ask())
         except TimeoutError:
             return f"the store has not answered within {PATIENCE:g} s"
         except StoreError as error:

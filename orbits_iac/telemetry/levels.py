@@ -83,13 +83,17 @@ class Reading:
         with self._lock:  # who comes meanwhile gets what is being read
             if self._read is None or time.monotonic() - self._read[0] > LOOK_EVERY:
                 try:
-                    levels = asyncio.run(asyncio.wait_for(self._look(), PATIENCE))
+                    levels = asyncio.run(self._look())
                 except (StoreError, TimeoutError):
                     levels = {}
                 self._read = (time.monotonic(), levels)
             return self._read[1]
 
     async def _look(self) -> Levels:
+        async with asyncio.timeout(PATIENCE):
+            return await self._found()
+
+    async def _found(self) -> Levels:
         store, now = self._orbits.store, self._orbits.engine.clock.now()
         states = [state for state in State if state not in ENDED or state is State.QUARANTINED]
         counts: dict[Labels, float] = {

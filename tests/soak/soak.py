@@ -62,7 +62,8 @@ async def _course(orbits: Orbits, scene: Scene, seed: int, seconds: float) -> Co
         await asyncio.to_thread(scene.mend)
         say(f"nothing is broken any more; {len(workload.under_way())} are under way")
         try:
-            await asyncio.wait_for(workload.finish(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await workload.finish()
         except TimeoutError:
             say("they do not end")
     finally:
