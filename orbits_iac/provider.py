@@ -5,7 +5,7 @@ Nothing is defined here; this is the one list of names that a package outside ma
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
-from orbits_iac.model.errors import Interrupted, NotHeld, Refused, UsageError
+from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
 from orbits_iac.model.standing import Standing
@@ -25,6 +25,7 @@ __all__ = [
     "Interrupted",
     "NotHeld",
     "OnDrift",
+    "OutOfReach",
     "PropertyChange",
     "Refused",
     "Rules",

@@ -69,6 +69,8 @@ async def standing(run: "Run", key: StepKey, kind: str, identity: str) -> Standi
     return Standing(
         revision=None if record is None else record.revision,
         changed=entry is not None and entry.changed,
+        made=record is not None and record.made_by == run.pages.execution.id,
+        passed=() if entry is None else entry.passed,
         places=tuple(places),
     )
 

@@ -204,7 +204,7 @@ class RunFlow(Flow):
         key: str | None,
         once: bool,
         undo: Step[Any] | Callable[[T], Step[Any]] | None,
-        target: Target | None,
+        target: Target | Sequence[Target] | None,
         was: str | None,
         options: StepOptions,
     ) -> Coroutine[Any, Any, T]:

@@ -19,6 +19,7 @@ from orbits_iac.engine.names import Name, record_kind
 from orbits_iac.engine.naming import key_of, returns_of, subject_of
 from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.unbuilt import refuse_unbuilt
+from orbits_iac.engine.wanted import each_of
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.ids import StepKey, new_id
 from orbits_iac.model.outputs import Event
@@ -185,7 +186,7 @@ class PreviewFlow(Flow):
         key: str | None,
         once: bool,
         undo: Step[Any] | Callable[[T], Step[Any]] | None,
-        target: Target | None,
+        target: Target | Sequence[Target] | None,
         was: str | None,
         options: StepOptions,
     ) -> T:
@@ -230,7 +231,7 @@ class PreviewFlow(Flow):
         *,
         key: str | None,
         once: bool,
-        target: Target | None,
+        target: Target | Sequence[Target] | None,
         options: StepOptions,
     ) -> Asked:
         """What a run would make of a `do`: its key, and the argument as it is recorded."""
@@ -240,8 +241,7 @@ class PreviewFlow(Flow):
         cls = type(subject)
         extra = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
         targets = dict(self._targets)
-        if target is not None:
-            targets[type(target).__name__] = codec.encode(target, type(target))
+        targets |= {type(one).__name__: codec.encode(one, type(one)) for one in each_of(target)}
         fresh: Step[Any] = codec.decode(codec.encode(subject, cls), cls)
         given = merged(cls, options)
         return Asked(

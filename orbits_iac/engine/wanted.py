@@ -4,7 +4,7 @@ What always holds: the step that is done is made anew from the argument as it is
 no secret is part of a name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +41,21 @@ class Wanted:
     key: str | None = field(kw_only=True)
     once: bool = field(kw_only=True)
     undo: Step[Any] | Callable[[Any], Step[Any]] | None = field(kw_only=True)
-    target: Target | None = field(kw_only=True)
+    target: Target | Sequence[Target] | None = field(kw_only=True)
     was: str | None = field(kw_only=True)
     options: StepOptions = field(kw_only=True)
     place: tuple[StepKey, str] | None = field(
         kw_only=True, default=None
     )  # where it stands for people, if not by its key
+
+
+def each_of(target: Target | Sequence[Target] | None) -> Sequence[Target]:
+    """The targets that a `do` was given; UsageError if two are of one type: nobody could tell which is meant."""
+    targets = () if target is None else (target,) if isinstance(target, Target) else target
+    names = [type(one).__name__ for one in targets]
+    if len(names) != len(set(names)):
+        raise UsageError(f"target= has two targets of one type: {', '.join(names)}; give one of each")
+    return targets
 
 
 PLAIN: dict[str, Any] = {"key": None, "once": False, "undo": None, "target": None, "was": None}
@@ -87,10 +96,10 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
     argument, fresh = _fresh(codec, call, subject)
     targets, places = above_targets, run.places
-    if target is not None:
-        targets = {**targets, type(target).__name__: codec.encode(target, type(target))}
-        places = {**places, type(target).__name__: target.place()}
-        refuse_secrets(codec, call.where, target, target.place())
+    for one in each_of(target):
+        targets = {**targets, type(one).__name__: codec.encode(one, type(one))}
+        places = {**places, type(one).__name__: one.place()}
+        refuse_secrets(codec, call.where, one, one.place())
     refuse_secrets(codec, call.where, fresh, ref, key, name.identity)
     options = merged(cls, wanted.options)
     _check_labels(call, options)

@@ -2,6 +2,7 @@
 
 Error
 ├── Permanent              raised by an Action: not to be tried again
+│   └── OutOfReach         where it should be done cannot be used: a closed account, one that lets nobody in
 ├── NothingDone            raised by an Action: the next attempt gets a new token
 ├── Interrupted            an Action's process died while it ran, and nobody knows how far it got
 ├── ProcessFailed          the process that an Action ran in, or its shell command, ended badly
@@ -32,6 +33,13 @@ class Error(Exception):
 
 class Permanent(Error):
     """Raised by an Action: not to be tried again."""
+
+
+class OutOfReach(Permanent):
+    """Raised by an Action: the place itself cannot be used. Its account is closed, suspended, or lets nobody in.
+
+    A roll-out reports such a tenant apart: it says nothing about the release.
+    """
 
 
 class NothingDone(Error):

@@ -9,4 +9,6 @@ class Standing:
 
     revision: int | None  # its current revision; None: nothing of it stands
     changed: bool  # whether doing it changed anything
-    places: tuple[str, ...]  # where it and what it consists of are, as their targets say, each once
+    made: bool = False  # whether nothing of it stood before
+    passed: tuple[str, ...] = ()  # the steps of no return that doing it has passed
+    places: tuple[str, ...] = ()  # where it and what it consists of are, as their targets say, each once

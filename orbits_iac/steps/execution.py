@@ -170,7 +170,7 @@ class Flow(Current):
         key: str | None,
         once: bool,
         undo: "Step[Any] | Callable[[T], Step[Any]] | None",
-        target: Target | None,
+        target: Target | Sequence[Target] | None,
         was: str | None,
         options: StepOptions,
     ) -> Coroutine[Any, Any, T]:

@@ -122,9 +122,13 @@ class Resource(Composite[O], Generic[O]):
         """
         return cast("Step[O]", Command(resource=self, command="rollback", arguments={} if to is None else {"to": to}))
 
-    def uninstall(self) -> Step[list[str] | None]:
-        """The command that removes this Resource; it returns what stays, if anything does."""
-        return Command[list[str] | None](resource=self, command="uninstall")
+    def uninstall(self, *, keep_data: bool = False) -> Step[list[str] | None]:
+        """The command that removes this Resource; it returns what stays, if anything does.
+
+        With `keep_data` what holds data stays, and is no reason to refuse.
+        """
+        arguments = {"keep_data": True} if keep_data else {}
+        return Command[list[str] | None](resource=self, command="uninstall", arguments=arguments)
 
 
 R = TypeVar("R", default=None)

@@ -1,6 +1,6 @@
 """Workflow: a step whose definition chains others; and `do`, which Workflows and Resources share."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -35,7 +35,7 @@ class Composite(Step[R]):
         key: str | None = None,
         once: bool = False,
         undo: Step[Any] | Callable[[T], Step[Any]] | None = None,
-        target: Target | None = None,
+        target: Target | Sequence[Target] | None = None,
         was: str | None = None,
         **options: Unpack[StepOptions],
     ) -> Coroutine[Any, Any, T]:
@@ -47,7 +47,7 @@ class Composite(Step[R]):
             key: tells apart several steps with one ref, in a loop.
             once: skip it while kind and argument equal its last success at this place.
             undo: the step that takes it back if something after it fails, or a function of the result that makes it.
-            target: replaces the target of the same type for this step and all below it.
+            target: replaces the target of the same type for this step and all below it; or several, of one type each.
             was: the ref that this step had before it was renamed.
             options: for this step, over its class's.
 

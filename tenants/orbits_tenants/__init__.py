@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orbits_tenants.membership import Listing
     from orbits_tenants.report import Report, TenantReport, TenantState
-    from orbits_tenants.rollout import Rollout
+    from orbits_tenants.rollout import Rollout, Wave
     from orbits_tenants.selector import Selector
     from orbits_tenants.sources.code import FunctionSource, ListSource
     from orbits_tenants.sources.combined import CombinedSource
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from orbits_tenants.sources.source import Source
     from orbits_tenants.tenant import Tenant
     from orbits_tenants.tenants import Tenants
+    from orbits_tenants.waves import Promoted
+    from orbits_tenants.window import Window
 
 _HOME = {
     "CombinedSource": "sources.combined",
@@ -25,6 +28,8 @@ _HOME = {
     "FunctionSource": "sources.code",
     "JsonSource": "sources.files",
     "ListSource": "sources.code",
+    "Listing": "membership",
+    "Promoted": "waves",
     "Report": "report",
     "Rollout": "rollout",
     "Selector": "selector",
@@ -33,6 +38,8 @@ _HOME = {
     "TenantReport": "report",
     "TenantState": "report",
     "Tenants": "tenants",
+    "Wave": "rollout",
+    "Window": "window",
     "YamlSource": "sources.files",
 }
 
@@ -42,6 +49,8 @@ __all__ = [
     "FunctionSource",
     "JsonSource",
     "ListSource",
+    "Listing",
+    "Promoted",
     "Report",
     "Rollout",
     "Selector",
@@ -50,6 +59,8 @@ __all__ = [
     "TenantReport",
     "TenantState",
     "Tenants",
+    "Wave",
+    "Window",
     "YamlSource",
 ]
 

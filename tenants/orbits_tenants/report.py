@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed, Outputs
-from orbits_iac.provider import Standing
+from orbits_iac.provider import OutOfReach, Standing
+from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,10 +22,21 @@ class TenantState(StrEnum):
     HELD = "forward only"  # failed after a step of no return: nothing was rolled back over it
     LEFT = "needs a decision"  # failed, and could not be brought back
     FAILED = "failed"  # failed before anything was done
+    BROUGHT_BACK = "brought back"  # went forward, and back again with its wave, or with all
+    UNREACHABLE = "unreachable"  # its account is closed or suspended, or lets nobody in: outside the tolerance
+    PAUSED = "paused"  # somebody said that it is not to be changed
+    VANISHED = "not listed"  # the source does not have it any more: it stays as it is
+    ENDED = "ended"  # it had expired, and was removed
     NOT_STARTED = "not started"  # its wave was not reached
 
 
 OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED})
+APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANISHED, TenantState.ENDED})
+"""Neither good nor bad: what the roll-out could do nothing about, or was not to."""
+
+BAD = frozenset({TenantState.REVERTED, TenantState.HELD, TenantState.LEFT, TenantState.FAILED})
+"""What counts against the tolerance."""
+
 _STYLES = {
     TenantState.UPDATED: "green",
     TenantState.UNCHANGED: "dim",
@@ -32,7 +44,28 @@ _STYLES = {
     TenantState.HELD: "bold yellow",
     TenantState.LEFT: "bold red",
     TenantState.FAILED: "red",
+    TenantState.BROUGHT_BACK: "yellow",
+    TenantState.UNREACHABLE: "magenta",
+    TenantState.PAUSED: "cyan",
+    TenantState.VANISHED: "yellow",
+    TenantState.ENDED: "dim",
     TenantState.NOT_STARTED: "dim",
+}
+
+
+_HAPPENED: Mapping[TenantState, str] = {
+    TenantState.UPDATED: "went forward",
+    TenantState.UNCHANGED: "nothing to change",
+    TenantState.REVERTED: "{why} → {came_back}",
+    TenantState.HELD: "{what} → forward only: {passed} cannot be taken back",
+    TenantState.LEFT: "{why} → left for a decision: {left}",
+    TenantState.FAILED: "{why}",
+    TenantState.BROUGHT_BACK: "went forward, and is back {back}",
+    TenantState.UNREACHABLE: "{why} → nothing was done; it does not count as failed",
+    TenantState.PAUSED: "is paused: {why}",
+    TenantState.VANISHED: "the source does not have it any more: it stays as it is, until it is removed",
+    TenantState.ENDED: "it had expired: {why}",
+    TenantState.NOT_STARTED: "{why}",
 }
 
 
@@ -41,13 +74,17 @@ class TenantReport(Outputs):
 
     Attributes:
         state: what the roll-out did to it.
-        wave: the wave that it belongs to.
+        wave: the wave that it belongs to; "" for one that is in none.
+        tenant: as it was listed: who is known, when the source is read next.
+        earlier: whether it is of an earlier roll-out: this one was not asked to go there.
+        pinned: fields of its stack that stay whatever is released.
         changed: whether anything of it is otherwise than before.
+        made: whether nothing of it stood before.
         revision: its stack's revision that stands now; None if none does.
         account: the places it is in, such as "448811223344/eu-west-1"; None if it has none yet.
         path: of a failure: the refs that lead from its stack to the step that failed first.
-        error: of a failure: the first error's type and message.
-        no_return: of one held forward only: the steps of no return that were passed.
+        error: of a failure: the first error's type and message; of one that is left out: why.
+        no_return: the steps of no return that were passed: it cannot be brought back over them.
         left: what could not be brought back and needs a decision.
         execution: the id of the execution that failed first; it has the events and attempts.
 
@@ -55,7 +92,11 @@ class TenantReport(Outputs):
 
     state: TenantState
     wave: str
+    tenant: Tenant | None = None
+    earlier: bool = False
+    pinned: tuple[str, ...] = ()
     changed: bool = False
+    made: bool = False
     revision: int | None = None
     account: str | None = None
     path: tuple[str, ...] = ()
@@ -68,45 +109,52 @@ class TenantReport(Outputs):
     def happened(self) -> str:
         """What happened, in a line for people."""
         why = f"{'.'.join(self.path)}: {self.error}" if self.path else self.error or ""
-        match self.state:
-            case TenantState.UPDATED:
-                return "went forward"
-            case TenantState.UNCHANGED:
-                return "nothing to change"
-            case TenantState.REVERTED:
-                back = f"back at revision {self.revision}" if self.revision is not None else "what it made was removed"
-                return f"{why} → {back}"
-            case TenantState.HELD:
-                return f"{why} → forward only: {', '.join(self.no_return)} cannot be taken back"
-            case TenantState.LEFT:
-                return f"{why} → left for a decision: {'; '.join(self.left) or 'see its execution'}"
-            case TenantState.FAILED:
-                return why
-            case TenantState.NOT_STARTED:
-                return f"wave {self.wave} was not begun: more had failed than is tolerated"
-            case _ as never:
-                assert_never(never)
+        return _HAPPENED[self.state].format(
+            why=why,
+            what=why or "went forward",
+            wave=self.wave,
+            back=self._back,
+            came_back=self._came_back,
+            passed=", ".join(self.no_return),
+            left="; ".join(self.left) or "see its execution",
+        )
+
+    @property
+    def _back(self) -> str:
+        return f"at revision {self.revision}" if self.revision is not None else "to nothing"
+
+    @property
+    def _came_back(self) -> str:
+        return f"back {self._back}" if self.revision is not None else "what it made was removed"
 
 
 class Report(Outputs):
-    """What came of a roll-out: each tenant's report by its id, in the order of the source.
+    """What came of a roll-out: each tenant's report by its id, in the order in which they joined.
 
-    `finish_error` is set when `define_finish` failed: that fails no roll-out, and is said.
+    Attributes:
+        tenants: each one that is in the fleet.
+        doubts: what the source said and was not believed.
+        stopped: why the roll-out did not go further; "" if it went to its end.
+        finish_error: why `define_finish` failed: that fails no roll-out, and is said.
+
     """
 
     tenants: Mapping[str, TenantReport]
+    doubts: tuple[str, ...] = ()
+    stopped: str = ""
     finish_error: str | None = None
 
     @property
     def failed(self) -> Mapping[str, str]:
         """The tenants that failed, each with what happened."""
-        begun = {id_: one for id_, one in self.tenants.items() if one.state is not TenantState.NOT_STARTED}
-        return {id_: one.happened for id_, one in begun.items() if one.state not in OK}
+        return {id_: one.happened for id_, one in self.tenants.items() if one.state in BAD and not one.earlier}
 
     @property
     def not_started(self) -> tuple[str, ...]:
         """The tenants that the roll-out did not reach."""
-        return tuple(id_ for id_, one in self.tenants.items() if one.state is TenantState.NOT_STARTED)
+        return tuple(
+            id_ for id_, one in self.tenants.items() if one.state is TenantState.NOT_STARTED and not one.earlier
+        )
 
     @property
     def changed(self) -> bool:
@@ -122,13 +170,14 @@ class Report(Outputs):
 
     def exit_code(self) -> int:
         """0 if none failed, 1 if all did, 4 if some did."""
-        if not self.failed:
+        if not self.failed and not self.stopped:
             return 0
-        return 1 if len(self.failed) == len(self.tenants) else 4
+        begun = [one for one in self.tenants.values() if one.state not in APART and not one.earlier]
+        return 1 if len(self.failed) == len(begun) else 4
 
     def compared(self) -> object:
         """How the tenants stand; that this roll-out had nothing to do with it is no change."""
-        done = {"state": TenantState.UPDATED, "changed": False, "wave": ""}
+        done = {"state": TenantState.UPDATED, "changed": False, "made": False, "wave": "", "earlier": False}
         return {id_: one.model_copy(update=done) if one.state in OK else one for id_, one in self.tenants.items()}
 
     def __rich__(self) -> "RenderableType":
@@ -150,28 +199,35 @@ class Report(Outputs):
                 Text(one.happened.replace(" → ", "\n→ ")),
             )
         lines = [Text(self.summary, style="bold")]
+        lines += [Text(doubt, style="yellow") for doubt in self.doubts]
+        if self.stopped:
+            lines.append(Text(self.stopped, style="bold red"))
         if self.finish_error:
             lines.append(Text(f"define_finish failed: {self.finish_error}", style="yellow"))
         return Group(table, *lines)
 
 
-def succeeded(wave: str, standing: Standing) -> TenantReport:
+def succeeded(tenant: Tenant, wave: str, standing: Standing) -> TenantReport:
     """The report of a tenant whose stack was done."""
     return TenantReport(
         state=TenantState.UPDATED if standing.changed else TenantState.UNCHANGED,
         wave=wave,
+        tenant=tenant,
+        made=standing.made,
+        no_return=standing.passed,
         changed=standing.changed,
         revision=standing.revision,
         account=_where(standing),
     )
 
 
-def failed(wave: str, standing: Standing, error: ExecutionFailed) -> TenantReport:
+def failed(tenant: Tenant, wave: str, standing: Standing, error: ExecutionFailed) -> TenantReport:
     """The report of a tenant whose stack ended badly; `error.path` begins at the roll-out's own step for it."""
     failure = error.failure
     return TenantReport(
         state=_state(error),
         wave=wave,
+        tenant=tenant,
         changed=standing.changed,
         revision=standing.revision,
         account=failure.account or _where(standing),
@@ -183,15 +239,37 @@ def failed(wave: str, standing: Standing, error: ExecutionFailed) -> TenantRepor
     )
 
 
-def not_begun(wave: str, error: Exception) -> TenantReport:
+def not_begun(tenant: Tenant, wave: str, error: Exception) -> TenantReport:
     """The report of a tenant whose stack could not even be asked for."""
-    return TenantReport(state=TenantState.FAILED, wave=wave, error=f"{type(error).__name__}: {error}")
+    return TenantReport(state=TenantState.FAILED, wave=wave, tenant=tenant, error=f"{type(error).__name__}: {error}")
+
+
+def left_out(
+    tenant: Tenant, before: TenantReport | None, state: TenantState, why: str = "", wave: str = ""
+) -> TenantReport:
+    """The report of a tenant to which nothing was done: what stands of it is what stood."""
+    if before is None:
+        return TenantReport(state=state, wave=wave, tenant=tenant, error=why or None)
+    return TenantReport(
+        state=state, wave=wave, tenant=tenant, error=why or None, revision=before.revision, account=before.account
+    )
+
+
+def carried(before: TenantReport | None, tenant: Tenant) -> TenantReport:
+    """The report of a tenant that a roll-out was not asked to go to."""
+    if before is None:
+        return TenantReport(
+            state=TenantState.NOT_STARTED, wave="", tenant=tenant, error="it was not asked for", earlier=True
+        )
+    return before.model_copy(update={"earlier": True, "changed": False, "tenant": tenant})
 
 
 def _state(error: ExecutionFailed) -> TenantState:
     failure = error.failure
     if failure.no_return:
         return TenantState.HELD
+    if error.caused_by(OutOfReach):
+        return TenantState.UNREACHABLE
     match failure.state.value:
         case "REVERTED" | "CANCELLED":
             return TenantState.REVERTED

@@ -1,80 +1,150 @@
 """Rollout: in which waves tenants are updated, how many at a time, and how many may fail. Pure: no I/O."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from math import ceil
-from typing import Literal
+from typing import Literal, get_args
 
 from orbits_iac.provider import UsageError
+from orbits_tenants.amounts import amount, is_amount
+from orbits_tenants.selector import Selector
+from orbits_tenants.tenant import Tenant
 
 OnFailure = Literal["stop", "continue", "rollback-wave", "rollback-all"]
-BUILT: frozenset[str] = frozenset({"stop", "continue"})
+Promote = Literal["by itself", "by hand"]
+Check = Literal["none", "drift"]
+PLACES = ("account", "region")
+"""What `at_most` may name beside labels: parts of where a tenant's targets are."""
 
-_AMOUNT = re.compile(r"^(\d+)(%?)$")
+_NO_TIME = timedelta()
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A part of a roll-out, and what has to be so before the next one begins.
+
+    Attributes:
+        reaches: how many tenants have been reached when it is over: a number (`1`), a share of the whole fleet (`10%`,
+            rounded up); or who belongs to it, by labels (`ring=canary`), of those that no earlier wave has reached.
+        promote: `by hand`: somebody says that the next one may begin (`orbits tenants promote`). None: as the roll-out.
+        bake: how long the next one waits. None: as the roll-out.
+        check: what has to be so after that: `drift`: nothing in the wave has drifted. None: as the roll-out.
+
+    """
+
+    reaches: str
+    promote: Promote | None = None
+    bake: timedelta | None = None
+    check: Check | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A wave of a fleet: who is in it."""
+
+    wave: Wave  # with the roll-out's own settings where it has none
+    tenants: tuple[Tenant, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        return self.wave.reaches
 
 
 class Rollout:
     """How a release reaches the tenants.
 
-    Each of `waves` says how many tenants have been reached when it is over: a number (`"1"`), or a share of the whole
-    fleet (`"10%"`, rounded up). The last one has to be `"100%"`. A wave begins when the one before it has ended; in it,
-    at most `max_concurrency` tenants are updated at a time, and none is stopped by another's failure. When more than
-    `failure_tolerance` (a number, or a share of the whole fleet) have failed at the end of a wave, `on_failure`
-    decides: `stop` begins no further wave, `continue` goes on.
+    A wave begins when the one before it has ended, has baked for `bake`, has passed its `check`, and was promoted where
+    that is done by hand. The last one has to reach `100%`. In a wave at most `max_concurrency` tenants are updated at a
+    time, and none is stopped by another's failure; `at_most` narrows that for those that have something in common: an
+    `account`, a `region` or the value of a label, as in `{"region": 3, "plan": 1}`.
 
-    Raises UsageError for amounts that are none, and for waves that leave somebody out or never grow.
+    When more have failed at the end of a wave than is tolerated, `on_failure` decides: `stop` begins no further wave,
+    `continue` goes on, `rollback-wave` brings the wave back to what it was before the roll-out and stops, and
+    `rollback-all` brings back all that it has reached. Tolerated are `failure_tolerance` in all, a number or a share of
+    the whole fleet, and in a wave `wave_tolerance`, a number or a share of the wave. A wave that does not pass its
+    check is beyond what is tolerated.
+
+    Raises UsageError for amounts that are none, and for waves that leave somebody out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         *,
-        waves: Sequence[str],
+        waves: Sequence[str | Wave],
         max_concurrency: int = 10,
+        at_most: Mapping[str, int] | None = None,
         failure_tolerance: str = "0%",
+        wave_tolerance: str = "100%",
         on_failure: OnFailure = "stop",
+        promote: Promote = "by itself",
+        bake: timedelta = _NO_TIME,
+        check: Check = "none",
     ) -> None:
-        if not waves or waves[-1] != "100%":
+        made = [wave if isinstance(wave, Wave) else Wave(wave) for wave in waves]
+        if not made or made[-1].reaches != "100%":
             raise UsageError("Rollout(waves=...): the last wave has to be '100%', or tenants would be left out")
-        for wave in waves:
-            _amount(wave, 1, "waves")
-        _amount(failure_tolerance, 1, "failure_tolerance")
-        if max_concurrency < 1:
-            raise UsageError(f"Rollout(max_concurrency={max_concurrency}): at least 1 tenant is updated at a time")
-        self.waves = tuple(waves)
+        for given in (each.reaches for each in made if not is_amount(each.reaches)):
+            if given.replace("%", "").strip("-").isdigit():
+                amount(given, 1, "Rollout(waves=...)")
+            Selector(given)
+        amount(failure_tolerance, 1, "Rollout(failure_tolerance=...)")
+        amount(wave_tolerance, 1, "Rollout(wave_tolerance=...)")
+        for of, most in {"max_concurrency": max_concurrency, **(at_most or {})}.items():
+            if most < 1:
+                raise UsageError(f"Rollout({of}={most}): at least 1 tenant is updated at a time")
+        if on_failure not in get_args(OnFailure):
+            raise UsageError(f"Rollout(on_failure={on_failure!r}): it is one of {', '.join(get_args(OnFailure))}")
+        self.waves = tuple(
+            replace(
+                wave,
+                promote=promote if wave.promote is None else wave.promote,
+                bake=bake if wave.bake is None else wave.bake,
+                check=check if wave.check is None else wave.check,
+            )
+            for wave in made
+        )
         self.max_concurrency = max_concurrency
+        self.at_most = dict(at_most or {})
         self.failure_tolerance = failure_tolerance
+        self.wave_tolerance = wave_tolerance
         self.on_failure: OnFailure = on_failure
 
-    def cut(self, tenants: int) -> list[tuple[str, range]]:
-        """The waves of a fleet of so many tenants: each with its name and the positions in it; empty ones left out."""
-        cuts: list[tuple[str, range]] = []
-        reached = 0
+    def cut(self, tenants: Sequence[Tenant]) -> list[Cut]:
+        """The waves of a fleet, in order; empty ones are left out.
+
+        Raises UsageError if a wave goes by a label that nobody has.
+        """
+        cuts: list[Cut] = []
+        left = list(tenants)
         for wave in self.waves:
-            until = min(tenants, max(reached, ceil(_amount(wave, tenants, "waves"))))
-            if until > reached:
-                cuts.append((wave, range(reached, until)))
-            reached = until
+            if is_amount(wave.reaches):
+                until = ceil(amount(wave.reaches, len(tenants), "Rollout(waves=...)"))
+                members = tuple(left[: max(0, until - (len(tenants) - len(left)))])
+            else:
+                named = {tenant.id for tenant in Selector(wave.reaches).chosen(tenants)}
+                members = tuple(tenant for tenant in left if tenant.id in named)
+            reached = {tenant.id for tenant in members}
+            left = [tenant for tenant in left if tenant.id not in reached]
+            if members:
+                cuts.append(Cut(wave, members))
         return cuts
 
-    def goes_on(self, *, failed: int, tenants: int) -> bool:
-        """Whether another wave may begin when so many of all the tenants have failed."""
-        if self.on_failure == "continue":
-            return True
-        return failed <= _amount(self.failure_tolerance, tenants, "failure_tolerance")
+    def tolerates(self, *, failed: int, tenants: int) -> bool:
+        """Whether so many of all the tenants may have failed."""
+        return failed <= amount(self.failure_tolerance, tenants, "Rollout(failure_tolerance=...)")
 
-    def refuse_unbuilt(self) -> None:
-        """Raise UsageError where `on_failure` asks for what this version does not do."""
-        if self.on_failure not in BUILT:
-            raise UsageError(
-                f"Rollout(on_failure={self.on_failure!r}) is not built yet in this version: use 'stop' or 'continue'. "
-                f"A tenant that fails goes back to its last good revision by itself in any case."
-            )
+    def tolerates_in_wave(self, *, failed: int, tenants: int) -> bool:
+        """Whether so many of a wave's tenants may have failed."""
+        return failed <= amount(self.wave_tolerance, tenants, "Rollout(wave_tolerance=...)")
 
-
-def _amount(text: str, tenants: int, of: str) -> float:
-    """What `10%` or `3` is of so many tenants. A share is kept exact: ceil() of 7 % of 100 is 7."""
-    match = _AMOUNT.match(text)
-    if match is None or (match[2] and int(match[1]) > 100):
-        raise UsageError(f"Rollout({of}=...): {text!r} is neither a number of tenants ('3') nor a share ('10%')")
-    number = int(match[1])
-    return number * tenants / 100 if match[2] else number
+    def lanes(self, tenant: Tenant) -> list[tuple[str, str, int]]:
+        """What a tenant shares with others of which only so many are updated at a time: what, its value, how many."""
+        found: list[tuple[str, str, int]] = []
+        for what, most in sorted(self.at_most.items()):
+            values = [tenant.labels[what]] if what in tenant.labels else []
+            if what in PLACES:
+                values = sorted({str(value) for one in tenant.targets if (value := getattr(one, what, None))}) or values
+            found += [(what, value, most) for value in values]
+        return found

@@ -1,13 +1,50 @@
 """Tenant: one client, as a source names it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from orbits_iac import Target
+from orbits_tenants.window import Window
 
 TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+def _targets(given: Any) -> tuple[Target, ...]:
+    """Targets as they are, or each as the name of its type and its fields: `AwsTarget: {account: "448811223344"}`."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ValueError("a list of targets, each the name of its type and its fields")  # noqa: TRY004 - as pydantic wants it
+    return tuple(one if isinstance(one, Target) else _target(one) for one in given)
+
+
+def _target(given: Any) -> Target:
+    known = {cls.__name__: cls for cls in _types(Target)}
+    if not isinstance(given, Mapping) or len(given) != 1 or next(iter(given)) not in known:
+        raise ValueError(
+            f"{given!r} is no target: the name of its type, and below it its fields; the types that are imported are "
+            f"{', '.join(sorted(known)) or 'none: import the provider in the file of the stack'}"
+        )
+    [(name, fields)] = given.items()
+    try:
+        return known[name].model_validate(fields)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ValueError(f"{name}: {wrong}") from error
+
+
+def _types(cls: type[Target]) -> Iterable[type[Target]]:
+    for one in cls.__subclasses__():
+        yield one
+        yield from _types(one)
+
+
+def _written(targets: Sequence[Target]) -> list[dict[str, Any]]:
+    return [{type(target).__name__: target.model_dump(mode="json", exclude_defaults=True)} for target in targets]
+
+
+Targets = Annotated[tuple[Target, ...], PlainValidator(_targets), PlainSerializer(_written)]
 
 
 class Tenant(BaseModel):
@@ -15,15 +52,43 @@ class Tenant(BaseModel):
 
     Attributes:
         id: what it is called, everywhere and for ever: 1 to 63 letters, digits, dots, hyphens and underscores.
+        name: what people call it.
         labels: what it is chosen by.
         overrides: fields of its stack that are otherwise than for the others.
-        targets: where its stack is done, where that does not come from the stack itself.
+        pinned: the same, and they stay whatever is released: said in each report, until they are taken away.
+        targets: where its stack is done: at the first one of each type; `stack()` hands on the others. Written as the
+            name of the type and its fields. None: the stack chooses its own.
+        window: when it may be changed; None: at any time.
+        expires: when it ends by itself; None: never.
+        paused: why no roll-out changes it; "" if they do.
 
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: TenantId
+    name: str = ""
     labels: Mapping[str, str] = {}
     overrides: Mapping[str, Any] = {}
-    targets: Sequence[Target] = ()
+    pinned: Mapping[str, Any] = {}
+    targets: Targets = ()
+    window: Window | None = None
+    expires: AwareDatetime | None = None
+    paused: str = ""
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where its stack is done, by the type of target: what never changes under its id."""
+        return {type(target).__name__: target.place() for target in self.home}
+
+    @property
+    def home(self) -> tuple[Target, ...]:
+        """The targets that its stack is done at: the first one of each type."""
+        first: dict[type[Target], Target] = {}
+        for target in self.targets:
+            first.setdefault(type(target), target)
+        return tuple(first.values())
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether it has expired."""
+        return self.expires is not None and self.expires <= now

@@ -2,7 +2,7 @@
 
 What always holds: its update writes no record but its own, so a tenant's record is held only while that tenant is
 updated; a failed tenant is reported, and fails neither the others nor the roll-out; a rollback of the `Tenants` itself
-never touches a tenant.
+never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from typing import Any, ClassVar, Generic
 from pydantic import PrivateAttr, ValidationError
 from typing_extensions import TypeVar
 
-from orbits_iac import ExecutionFailed, Options, Resource, Revision
-from orbits_iac.provider import UsageError, hook, kind_of
-from orbits_tenants.report import OK, Report, TenantReport, TenantState, failed, not_begun, succeeded
+from orbits_iac import Options, Resource, Revision
+from orbits_iac.provider import UsageError, kind_of
+from orbits_tenants.membership import Listing
+from orbits_tenants.report import APART, OK, Report, TenantReport
 from orbits_tenants.rollout import Rollout
+from orbits_tenants.roster import roster
 from orbits_tenants.sources.source import Source, read
-from orbits_tenants.tenant import Tenant
+from orbits_tenants.tenant import Tenant, TenantId
+from orbits_tenants.waves import REF, RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
-
-REF = "tenant"
-"""What a tenant's stack is called in the roll-out; its key is the tenant's id."""
 
 
 class Tenants(Resource[Report], Generic[S]):
@@ -30,11 +30,25 @@ class Tenants(Resource[Report], Generic[S]):
 
     A tenant that vanishes from the source stays as it is, is looked after by `cycle`, and goes with `uninstall`, which
     removes all tenants, the last first.
+
+    Attributes:
+        source: where tenants come from.
+        rollout: how a release reaches them.
+        listing: how far the source is believed.
+        only: these tenants alone are gone to; nobody named: all.
+        only_failed: those alone that the last roll-out has not left as they should be.
+        from_wave: the wave to begin with.
+
     """
 
     options = Options(own_build=True)
     source: ClassVar[Source]
     rollout: ClassVar[Rollout]
+    listing: ClassVar[Listing] = Listing()
+
+    only: tuple[TenantId, ...] = ()
+    only_failed: bool = False
+    from_wave: str = ""
 
     _updating: bool = PrivateAttr(default=False)
 
@@ -49,6 +63,9 @@ class Tenants(Resource[Report], Generic[S]):
     async def define_shared(self) -> None:
         """What all tenants share, done before the first wave."""
 
+    async def define_check(self, wave: str, report: Report) -> None:
+        """What has to be so when a wave has ended and baked; if it raises, the next one does not begin."""
+
     async def define_finish(self, report: Report) -> None:
         """What is done when the last wave is over; if it fails, the report says so."""
 
@@ -58,8 +75,11 @@ class Tenants(Resource[Report], Generic[S]):
         for name, example in (("source", 'YamlSource("clients.yaml")'), ("rollout", 'Rollout(waves=["1", "100%"])')):
             if not hasattr(cls, name):
                 raise UsageError(f"{cls.__name__} has no {name}: give the class one, as in {name} = {example}")
-        self.rollout.refuse_unbuilt()
-        for tenant in read(self.source):
+        if self.listing.on_doubt == "known":  # who is known is not known here
+            return
+        tenants = read(self.source)
+        self.rollout.cut(tenants)
+        for tenant in tenants:
             self._stack(tenant)
 
     def read_source(self) -> tuple[Tenant, ...]:
@@ -69,13 +89,19 @@ class Tenants(Resource[Report], Generic[S]):
     async def define_update(self) -> Report:
         """Bring every tenant to what its stack says, wave by wave, and report."""
         self._updating = True
-        self.rollout.refuse_unbuilt()
-        tenants = await self._tenants()
+        before = self._before()
+        found = await roster(self, before)
+        for doubt in found.doubts:
+            self.execution.progress(doubt)
         await self.define_shared()
-        report = Report(tenants=await self._roll_out(tenants))
+        if self.execution.previewing:  # all at once: a tenant that does not stand yet ends only its own branch
+            await asyncio.gather(*(self._previewed(tenant) for tenant in found.present))
+            return Report(tenants={})
+        roll_out = RollOut(self, found.present, before=before, scope=self._scope(before), stack_of=self._stack)
+        await roll_out.run()
+        reports = {**roll_out.reports, **await roll_out.end(found.ending), **found.apart}
+        report = Report(tenants=reports, doubts=found.doubts, stopped=roll_out.stopped)
         self.execution.progress(report.summary)
-        if self.execution.previewing:  # what is done then depends on what came of it
-            return report
         try:
             await self.define_finish(report)
         except Exception as error:  # noqa: BLE001 - a roll-out that is over does not fail for its message
@@ -97,59 +123,40 @@ class Tenants(Resource[Report], Generic[S]):
             return
         await self.execution.uninstall_children()
 
-    async def _tenants(self) -> tuple[Tenant, ...]:
-        if self.execution.previewing:
-            return read(self.source)
-        found: tuple[Tenant, ...] = await self.do(
-            "source", hook(self.read_source, returns=tuple[Tenant, ...], idempotent=True)
-        )
-        return found
+    def _before(self) -> Mapping[str, TenantReport]:
+        """The reports of the last roll-out."""
+        standing = self.execution.revision
+        return {} if standing is None else standing.outputs.tenants
 
-    async def _roll_out(self, tenants: tuple[Tenant, ...]) -> Mapping[str, TenantReport]:
-        reports: dict[str, TenantReport] = {}
-        if self.execution.previewing:  # all at once: a tenant that does not stand yet ends only its own branch
-            slots = asyncio.Semaphore(len(tenants))
-            await asyncio.gather(*(self._one(tenant, "", slots) for tenant in tenants))
-            return reports
-        waves = self.rollout.cut(len(tenants))
-        slots = asyncio.Semaphore(self.rollout.max_concurrency)
-        for number, (wave, positions) in enumerate(waves, start=1):
-            bad = sum(report.state not in OK for report in reports.values())
-            if not self.rollout.goes_on(failed=bad, tenants=len(tenants)):
-                left = [tenants[position].id for _, rest in waves[number - 1 :] for position in rest]
-                names = {tenants[position].id: name for name, rest in waves for position in rest}
-                skipped = {id_: TenantReport(state=TenantState.NOT_STARTED, wave=names[id_]) for id_ in left}
-                return {**reports, **skipped}
-            self.execution.progress(
-                f"wave {number} of {len(waves)} ({wave}): {len(positions)} tenants", positions.start / len(tenants)
+    def _scope(self, before: Mapping[str, TenantReport]) -> Scope:
+        """To whom this roll-out goes."""
+        only = frozenset(self.only) if self.only else None
+        if self.only_failed:
+            failed = frozenset(id_ for id_, one in before.items() if one.state not in OK | APART)
+            only = failed if only is None else only & failed
+        return Scope(only=only, from_wave=self.from_wave)
+
+    async def _previewed(self, tenant: Tenant) -> None:
+        if not tenant.paused:
+            await self.do(
+                REF,
+                self._stack(tenant),
+                key=tenant.id,
+                target=tenant.home or None,
+                labels={**tenant.labels, "tenant": tenant.id},
             )
-            members = [tenants[position] for position in positions]
-            results = await asyncio.gather(*(self._one(tenant, wave, slots) for tenant in members))
-            reports.update(zip((tenant.id for tenant in members), results, strict=True))
-        return reports
-
-    async def _one(self, tenant: Tenant, wave: str, slots: asyncio.Semaphore) -> TenantReport:
-        """Update one tenant; whatever happens to it is its report."""
-        async with slots:
-            try:
-                stack = self._stack(tenant)
-            except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
-                return not_begun(wave, error)
-            try:
-                await self.do(REF, stack, key=tenant.id, labels={**tenant.labels, "tenant": tenant.id})
-            except ExecutionFailed as error:
-                return failed(wave, await self.execution.standing(REF, stack, key=tenant.id), error)
-            return succeeded(wave, await self.execution.standing(REF, stack, key=tenant.id))
 
     def _stack(self, tenant: Tenant) -> S:
         """The tenant's stack, its overrides applied."""
-        if tenant.targets:
-            raise UsageError(f"tenant {tenant.id}: targets is not built yet in this version; the stack chooses its own")
         stack = self.stack(tenant)
-        if not tenant.overrides:
+        if not tenant.overrides and not tenant.pinned:
             return stack
         try:
-            return type(stack).model_validate({**dict(stack), **tenant.overrides})
+            return type(stack).model_validate({**dict(stack), **tenant.overrides, **tenant.pinned})
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise UsageError(f"tenant {tenant.id}, overrides: {wrong}") from error
+            wrong = "; ".join(
+                f"{'pinned' if each['loc'] and each['loc'][0] in tenant.pinned else 'overrides'}: "
+                f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
+                for each in error.errors()
+            )
+            raise UsageError(f"tenant {tenant.id}, {wrong}") from error

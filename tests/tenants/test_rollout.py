@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orbits_iac import Target
 from orbits_iac.provider import UsageError
-from orbits_tenants import Rollout
+from orbits_tenants import Rollout, Tenant
+
+
+class Town(Target):
+    account: str
+    region: str
+
+    def place(self) -> str:
+        return f"{self.account}/{self.region}"
 
 
 @pytest.mark.parametrize(
@@ -24,19 +33,46 @@ from orbits_tenants import Rollout
     ],
 )
 def test_waves_are_cut_in_order_and_reach_everyone(waves: list[str], tenants: int, sizes: list[int]) -> None:
-    cut = Rollout(waves=waves).cut(tenants)
-    assert [len(positions) for _, positions in cut] == sizes
-    assert [position for _, positions in cut for position in positions] == list(range(tenants))
+    fleet = [Tenant(id=f"t{number}") for number in range(tenants)]
+    cuts = Rollout(waves=waves).cut(fleet)
+    assert [len(cut.tenants) for cut in cuts] == sizes
+    assert [tenant for cut in cuts for tenant in cut.tenants] == fleet
 
 
 AMOUNTS = st.integers(0, 100).map(lambda share: f"{share}%") | st.integers(0, 5000).map(str)
 
 
-@given(st.lists(AMOUNTS, max_size=6), st.integers(0, 3000))
+RINGS = st.sampled_from(["ring=canary", "ring in (canary,early)", "!ring", "plan"])
+FLEET = [
+    Tenant(id=f"t{number}", labels={"ring": "canary"} if number % 7 == 0 else {"plan": "large"}) for number in range(90)
+]
+
+
+@given(st.lists(AMOUNTS | RINGS, max_size=6), st.integers(8, 90))
 def test_whatever_the_waves_each_tenant_is_in_one_of_them(waves: list[str], tenants: int) -> None:
-    cut = Rollout(waves=[*waves, "100%"]).cut(tenants)
-    assert [position for _, positions in cut for position in positions] == list(range(tenants))
-    assert all(len(positions) for _, positions in cut)
+    cuts = Rollout(waves=[*waves, "100%"]).cut(FLEET[:tenants])
+    reached = [tenant.id for cut in cuts for tenant in cut.tenants]
+    assert sorted(reached) == sorted(tenant.id for tenant in FLEET[:tenants])
+    assert all(cut.tenants for cut in cuts)
+
+
+def test_a_wave_by_labels_takes_who_was_not_reached_and_counts_towards_shares() -> None:
+    cuts = Rollout(waves=["1", "ring=canary", "50%", "100%"]).cut(FLEET[:20])
+    assert [[tenant.id for tenant in cut.tenants] for cut in cuts[:2]] == [["t0"], ["t7", "t14"]]
+    assert [len(cut.tenants) for cut in cuts] == [1, 2, 7, 10]
+
+
+def test_a_wave_by_a_label_that_nobody_has_is_refused() -> None:
+    with pytest.raises(UsageError, match="no tenant has a label 'rign'"):
+        Rollout(waves=["rign=canary", "100%"]).cut(FLEET)
+
+
+def test_lanes_are_what_a_tenant_has_in_common_with_others() -> None:
+    rollout = Rollout(waves=["100%"], at_most={"region": 2, "plan": 1, "account": 3})
+    placed = Tenant(id="a", labels={"plan": "large", "region": "unused"}, targets=(Town(account="1", region="eu"),))
+    assert rollout.lanes(placed) == [("account", "1", 3), ("plan", "large", 1), ("region", "eu", 2)]
+    assert rollout.lanes(Tenant(id="b", labels={"region": "us"})) == [("region", "us", 2)]
+    assert rollout.lanes(Tenant(id="c")) == []
 
 
 @pytest.mark.parametrize(
@@ -45,11 +81,11 @@ def test_whatever_the_waves_each_tenant_is_in_one_of_them(waves: list[str], tena
 )
 def test_a_roll_out_stops_when_more_have_failed_than_is_tolerated(tolerance: str, tenants: int, most: int) -> None:
     rollout = Rollout(waves=["100%"], failure_tolerance=tolerance)
-    assert rollout.goes_on(failed=most, tenants=tenants)
-    assert not rollout.goes_on(failed=most + 1, tenants=tenants)
-    assert Rollout(waves=["100%"], failure_tolerance=tolerance, on_failure="continue").goes_on(
-        failed=tenants, tenants=tenants
-    )
+    assert rollout.tolerates(failed=most, tenants=tenants)
+    assert not rollout.tolerates(failed=most + 1, tenants=tenants)
+    in_a_wave = Rollout(waves=["100%"], wave_tolerance=tolerance)
+    assert in_a_wave.tolerates_in_wave(failed=most, tenants=tenants)
+    assert not in_a_wave.tolerates_in_wave(failed=most + 1, tenants=tenants)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +93,11 @@ def test_a_roll_out_stops_when_more_have_failed_than_is_tolerated(tolerance: str
     [
         ({"waves": []}, "the last wave has to be '100%'"),
         ({"waves": ["1", "10%"]}, "the last wave has to be '100%'"),
-        ({"waves": ["some", "100%"]}, "Rollout(waves=...): 'some' is neither a number of tenants"),
+        ({"waves": ["some tenants", "100%"]}, "selector 'some tenants', at 'some tenants'"),
+        ({"waves": ["-1", "100%"]}, "Rollout(waves=...): '-1' is neither a number of tenants"),
+        ({"waves": ["100%"], "wave_tolerance": "few"}, "Rollout(wave_tolerance=...): 'few' is neither"),
+        ({"waves": ["100%"], "at_most": {"plan": 0}}, "Rollout(plan=0): at least 1 tenant"),
+        ({"waves": ["100%"], "on_failure": "panic"}, "Rollout(on_failure='panic'): it is one of stop, continue"),
         ({"waves": ["101%", "100%"]}, "'101%' is neither"),
         ({"waves": ["100%"], "failure_tolerance": "-1"}, "Rollout(failure_tolerance=...): '-1' is neither"),
         ({"waves": ["100%"], "max_concurrency": 0}, "at least 1 tenant"),
@@ -67,9 +107,3 @@ def test_amounts_that_are_none_are_refused(options: dict[str, Any], said: str) -
     with pytest.raises(UsageError) as refused:
         Rollout(**options)
     assert said in str(refused.value)
-
-
-@pytest.mark.parametrize("on_failure", ["rollback-wave", "rollback-all"])
-def test_what_is_not_built_yet_is_said(on_failure: Any) -> None:
-    with pytest.raises(UsageError, match="not built yet"):
-        Rollout(waves=["100%"], on_failure=on_failure).refuse_unbuilt()

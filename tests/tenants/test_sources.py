@@ -59,7 +59,10 @@ def test_a_file_lists_tenants_in_order(clients: Path, text: str) -> None:
             "clients.yaml, line 1: tenant 'acme': labels.big: Input should be a valid",
         ),
         ("- id: acme\n  id: bolt\n", "clients.yaml, line 2: the key 'id' is there twice in one tenant"),
-        ("- id: acme\n  targets: []\n", "clients.yaml, line 1: tenant 'acme': targets: is not built yet"),
+        (
+            "- id: acme\n  targets: [moon]\n",
+            "clients.yaml, line 1: tenant 'acme': targets: Value error, 'moon' is no target",
+        ),
         ("- acme\n- [\n", "clients.yaml, line 3: is not valid YAML"),
         ("- a: b: c\n", "clients.yaml, line 1: is not valid YAML: mapping values are not allowed here"),
         (
@@ -122,7 +125,7 @@ def test_a_file_may_be_json(clients: Path, text: str) -> None:
         ('["acme", {"id": "bolt", "lables": {}}]', "clients.json, entry 2: tenant 'bolt': unknown field 'lables'"),
         ('[{"labels": {}}]', "clients.json, entry 1: id: is missing"),
         ('[{"id": "acme", "id": "bolt"}]', "clients.json: the key 'id' is there twice in one object"),
-        ('[{"id": "acme", "targets": []}]', "clients.json, entry 1: tenant 'acme': targets: is not built yet"),
+        ('[{"id": "acme", "targets": ["moon"]}]', "clients.json, entry 1: tenant 'acme': targets: Value error, 'moon'"),
     ],
 )
 def test_what_is_wrong_in_json_is_named_by_file_entry_and_field(clients: Path, text: str, said: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, action
 from orbits_iac.provider import Refused, UsageError
-from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
 
 
 class Town:
@@ -42,6 +42,7 @@ def town() -> Town:
     TOWN.clear()
     Shops.source = ListSource(["acme", "bolt", "cafe"])
     Shops.rollout = Rollout(waves=["1", "100%"])
+    Shops.listing = Listing()
     return TOWN
 
 
@@ -293,7 +294,7 @@ async def test_labels_and_overrides_of_a_tenant_reach_its_stack(orbits: Orbits) 
             None,
             "tenant acme, overrides: colour: Extra inputs",
         ),
-        (None, Rollout(waves=["100%"], on_failure="rollback-all"), "not built yet"),
+        (None, Rollout(waves=["plan=large", "100%"]), "no tenant has a label 'plan'"),
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_written(
@@ -329,7 +330,7 @@ async def test_a_tenant_that_failed_or_vanished_is_still_looked_after_and_remove
     await orbits.run(Shops(release="1"))
     TOWN.failing = {"bolt"}
     await orbits.run(Shops(release="2"))
-    Shops.source = ListSource(["acme"])
+    Shops.source, Shops.listing = ListSource(["acme"]), Listing(may_shrink="100%")
     await orbits.run(Shops(release="3"))
     TOWN.stands["bolt"] = TOWN.stands["cafe"] = "graffiti"
     fleet = orbits.record(Shops, "Shops")

@@ -30,8 +30,6 @@ class _FileSource(Source):
         """The tenant of an entry: an id, or its fields."""
         given: dict[Any, Any] = value if isinstance(value, dict) else {"id": value}
         named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
-        if "targets" in given:
-            raise self._wrong(where, f"{named}targets: is not built yet for files; the stack chooses its own")
         try:
             return Tenant.model_validate(given)
         except ValidationError as error:

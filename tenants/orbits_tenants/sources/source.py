@@ -39,7 +39,7 @@ def read(source: Source) -> tuple[Tenant, ...]:
 
 def explain(error: ValidationError) -> str:
     """What is wrong with a tenant, field by field."""
-    known = ", ".join(name for name in Tenant.model_fields if name != "targets")
+    known = ", ".join(Tenant.model_fields)
     said = [
         f"unknown field {wrong['loc'][0]!r} (there are: {known})"
         if wrong["type"] == "extra_forbidden"

@@ -1,0 +1,24 @@
+"""Amounts of tenants: a number, or a share of all of them. Pure."""
+
+import re
+
+from orbits_iac.provider import UsageError
+
+_FORM = re.compile(r"^(\d+)(%?)$")
+
+
+def is_amount(text: str) -> bool:
+    """Whether it is a number of tenants (`3`) or a share (`10%`)."""
+    found = _FORM.match(text)
+    return found is not None and not (found[2] and int(found[1]) > 100)
+
+
+def amount(text: str, tenants: int, said: str) -> float:
+    """What `10%` or `3` is of so many tenants; UsageError, which begins with `said`, if it is none.
+
+    A share is kept exact: ceil() of 7 % of 100 is 7.
+    """
+    if not is_amount(text):
+        raise UsageError(f"{said}: {text!r} is neither a number of tenants ('3') nor a share ('10%')")
+    number, _, share = text.partition("%")
+    return int(number) * tenants / 100 if share or text.endswith("%") else int(number)

@@ -1,0 +1,119 @@
+"""Membership: who is in a fleet, by what its source says now and what is known from before. Pure.
+
+What always holds, whatever a source says: nobody who is known goes away by it, and nobody's targets move. A list that
+cannot be believed changes nothing; one that can adds tenants, and changes what is said of those that are known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orbits_iac.provider import UsageError
+from orbits_tenants.amounts import amount
+from orbits_tenants.tenant import Tenant
+
+OnDoubt = Literal["known", "stop"]
+_NAMED = 5  # tenants that a doubt names
+
+
+class Listing:
+    """How far a fleet's source is believed.
+
+    A read that fails, names nobody, or lacks more than `may_shrink` (a number, or a share) of the tenants that it had
+    when it was read last, is in doubt: by `on_doubt` the roll-out stops (`stop`) before anything is done, or goes on
+    with those that are `known`, as they were said to be. Of those that have expired a roll-out removes at most
+    `most_removals` (a number, or a share of the fleet; one at least).
+    """
+
+    def __init__(self, *, may_shrink: str = "10%", on_doubt: OnDoubt = "stop", most_removals: str = "1%") -> None:
+        amount(may_shrink, 1, "Listing(may_shrink=...)")
+        amount(most_removals, 1, "Listing(most_removals=...)")
+        if on_doubt not in ("known", "stop"):
+            raise UsageError(f"Listing(on_doubt={on_doubt!r}): it is 'known' or 'stop'")
+        self.may_shrink = may_shrink
+        self.on_doubt: OnDoubt = on_doubt
+        self.most_removals = most_removals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Members:
+    """Who is in a fleet.
+
+    Attributes:
+        present: those to whom a roll-out goes: known ones first, in the order in which they joined; with the targets
+            that they are known with.
+        vanished: known ones whom a believable list does not have any more: they stay as they are.
+        doubts: why the list, or something in it, was not believed, for people.
+
+    """
+
+    present: tuple[Tenant, ...]
+    vanished: tuple[Tenant, ...] = ()
+    doubts: tuple[str, ...] = field(default=())
+
+
+def members(
+    listing: Listing,
+    known: Sequence[Tenant],
+    read: Sequence[Tenant] | None,
+    *,
+    why: str = "",
+    gone: Mapping[str, Tenant] | None = None,
+) -> Members:
+    """Who is in a fleet now.
+
+    Args:
+        listing: how far the source is believed.
+        known: those whom the source had when it was last believed, in the order in which they joined.
+        read: what it has now; None if it could not be read, and `why`.
+        why: what was wrong.
+        gone: those known who had vanished before.
+
+    Raises:
+        UsageError: the list is in doubt, and `listing` says to stop then; or it is, and nobody is known.
+
+    """
+    gone = gone or {}
+    by_id = {tenant.id: tenant for tenant in read or ()}
+    missing = [tenant for tenant in known if tenant.id not in by_id]
+    doubt = _doubt(listing, known, missing, by_id, why)
+    if doubt:
+        if listing.on_doubt == "stop" or not known:
+            raise UsageError(f"{doubt}; nothing was changed")
+        return Members(present=tuple(known), vanished=tuple(gone.values()), doubts=(doubt,))
+    doubts: list[str] = []
+    before = {tenant.id: tenant for tenant in (*known, *gone.values())}
+    present = [_standing(before[id_], by_id[id_], doubts) for id_ in before if id_ in by_id]
+    present += [tenant for id_, tenant in by_id.items() if id_ not in before]
+    vanished = [tenant for tenant in before.values() if tenant.id not in by_id]
+    return Members(present=tuple(present), vanished=tuple(vanished), doubts=tuple(doubts))
+
+
+def _doubt(
+    listing: Listing, known: Sequence[Tenant], missing: Sequence[Tenant], read: Mapping[str, Tenant], why: str
+) -> str:
+    """Why the list as a whole is not believed; "" if it is."""
+    if why:
+        return f"the source could not be read: {why}"
+    if not read:
+        return "the source names no tenant"
+    if len(missing) <= amount(listing.may_shrink, len(known), "Listing(may_shrink=...)"):
+        return ""
+    names = ", ".join(tenant.id for tenant in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return (
+        f"{len(missing)} of {len(known)} tenants are not in the source any more, and at most {listing.may_shrink} may "
+        f"vanish at once: {names}{more}. If they are to go, remove them (orbits tenants remove), or raise may_shrink"
+    )
+
+
+def _standing(known: Tenant, read: Tenant, doubts: list[str]) -> Tenant:
+    """A tenant as the source has it now, where it is known to be."""
+    if known.places.items() <= read.places.items():
+        return read
+    said = ", ".join(read.places.values()) or "nothing of where it is"
+    doubts.append(
+        f"tenant {read.id} is at {', '.join(known.places.values())}, and the source says {said}: it stays where it is. "
+        f"To move it, remove it and add it again"
+    )
+    return read.model_copy(update={"targets": known.targets})

@@ -1,0 +1,82 @@
+"""The roster: who is in a fleet now, asked for by a roll-out as its steps.
+
+It brings together what the source says, who was known before (the reports of the last roll-out) and what people have
+decided; the rules for that are `membership`, `expiry` and `decisions`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac import ExecutionFailed
+from orbits_iac.provider import Refused, UsageError, hook, kind_of
+from orbits_tenants.decisions import Decided, TenantDecisions
+from orbits_tenants.expiry import expiry
+from orbits_tenants.membership import members
+from orbits_tenants.report import TenantReport, TenantState, left_out
+from orbits_tenants.tenant import Tenant
+
+if TYPE_CHECKING:
+    from orbits_tenants.tenants import Tenants
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roster:
+    """Who is in a fleet.
+
+    Attributes:
+        present: those to whom a roll-out may go, in the order in which they joined.
+        ending: those that have expired, and are removed, or were.
+        apart: the reports of those to whom it does not go, whatever is released.
+        doubts: what the source said and was not believed.
+
+    """
+
+    present: tuple[Tenant, ...]
+    ending: tuple[Tenant, ...]
+    apart: Mapping[str, TenantReport]
+    doubts: tuple[str, ...]
+
+
+async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> Roster:
+    """Who is in the fleet now; `before`: the reports of the last roll-out.
+
+    Raises UsageError if the source is in doubt and the fleet's `listing` says to stop then.
+    """
+    decided = await decisions(fleet, "")
+    there = {id_: one for id_, one in before.items() if id_ not in decided.removed}
+    known = {id_: one.tenant for id_, one in there.items() if one.tenant is not None}
+    gone = {id_: tenant for id_, tenant in known.items() if before[id_].state is TenantState.VANISHED}
+    listed, why = await _listed(fleet)
+    if listed is not None:
+        names = {tenant.id for tenant in listed}
+        added = [tenant for id_, tenant in decided.added.items() if id_ not in names]
+        listed = [tenant for tenant in (*listed, *added) if tenant.id not in decided.removed]
+    standing = [tenant for id_, tenant in known.items() if id_ not in gone]
+    found = members(fleet.listing, standing, listed, why=why, gone=gone)
+    ended = {id_ for id_, one in there.items() if one.state is TenantState.ENDED}
+    due = expiry(fleet.listing, found.present, known, ended, fleet.execution.now())
+    apart = {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.PAUSED, why) for tenant, why in due.kept}
+    apart |= {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.VANISHED) for tenant in found.vanished}
+    return Roster(present=due.present, ending=due.ending, apart=apart, doubts=found.doubts)
+
+
+async def decisions(fleet: "Tenants[Any]", when: str) -> Decided:
+    """What people have decided by now; `when` tells one reading of a roll-out from another."""
+    with fleet.execution.scope(f"decided {when}"):
+        try:
+            return await fleet.execution.outputs(TenantDecisions, kind_of(type(fleet)))
+        except (ExecutionFailed, Refused):  # nobody has decided anything yet
+            return Decided()
+
+
+async def _listed(fleet: "Tenants[Any]") -> tuple[Sequence[Tenant] | None, str]:
+    """What the source has now; or None, and why not."""
+    try:
+        if fleet.execution.previewing:
+            return fleet.read_source(), ""
+        step = hook(fleet.read_source, returns=tuple[Tenant, ...], idempotent=True)
+        listed: tuple[Tenant, ...] = await fleet.do("source", step)
+    except (ExecutionFailed, UsageError) as error:
+        return None, error.message if isinstance(error, ExecutionFailed) else str(error)
+    return listed, ""

@@ -1,0 +1,295 @@
+"""A roll-out as it goes: wave by wave, each tenant by itself, and back again where that was asked for.
+
+`Tenants.define_update` runs it; it is part of that definition, and so is run again after a crash. What always holds: a
+tenant that fails is a report, and stops no other; whatever is decided is decided by reports alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac import Event, ExecutionFailed
+from orbits_iac.provider import UsageError
+from orbits_tenants.decisions import Decided
+from orbits_tenants.report import (
+    BAD,
+    Report,
+    TenantReport,
+    TenantState,
+    carried,
+    failed,
+    left_out,
+    not_begun,
+    succeeded,
+)
+from orbits_tenants.rollout import Cut, Rollout
+from orbits_tenants.roster import decisions
+from orbits_tenants.tenant import Tenant
+
+if TYPE_CHECKING:
+    from orbits_iac import Resource, Step
+    from orbits_tenants.tenants import Tenants
+
+REF = "tenant"
+"""What a tenant's stack is called in the roll-out; its key is the tenant's id."""
+
+
+class Promoted(Event):
+    """That the wave after this one may begin: what `orbits tenants promote` sends."""
+
+    wave: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """To whom of a fleet a roll-out goes; to all, unless something is said.
+
+    Attributes:
+        only: these alone; None: whoever.
+        from_wave: the wave that is the first one; "": the first there is.
+
+    """
+
+    only: frozenset[str] | None = None
+    from_wave: str = ""
+
+    def cuts(self, cuts: Sequence[Cut]) -> list[Cut]:
+        """The waves that are gone through, each with those who are meant; UsageError if there is none of the name."""
+        names = [cut.name for cut in cuts]
+        if self.from_wave and self.from_wave not in names:
+            raise UsageError(
+                f"from_wave: there is no wave {self.from_wave!r} with tenants; there are {', '.join(names)}"
+            )
+        chosen = cuts[names.index(self.from_wave) :] if self.from_wave else cuts
+        meant = [
+            replace(cut, tenants=tuple(one for one in cut.tenants if self.only is None or one.id in self.only))
+            for cut in chosen
+        ]
+        return [cut for cut in meant if cut.tenants]
+
+
+class RollOut:
+    """One roll-out of a fleet to these tenants, in their order."""
+
+    def __init__(
+        self,
+        fleet: "Tenants[Any]",
+        tenants: Sequence[Tenant],
+        *,
+        before: Mapping[str, TenantReport],
+        scope: Scope,
+        stack_of: Callable[[Tenant], "Resource[Any]"],
+    ) -> None:
+        """Prepare it; nothing is done before `run`.
+
+        Args:
+            fleet: whose definition this is a part of.
+            tenants: the whole fleet.
+            before: the reports of the last roll-out.
+            scope: to whom of them it goes.
+            stack_of: a tenant's stack, with its overrides.
+
+        """
+        self._fleet = fleet
+        self._rollout: Rollout = fleet.rollout
+        self._tenants = tuple(tenants)
+        self._before = before
+        self._scope = scope
+        self._stack_of = stack_of
+        self._slots = asyncio.Semaphore(self._rollout.max_concurrency)
+        self._lanes: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self.reports: dict[str, TenantReport] = {}
+        self.stopped = ""
+
+    async def run(self) -> None:
+        """Go through the waves; `reports` and `stopped` say what came of it."""
+        cuts = self._scope.cuts(self._rollout.cut(self._tenants))
+        later: list[tuple[Cut, Tenant]] = []
+        reached = 0
+        for number, cut in enumerate(cuts, start=1):
+            decided = await decisions(self._fleet, f"wave {number}")
+            now, at_their_hour = self._by_hour(cut.tenants)
+            later += [(cut, tenant) for tenant in at_their_hour]
+            self._fleet.execution.progress(
+                f"wave {number} of {len(cuts)} ({cut.name}): {len(cut.tenants)} tenants", reached / len(self._tenants)
+            )
+            await self._update(cut.name, now, decided)
+            reached += len(cut.tenants)
+            last = number == len(cuts)
+            why = self._why_not_on(cut) or ("" if last else await self._hold(number, cut))
+            if why and self._rollout.on_failure != "continue":
+                if not last or later or self._rollout.on_failure != "stop":  # else nothing is left to be stopped
+                    await self._stop(cut, why)
+                break
+        else:
+            await asyncio.gather(*(self._at_its_hour(cut.name, tenant) for cut, tenant in later))
+        self._leave_out(cuts)
+
+    def _why_not_on(self, cut: Cut) -> str:
+        """Why more have failed than is tolerated; "" if not."""
+        rollout = self._rollout
+        bad = sum(report.state in BAD for report in self.reports.values())
+        here = sum(self.reports[tenant.id].state in BAD for tenant in cut.tenants if tenant.id in self.reports)
+        if not rollout.tolerates(failed=bad, tenants=len(self._tenants)):
+            return f"{bad} of {len(self._tenants)} tenants failed, and {rollout.failure_tolerance} may"
+        if not rollout.tolerates_in_wave(failed=here, tenants=len(cut.tenants)):
+            return f"{here} of {len(cut.tenants)} tenants of wave {cut.name} failed, and {rollout.wave_tolerance} may"
+        return ""
+
+    async def _hold(self, number: int, cut: Cut) -> str:
+        """Let a wave bake, check it, and wait until it is promoted; why the next one may not begin, or ""."""
+        fleet, wave = self._fleet, cut.wave
+        if wave.bake:
+            fleet.execution.progress(f"wave {number} ({cut.name}) bakes for {wave.bake}")
+            await asyncio.sleep(wave.bake.total_seconds())
+        try:
+            with fleet.execution.scope(f"check {number}"):
+                await fleet.define_check(cut.name, Report(tenants=dict(self.reports)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
+            return f"wave {cut.name} did not pass its check: {_said(error)}"
+        if wave.promote == "by hand":
+            name = type(fleet).__name__
+            fleet.execution.progress(f"wave {number} ({cut.name}) is done; go on: orbits tenants promote {name}")
+            await fleet.execution.wait_for(f"promote {number}", Promoted, where=lambda event: event.wave == cut.name)
+        return ""
+
+    async def _stop(self, cut: Cut, why: str) -> None:
+        """Begin no more; bring back the wave, or all, where that was asked for."""
+        self.stopped = f"stopped after wave {cut.name}: {why}"
+        match self._rollout.on_failure:
+            case "rollback-wave":
+                await self.bring_back(cut.tenants)
+            case "rollback-all":
+                await self.bring_back(self._tenants)
+            case _:
+                pass
+
+    async def bring_back(self, tenants: Iterable[Tenant]) -> None:
+        """Bring those of these that went forward back to what stood when the roll-out began, the last first."""
+        forward = [tenant for tenant in tenants if self._went_forward(tenant)]
+        results = await asyncio.gather(*(self._back(tenant) for tenant in reversed(forward)))
+        self.reports |= dict(zip((tenant.id for tenant in reversed(forward)), results, strict=True))
+
+    def _went_forward(self, tenant: Tenant) -> bool:
+        report = self.reports.get(tenant.id)
+        return report is not None and report.state is TenantState.UPDATED
+
+    async def _back(self, tenant: Tenant) -> TenantReport:
+        report = self.reports[tenant.id]
+        if report.no_return:
+            return report.model_copy(update={"state": TenantState.HELD})
+        stack = self._stack_of(tenant)
+        step: Step[Any] = stack.uninstall(keep_data=True) if report.made else stack.rollback()
+        async with self._slot(tenant):
+            try:
+                await self._fleet.do("back", step, key=tenant.id, target=tenant.home or None)
+            except ExecutionFailed as error:
+                return report.model_copy(update={"state": TenantState.LEFT, "error": _said(error)})
+        with self._fleet.execution.scope("back"):
+            standing = await self._fleet.execution.standing(REF, stack, key=tenant.id)
+        return report.model_copy(update={"state": TenantState.BROUGHT_BACK, "revision": standing.revision})
+
+    async def end(self, tenants: Sequence[Tenant]) -> dict[str, TenantReport]:
+        """Remove those that have expired; what cannot be is reported, and tried again by the next roll-out."""
+        results = await asyncio.gather(*(self._end(tenant) for tenant in tenants))
+        return {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
+
+    async def _end(self, tenant: Tenant) -> TenantReport:
+        before = self._before[tenant.id]
+        if before.state is TenantState.ENDED:
+            return before
+        async with self._slot(tenant):
+            try:
+                step = self._stack_of(tenant).uninstall()
+                stays = await self._fleet.do("end", step, key=tenant.id, target=tenant.home or None)
+            except Exception as error:  # noqa: BLE001 - one that cannot be removed stops no other
+                return left_out(tenant, before, TenantState.LEFT, _said(error))
+        return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays or ()))
+
+    # Each tenant.
+
+    async def _update(self, wave: str, tenants: Sequence[Tenant], decided: Decided) -> None:
+        results = await asyncio.gather(*(self._one(wave, tenant, decided) for tenant in tenants))
+        self.reports |= {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
+
+    async def _at_its_hour(self, wave: str, tenant: Tenant) -> None:
+        """Update a tenant once its window opens; by then it may have been paused."""
+        await asyncio.sleep(self._opens_in(tenant).total_seconds())
+        decided = await decisions(self._fleet, f"window {tenant.id}")
+        self.reports[tenant.id] = await self._one(wave, tenant, decided)
+
+    async def _one(self, wave: str, listed: Tenant, decided: Decided) -> TenantReport:
+        """Update one tenant, by what was decided about it; whatever happens to it is its report."""
+        tenant = decided.about(listed)
+        report = await self._reported(wave, tenant)
+        return report.model_copy(update={"tenant": listed, "pinned": tuple(sorted(tenant.pinned))})
+
+    async def _reported(self, wave: str, tenant: Tenant) -> TenantReport:
+        if tenant.paused:
+            return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
+        async with self._slot(tenant):
+            try:
+                stack = self._stack_of(tenant)
+            except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
+                return not_begun(tenant, wave, error)
+            return await self._stack(wave, tenant, stack)
+
+    async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]") -> TenantReport:
+        fleet, labels = self._fleet, {**tenant.labels, "tenant": tenant.id}
+        try:
+            await fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, labels=labels)
+        except ExecutionFailed as error:
+            return failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
+        return succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id))
+
+    def _slot(self, tenant: Tenant) -> "_Slot":
+        lanes = self._rollout.lanes(tenant)
+        shared = [self._lanes.setdefault((what, value), asyncio.Semaphore(most)) for what, value, most in lanes]
+        return _Slot([*shared, self._slots])
+
+    def _by_hour(self, tenants: Sequence[Tenant]) -> tuple[list[Tenant], list[Tenant]]:
+        """Those that may be changed now, and those whose window is still to open."""
+        split: tuple[list[Tenant], list[Tenant]] = ([], [])
+        for tenant in tenants:
+            split[bool(self._opens_in(tenant))].append(tenant)
+        return split
+
+    def _opens_in(self, tenant: Tenant) -> timedelta:
+        now = self._fleet.execution.now()
+        return timedelta() if tenant.window is None else tenant.window.opens(now) - now
+
+    def _leave_out(self, cuts: Iterable[Cut]) -> None:
+        """Report those that the roll-out did not come to, or did not go to; all in the order of the fleet."""
+        waves = {tenant.id: cut.name for cut in cuts for tenant in cut.tenants}
+        reports: dict[str, TenantReport] = {}
+        for tenant in self._tenants:
+            before, wave = self._before.get(tenant.id), waves.get(tenant.id)
+            if tenant.id in self.reports:
+                reports[tenant.id] = self.reports[tenant.id]
+            elif wave is not None:
+                reports[tenant.id] = left_out(tenant, before, TenantState.NOT_STARTED, wave=wave)
+            else:
+                reports[tenant.id] = carried(before, tenant)
+        self.reports = reports
+
+
+class _Slot:
+    """Room for one tenant in all the lanes that it is in; they are entered in one order: nobody waits in a ring."""
+
+    def __init__(self, lanes: Sequence[asyncio.Semaphore]) -> None:
+        self._lanes = lanes
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> None:
+        for lane in self._lanes:
+            await self._stack.enter_async_context(lane)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,98 @@
+"""Window: when a tenant may be changed. Pure: it is asked with a time, and knows none itself."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_FORM = re.compile(
+    r"^(?:(?P<days>[A-Za-z,-]+) )?(?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)(?: (?P<zone>[A-Za-z0-9_+/-]+))?$"
+)
+_EXAMPLE = "'Sat,Sun 22:00-04:00 Europe/Berlin'"
+
+
+class Window:
+    """The hours in which a tenant may be changed: `Mon-Fri 22:00-04:00 Europe/Berlin`.
+
+    Days (every day if there are none), each by its first three letters, alone, in a list or as a span; from when to
+    when, past midnight if the end is not after the beginning, and then of the day on which it begins; a time zone, UTC
+    if there is none. Where clocks change, an hour that is left out begins when it would have ended.
+
+    Raises ValueError for what is none, and says what of it is wrong.
+    """
+
+    def __init__(self, text: str) -> None:
+        found = _FORM.match(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no window: write days, hours and a time zone, as in {_EXAMPLE}")
+        self.text = text
+        self._days = frozenset(_days(found["days"], text))
+        try:
+            self._start, self._end = time.fromisoformat(found["start"]), time.fromisoformat(found["end"])
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {error}") from error
+        try:
+            self._zone = ZoneInfo(found["zone"] or "UTC")
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{text!r}: there is no time zone {found['zone']}") from error
+
+    def opens(self, now: datetime) -> datetime:
+        """When it is open next: `now` if it is open."""
+        for start, end in self._spans(now):
+            if now < end:
+                return max(now, start)
+        raise AssertionError("unreachable: within eight days there is one of each weekday")
+
+    def _spans(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The spans from the day before `now` on, in UTC."""
+        day = now.astimezone(self._zone).date() - timedelta(days=1)
+        for _ in range(9):
+            if day.weekday() in self._days:
+                later = self._end <= self._start
+                yield self._at(day, self._start), self._at(day + timedelta(days=later), self._end)
+            day += timedelta(days=1)
+
+    def _at(self, day: date, hour: time) -> datetime:
+        return datetime.combine(day, hour, tzinfo=self._zone).astimezone(UTC)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Window) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Window({self.text!r})"
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A field of this type takes the text, and is written as it."""
+        return core_schema.no_info_plain_validator_function(
+            _window, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+
+def _window(value: object) -> Window:
+    if isinstance(value, Window):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"a window is a text, as in {_EXAMPLE}")  # noqa: TRY004 - pydantic takes no TypeError for one
+    return Window(value)
+
+
+def _days(text: str | None, whole: str) -> Iterator[int]:
+    for part in (text or "Mon-Sun").split(","):
+        first, _, last = part.partition("-")
+        try:
+            begins, ends = _DAYS.index(first), _DAYS.index(last or first)
+        except ValueError:
+            raise ValueError(f"{whole!r}: {part!r} is no day or span of days: {', '.join(_DAYS)}") from None
+        yield from ((begins + plus) % 7 for plus in range((ends - begins) % 7 + 1))

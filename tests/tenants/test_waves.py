@@ -1,0 +1,415 @@
+"""A roll-out that is held up, led by hand, narrowed, and taken back, on small Resources without a cloud."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+import pytest
+
+from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, Target
+from orbits_iac.provider import OutOfReach
+from orbits_iac.testing import Clock
+from orbits_tenants import (
+    FunctionSource,
+    Listing,
+    Promoted,
+    Report,
+    Rollout,
+    Source,
+    Tenant,
+    Tenants,
+    TenantState,
+    Wave,
+    Window,
+)
+from orbits_tenants.decisions import Decision, TenantDecisions
+
+
+class Street:
+    """What really stands in it, who is listed, and what goes wrong."""
+
+    def __init__(self) -> None:
+        self.listed: list[Tenant] = [Tenant(id=id_) for id_ in ("acme", "bolt", "cafe", "duke")]
+        self.stands: dict[str, str] = {}
+        self.failing: dict[str, Exception] = {}
+        self.begun: list[str] = []
+        self.at_once: dict[str, int] = {}
+        self.most: dict[str, int] = {}
+        self.check: Callable[[str], None] = lambda _: None
+
+
+STREET = Street()
+
+
+@pytest.fixture(autouse=True)
+def street() -> Street:
+    STREET.__init__()  # type: ignore[misc]
+    Stalls.rollout, Stalls.listing = Rollout(waves=["1", "100%"]), Listing()
+    return STREET
+
+
+class StallFront(Outputs):
+    colour: str
+
+
+class Awning(Managed[StallFront]):
+    """Painted in the colour of the release."""
+
+    owner: str
+    colour: str
+
+    def read(self, recorded: StallFront | None, /) -> StallFront | None:
+        return StallFront(colour=STREET.stands[self.owner]) if self.owner in STREET.stands else None
+
+    def create(self) -> StallFront:
+        STREET.stands[self.owner] = self.colour
+        return StallFront(colour=self.colour)
+
+    def change(self, live: StallFront, /) -> StallFront:
+        return self.create()
+
+    def delete(self, live: StallFront, /) -> None:
+        del STREET.stands[self.owner]
+
+
+class Serve(Action):
+    """Serves the first guest; who is at it at the same time is counted by the labels of the place."""
+
+    options = Options(idempotent=True)
+    owner: str
+
+    async def main(self) -> None:
+        STREET.begun.append(self.owner)
+        [kind] = [one.labels.get("kind", "") for one in STREET.listed if one.id == self.owner] or [""]
+        STREET.at_once[kind] = STREET.at_once.get(kind, 0) + 1
+        STREET.most[kind] = max(STREET.most.get(kind, 0), STREET.at_once[kind])
+        for _ in range(30):
+            await asyncio.sleep(0)
+        STREET.at_once[kind] -= 1
+        if self.owner in STREET.failing:
+            raise STREET.failing[self.owner]
+
+
+class Engrave(Action):
+    """Cannot be taken back."""
+
+    text: str
+
+    async def main(self) -> None:
+        """It is done by being asked for."""
+
+
+class Stall(Resource):
+    owner: str
+    release: str
+    motto: str = ""
+
+    def identity(self) -> str:
+        return self.owner
+
+    async def define_update(self) -> None:
+        await self.do("awning", Awning(owner=self.owner, colour=self.release))
+        if self.motto:
+            await self.do("motto", Engrave(text=self.motto), once=True, no_return=True)
+        await self.do("serve", Serve(owner=self.owner))
+
+
+def listed() -> list[Tenant]:
+    return STREET.listed
+
+
+class Stalls(Tenants[Stall]):
+    source: ClassVar[Source] = FunctionSource(listed)
+    release: str
+    motto: str = ""
+
+    def stack(self, tenant: Tenant) -> Stall:
+        return Stall(owner=tenant.id, release=self.release, motto=self.motto)
+
+    async def define_check(self, wave: str, report: Report) -> None:
+        STREET.check(wave)
+
+
+def states(report: Report) -> list[str]:
+    return [one.state.value for one in report.tenants.values()]
+
+
+async def decide(orbits: Orbits, what: str, tenant: str, **more: object) -> None:
+    decision = Decision.model_validate({"what": what, "tenant": tenant, "who": "ann", **more})
+    await orbits.run(TenantDecisions(fleet="Stalls", decision=decision))
+
+
+async def test_a_wave_beyond_its_tolerance_is_brought_back_and_the_waves_before_it_stay(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["1", "3", "100%"], on_failure="rollback-wave")
+    await orbits.run(Stalls(release="1"))
+    STREET.failing = {"cafe": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="2"))
+    assert states(report) == ["updated", "brought back", "reverted", "not started"]
+    assert STREET.stands == {"acme": "2", "bolt": "1", "cafe": "1", "duke": "1"}
+    assert report.stopped == "stopped after wave 3: 1 of 4 tenants failed, and 0% may"
+    assert (report.exit_code(), list(report.failed), report.not_started) == (4, ["cafe"], ("duke",))
+    assert report.tenants["bolt"].revision == 1
+
+
+async def test_all_is_brought_back_and_what_had_not_stood_before_is_removed(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["1", "100%"], on_failure="rollback-all")
+    await orbits.run(Stall(owner="acme", release="0"))
+    STREET.failing = {"duke": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="1"))
+    assert states(report) == ["brought back", "brought back", "brought back", "reverted"]
+    assert STREET.stands == {"acme": "0"}
+    STREET.failing = {}
+    assert set(states(await orbits.run(Stalls(release="2")))) == {"updated"}
+    assert set(STREET.stands.values()) == {"2"}
+
+
+async def test_who_has_passed_a_step_of_no_return_is_held_and_listed(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["1", "100%"], on_failure="rollback-all")
+    await orbits.run(Stalls(release="1"))
+    STREET.failing = {"bolt": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="2", motto="fresh"))
+    assert set(states(report)) == {"forward only"}
+    assert report.tenants["acme"].happened == "went forward → forward only: motto cannot be taken back"
+    assert STREET.stands["acme"] == "2"
+
+
+async def test_a_wave_that_does_not_pass_its_check_stops_the_roll_out(orbits: Orbits) -> None:
+    def check(wave: str) -> None:
+        raise Permanent(f"guests of {wave} complain")
+
+    STREET.check = check
+    report = await orbits.run(Stalls(release="1"))
+    assert report.stopped == "stopped after wave 1: wave 1 did not pass its check: Permanent: guests of 1 complain"
+    assert states(report) == ["updated", *["not started"] * 3]
+    assert report.exit_code() == 4
+
+
+async def test_a_wave_bakes_before_the_next(orbits: Orbits, clock: Clock) -> None:
+    Stalls.rollout = Rollout(waves=[Wave("1", bake=timedelta(hours=2)), "100%"])
+    execution = await orbits.start(Stalls(release="1"))
+    await orbits.settled()
+    await clock.advance(timedelta(hours=1.9))
+    assert STREET.stands == {"acme": "1"}
+    await clock.advance(timedelta(hours=0.2))
+    assert set(states(await execution)) == {"updated"}
+
+
+async def test_the_next_wave_waits_until_it_is_promoted(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
+    execution = await orbits.start(Stalls(release="1"))
+    await execution.answer(Promoted(wave="another"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    assert STREET.stands == {"acme": "1"}
+    await execution.answer(Promoted(wave="1"))
+    assert set(states(await execution)) == {"updated"}
+
+
+async def test_a_tenant_is_changed_in_its_window_and_the_waves_do_not_wait_for_it(orbits: Orbits, clock: Clock) -> None:
+    now = orbits.engine.clock.now()
+    hour = (datetime.fromtimestamp(now, UTC).hour + 3) % 24
+    window = Window(f"{hour:02}:00-{(hour + 1) % 24:02}:00")
+    STREET.listed[0] = Tenant(id="acme", window=window)
+    execution = await orbits.start(Stalls(release="1"))
+    await orbits.settled()
+    await clock.advance(timedelta(hours=1))
+    assert sorted(STREET.stands) == ["bolt", "cafe", "duke"]
+    await clock.advance(timedelta(hours=3))
+    report = await execution
+    assert (states(report), list(report.tenants)) == (["updated"] * 4, ["acme", "bolt", "cafe", "duke"])
+
+
+async def test_who_waits_for_a_window_is_not_begun_when_the_roll_out_stops(orbits: Orbits, clock: Clock) -> None:
+    hour = (datetime.fromtimestamp(orbits.engine.clock.now(), UTC).hour + 3) % 24
+    STREET.listed[0] = Tenant(id="acme", window=Window(f"{hour:02}:00-{(hour + 1) % 24:02}:00"))
+    STREET.failing = {"duke": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="1"))
+    assert states(report) == ["not started", "updated", "updated", "reverted"]
+    assert report.stopped.startswith("stopped after wave 100%")
+
+
+async def test_at_most_so_many_with_something_in_common_are_updated_at_a_time(orbits: Orbits) -> None:
+    STREET.listed = [Tenant(id=f"t{n}", labels={"kind": "fruit" if n % 2 else "fish"}) for n in range(12)]
+    Stalls.rollout = Rollout(waves=["100%"], max_concurrency=5, at_most={"kind": 2})
+    assert set(states(await orbits.run(Stalls(release="1")))) == {"updated"}
+    assert STREET.most == {"fish": 2, "fruit": 2}
+
+
+async def test_only_those_that_failed_or_are_named_are_gone_to_and_the_others_are_still_reported(
+    orbits: Orbits,
+) -> None:
+    Stalls.rollout = Rollout(waves=["1", "100%"], failure_tolerance="2")
+    STREET.failing = {"bolt": Permanent("no milk"), "duke": Permanent("no milk")}
+    await orbits.run(Stalls(release="1"))
+    STREET.begun.clear()
+    STREET.failing = {"duke": Permanent("no bread")}
+    report = await orbits.run(Stalls(release="1", only_failed=True))
+    assert sorted(STREET.begun) == ["bolt", "duke"]
+    assert states(report) == ["updated", "updated", "updated", "reverted"]
+    assert [one.earlier for one in report.tenants.values()] == [True, False, True, False]
+    STREET.begun.clear()
+    report = await orbits.run(Stalls(release="2", only=("acme",)))
+    assert (STREET.begun, report.failed, report.exit_code()) == (["acme"], {}, 0)
+    assert STREET.stands == {"acme": "2", "bolt": "1", "cafe": "1"}
+
+
+async def test_a_roll_out_begins_with_the_wave_that_is_named(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    STREET.begun.clear()
+    await orbits.run(Stalls(release="2", from_wave="100%"))
+    assert sorted(STREET.begun) == ["bolt", "cafe", "duke"]
+    with pytest.raises(ExecutionFailed, match="there is no wave '7' with tenants; there are 1, 100%"):
+        await orbits.run(Stalls(release="2", from_wave="7"))
+
+
+async def test_what_people_decide_holds_whatever_the_source_says(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    await decide(orbits, "pause", "acme", why="they are on holiday")
+    await decide(orbits, "pin", "bolt", pinned={"release": "1"})
+    await decide(orbits, "remove", "cafe")
+    await decide(orbits, "add", "echo", added={"id": "echo"})
+    report = await orbits.run(Stalls(release="2"))
+    assert {id_: one.state.value for id_, one in report.tenants.items()} == {
+        "acme": "paused",
+        "bolt": "unchanged",
+        "duke": "updated",
+        "echo": "updated",
+    }
+    assert report.tenants["acme"].happened == "is paused: they are on holiday"
+    assert report.tenants["acme"].revision == 1
+    assert report.tenants["bolt"].pinned == ("release",)
+    assert report.exit_code() == 0
+    await decide(orbits, "resume", "acme")
+    await decide(orbits, "unpin", "bolt")
+    await decide(orbits, "add", "cafe")
+    report = await orbits.run(Stalls(release="2"))
+    assert sorted(report.tenants) == ["acme", "bolt", "cafe", "duke", "echo"]
+    assert set(STREET.stands.values()) == {"2"}
+
+
+async def test_who_is_paused_while_the_roll_out_goes_on_is_not_begun(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
+    execution = await orbits.start(Stalls(release="1"))
+    await decide(orbits, "pause", "duke", why="not today")
+    await execution.answer(Promoted(wave="1"))
+    assert states(await execution) == ["updated", "updated", "updated", "paused"]
+
+
+async def test_an_account_that_lets_nobody_in_is_reported_apart(orbits: Orbits) -> None:
+    STREET.failing = {"acme": OutOfReach("account 1 is suspended")}
+    report = await orbits.run(Stalls(release="1"))
+    assert states(report) == ["unreachable", "updated", "updated", "updated"]
+    assert (report.failed, report.exit_code()) == ({}, 0)
+    assert report.tenants["acme"].happened == (
+        "serve: OutOfReach: account 1 is suspended → nothing was done; it does not count as failed"
+    )
+
+
+async def test_a_list_that_shrinks_stops_the_roll_out_before_anything_or_changes_nothing(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    full = STREET.listed
+    STREET.listed = full[:1]
+    with pytest.raises(ExecutionFailed, match="3 of 4 tenants are not in the source any more"):
+        await orbits.run(Stalls(release="2"))
+    assert set(STREET.stands.values()) == {"1"}
+    Stalls.listing = Listing(on_doubt="known")
+    report = await orbits.run(Stalls(release="2"))
+    assert states(report) == ["updated"] * 4
+    assert report.doubts[0].startswith("3 of 4 tenants are not in the source any more")
+    STREET.listed = []
+    report = await orbits.run(Stalls(release="3"))
+    assert set(STREET.stands.values()) == {"3"}
+    assert "the source names no tenant" in report.doubts[0]
+
+
+async def test_who_has_expired_is_removed_if_that_was_known_and_not_too_many_at_once(
+    orbits: Orbits, clock: Clock
+) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    STREET.listed = [Tenant(id=id_, expires=expires) for id_ in ("acme", "bolt")] + [Tenant(id="cafe")]
+    await orbits.run(Stalls(release="1"))
+    await clock.advance(timedelta(hours=2))
+    STREET.listed[2] = Tenant(id="cafe", expires=expires)  # a date that a list brings removes nobody
+    report = await orbits.run(Stalls(release="2"))
+    assert {id_: one.state for id_, one in report.tenants.items()} == {
+        "acme": TenantState.ENDED,
+        "bolt": TenantState.PAUSED,
+        "cafe": TenantState.PAUSED,
+    }
+    assert "at most 1% are removed in one roll-out" in report.tenants["bolt"].happened
+    assert "which was not known before" in report.tenants["cafe"].happened
+    assert sorted(STREET.stands) == ["bolt", "cafe"]
+    report = await orbits.run(Stalls(release="2"))
+    assert sorted(STREET.stands) == ["cafe"]
+
+
+class Mall(Target):
+    name: str
+
+    def place(self) -> str:
+        return self.name
+
+
+class Corner(Target):
+    name: str
+
+    def place(self) -> str:
+        return self.name
+
+
+class Sign(Action[str]):
+    options = Options(idempotent=True)
+
+    async def main(self) -> str:
+        return f"{self.execution.target(Mall).name} {self.execution.target(Corner).name}"
+
+
+class Kiosk(Resource[StallFront]):
+    owner: str
+
+    def identity(self) -> str:
+        return self.owner
+
+    async def define_update(self) -> StallFront:
+        return StallFront(colour=await self.do("sign", Sign()))
+
+
+class Kiosks(Tenants[Kiosk]):
+    source: ClassVar[Source] = FunctionSource(listed)
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> Kiosk:
+        return Kiosk(owner=tenant.id)
+
+
+async def test_a_tenants_stack_is_done_at_its_targets(orbits: Orbits) -> None:
+    written = {
+        "id": "acme",
+        "targets": [{"Mall": {"name": "north"}}, {"Mall": {"name": "x"}}, {"Corner": {"name": "a"}}],
+    }
+    STREET.listed = [Tenant.model_validate(written)]
+    report = await orbits.run(Kiosks())
+    assert report.tenants["acme"].account == "north, a"
+    assert (await orbits.record(Kiosk, "acme").outputs()).colour == "north a"
+    STREET.listed = [Tenant(id="acme", targets=(Mall(name="south"), Corner(name="a")))]
+    report = await orbits.run(Kiosks())
+    assert report.doubts[0].startswith("tenant acme is at north, a, and the source says south, a: it stays where it is")
+    assert (await orbits.record(Kiosk, "acme").outputs()).colour == "north a"
+
+
+async def test_what_is_no_target_is_refused_with_the_types_that_there_are(orbits: Orbits) -> None:
+    with pytest.raises(ValueError, match=r"is no target: .* the types that are imported are .*Corner.*Mall"):
+        Tenant.model_validate({"id": "acme", "targets": [{"Moon": {}}]})
+    with pytest.raises(ValueError, match="Mall: name: Field required"):
+        Tenant.model_validate({"id": "acme", "targets": [{"Mall": {}}]})
+    with pytest.raises(ExecutionFailed, match="two targets of one type: Mall, Mall"):
+        await orbits.run(Twice())
+
+
+class Twice(Resource):
+    def identity(self) -> str:
+        return "twice"
+
+    async def define_update(self) -> None:
+        await self.do("kiosk", Kiosk(owner="acme"), target=(Mall(name="a"), Mall(name="b")))
