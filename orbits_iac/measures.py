@@ -28,6 +28,9 @@ class Measures:
     def drift_found(self, kind: str, differences: int) -> None:
         """A cycle has found drift that was not there at the look before."""
 
+    def notified(self, target: str, outcome: str) -> None:
+        """A message to a target (its place and scheme) was `sent`, or an attempt at it has `failed`."""
+
     def claimed(self, executions: int) -> None:
         """A worker has claimed so many executions."""
 

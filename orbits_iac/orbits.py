@@ -3,10 +3,11 @@
 import asyncio
 import getpass
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import WeakValueDictionary
 
 from typing_extensions import TypedDict, TypeVar, Unpack
@@ -44,6 +45,9 @@ from orbits_iac.store.contract import Store, Transaction
 from orbits_iac.store.measured import MeasuredStore
 from orbits_iac.unfinished import refuse_unfinished
 
+if TYPE_CHECKING:
+    from orbits_iac.dispatch.outbox import Outbox
+
 T = TypeVar("T")
 R = TypeVar("R", default=None)
 O = TypeVar("O", bound=Outputs | None, default=None)
@@ -76,10 +80,11 @@ class Orbits:
         who: str | None = None,
         modules: Sequence[str] = (),
         measures: Measures | None = None,
+        notifies: bool = False,
     ) -> None:
         """`modules`: what another process has to import to go on; without them, where the project's steps are now.
 
-        `measures`: is told of what is done here.
+        `measures`: is told of what is done here. `notifies`: what `[notify]` asks for is sent from this process.
         """
         self.settings = settings or Settings()
         self.who = who or who_asks()
@@ -95,6 +100,8 @@ class Orbits:
         self._build = BuildRow(digest="", order=0)
         self._engine: Engine | None = None
         self._dispatcher: Dispatcher | None = None
+        self._notifies = notifies and bool(self.settings.notify.to)
+        self.outbox: Outbox | None = None  # of what is sent from here
 
     @property
     def engine(self) -> Engine:
@@ -125,6 +132,7 @@ class Orbits:
                 grace=self.settings.grace.total_seconds(),
                 files=_files(self.store),
                 drift=self.settings.drift,
+                notify=self.settings.notify,
                 measures=self._measures,
             )
             self._engine.on_end(self.tell)
@@ -134,7 +142,8 @@ class Orbits:
                 self._dispatcher = dispatcher_named(self.settings.dispatcher).of(
                     self._engine, self.settings, who=self.who
                 )
-                await self._dispatcher.start()
+                with self._sending():
+                    await self._dispatcher.start()
         except BaseException:
             self._dispatcher = None  # it has begun nothing
             await self.__aexit__()
@@ -144,6 +153,8 @@ class Orbits:
     async def __aexit__(self, *_: object) -> None:
         try:
             try:
+                if self.outbox is not None:
+                    await self.outbox.stop()
                 if self._dispatcher is not None:
                     await self._dispatcher.drain()
             finally:
@@ -227,6 +238,23 @@ class Orbits:
             raise Refused("nothing is advanced in this process: it was opened with work=False")
         return self._dispatcher
 
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        """What is begun inside sends what is to be told, if this process is to."""
+        if not self._notifies:
+            yield
+            return
+        from orbits_iac.dispatch.outbox import Outbox
+        from orbits_iac.notify.steps import SENDER, Sender
+
+        before = SENDER.set(Sender(settings=self.settings.notify, measures=self._measures))
+        try:
+            yield
+            self.outbox = Outbox(self.engine, self.settings.notify)
+            self.outbox.start()
+        finally:
+            SENDER.reset(before)
+
     async def _approval(self, step: Step[Any], asked: Asked, given: Approving) -> Approval:
         plan, losses = given.get("plan"), tuple(given.get("accept_loss", ()))
         approval = Approval()
@@ -262,6 +290,8 @@ class Orbits:
         """Wait until nothing is due any more and nothing is being advanced in this process."""
         if self._dispatcher is not None:
             await self._dispatcher.settled()
+            while self.outbox is not None and await self.outbox.sweep():
+                await self._dispatcher.settled()
 
     def execution(self, id: str) -> Execution[Any]:  # noqa: A002 - the name in every table of ours
         """The execution with this id."""

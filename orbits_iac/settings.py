@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from orbits_iac.drift.project import DriftSettings
 from orbits_iac.model.limits import check
+from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.store import DEFAULT_STORE
 
 
@@ -69,6 +70,8 @@ class Settings(BaseSettings):
     """How many revisions of each record it leaves, beside those that are needed."""
     drift: DriftSettings = DriftSettings()
     """What is not counted as drift, and how often it is brought back before a person has to look."""
+    notify: NotifySettings = NotifySettings()
+    """Who is told of problems, by `orbits worker`, and of which."""
 
     @field_validator("limits")
     @classmethod

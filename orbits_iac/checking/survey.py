@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from orbits_iac.checking.subjects import record_of
 from orbits_iac.model.errors import Unreadable
+from orbits_iac.model.happenings import NO_EXECUTION
 from orbits_iac.model.ids import ExecutionId, RecordId
 from orbits_iac.model.rows import (
     TABLES,
@@ -93,6 +94,8 @@ async def _look_at_executions(store: Store, found: Survey) -> None:
     for table in _ABOUT_EXECUTIONS:
         async with aclosing(_rows(store, table, found)) as rows:
             async for one in rows:
+                if one.execution == NO_EXECUTION:
+                    continue  # a notice, which is told of by whichever worker sends
                 found.executions.add(one.execution)
                 if isinstance(one, SubscriberRow):
                     found.executions.add(one.subscriber)

@@ -14,6 +14,7 @@ from orbits_iac.cli import (
     end,
     get,
     history,
+    notify,
     pause,
     preview,
     replay,
@@ -36,7 +37,10 @@ from orbits_iac.cli.options import DEBUG, Debug
 SECTIONS = {
     "Bring about": ("preview", "up", "rollback", "uninstall", "cycle"),
     "Look": ("drift", "get", "history", "watch", "workers"),
-    "Operate": ("pause", "resume", "answer", "cancel", "replay", "end", "set-handle", "worker", "schedules", "state"),
+    "Operate": (
+        *("pause", "resume", "answer", "cancel", "replay", "end", "set-handle"),
+        *("worker", "schedules", "notify", "state"),
+    ),
 }
 
 
@@ -90,6 +94,7 @@ for module in (
 ):
     app.command(module.__name__.rpartition(".")[2].replace("_", "-"), cls=Lean)(module.command)
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(notify.app, name="notify")
 app.add_typer(state.app, name="state")
 
 

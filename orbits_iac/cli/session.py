@@ -83,12 +83,13 @@ async def opened(
     modules: Sequence[str] = (),
     work: bool = True,
     measures: "Measures | None" = None,
+    notifies: bool = False,
 ) -> "AsyncGenerator[Orbits]":
     """Orbits with these settings; `modules` are what a later process has to import to go on."""
     from orbits_iac.orbits import Orbits
 
     known = tuple(dict.fromkeys((*modules, *settings.modules)))
-    orbits = Orbits(settings, work=work, modules=known, measures=measures)
+    orbits = Orbits(settings, work=work, modules=known, measures=measures, notifies=notifies)
     with _refused_if_unusable():
         await orbits.__aenter__()
     try:

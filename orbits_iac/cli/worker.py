@@ -97,7 +97,9 @@ async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
         lines = stack.enter_context(logged(settings.log_level, as_json=as_json))
         shown = await stack.enter_async_context(observed(settings.serve, project=settings.project))
         interrupt = await stack.enter_async_context(follow.Interrupt())
-        opened = session.opened(settings, modules=modules, measures=shown.measures)
+        opened = session.opened(
+            settings, modules=modules, measures=shown.measures, notifies=_notifies(settings, as_json=as_json)
+        )
         orbits = await stack.enter_async_context(opened)
         lines.mask = orbits.engine.codec.mask
         shown.watch(orbits)
@@ -114,6 +116,21 @@ async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
     late.cancel()
     _tell({"event": "stopped"}, "stopped", as_json=as_json)
     return exits.DONE
+
+
+def _notifies(settings: "Settings", *, as_json: bool) -> bool:
+    """Say who is told of problems from here, and what is wrong with it; whether anybody is."""
+    if not settings.notify.to:
+        return False
+    from orbits_iac.notify.targets import missing, targets, wrong
+
+    without = missing(settings.notify)
+    told = [str(one) for one in targets(settings.notify)]
+    text = f"tells {', '.join(told)} of problems" if without is None else f"tells nobody of problems: {without}"
+    _tell({"event": "notifies", "targets": told if without is None else [], "why": without}, text, as_json=as_json)
+    for one in wrong(settings.notify):
+        _tell({"event": "cannot notify", "why": one}, f"cannot tell {one}", as_json=as_json)
+    return without is None
 
 
 async def _drain(orbits: "Orbits", *, as_json: bool) -> None:
@@ -157,7 +174,9 @@ async def _nothing_left(orbits: "Orbits") -> None:
     while True:
         tasks = [task for task in await store.find(TaskRow) if task.kind in registry.kinds()]
         soon = orbits.engine.clock.now() + SOON
-        if not any(task.owner is not None or (task.due is not None and task.due < soon) for task in tasks):
+        told = None if orbits.outbox is None else await orbits.outbox.due()
+        left = any(task.owner is not None or (task.due is not None and task.due < soon) for task in tasks)
+        if not left and (told is None or told > soon):
             await orbits.settled()  # what has just ended here is told of before this returns
             return
         await store.changed(0.2)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac.engine import schedules
 from orbits_iac.engine.events import WAITS, joined, to_all
 from orbits_iac.engine.looking import record_after, tell
+from orbits_iac.engine.noticing import notices
 from orbits_iac.engine.revisions import make_revision
 from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
 from orbits_iac.model.ids import ExecutionId
@@ -35,6 +36,7 @@ async def end(run: "Run") -> ExecutionRow:
     """Write how the execution ended; returns its last row."""
     result, failure, state = _outcome(run)
     news = await tell(run)
+    to_tell = await notices(run, result, failure, state, news)
     while True:
         rows, deletes, ended = await _rows(run, result, failure, state)
         made = run.pages.transaction(also=rows)
@@ -45,7 +47,7 @@ async def end(run: "Run") -> ExecutionRow:
             for s in subscribers
         ]
         deletes += [*_not_waited_for(run), *subscribers, task]
-        made = amended(made, put=[*made.put, *messages], delete=[*made.delete, *deletes])
+        made = amended(made, put=[*made.put, *messages, *to_tell], delete=[*made.delete, *deletes])
         wake = [s.subscriber for s in subscribers]
         if news is not None:
             sent, waiting = await to_all(run.engine, news, run.pages.execution.who)

@@ -24,6 +24,7 @@ from orbits_iac.model.builds import is_same_code
 from orbits_iac.model.errors import Fenced, Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
+from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.registry import Registry
 from orbits_iac.steps.execution import Shared
 from orbits_iac.store.contract import Store, Transaction
@@ -69,6 +70,7 @@ class Engine:
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
         drift: DriftSettings | None = None,
+        notify: NotifySettings | None = None,
         measures: Measures = OFF,
     ) -> None:
         self.store = store
@@ -80,6 +82,7 @@ class Engine:
         self.grace = grace
         self.chance = chance
         self.drift = drift or DriftSettings()
+        self.notify = notify or NotifySettings()
         self.measures = measures
         self.lease: Lease | None = None  # of the worker here
         self.shared: Callable[[str, float | None], Shared] = lambda _, __: Shared()  # likewise

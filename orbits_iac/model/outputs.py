@@ -15,6 +15,13 @@ class Outputs(BaseModel):
         """What the command line exits with after a run that returned this; a fleet's report says 4 for a part of it."""
         return 0
 
+    def problem(self) -> str:
+        """What of it somebody has to be told of though nothing failed; "" for nothing.
+
+        The first line is a title; those after it, in Markdown, are what there is to say.
+        """
+        return ""
+
     def compared(self) -> object:
         """What of them decides whether an update changed anything; a report of what was done leaves that out."""
         return self

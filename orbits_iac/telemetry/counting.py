@@ -91,6 +91,7 @@ class Counted(Measures):
         self.ended = Count("orbits.executions.ended")
         self.durations = Spread("orbits.execution.duration")
         self.drift = Count("orbits.drift.found")
+        self.notifications = Count("orbits.notifications")
         self.claims = Count("orbits.claims")
         self.lost = Count("orbits.claims.lost")
         self.takeovers = Count("orbits.takeovers")
@@ -131,6 +132,9 @@ class Counted(Measures):
 
     def drift_found(self, kind: str, differences: int) -> None:
         self.drift.add((kind,), differences)
+
+    def notified(self, target: str, outcome: str) -> None:
+        self.notifications.add((target, outcome))
 
     def claimed(self, executions: int) -> None:
         self.claims.add(by=executions)

@@ -79,6 +79,13 @@ METRICS = (
         means="Differences from the record that a cycle found and that were not there at the look before.",
     ),
     Metric(
+        name="orbits.notifications",
+        type="counter",
+        unit="{attempt}",
+        labels=("target", "outcome"),
+        means="Messages that this worker has sent, and attempts that failed, by the target's place in `to` and scheme.",
+    ),
+    Metric(
         name="orbits.claims",
         type="counter",
         unit="{execution}",

@@ -65,6 +65,7 @@ Operate:
   worker      Advance executions and schedules until SIGTERM or Ctrl-C; what
               is under way goes on elsewhere or later.
   schedules   List the schedules of records; pause, resume and trigger them.
+  notify      Look after who is told of problems.
   state       Look after the store itself.
 
 From other packages:

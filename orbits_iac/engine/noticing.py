@@ -1,0 +1,108 @@
+"""What of an execution's end somebody has to know: written as notices in the transaction that ends it.
+
+What always holds: a problem is told of once. Drift is news when the look before did not have it; an execution that
+failed is, unless the one before it with the same command on the same record failed in the same way; and what failed
+before and has ended well is told of as healed. Nobody is asked more than the store where nobody wants to be told.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from orbits_iac.engine.naming import result_of
+from orbits_iac.model.errors import Failure
+from orbits_iac.model.news import DriftNews
+from orbits_iac.model.outputs import Outputs
+from orbits_iac.model.rows import ExecutionRow, Json, LookRow, MessageRow, amended
+from orbits_iac.model.states import ENDED, State
+from orbits_iac.notify.notices import (
+    News,
+    Notice,
+    Scene,
+    as_row,
+    of_drift,
+    of_failure,
+    of_part,
+    of_recovery,
+)
+from orbits_iac.notify.settings import KIND
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+_BAD = frozenset({State.ERROR, State.REVERTED, State.QUARANTINED})
+_LOOKED_AT = 20  # executions of a record, among which the last one of the same command is
+
+
+async def notices(
+    run: "Run", result: Json | None, failure: Failure | None, state: State, news: DriftNews | None
+) -> list[MessageRow]:
+    """The notices of an execution that is about to end so, as rows to be written with its end."""
+    settings = run.engine.notify
+    row = run.pages.execution
+    if not settings.to or row.kind == KIND or (news is None and row.parent is not None):
+        return []
+    root = row if row.parent is None else await run.engine.store.get(ExecutionRow, row.root)
+    scene = Scene(
+        execution=amended(row, state=state, failure=failure),
+        stack=f"{root.kind} {root.identity or ''}".rstrip() if root is not None and root.id != row.id else "",
+        where=", ".join(run.places.values()),
+        at=run.now(),
+    )
+    found: list[Notice] = []
+    if news is not None:
+        before = await run.engine.store.get(LookRow, news.kind, news.identity)
+        found += of_drift(scene, news, before=None if before is None else before.at)
+    if row.parent is None:
+        found += await _of_the_end(run, scene, result)
+    return [as_row(notice) for notice in found if settings.wants(notice)]
+
+
+async def _of_the_end(run: "Run", scene: Scene, result: Json | None) -> list[Notice]:
+    row = scene.execution
+    if row.state in _BAD:
+        before = await _before(run)
+        return [] if before is not None and _same(before.failure, row.failure) else [of_failure(scene)]
+    if row.state is not State.SUCCESS:
+        return []
+    problem = _problem(run, row, result)
+    if problem:
+        return [of_part(scene, problem)]
+    if News.HEALED not in run.engine.notify.news:
+        return []
+    before = await _before(run)
+    if before is None or not (before.state in _BAD or _problem(run, before, before.result)):
+        return []
+    return [of_recovery(scene, failed_at=before.ended_at)]
+
+
+def _same(one: Failure | None, other: Failure | None) -> bool:
+    """Whether two failures are one problem: the same error at the same step."""
+    if one is None or other is None:
+        return False
+    return (one.path, one.error_type, one.no_return) == (other.path, other.error_type, other.no_return)
+
+
+async def _before(run: "Run") -> ExecutionRow | None:
+    """The last execution that had the same command of the same record, and was asked for by itself."""
+    me = run.pages.execution
+    if me.identity is None:
+        return None
+    rows = await run.engine.store.find(ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_LOOKED_AT)
+    ended = [row for row in rows if row.command == me.command and row.state in ENDED and row.parent is None]
+    return max(ended, key=lambda row: row.ended_at or 0.0, default=None)  # ids of one second are in no order
+
+
+def _problem(run: "Run", row: ExecutionRow, result: Json | None) -> str:
+    """What the outputs of an execution that ended well say is wrong all the same; "" for nothing."""
+    cls: Any = run.engine.registry.find(row.kind)
+    declared = None if cls is None else result_of(cls, row.command)
+    if result is None or not (isinstance(declared, type) and issubclass(declared, Outputs)):
+        return ""
+    if declared.problem is Outputs.problem:
+        return ""
+    try:
+        outputs: Outputs = run.engine.codec.decode(result, declared)
+    except ValidationError:  # of code that has changed since: it was told of by that
+        return ""
+    return outputs.problem()

@@ -1,0 +1,298 @@
+"""What people are told: once of each problem, together if it is many, again when it is healed, whatever crashes."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orbits_iac import ExecutionFailed, Managed, Orbits, Outputs, Resource, Settings, Workflow
+from orbits_iac.dispatch.outbox import Outbox
+from orbits_iac.measures import OFF
+from orbits_iac.model.happenings import NO_EXECUTION
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import EventRow, ExecutionRow, MessageRow, amended
+from orbits_iac.model.states import State
+from orbits_iac.notify import sending
+from orbits_iac.notify.messages import Message
+from orbits_iac.notify.notices import News, Notice
+from orbits_iac.notify.settings import KIND, NotifySettings
+from orbits_iac.notify.steps import SENDER, Sender
+from orbits_iac.steps.resource import Command
+from orbits_iac.testing import crash_everywhere, outside, start_once
+from orbits_iac.testing.clock import Clock
+
+WORLD: dict[str, str] = {}
+WINDOW = timedelta(seconds=31)
+
+
+class LampState(Outputs):
+    colour: str
+    watts: int
+
+
+class Lamp(Managed[LampState]):
+    colour: str
+    watts: int = 5
+
+    def read(self, recorded: LampState | None, /) -> LampState | None:
+        return LampState.model_validate_json(WORLD[self.colour]) if self.colour in WORLD else None
+
+    def create(self) -> LampState:
+        made = LampState(colour=self.colour, watts=self.watts)
+        WORLD[self.colour] = made.model_dump_json()
+        return made
+
+    def change(self, live: LampState, /) -> LampState:
+        return self.create()
+
+    def delete(self, live: LampState, /) -> None:
+        del WORLD[self.colour]
+
+
+class Street(Resource):
+    name: str
+    colour: str = "white"
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        if "broken" in WORLD:
+            raise ValueError(f"{WORLD['broken']} `fuse`")
+        await self.do("lamp", Lamp(colour=self.colour), labels={"tenant": "acme"})
+
+
+class Blown(Workflow):
+    number: int
+
+    async def define(self) -> None:
+        raise ValueError(f"fuse {self.number}")
+
+
+class Reached(Outputs):
+    failed: int
+
+    def problem(self) -> str:
+        return f"{self.failed} of 10 failed\n`acme` has no power" if self.failed else ""
+
+
+class Fleet(Resource[Reached]):
+    failed: int
+
+    def identity(self) -> str:
+        return "Fleet"
+
+    async def define_update(self) -> Reached:
+        return Reached(failed=self.failed)
+
+
+@pytest.fixture(autouse=True)
+def _new_world() -> None:
+    WORLD.clear()
+
+
+Opened = Callable[..., AbstractAsyncContextManager[Orbits]]
+
+
+@pytest.fixture
+def opened(tmp_path: Path, clock: Clock) -> Opened:
+    """Gives an Orbits that sends to a file, and to what else is named."""
+
+    @asynccontextmanager
+    async def make(*others: str, **notify: Any) -> AsyncIterator[Orbits]:
+        to = (*others, f"file:{tmp_path / 'told.jsonl'}")
+        settings = Settings(
+            project="tests", store="memory:", notify=NotifySettings.model_validate({"to": to, **notify})
+        )
+        async with Orbits(settings, clock=clock, notifies=True) as orbits:
+            clock.tell(orbits.settled)
+            yield orbits
+
+    return make
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Callable[[], list[Message]]:
+    """Gives what was sent to the file."""
+    file = tmp_path / "told.jsonl"
+    return lambda: (
+        [Message.model_validate_json(line) for line in file.read_text().splitlines()] if file.exists() else []
+    )
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+Told = Callable[[], list[Message]]
+
+
+async def fails(orbits: Orbits, step: Any) -> None:
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(step)
+
+
+async def looks(orbits: Orbits, street: Street) -> None:
+    await orbits.run(Command[None](resource=street, command="cycle", arguments={"on_drift": "notify"}))
+
+
+async def test_drift_is_told_of_once_and_again_when_it_is_healed(opened: Opened, told: Told, clock: Clock) -> None:
+    async with opened() as orbits:
+        street = Street(name="Main Street")
+        await orbits.run(street)
+        standing = WORLD["white"]
+        WORLD["white"] = LampState(colour="white", watts=60).model_dump_json()
+        await looks(orbits, street)
+        assert told() == []  # others may come within half a minute
+        await clock.advance(WINDOW)
+        await looks(orbits, street)
+        await clock.advance(WINDOW)
+        (drifted,) = told()
+        assert (drifted.title, drifted.mood) == ("Lamp Street Main Street/lamp has drifted (acme)", "warning")
+        lines = drifted.body.splitlines()
+        assert lines[0] == "- `watts`: recorded `5`, live `60`"
+        assert "- **tenant:** acme" in lines
+        assert "- **part of:** Street Main Street" in lines
+        look = "`orbits drift Lamp 'Street Main Street/lamp'`"
+        assert lines[-1] == f"- **to do:** {look} or `orbits cycle Lamp 'Street Main Street/lamp' --remediate`"
+        WORLD["white"] = standing
+        await looks(orbits, street)
+        await clock.advance(WINDOW)
+        _, healed = told()
+        assert (healed.title, healed.mood) == ("Lamp Street Main Street/lamp is as recorded again (acme)", "success")
+
+
+async def test_a_failure_is_told_of_once_until_it_is_another_one_or_over(
+    opened: Opened, told: Told, clock: Clock
+) -> None:
+    async with opened(digest_within=0) as orbits:
+        street = Street(name="Main Street")
+        for broken in ("the", "another"):  # an error's message may hold ids and times: it tells no two apart
+            WORLD["broken"] = broken
+            await fails(orbits, street)
+            await orbits.settled()
+        (failed,) = told()
+        assert failed.title == "update of Street Main Street failed and was rolled back"
+        assert failed.body.startswith("- ValueError: the `fuse`\n")
+        rows = await orbits.store.find(ExecutionRow, kind="Street")
+        first = min(rows, key=lambda row: row.created_at)
+        assert failed.body.endswith(f"- **to do:** `orbits get {first.id}`")
+        del WORLD["broken"]
+        await orbits.run(street)
+        await orbits.run(Street(name="Main Street", colour="red"))
+        await orbits.settled()
+        assert [message.title for message in told()[1:]] == ["update of Street Main Street succeeds again"]
+
+
+async def test_many_problems_are_one_message_with_a_count_and_the_first_ones(
+    opened: Opened, told: Told, clock: Clock
+) -> None:
+    async with opened() as orbits:
+        await asyncio.gather(*(fails(orbits, Blown(number=number)) for number in range(300)))
+        await clock.advance(WINDOW)
+        (digest,) = told()
+        assert (digest.title, digest.mood) == ("300 failed", "failure")
+        lines = digest.body.splitlines()
+        assert lines[2] == "**300 failed**"
+        assert [line.partition(": ")[0] for line in lines[4:]] == ["- Blown failed"] * 10 + ["- and 290 more"]
+        assert await orbits.store.find(MessageRow, execution=NO_EXECUTION) == []
+
+
+async def test_a_fleet_that_was_reached_in_part_is_told_of_though_its_execution_ended_well(
+    opened: Opened, told: Told, clock: Clock
+) -> None:
+    async with opened(digest_within=0) as orbits:
+        for failed in (3, 0, 0):
+            await orbits.run(Fleet(failed=failed))
+            await orbits.settled()
+        part, healed = told()
+        assert (part.title, part.mood) == ("Fleet: 3 of 10 failed", "failure")
+        assert part.body.startswith("- `acme` has no power\n")
+        assert healed.title == "update of Fleet succeeds again"
+
+
+async def test_who_wants_to_know_of_what_is_chosen_by_kind_tenant_and_label(opened: Opened, told: Told) -> None:
+    async with opened(digest_within=0, news=["drift"]) as orbits:
+        await fails(orbits, Blown(number=1))
+        assert await orbits.store.find(MessageRow) == []
+    rule = NotifySettings.model_validate({"to": ["file:x"], "tenants": ["ac*"], "labels": {"plan": "large"}})
+    fit = Notice(news=News.DRIFT, title="t", at=0.0, tenant="acme", labels={"plan": "large", "tenant": "acme"})
+    assert rule.wants(fit)
+    for other in ({"tenant": "bolt"}, {"tenant": None}, {"labels": {"plan": "small"}}):
+        assert not rule.wants(amended(fit, **other))
+
+
+async def test_a_target_that_fails_is_tried_again_then_reported_and_keeps_no_other_waiting(
+    opened: Opened, told: Told, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(f"file:{tmp_path}/no-such-folder/x", "slack://${NO_SUCH_TOKEN}/#here", digest_within=0) as orbits:
+        await fails(orbits, Blown(number=1))
+        await orbits.settled()
+        assert len(told()) == 1
+        (sends,) = await orbits.store.find(ExecutionRow, kind=KIND)
+        assert sends.state is not State.ERROR
+        assert caplog.messages[0].startswith("target ")
+        for _ in range(7):
+            await clock.advance(timedelta(hours=1))
+        assert len(told()) == 1
+        (sends,) = await orbits.store.find(ExecutionRow, kind=KIND)
+        assert sends.state is State.ERROR
+        assert sends.failure is not None
+        assert sends.failure.path == ("target 1 (file)",)
+        events = [row.why for row in await orbits.store.find(EventRow, root=sends.root)]
+        assert any("target 2 (slack): NO_SUCH_TOKEN is not set in the environment" in why for why in events)
+        assert len([line for line in caplog.messages if line.startswith("target 1 (file)")]) == 7
+
+
+class Mail:
+    """Stands in for all targets: what they have taken."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def snapshot(self) -> list[str]:
+        return [*self.taken]
+
+    def restore(self, snapshot: list[str], /) -> None:
+        self.taken = [*snapshot]
+
+    def stands(self) -> Any:
+        return sorted(set(self.taken))
+
+
+MAIL = Mail()
+MOST: Counter[str] = Counter()
+CRASHED = Settings(project="tests", store="memory:", notify=NotifySettings.model_validate({"to": ["file:x", "file:y"]}))
+
+
+async def problem(orbits: Orbits) -> None:
+    """Something fails, and everybody is told."""
+    await (await start_once(orbits, Blown(number=1))).ended()
+    outbox = Outbox(orbits.engine, orbits.settings.notify)
+    await asyncio.sleep(WINDOW.total_seconds())
+    await outbox.sweep()
+    for row in await orbits.store.find(ExecutionRow, kind=KIND):
+        await orbits.execution(ExecutionId(row.id)).ended()
+
+
+def test_whatever_it_crashes_at_everybody_is_told_and_nobody_twice_without_a_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def send(url: str, message: Message) -> None:
+        with outside(f"send to {url}"):
+            MAIL.taken.append(f"{message.title} {url}")
+            MOST[url] = max(MOST[url], MAIL.taken.count(f"{message.title} {url}"))
+
+    monkeypatch.setattr(sending, "send", send)
+    before = SENDER.set(Sender(settings=CRASHED.notify, measures=OFF))
+    try:
+        report = crash_everywhere(problem, world=MAIL, settings=CRASHED, again=0)
+    finally:
+        SENDER.reset(before)
+    report.check()
+    assert MOST == {"file:x": 2, "file:y": 2}  # it died before that was noted, and sent it again
