@@ -1,4 +1,4 @@
-"""Who advances executions on a store: its workers, what they hold, and what none of them can go on with.
+"""Who advances executions on a store: its workers, what they hold, what none of them can go on with, whom none reaches.
 
 Reads alone. No clock is compared between machines: a worker lives if its process does, on this machine, or if its
 counter was seen to move; how long ago is told by the clock of who looks. Called by `orbits workers` and `orbits get`.
@@ -12,9 +12,10 @@ from enum import StrEnum
 from orbits_iac.dispatch.leases import is_gone, is_here
 from orbits_iac.model.builds import why_nobody
 from orbits_iac.model.happenings import NO_EXECUTION, TakenOver, takeovers
-from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import BuildRow, EventRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
+from orbits_iac.model.ids import ExecutionId, WorkerId, refs
+from orbits_iac.model.rows import BuildRow, EntryRow, EventRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
+from orbits_iac.notify import KIND, SEND
 from orbits_iac.store.contract import Store
 
 MOST = 1000
@@ -23,6 +24,8 @@ MOST = 1000
 
 RECENT = 86_400.0
 """Seconds for which a takeover is told of."""
+
+_NOTIFICATIONS = 20  # executions that told of problems, among which targets that were not reached are looked for
 
 _HAPPENINGS = 50  # events that are about no execution, among which the last takeovers are looked for
 
@@ -57,12 +60,25 @@ class Waiting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unreached:
+    """A target of `[notify]` that has not taken the last message to it."""
+
+    target: str
+    why: str
+    since: float  # when it was to be told
+    attempts: int
+    given_up: bool  # it is not tried again
+    execution: ExecutionId
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seen:
     """What one look has found."""
 
     members: Sequence[Member]
     waiting: Sequence[Waiting]
     takeovers: Sequence[TakenOver]  # the last ones, the newest first
+    unreached: Sequence[Unreached] = ()
 
 
 class Roster:
@@ -80,7 +96,12 @@ class Roster:
         living = [member.worker for member in members if member.presence is not Presence.DEAD]
         happened = await self._store.find(EventRow, root=NO_EXECUTION, newest=True, limit=_HAPPENINGS)
         recent = [one for one in takeovers(happened) if now - one.at < RECENT]
-        return Seen(members=members, waiting=await _waiting(self._store, living, now=now), takeovers=recent)
+        return Seen(
+            members=members,
+            waiting=await _waiting(self._store, living, now=now),
+            takeovers=recent,
+            unreached=await _unreached(self._store, now=now),
+        )
 
     def _member(self, row: WorkerRow, holds: int) -> Member:
         now = self._elapsed()
@@ -142,6 +163,36 @@ async def _waiting(store: Store, living: Sequence[WorkerRow], *, now: float) -> 
         if why is not None:
             found.append(Waiting(execution=task.id, kind=task.kind, why=why))
     return found
+
+
+async def _unreached(store: Store, *, now: float) -> list[Unreached]:
+    """The targets that have not taken the last message that was to be sent to them."""
+    rows = await store.find(ExecutionRow, kind=KIND, newest=True, limit=_NOTIFICATIONS, whole=False)
+    found: dict[str, Unreached | None] = {}  # None: the last one was taken
+    for row in sorted(rows, key=lambda row: row.created_at, reverse=True):
+        if row.state is State.SUCCESS or now - row.created_at > RECENT:
+            break  # all of them were reached then, or it is too long ago
+        for entry in await store.find(EntryRow, execution=row.id):
+            target = refs(entry.key)[-1].rpartition("[")[0]
+            if entry.kind != SEND or (entry.state is State.EXECUTING and entry.attempt == 1):
+                continue
+            taken = entry.state is State.SUCCESS
+            if target not in found or (found[target] is None and not taken):
+                found[target] = None if taken else _not_taken(target, entry, row)
+    return [one for one in found.values() if one is not None]
+
+
+def _not_taken(target: str, entry: EntryRow, row: ExecutionRow) -> Unreached:
+    given_up = entry.failure is not None
+    why = entry.failure.message if entry.failure is not None else entry.message
+    return Unreached(
+        target=target,
+        why=why.removeprefix(f"{target}: "),
+        since=row.created_at,
+        attempts=entry.attempt if given_up else entry.attempt - 1,
+        given_up=given_up,
+        execution=row.id,
+    )
 
 
 def _is_due(task: TaskRow, now: float) -> bool:

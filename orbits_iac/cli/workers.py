@@ -129,7 +129,7 @@ def _said(member: "Member") -> str:
 
 
 def _lines(seen: "Seen", *, now: float) -> list[str]:
-    """Who was taken over; and what nobody can go on with, each reason once, with its executions."""
+    """Who was taken over; whom nobody reaches; what nobody can go on with, each reason once, with its executions."""
     from orbits_iac.cli.render import ago
 
     by_reason: dict[str, list[str]] = {}
@@ -137,6 +137,11 @@ def _lines(seen: "Seen", *, now: float) -> list[str]:
         by_reason.setdefault(one.why, []).append(f"{one.execution} ({one.kind})")
     lines = [""] if seen.takeovers else []
     lines += [f"{one.worker} was taken over {ago(now - one.at)} by {one.by}: {one.why}" for one in seen.takeovers]
+    for target in seen.unreached:
+        tried = f"{target.attempts} attempt{'s' if target.attempts != 1 else ''}"
+        end = f"not tried again: orbits replay {target.execution}" if target.given_up else "it is tried again"
+        lines += ["", f"{target.target} was not told of problems {ago(now - target.since)}, {tried}; {end}:"]
+        lines.append(f"  {target.why}")
     for why, executions in by_reason.items():
         more = f" and {len(executions) - SHOWN:,} more" if len(executions) > SHOWN else ""
         lines += ["", f"nobody goes on with {', '.join(executions[:SHOWN])}{more}:", f"  {why}"]
@@ -159,5 +164,6 @@ def as_document(seen: "Seen") -> dict[str, Any]:
             for one in seen.members
         ],
         "taken_over": [vars(one) for one in seen.takeovers],
+        "unreached": [vars(one) for one in seen.unreached],
         "nobody_goes_on_with": [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in seen.waiting],
     }

@@ -14,9 +14,10 @@ from orbits_iac.engine.requests import Asked, creation
 from orbits_iac.model.errors import Conflict, StoreError
 from orbits_iac.model.happenings import NO_EXECUTION
 from orbits_iac.model.rows import MessageRow
+from orbits_iac.notify import KIND
 from orbits_iac.notify.messages import messages_of
 from orbits_iac.notify.notices import of_row
-from orbits_iac.notify.settings import KIND, NotifySettings
+from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.notify.steps import Notification
 from orbits_iac.notify.targets import targets
 from orbits_iac.store.contract import Transaction

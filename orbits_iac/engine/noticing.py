@@ -15,6 +15,7 @@ from orbits_iac.model.news import DriftNews
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.rows import ExecutionRow, Json, LookRow, MessageRow, amended
 from orbits_iac.model.states import ENDED, State
+from orbits_iac.notify import KIND
 from orbits_iac.notify.notices import (
     News,
     Notice,
@@ -25,7 +26,6 @@ from orbits_iac.notify.notices import (
     of_part,
     of_recovery,
 )
-from orbits_iac.notify.settings import KIND
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run

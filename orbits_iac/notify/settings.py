@@ -19,9 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from orbits_iac.notify.notices import News, Notice
 
-KIND = "orbits notification"
-"""Of the executions that send what is to be told: no class of a project can be called so."""
-
 
 class NotifySettings(BaseModel):
     """The table `[notify]`. Targets are secret: whoever has the URL of one may write to it."""

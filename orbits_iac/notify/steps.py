@@ -17,8 +17,9 @@ from datetime import timedelta
 from orbits_iac.measures import Measures
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.retry import Retry
+from orbits_iac.notify import KIND, SEND
 from orbits_iac.notify.messages import Message
-from orbits_iac.notify.settings import KIND, NotifySettings
+from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.notify.targets import Target, url_of
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.options import Options
@@ -49,7 +50,7 @@ class NotTakenError(Exception):
 class Send(Action[None]):
     """Sends one message to one target."""
 
-    options = Options(kind="orbits send", idempotent=True, retry=RETRY)
+    options = Options(kind=SEND, idempotent=True, retry=RETRY)
     target: Target
     message: Message
 

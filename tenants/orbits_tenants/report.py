@@ -30,6 +30,8 @@ class TenantState(StrEnum):
     NOT_STARTED = "not started"  # its wave was not reached
 
 
+_TOLD = 10  # failed tenants that whoever is told of a roll-out reads of
+
 OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED})
 APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANISHED, TenantState.ENDED})
 """Neither good nor bad: what the roll-out could do nothing about, or was not to."""
@@ -174,6 +176,15 @@ class Report(Outputs):
             return 0
         begun = [one for one in self.tenants.values() if one.state not in APART and not one.earlier]
         return 1 if len(self.failed) == len(begun) else 4
+
+    def problem(self) -> str:
+        """The tenants that failed, the first of them with what happened; that others were not begun."""
+        if not self.failed:
+            return ""
+        lines = [f"`{id_}`: {what}" for id_, what in list(self.failed.items())[:_TOLD]]
+        if len(self.failed) > _TOLD:
+            lines.append(f"and {len(self.failed) - _TOLD:,} more")
+        return "\n".join([self.summary, *(" ".join(line.split()) for line in lines)])
 
     def compared(self) -> object:
         """How the tenants stand; that this roll-out had nothing to do with it is no change."""

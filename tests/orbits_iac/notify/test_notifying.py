@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 
 from orbits_iac import ExecutionFailed, Managed, Orbits, Outputs, Resource, Settings, Workflow
+from orbits_iac.checking.looking import look_over
 from orbits_iac.dispatch.outbox import Outbox
 from orbits_iac.measures import OFF
 from orbits_iac.model.happenings import NO_EXECUTION
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import EventRow, ExecutionRow, MessageRow, amended
 from orbits_iac.model.states import State
-from orbits_iac.notify import sending
+from orbits_iac.notify import KIND, sending
 from orbits_iac.notify.messages import Message
 from orbits_iac.notify.notices import News, Notice
-from orbits_iac.notify.settings import KIND, NotifySettings
+from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.notify.steps import SENDER, Sender
+from orbits_iac.roster import Roster
 from orbits_iac.steps.resource import Command
 from orbits_iac.testing import crash_everywhere, outside, start_once
 from orbits_iac.testing.clock import Clock
@@ -149,6 +151,8 @@ async def test_drift_is_told_of_once_and_again_when_it_is_healed(opened: Opened,
         WORLD["white"] = LampState(colour="white", watts=60).model_dump_json()
         await looks(orbits, street)
         assert told() == []  # others may come within half a minute
+        found, _ = await look_over(orbits.store)
+        assert found == []
         await clock.advance(WINDOW)
         await looks(orbits, street)
         await clock.advance(WINDOW)
@@ -236,6 +240,8 @@ async def test_a_target_that_fails_is_tried_again_then_reported_and_keeps_no_oth
         assert len(told()) == 1
         (sends,) = await orbits.store.find(ExecutionRow, kind=KIND)
         assert sends.state is not State.ERROR
+        first, second = (await Roster(orbits.store).look(now=clock.now())).unreached
+        assert (first.attempts, first.given_up, second.target) == (1, False, "target 2 (slack)")
         assert caplog.messages[0].startswith("target ")
         for _ in range(7):
             await clock.advance(timedelta(hours=1))
@@ -246,6 +252,9 @@ async def test_a_target_that_fails_is_tried_again_then_reported_and_keeps_no_oth
         assert sends.failure.path == ("target 1 (file)",)
         events = [row.why for row in await orbits.store.find(EventRow, root=sends.root)]
         assert any("target 2 (slack): NO_SUCH_TOKEN is not set in the environment" in why for why in events)
+        _, given_up = (await Roster(orbits.store).look(now=clock.now())).unreached
+        assert (given_up.attempts, given_up.given_up, given_up.execution) == (7, True, sends.id)
+        assert given_up.why == "NO_SUCH_TOKEN is not set in the environment"
         assert len([line for line in caplog.messages if line.startswith("target 1 (file)")]) == 7
 
 
