@@ -12,10 +12,10 @@ from enum import StrEnum
 from orbits_iac.dispatch.leases import is_gone, is_here
 from orbits_iac.model.builds import why_nobody
 from orbits_iac.model.happenings import NO_EXECUTION, TakenOver, takeovers
-from orbits_iac.model.ids import ExecutionId, WorkerId, refs
+from orbits_iac.model.ids import NOTIFICATION, ExecutionId, WorkerId, refs
 from orbits_iac.model.rows import BuildRow, EntryRow, EventRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
 from orbits_iac.model.states import ENDED, State
-from orbits_iac.notify import KIND, SEND
+from orbits_iac.notify import SEND
 from orbits_iac.store.contract import Store
 
 MOST = 1000
@@ -167,13 +167,13 @@ async def _waiting(store: Store, living: Sequence[WorkerRow], *, now: float) -> 
 
 async def _unreached(store: Store, *, now: float) -> list[Unreached]:
     """The targets that have not taken the last message that was to be sent to them."""
-    rows = await store.find(ExecutionRow, kind=KIND, newest=True, limit=_NOTIFICATIONS, whole=False)
+    rows = await store.find(ExecutionRow, kind=NOTIFICATION, newest=True, limit=_NOTIFICATIONS, whole=False)
     found: dict[str, Unreached | None] = {}  # None: the last one was taken
     for row in sorted(rows, key=lambda row: row.created_at, reverse=True):
         if row.state is State.SUCCESS or now - row.created_at > RECENT:
             break  # all of them were reached then, or it is too long ago
         for entry in await store.find(EntryRow, execution=row.id):
-            target = refs(entry.key)[-1].rpartition("[")[0]
+            target = refs(entry.key)[-1].partition(")[")[0].removesuffix(")") + ")"
             if entry.kind != SEND or (entry.state is State.EXECUTING and entry.attempt == 1):
                 continue
             taken = entry.state is State.SUCCESS
@@ -187,7 +187,7 @@ def _not_taken(target: str, entry: EntryRow, row: ExecutionRow) -> Unreached:
     why = entry.failure.message if entry.failure is not None else entry.message
     return Unreached(
         target=target,
-        why=why.removeprefix(f"{target}: "),
+        why=why.partition(f"{target}: ")[2] or why,
         since=row.created_at,
         attempts=entry.attempt if given_up else entry.attempt - 1,
         given_up=given_up,

@@ -13,8 +13,8 @@ from orbits_iac.engine.events import joined
 from orbits_iac.engine.requests import Asked, creation
 from orbits_iac.model.errors import Conflict, StoreError
 from orbits_iac.model.happenings import NO_EXECUTION
+from orbits_iac.model.ids import NOTIFICATION
 from orbits_iac.model.rows import MessageRow
-from orbits_iac.notify import KIND
 from orbits_iac.notify.messages import messages_of
 from orbits_iac.notify.notices import of_row
 from orbits_iac.notify.settings import NotifySettings
@@ -66,8 +66,8 @@ class Outbox:
         messages = messages_of(notices, digest_after=self._settings.digest_after)
         step = Notification(targets=targets(self._settings), messages=messages)
         argument = engine.codec.encode(step, Notification)
-        digest = engine.codec.digest(KIND, "run", argument, "{}")
-        asked = Asked(kind=KIND, command="run", argument=argument, digest=digest, who="notify")
+        digest = engine.codec.digest(NOTIFICATION, "run", argument, "{}")
+        asked = Asked(kind=NOTIFICATION, command="run", argument=argument, digest=digest, who="notify")
         taken = Transaction(unchanged=rows, delete=rows)
         try:
             await engine.commit(joined(taken, creation(engine, asked)))

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from orbits_iac.engine.naming import result_of
 from orbits_iac.model.errors import Failure
+from orbits_iac.model.ids import NOTIFICATION
 from orbits_iac.model.news import DriftNews
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.rows import ExecutionRow, Json, LookRow, MessageRow, amended
 from orbits_iac.model.states import ENDED, State
-from orbits_iac.notify import KIND
 from orbits_iac.notify.notices import (
     News,
     Notice,
@@ -40,7 +40,7 @@ async def notices(
     """The notices of an execution that is about to end so, as rows to be written with its end."""
     settings = run.engine.notify
     row = run.pages.execution
-    if not settings.to or row.kind == KIND or (news is None and row.parent is not None):
+    if not settings.to or row.kind == NOTIFICATION or (news is None and row.parent is not None):
         return []
     root = row if row.parent is None else await run.engine.store.get(ExecutionRow, row.root)
     scene = Scene(

@@ -8,6 +8,7 @@ stack, and a worker that has them all.
 
 from collections.abc import Iterable, Mapping
 
+from orbits_iac.model.ids import NOTIFICATION
 from orbits_iac.model.rows import BuildRow, TaskRow, WorkerRow
 
 REGISTERED_AGAIN = 86_400.0
@@ -51,6 +52,8 @@ def why_nobody(
     row = builds.get(task.build)
     code = f" that imports {', '.join(row.modules)}" if row is not None and row.modules else ""
     having = [worker for worker in living if task.kind in worker.kinds]
+    if task.kind == NOTIFICATION and not having:
+        return "no worker runs that tells people of problems: start one with [notify] in its orbits.toml"
     if not having:
         there = "no worker that runs has" if living else "no worker runs that would have"
         return f"{there} the kind {task.kind}: start one{code}"

@@ -16,6 +16,9 @@ _NAMED = frozenset({"main", "define"})  # commands of steps that only `key=` tel
 TIMER = "timer"
 """The kind of the entry of a timer that fired; its key stands below the definition that had set it."""
 
+NOTIFICATION = "orbits notification"
+"""The kind of the executions that send what people are to be told: no class of a project can be called so."""
+
 NOBODYS = ""
 """The tenant of what belongs to none, wherever tenants are counted."""
 

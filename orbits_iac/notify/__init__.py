@@ -6,8 +6,5 @@ secret of a target is nowhere but in the process that sends. The engine writes n
 of them, and processes that were opened with `notifies` send these. Other libraries are loaded where it is sent alone.
 """
 
-KIND = "orbits notification"
-"""Of the executions that send what is to be told: no class of a project can be called so."""
-
 SEND = "orbits send"
-"""Of their steps, one for each message and target."""
+"""The kind of the steps that send, one for each message and target."""

@@ -16,8 +16,9 @@ from datetime import timedelta
 
 from orbits_iac.measures import Measures
 from orbits_iac.model.errors import UsageError
+from orbits_iac.model.ids import NOTIFICATION
 from orbits_iac.model.retry import Retry
-from orbits_iac.notify import KIND, SEND
+from orbits_iac.notify import SEND
 from orbits_iac.notify.messages import Message
 from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.notify.targets import Target, url_of
@@ -75,7 +76,7 @@ class Send(Action[None]):
 class Notification(Workflow):
     """Sends messages to all targets: to each in their order, and to all at once."""
 
-    options = Options(kind=KIND)
+    options = Options(kind=NOTIFICATION)
     targets: tuple[Target, ...]
     messages: tuple[Message, ...]
 
@@ -90,7 +91,9 @@ class Notification(Workflow):
         failed: list[Exception] = []
         for number, message in enumerate(self.messages, start=1):
             try:
-                await self.do(str(target), Send(target=target, message=message), key=str(number))
+                await self.do(
+                    str(target), Send(target=target, message=message), key=str(number) if number > 1 else None
+                )
             except Exception as error:  # noqa: BLE001 - the next one may be taken
                 failed.append(error)
         if failed:

@@ -15,10 +15,10 @@ from orbits_iac.checking.looking import look_over
 from orbits_iac.dispatch.outbox import Outbox
 from orbits_iac.measures import OFF
 from orbits_iac.model.happenings import NO_EXECUTION
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import NOTIFICATION, ExecutionId
 from orbits_iac.model.rows import EventRow, ExecutionRow, MessageRow, amended
 from orbits_iac.model.states import State
-from orbits_iac.notify import KIND, sending
+from orbits_iac.notify import sending
 from orbits_iac.notify.messages import Message
 from orbits_iac.notify.notices import News, Notice
 from orbits_iac.notify.settings import NotifySettings
@@ -238,7 +238,7 @@ async def test_a_target_that_fails_is_tried_again_then_reported_and_keeps_no_oth
         await fails(orbits, Blown(number=1))
         await orbits.settled()
         assert len(told()) == 1
-        (sends,) = await orbits.store.find(ExecutionRow, kind=KIND)
+        (sends,) = await orbits.store.find(ExecutionRow, kind=NOTIFICATION)
         assert sends.state is not State.ERROR
         first, second = (await Roster(orbits.store).look(now=clock.now())).unreached
         assert (first.attempts, first.given_up, second.target) == (1, False, "target 2 (slack)")
@@ -246,12 +246,13 @@ async def test_a_target_that_fails_is_tried_again_then_reported_and_keeps_no_oth
         for _ in range(7):
             await clock.advance(timedelta(hours=1))
         assert len(told()) == 1
-        (sends,) = await orbits.store.find(ExecutionRow, kind=KIND)
+        (sends,) = await orbits.store.find(ExecutionRow, kind=NOTIFICATION)
         assert sends.state is State.ERROR
         assert sends.failure is not None
         assert sends.failure.path == ("target 1 (file)",)
         events = [row.why for row in await orbits.store.find(EventRow, root=sends.root)]
         assert any("target 2 (slack): NO_SUCH_TOKEN is not set in the environment" in why for why in events)
+        assert first.why.startswith("FileNotFoundError: ")
         _, given_up = (await Roster(orbits.store).look(now=clock.now())).unreached
         assert (given_up.attempts, given_up.given_up, given_up.execution) == (7, True, sends.id)
         assert given_up.why == "NO_SUCH_TOKEN is not set in the environment"
@@ -285,7 +286,7 @@ async def problem(orbits: Orbits) -> None:
     outbox = Outbox(orbits.engine, orbits.settings.notify)
     await asyncio.sleep(WINDOW.total_seconds())
     await outbox.sweep()
-    for row in await orbits.store.find(ExecutionRow, kind=KIND):
+    for row in await orbits.store.find(ExecutionRow, kind=NOTIFICATION):
         await orbits.execution(ExecutionId(row.id)).ended()
 
 
@@ -305,3 +306,12 @@ def test_whatever_it_crashes_at_everybody_is_told_and_nobody_twice_without_a_cra
         SENDER.reset(before)
     report.check()
     assert MOST == {"file:x": 2, "file:y": 2}  # it died before that was noted, and sent it again
+
+
+async def test_of_several_workers_one_sends_what_was_found(opened: Opened, told: Told) -> None:
+    async with opened() as orbits:
+        await fails(orbits, Blown(number=1))
+        rules = orbits.settings.notify.model_copy(update={"digest_within": timedelta(0)})
+        swept = await asyncio.gather(*(Outbox(orbits.engine, rules).sweep() for _ in range(5)))
+        await orbits.settled()
+        assert (sorted(swept), len(told())) == ([False] * 4 + [True], 1)
