@@ -90,10 +90,9 @@ class Notification(Workflow):
     async def _to(self, target: Target) -> None:
         failed: list[Exception] = []
         for number, message in enumerate(self.messages, start=1):
+            key = str(number) if number > 1 else None
             try:
-                await self.do(
-                    str(target), Send(target=target, message=message), key=str(number) if number > 1 else None
-                )
+                await self.do(str(target), Send(target=target, message=message), key=key)
             except Exception as error:  # noqa: BLE001 - the next one may be taken
                 failed.append(error)
         if failed:

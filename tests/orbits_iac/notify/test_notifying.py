@@ -106,11 +106,10 @@ def opened(tmp_path: Path, clock: Clock) -> Opened:
     """Gives an Orbits that sends to a file, and to what else is named."""
 
     @asynccontextmanager
-    async def make(*others: str, **notify: Any) -> AsyncIterator[Orbits]:
+    async def make(*others: str, store: str = "memory:", **notify: Any) -> AsyncIterator[Orbits]:
         to = (*others, f"file:{tmp_path / 'told.jsonl'}")
-        settings = Settings(
-            project="tests", store="memory:", notify=NotifySettings.model_validate({"to": to, **notify})
-        )
+        rules = NotifySettings.model_validate({"to": to, **notify})
+        settings = Settings(project="tests", store=store, notify=rules)
         async with Orbits(settings, clock=clock, notifies=True) as orbits:
             clock.tell(orbits.settled)
             yield orbits
@@ -308,8 +307,8 @@ def test_whatever_it_crashes_at_everybody_is_told_and_nobody_twice_without_a_cra
     assert MOST == {"file:x": 2, "file:y": 2}  # it died before that was noted, and sent it again
 
 
-async def test_of_several_workers_one_sends_what_was_found(opened: Opened, told: Told) -> None:
-    async with opened() as orbits:
+async def test_of_several_workers_one_sends_what_was_found(opened: Opened, told: Told, tmp_path: Path) -> None:
+    async with opened(store=f"sqlite:{tmp_path / 'state.db'}") as orbits:
         await fails(orbits, Blown(number=1))
         rules = orbits.settings.notify.model_copy(update={"digest_within": timedelta(0)})
         swept = await asyncio.gather(*(Outbox(orbits.engine, rules).sweep() for _ in range(5)))
