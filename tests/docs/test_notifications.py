@@ -26,9 +26,10 @@ def test_a_failure_is_told_of_as_the_page_says(tmp_path: Path, commands: Command
     for command, code in commanded:
         done = commands.run(command.split(), cwd=tmp_path, env={**os.environ, "NO_COLOR": "1", "COLUMNS": "60"})
         assert done.returncode == int(code or 0), (command, done.stdout, done.stderr)
-        said.append(done.stdout)
+        said.append(done.stdout or done.stderr)
     shown = re.findall(r"^(?!\$).+$", block, re.MULTILINE)
     assert [line.split() for line in said[0].splitlines()] == [line.split() for line in shown]
+    assert "tells target 1 (file) of problems" in said[-1]
     _, message = map(json.loads, (tmp_path / "told.jsonl").read_text().splitlines())
     message["body"] = re.sub(r"[\d-]{10} [\d:]{8}", "DATE", re.sub(r"orbits get \w+", "orbits get ID", message["body"]))
     assert message == json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
