@@ -1,4 +1,4 @@
-"""What of an execution's end somebody has to know: written as notices in the transaction that ends it.
+"""What of an execution somebody has to know: written as notices in the transaction that ends it, or begins a wait.
 
 What always holds: a problem is told of once. Drift is news when the look before did not have it; an execution that
 failed is, unless the one before it with the same command on the same record failed in the same way; and what failed
@@ -25,6 +25,7 @@ from orbits_iac.notify.notices import (
     of_failure,
     of_part,
     of_recovery,
+    of_wait,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ async def notices(
     if row.parent is None:
         found += await _of_the_end(run, scene, result)
     return [as_row(notice) for notice in found if settings.wants(notice)]
+
+
+def waits_for(run: "Run", event: str) -> MessageRow | None:
+    """The notice that an execution waits for an event, to be written with the wait; None if nobody wants it."""
+    scene = Scene(execution=run.pages.execution, stack="", where=", ".join(run.places.values()), at=run.now())
+    notice = of_wait(scene, event, run.engine.codec.mask(run.said))
+    return as_row(notice) if run.engine.notify.wants(notice) else None
 
 
 async def _of_the_end(run: "Run", scene: Scene, result: Json | None) -> list[Notice]:

@@ -121,6 +121,7 @@ class Run:
         self.given = Given(engine.codec, execution.argument, execution.references)
         self.payload: dict[str, Json] = {}
         self.adopting = False  # it is looking at what was there before
+        self.said = ""  # the last word of its definition on how far it is
         self.rebuilt = False  # its record was made again of what is there: that is what stands
         self.outputs: Json | None = None  # of the standing revision, where it was made anew
         self.look: LookRow | None = None
@@ -198,6 +199,7 @@ class Run:
 
     def note_progress(self, key: StepKey, message: str, share: float | None) -> None:
         """A definition says how far it is: an event of its execution."""
+        self.said = message
         self.note(key=key, why=message if share is None else f"{message} ({share:.0%})")
 
     def is_open(self, entry: EntryRow) -> bool:

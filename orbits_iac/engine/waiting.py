@@ -17,6 +17,7 @@ from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import Done, End, Failed
 from orbits_iac.engine.calls import Call
 from orbits_iac.engine.events import WAITS, kind_of_event, schema_of, sent_in
+from orbits_iac.engine.noticing import waits_for
 from orbits_iac.engine.pages import is_closed
 from orbits_iac.engine.request import Request
 from orbits_iac.model.errors import Failure, UsageError
@@ -69,6 +70,8 @@ class Waits:
             )
             run.pages.put(entry, at=at, why=f"waits for {request.kind}")
             run.pages.add(_row(run, request), request.key)
+            if (notice := waits_for(run, request.kind)) is not None:
+                run.pages.add(notice, notice.id)
         elif entry.argument != request.argument:
             run.pages.put(amended(entry, argument=request.argument), at=at)
         self._open[request.key] = request

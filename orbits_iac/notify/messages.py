@@ -21,12 +21,14 @@ _MOODS: dict[News, Mood] = {
     News.STOPPED: "warning",
     News.FAILED: "failure",
     News.ROLLOUT: "failure",
+    News.WAITING: "info",
 }
 _COUNTED = {
     News.FAILED: "failed",
-    News.ROLLOUT: "rolled out in part",
+    News.ROLLOUT: "roll-outs that need somebody",
     News.STOPPED: "not brought back any more",
     News.DRIFT: "drifted",
+    News.WAITING: "waiting",
     News.HEALED: "healed",
 }  # the worst first
 

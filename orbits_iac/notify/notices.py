@@ -30,7 +30,8 @@ class News(StrEnum):
     HEALED = "healed"  # what was told of is over
     STOPPED = "stopped"  # drift is not brought back any more
     FAILED = "failed"  # an execution that somebody, or a schedule, had asked for
-    ROLLOUT = "rollout"  # a fleet was reached in part
+    ROLLOUT = "rollout"  # a fleet was reached in part, or its roll-out waits for somebody
+    WAITING = "waiting"  # an execution waits for an event from outside
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -136,6 +137,16 @@ def of_part(scene: Scene, problem: str) -> Notice:
     title, *details = problem.splitlines()
     row = scene.execution
     return scene.notice(News.ROLLOUT, f"{_named(row)}: {title}", details, todo=(f"orbits get {row.id}",))
+
+
+def of_wait(scene: Scene, event: str, said: str) -> Notice:
+    """An execution that waits for an event; `said`: how far its definition has said to be."""
+    row = scene.execution
+    rollout = row.own_build and row.parent is None
+    details = (_short(said),) if said else ()
+    todo = (f"orbits get {row.id}", f"orbits answer {row.id} {event}")
+    title = f"{_done(row)} waits for {event}"
+    return scene.notice(News.ROLLOUT if rollout else News.WAITING, title, details, todo=todo)
 
 
 def of_recovery(scene: Scene, *, failed_at: float | None) -> Notice:

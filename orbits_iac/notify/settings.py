@@ -26,7 +26,7 @@ class NotifySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     to: tuple[SecretStr, ...] = ()
-    news: frozenset[News] = frozenset(News)
+    news: frozenset[News] = frozenset(News) - {News.WAITING}
     tenants: tuple[str, ...] = ()
     labels: Mapping[str, str] = {}
     digest_after: int = Field(default=5, ge=1)

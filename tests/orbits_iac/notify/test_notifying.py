@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Managed, Orbits, Outputs, Resource, Settings, Workflow
+from orbits_iac import Event, ExecutionFailed, Managed, Options, Orbits, Outputs, Resource, Settings, Workflow
 from orbits_iac.checking.looking import look_over
 from orbits_iac.dispatch.outbox import Outbox
 from orbits_iac.measures import OFF
@@ -91,6 +91,25 @@ class Fleet(Resource[Reached]):
 
     async def define_update(self) -> Reached:
         return Reached(failed=self.failed)
+
+
+class Go(Event):
+    """Somebody has looked at it."""
+
+
+class HeldUp(Resource):
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        self.execution.progress("wave 1 is done")
+        await self.execution.wait_for("go", Go)
+
+
+class HeldUpFleet(HeldUp):
+    options = Options(own_build=True)
 
 
 @pytest.fixture(autouse=True)
@@ -217,6 +236,21 @@ async def test_a_fleet_that_was_reached_in_part_is_told_of_though_its_execution_
         assert (part.title, part.mood) == ("Fleet: 3 of 10 failed", "failure")
         assert part.body.startswith("- `acme` has no power\n")
         assert healed.title == "update of Fleet succeeds again"
+
+
+async def test_a_roll_out_that_waits_for_somebody_is_told_of_and_others_only_where_that_is_asked_for(
+    opened: Opened, told: Told, clock: Clock
+) -> None:
+    async with opened(digest_within=0) as orbits:
+        waits = [await orbits.start(HeldUp(name="x")), await orbits.start(HeldUpFleet(name="y"))]
+        await clock.advance(WINDOW)
+        (message,) = told()
+        assert message.title == "update of HeldUpFleet y waits for Go"
+        assert message.body.startswith("- wave 1 is done\n")
+        assert message.body.endswith(f"`orbits answer {waits[1].id} Go`")
+        for one in waits:
+            await one.answer(Go())
+            await one
 
 
 async def test_who_wants_to_know_of_what_is_chosen_by_kind_tenant_and_label(opened: Opened, told: Told) -> None:
