@@ -22,7 +22,7 @@ from orbits_cdk.context import Context
 from orbits_cdk.kept_files import kept_file, use, writing
 from orbits_cdk.packing import Place
 from orbits_cdk.payload import StackPayload
-from orbits_cdk.sources import is_users
+from orbits_iac.provider import is_project_file
 
 _LARGEST = 1024  # entries in memory
 
@@ -129,7 +129,7 @@ def files_opened() -> Generator[dict[str, str]]:
     with _WATCH.opened() as opened:
         yield files
     for name in sorted(opened):
-        if is_users(name) and not name.endswith((".py", ".pyc")):
+        if is_project_file(name) and not name.endswith((".py", ".pyc")):
             digest = _digest(name)
             if digest is not None:
                 files[name] = digest

@@ -6,20 +6,19 @@ which versions: any of them may hold constructs. Files that a synthesis opens ar
 What it cannot see is the environment and the clock: a stack that depends on those has to take them as fields.
 """
 
-import ast
 import hashlib
-import importlib.util
 import json
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
+from orbits_iac.provider import imported_by, is_project_file, package_of, source_file, stamp_of
 
 _INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
@@ -57,7 +56,7 @@ def sources_of(definition: BaseModel, context: Mapping[str, Any]) -> Sources:
         for name, value in sorted(vars(sys.modules[module]).items() if module in sys.modules else ()):
             if not name.startswith("__") and _is_plain(value):
                 digest.update(f"{name}={value!r}\0".encode())
-        settled = settled and _stamp(file)[0] < _began() * 1e9
+        settled = settled and stamp_of(file).at < _began() * 1e9
     return Sources(digest=digest.hexdigest(), settled=settled)
 
 
@@ -82,15 +81,9 @@ def _began() -> float:
 
 
 @lru_cache(maxsize=4096)
-def is_users(file: str) -> bool:
-    """Whether a file is the user's, and not one of Python's or of an installed package's."""
-    return not str(Path(file).resolve()).startswith(_INSTALLED)
-
-
-@lru_cache(maxsize=4096)
 def is_users_code(file: str) -> bool:
     """Whether code stands where stacks are defined: in a file of the user's, and not in this package or jsii."""
-    return not file.startswith("<") and is_users(file) and Path(file).parent != Path(__file__).parent
+    return not file.startswith("<") and is_project_file(file) and Path(file).parent != Path(__file__).parent
 
 
 @cache
@@ -143,60 +136,9 @@ def _modules_behind(kind: type) -> list[tuple[str, str]]:
         if name in seen or name.split(".")[0] in _OURS:
             continue
         seen.add(name)
-        file = _file_of(name)
-        if file is None or not is_users(file):
+        file = source_file(name)
+        if file is None or not is_project_file(file):
             continue
         found[name] = file
-        package = name if Path(file).name == "__init__.py" else name.rpartition(".")[0]
-        waiting.extend(_imports(file, package, _stamp(file)))
+        waiting.extend(imported_by(file, package_of(name, file)).modules)
     return sorted(found.items())
-
-
-def _file_of(name: str) -> str | None:
-    """The source of a module, which need not have been imported: one that define_stack imports is not, at first."""
-    file = getattr(sys.modules[name], "__file__", None) if name in sys.modules else _found_file(name)
-    return file if isinstance(file, str) and file.endswith(".py") and Path(file).is_file() else None
-
-
-def _found_file(name: str) -> str | None:
-    path: list[str] | None = None
-    spec: ModuleSpec | None = None
-    parts = name.split(".")
-    for end in range(1, len(parts) + 1):
-        spec = PathFinder.find_spec(".".join(parts[:end]), path)
-        if spec is None:
-            return None
-        path = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
-    return None if spec is None else spec.origin
-
-
-def _stamp(file: str) -> tuple[int, int]:
-    try:
-        found = Path(file).stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
-
-
-@lru_cache(maxsize=1024)
-def _imports(file: str, package: str, _stamp_of_file: tuple[int, int]) -> tuple[str, ...]:
-    """The modules that a source file names in its imports, wherever in it they stand."""
-    try:
-        tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return ()
-    return tuple(dict.fromkeys(name for node in ast.walk(tree) for name in _named(node, package)))
-
-
-def _named(node: ast.AST, package: str) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.name
-    elif isinstance(node, ast.ImportFrom):
-        try:
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package or None)
-        except ImportError:
-            return
-        yield base
-        for alias in node.names:
-            yield f"{base}.{alias.name}"

@@ -1,0 +1,188 @@
+"""The digest of the code that a class is made of: it changes where what the class does may have changed.
+
+It covers the modules that the class and its bases stand in, and every module of the project that those import, through
+however many others, inside of functions too; the files and folders that those name in a text (a template, a function's
+folder), as they lie beside the module or where the process was started; and the versions of the installed packages that
+they import, with those that these need. Packages of Orbits that lie in a checkout count as a whole.
+
+It does not cover modules that nothing of this imports. What imports or runs something by a name that is not written in
+it (`import_module(name)`, `exec`, entry points) could do anything: then the digest is that of the whole build, with all
+that is installed. A class without a source file, or with one that was written after this process began, so that older
+code may run here, has a digest that no other has. What no reading tells is the environment, and files whose names are
+put together.
+
+Called where something is left out because nothing has changed.
+"""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, distribution, distributions, entry_points, packages_distributions
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+
+from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
+from orbits_iac.registry import Registry, build_of, sources_of
+from orbits_iac.steps.step import Step
+
+_OURS = "orbits-iac"
+_GROUPS = ("orbits_iac.providers", "orbits_iac.commands")
+_LEFT_OUT = frozenset({"__pycache__", "node_modules"})  # folders, and hidden ones: nobody deploys them
+
+
+@dataclass
+class _Made:
+    """What a class is made of, as far as it was found."""
+
+    files: dict[str, str] = field(default_factory=dict)  # the project's modules, each with its source
+    named: set[Path] = field(default_factory=set)  # files and folders that those name
+    packages: set[str] = field(default_factory=set)  # others that they import, by their topmost names
+    sure: bool = True
+
+
+@lru_cache(maxsize=1024)
+def code_of(cls: type[Step[Any]]) -> str:
+    """The digest of the code of a class; found once in a process."""
+    return digest_of(cls, began=_began())
+
+
+def digest_of(cls: type[Step[Any]], *, began: float) -> str:
+    """The digest of the code of a class, in a process that began then (seconds since the epoch)."""
+    made = _made_of(base.__module__ for base in cls.__mro__)
+    digest = hashlib.sha256(f"{cls.__qualname__}\0".encode())
+    for name, file in sorted(made.files.items()):
+        digest.update(f"{name}\0".encode())
+        digest.update(Path(file).read_bytes())
+    for path in sorted(made.named):
+        for each in _files(path):
+            digest.update(f"{each.relative_to(path.parent)}\0".encode())
+            digest.update(each.read_bytes())
+    ours = made.packages & _ours()
+    for name in sorted(ours):
+        digest.update(f"{name} {_package(name)}\0".encode())
+    digest.update("\0".join(_versions(frozenset(made.packages)) if made.sure else _everything()).encode())
+    if not made.sure:
+        digest.update(build_of(sources_of(Registry().modules())).encode())
+    sources = [*made.files.values(), *(own for name in ours if (own := source_file(name)) is not None)]
+    if not sources or any(stamp_of(file).at >= began * 1e9 for file in sources):
+        digest.update(uuid4().bytes)
+    return digest.hexdigest()[:32]
+
+
+def _made_of(modules: Iterable[str]) -> _Made:
+    made, waiting, seen = _Made(), list(modules), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        top = name.partition(".")[0]
+        file = None if top in _ours() else source_file(name)
+        if file is None or not is_project_file(file):
+            made.packages.add(top)
+            continue
+        waiting.extend(_above(name))
+        made.files[_called(name, file)] = file
+        found = imported_by(file, package_of(name, file))
+        waiting.extend(found.modules)
+        made.sure = made.sure and found.sure
+        made.named.update(path for text in found.texts for path in _there(text, Path(file).parent))
+    return made
+
+
+def _above(name: str) -> Iterator[str]:
+    """The packages that are imported with a module."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
+
+
+def _called(name: str, file: str) -> str:
+    """The name of a module, for a program that was started too."""
+    if name != "__main__":
+        return name
+    spec = getattr(sys.modules[name], "__spec__", None)
+    return Path(file).stem if spec is None else str(spec.name)
+
+
+def _there(text: str, beside: Path) -> Iterator[Path]:
+    """What a text names: a file that is no module, or a folder that is no package."""
+    for folder in dict.fromkeys((beside, Path.cwd())):
+        path = folder / text
+        if (path.is_file() and path.suffix != ".py") or (path.is_dir() and not (path / "__init__.py").exists()):
+            yield path
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    for where, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("."))
+        yield from (Path(where, name) for name in sorted(files) if Path(where, name).is_file())
+
+
+@cache
+def _began() -> float:
+    """When this process began, in seconds since the epoch."""
+    return float(psutil.Process().create_time())
+
+
+@cache
+def _ours() -> frozenset[str]:
+    """The packages of Orbits that a stack stands on."""
+    points = [point for group in _GROUPS for point in entry_points(group=group)]
+    own = (point.module.partition(".")[0] for point in points if point.dist is not None and point.dist.name == _OURS)
+    return frozenset({"orbits_iac", *own})
+
+
+@cache
+def _package(name: str) -> str:
+    """The digest of a package of ours in a checkout; an installed one has its version."""
+    file = source_file(name)
+    if file is None or not is_project_file(file):
+        return ""
+    digest = hashlib.sha256()
+    for source in sorted(Path(file).parent.rglob("*.py")):
+        digest.update(f"{source.relative_to(Path(file).parent)}\0".encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _owners() -> dict[str, list[str]]:
+    return {top: list(names) for top, names in packages_distributions().items()}
+
+
+@cache
+def _versions(packages: frozenset[str]) -> tuple[str, ...]:
+    """The installed distributions behind these packages and what they need, each with its version."""
+    waiting = [name for top in packages for name in _owners().get(top, ())]
+    found: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop()
+        if _same(name) in found:
+            continue
+        try:
+            one = distribution(name)
+        except PackageNotFoundError:  # needed on another system, or by an extra that nobody asked for
+            continue
+        found[_same(name)] = one.version
+        waiting.extend(re.split(r"[^\w.-]", need, maxsplit=1)[0] for need in one.requires or ())
+    return tuple(sorted(f"{name} {version}" for name, version in found.items()))
+
+
+@cache
+def _everything() -> tuple[str, ...]:
+    return tuple(sorted({f"{_same(one.name)} {one.version}" for one in distributions()}))
+
+
+def _same(name: str) -> str:
+    """A distribution's name as it is compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
