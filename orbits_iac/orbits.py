@@ -61,6 +61,7 @@ class Approving(TypedDict, total=False):
     prune: bool  # whatever an update no longer does is removed
     accept_loss: Sequence[str]  # what is stateful or protected and may be replaced or removed, by identity
     take_over: str  # a project: what is marked as its own is made this one's
+    force: bool  # nothing of a fleet is passed over because it seems unchanged
     rebuild: bool  # records are made again of what is there, and nothing else is done
 
 
@@ -264,7 +265,8 @@ class Orbits:
         taken, rebuild = given.get("take_over", ""), given.get("rebuild", False)
         if rebuild and (asked.identity is None or asked.command != "update"):
             raise Refused(f"{asked.kind}: records are made again of a Resource alone")
-        return amended(approval, prune=given.get("prune", False), losses=losses, take_over=taken, rebuild=rebuild)
+        approval = amended(approval, prune=given.get("prune", False), force=given.get("force", False))
+        return amended(approval, losses=losses, take_over=taken, rebuild=rebuild)
 
     async def preview(self, step: Step[Any], *, target: Target | None = None, take_over: str = "") -> Plan:
         """What running the step would do, found out by reading alone; `take_over` as in `Approving`."""

@@ -24,6 +24,10 @@ PlanFile = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. It approves no removal and no loss.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Remove what the stack no longer does.")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Of a fleet: go through every tenant, whether anything of it has changed or not."),
+]
 Deferred = Annotated[
     bool, typer.Option("--approve-deferred", help="With --plan: do, unseen, what it could not show, too.")
 ]
@@ -35,6 +39,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     plan: PlanFile = None,
     yes: Yes = False,
     prune: Prune = False,
+    force: Force = False,
     accept_loss: AcceptLoss = None,
     approve_deferred: Deferred = False,
     store: Store = None,
@@ -51,18 +56,25 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
 
     settings = session.settings_with(store)
     losses = accept_loss or []
+    approved: Approving
     ask = sys.stdin.isatty() and not (yes or as_json)
     if plan is not None:
         if stack is not None:
             raise UsageError(f"the stack and its fields come from the plan: leave out {stack}, or --plan")
-        approved: Approving = {"approve_deferred": approve_deferred, "prune": prune, "accept_loss": losses}
+        approved = {
+            "approve_deferred": approve_deferred,
+            "prune": prune,
+            "force": force,
+            "accept_loss": losses,
+        }
         finish(_by_plan(plan, approved, settings, ask=ask, as_json=as_json))
     if stack is None:
         raise UsageError("name a stack, or give a plan with --plan FILE")
     if approve_deferred:
         raise UsageError("--approve-deferred is about a plan: give it with --plan FILE")
     step, named = stacks.step_of(stack, arguments or (), settings)
-    finish(bring_up(step, named, {"prune": prune, "accept_loss": losses}, settings, ask=ask, as_json=as_json))
+    approved = {"prune": prune, "force": force, "accept_loss": losses}
+    finish(bring_up(step, named, approved, settings, ask=ask, as_json=as_json))
 
 
 async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool) -> int:

@@ -72,6 +72,10 @@ async def standing(run: "Run", key: StepKey, kind: str, identity: str) -> Standi
         made=record is not None and record.made_by == run.pages.execution.id,
         passed=() if entry is None else entry.passed,
         places=tuple(places),
+        own=entry is not None
+        and entry.link is not None
+        and record is not None
+        and entry.link.revision == record.revision,
     )
 
 

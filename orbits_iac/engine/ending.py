@@ -119,6 +119,8 @@ async def _rows(
             queue=tuple(execution for execution in record.queue if execution != run.pages.execution.id),
         )
         after, more, deletes = await _record_after(run, after, result, failure, state)
+        if state is State.QUARANTINED:
+            after = amended(after, unsettled=run.pages.execution.id)
         changed = after.revision != record.revision
         revision = after.revision
         rows = [after, *more]
@@ -175,6 +177,8 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         install_version=run.installed or record.install_version,
         held=None,
         remediated=(),
+        reads=tuple(run.reads.values()),
+        unsettled=None,
         build=run.pages.execution.build,
         brought_by=run.pages.execution.id,
         adopted=False,
@@ -258,6 +262,8 @@ async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[Rec
         revision=to.number,
         brought_by=run.pages.execution.id,
         remediated=(),
+        reads=None,
+        unsettled=None,
         adopted=to.number == 0,
         children=_with_earlier(to.row.children, record.children),
         targets=to.row.targets,
@@ -284,6 +290,8 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         protected_by=(),
         adopted=False,
         remediated=(),
+        reads=None,
+        unsettled=None,
     )
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)

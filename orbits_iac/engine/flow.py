@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from orbits_iac.engine import children, restoring
+from orbits_iac.engine import at_rest, children, restoring
 from orbits_iac.engine.above import ABOVE, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
@@ -41,10 +41,10 @@ from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json
-from orbits_iac.model.standing import Standing
+from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
-from orbits_iac.steps.execution import Flow
+from orbits_iac.steps.execution import Flow, Left
 from orbits_iac.steps.options import OnDrift, Options, StepOptions
 from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of, result_type
@@ -110,6 +110,7 @@ class RunFlow(Flow):
         name = await self._record_kind(kind, identity)
         text = await self.ask("outputs", read, str, key=f"{name} {identity}")
         self._run.given.take(name, identity, text)
+        self._run.has_read(name, identity, text)
         return cast("O", self._run.engine.codec.decode(text, result_type(kind)))
 
     async def keep(self, payload: BaseModel) -> None:
@@ -131,6 +132,19 @@ class RunFlow(Flow):
         done = key_of(ABOVE.get(), ref, kind, "update", key, None if name.owned else identity)
         question = partial(children.standing, self._run, done, kind, identity)
         return cast("Standing", await self.ask("standing", question, Standing, key=f"{kind} {identity}"))
+
+    async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
+        asked: dict[str, at_rest.Asked] = {}
+        for key, left in ones.items():
+            name = await self._name(ABOVE.get(), ref, left.resource, "update", key, None)
+            named = None if name.owned else name.identity
+            asked[key] = at_rest.Asked(key_of(ABOVE.get(), ref, name.kind, "update", key, named), name, left)
+        question = partial(at_rest.find, self._run, self._targets, asked)
+        found = cast("dict[str, Rest]", await self.ask("at rest", question, dict[str, Rest], key=ref))
+        for key, rest in found.items():
+            if rest.looked_at is not None and key in asked:
+                at_rest.pass_over(self._run, asked[key])
+        return found
 
     async def cycle_children(self) -> None:
         await children.cycle(self._run, self)

@@ -1,7 +1,7 @@
 """What `self.execution` is in a previewed definition: it takes up what would be done, and does nothing."""
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,9 +25,9 @@ from orbits_iac.model.ids import StepKey, new_id
 from orbits_iac.model.outputs import Event
 from orbits_iac.model.plans import Change
 from orbits_iac.model.rows import Difference, Json, RecordRow
-from orbits_iac.model.standing import Standing
+from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.model.target import Target
-from orbits_iac.steps.execution import Flow
+from orbits_iac.steps.execution import Flow, Left
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.resource import Command, Resource, Revision
 from orbits_iac.steps.step import Step, bind, kinds_of, result_type
@@ -136,6 +136,10 @@ class PreviewFlow(Flow):
         store = self._looking.engine.store
         record = await self._looking.question(lambda: store.get(RecordRow, name.kind, name.identity or ""))
         return Standing(revision=None if record is None else record.revision, changed=False, places=())
+
+    async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
+        """Nothing is passed over: a preview looks at everything."""
+        return {}
 
     async def cycle_children(self) -> None:
         """Nothing is cycled."""

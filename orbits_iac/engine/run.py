@@ -30,12 +30,13 @@ from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.engine.waiting import Waits
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Failure, NothingDone, Refused
-from orbits_iac.model.ids import UNDO, ExecutionId, StepKey, refs
+from orbits_iac.model.ids import UNDO, ExecutionId, RecordId, StepKey, refs
 from orbits_iac.model.rows import (
     EntryRow,
     Json,
     LookRow,
     OnceRow,
+    Read,
     RecordRow,
     amended,
 )
@@ -119,6 +120,7 @@ class Run:
         self.record: RecordRow | None = None  # as it stood when the run began
         self.standing: StoredRevision | None = None  # its current revision, then
         self.given = Given(engine.codec, execution.argument, execution.references)
+        self.reads: dict[RecordId, Read] = {}
         self.payload: dict[str, Json] = {}
         self.adopting = False  # it is looking at what was there before
         self.said = ""  # the last word of its definition on how far it is
@@ -173,6 +175,11 @@ class Run:
             and not entry.key.startswith(f"{UNDO}/")
             and (entry.state is State.SUCCESS or entry.link.revision is not None or _is_left(entry))
         ]
+
+    def has_read(self, kind: str, identity: str, outputs: Json) -> None:
+        """The definition has read the outputs of a record that somebody else keeps."""
+        digest = self.engine.codec.digest(self.engine.codec.decode(outputs, Any))
+        self.reads[RecordId(kind, identity)] = Read(kind=kind, identity=identity, digest=digest)
 
     def passed(self) -> tuple[str, ...]:
         """The steps of no return that this execution, or what it did, has passed."""

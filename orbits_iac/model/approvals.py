@@ -56,6 +56,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     prune: bool = False  # whatever is no longer done may be removed
     losses: tuple[str, ...] = ()  # records of which what they hold may be lost, by identity or "kind identity"
     take_over: str = ""  # a project: what is marked as its own may be made this project's
+    force: bool = False  # nothing is passed over because it seems unchanged
     rebuild: bool = False  # records are made again of what is there: nothing else is written or run
 
     def accepts(self, kind: str, identity: str) -> bool:

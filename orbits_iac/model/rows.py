@@ -56,6 +56,15 @@ def parted(row: R) -> tuple[R, str | None]:
     return amended(row, **{str(row.APART): None}), text
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """Outputs that an update has read of a record that somebody else keeps."""
+
+    kind: str
+    identity: str
+    digest: str  # keyed, of the outputs
+
+
 class ExecutionRow(Row, frozen=True, kw_only=True):
     """One durable run of a root step or of a Resource's command. Only its owner writes it, under its fence."""
 
@@ -247,6 +256,8 @@ class RecordRow(Row, frozen=True, kw_only=True):
     protected_by: tuple[str, ...] = ()  # the users that do not let it be removed
     adopted: bool = False  # what stands was there before: protected until one update has succeeded
     remediated: tuple[float, ...] = ()  # when drift was brought back, since the last update
+    reads: tuple[Read, ...] | None = None  # by the update that brought it to where it stands; None: not known
+    unsettled: ExecutionId | None = None  # the command that has left something for a decision, and none succeeded since
 
 
 class RevisionRow(Row, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What stands of a Resource after it was done: what a roll-out says of each of its tenants."""
+"""What stands of a Resource before and after it is done: what a roll-out says of each of its tenants."""
 
 from dataclasses import dataclass
 
@@ -12,3 +12,12 @@ class Standing:
     made: bool = False  # whether nothing of it stood before
     passed: tuple[str, ...] = ()  # the steps of no return that doing it has passed
     places: tuple[str, ...] = ()  # where it and what it consists of are, as their targets say, each once
+    own: bool = True  # whether that revision is the one that doing it has left, and not another's since
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rest:
+    """A Resource that a definition is about to do, as far as it is known without asking for it."""
+
+    digest: str  # of all that is asked of it, of its code and its targets
+    looked_at: float | None = None  # it was passed over; it was looked at last then, in seconds since the epoch

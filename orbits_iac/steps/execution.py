@@ -6,7 +6,7 @@ is called by a hook and does not know it, a client for instance, finds it by `cu
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from typing_extensions import TypeVar
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference
-from orbits_iac.model.standing import Standing
+from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.options import OnDrift, StepOptions
 
@@ -41,6 +41,15 @@ class Shared(NamedTuple):
     workers: int = 1  # that are known to, this one included
     most: int = 1  # that might: as many as there are, until the others are known
     rate: float | None = None  # what the others keep to together, in calls a second; None if there are none
+
+
+class Left(NamedTuple):
+    """A Resource that a definition is about to do, and how it was left when it was done last."""
+
+    resource: "Resource[Any]"
+    labels: Mapping[str, str]  # that it is done with
+    digest: str = ""  # the one of then, of `Rest`; "" if it was not left well
+    revision: int | None = None
 
 
 class Current(ABC):
@@ -195,6 +204,18 @@ class Flow(Current):
     @abstractmethod
     async def standing(self, ref: str, resource: "Resource[Any]", *, key: str | None) -> Standing:
         """What stands of a Resource that this definition has done under this ref and key, well or badly."""
+
+    @abstractmethod
+    async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
+        """Take as done what would be done by `do(ref, resource, key=, labels=)`, and stands as it was left.
+
+        Args:
+            ref: of the `do`.
+            ones: by the `key=` of the `do`.
+
+        Returns the digest of each, to be given here the next time. Those whose `looked_at` is set are not to be done:
+        they are children like those that are.
+        """
 
     @abstractmethod
     async def cycle_children(self) -> None:

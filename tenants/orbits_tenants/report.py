@@ -39,6 +39,7 @@ APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANI
 BAD = frozenset({TenantState.REVERTED, TenantState.HELD, TenantState.LEFT, TenantState.FAILED})
 """What counts against the tolerance."""
 
+_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 _STYLES = {
     TenantState.UPDATED: "green",
     TenantState.UNCHANGED: "dim",
@@ -57,7 +58,7 @@ _STYLES = {
 
 _HAPPENED: Mapping[TenantState, str] = {
     TenantState.UPDATED: "went forward",
-    TenantState.UNCHANGED: "nothing to change",
+    TenantState.UNCHANGED: "nothing to change{seen}",
     TenantState.REVERTED: "{why} → {came_back}",
     TenantState.HELD: "{what} → forward only: {passed} cannot be taken back",
     TenantState.LEFT: "{why} → left for a decision: {left}",
@@ -89,6 +90,9 @@ class TenantReport(Outputs):
         no_return: the steps of no return that were passed: it cannot be brought back over them.
         left: what could not be brought back and needs a decision.
         execution: the id of the execution that failed first; it has the events and attempts.
+        digest: of what was asked of it and by which code, where that stands: what has another is done again.
+        checked_at: of one that was passed over: when somebody looked at it last, in seconds since the epoch.
+        unseen_for: the seconds from then to the roll-out.
 
     """
 
@@ -106,6 +110,9 @@ class TenantReport(Outputs):
     no_return: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     execution: str = ""
+    digest: str = ""
+    checked_at: float | None = None
+    unseen_for: float | None = None
 
     @property
     def happened(self) -> str:
@@ -119,6 +126,7 @@ class TenantReport(Outputs):
             came_back=self._came_back,
             passed=", ".join(self.no_return),
             left="; ".join(self.left) or "see its execution",
+            seen="" if self.unseen_for is None else f"; looked at {_ago(self.unseen_for)}",
         )
 
     @property
@@ -189,6 +197,7 @@ class Report(Outputs):
     def compared(self) -> object:
         """How the tenants stand; that this roll-out had nothing to do with it is no change."""
         done = {"state": TenantState.UPDATED, "changed": False, "made": False, "wave": "", "earlier": False}
+        done |= {"no_return": (), "checked_at": None, "unseen_for": None}
         return {id_: one.model_copy(update=done) if one.state in OK else one for id_, one in self.tenants.items()}
 
     def __rich__(self) -> "RenderableType":
@@ -218,8 +227,8 @@ class Report(Outputs):
         return Group(table, *lines)
 
 
-def succeeded(tenant: Tenant, wave: str, standing: Standing) -> TenantReport:
-    """The report of a tenant whose stack was done."""
+def succeeded(tenant: Tenant, wave: str, standing: Standing, digest: str) -> TenantReport:
+    """The report of a tenant whose stack was done; `digest`: of what was done."""
     return TenantReport(
         state=TenantState.UPDATED if standing.changed else TenantState.UNCHANGED,
         wave=wave,
@@ -229,6 +238,7 @@ def succeeded(tenant: Tenant, wave: str, standing: Standing) -> TenantReport:
         changed=standing.changed,
         revision=standing.revision,
         account=_where(standing),
+        digest=digest if standing.own else "",
     )
 
 
@@ -288,6 +298,12 @@ def _state(error: ExecutionFailed) -> TenantState:
             return TenantState.LEFT
         case _:
             return TenantState.FAILED
+
+
+def _ago(seconds: float) -> str:
+    """How long ago somebody looked, in the largest unit that there are two of."""
+    unit, name = next((unit for unit in _UNITS if seconds >= 2 * unit[0]), (0.0, ""))
+    return f"{int(seconds / unit)} {name} ago" if unit else "just now"
 
 
 def _where(standing: Standing) -> str | None:

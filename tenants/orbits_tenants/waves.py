@@ -5,8 +5,8 @@ tenant that fails is a report, and stops no other; whatever is decided is decide
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from orbits_tenants.report import (
 from orbits_tenants.rollout import Cut, Rollout
 from orbits_tenants.roster import decisions
 from orbits_tenants.tenant import Tenant
+from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
 
 if TYPE_CHECKING:
     from orbits_iac import Resource, Step
@@ -212,22 +213,34 @@ class RollOut:
     # Each tenant.
 
     async def _update(self, wave: str, tenants: Sequence[Tenant], decided: Decided) -> None:
-        results = await asyncio.gather(*(self._one(wave, tenant, decided) for tenant in tenants))
+        unchanged = await self._pass_over(tenants, decided)
+        results = await asyncio.gather(*(self._one(wave, tenant, decided, unchanged) for tenant in tenants))
         self.reports |= {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
 
     async def _at_its_hour(self, wave: str, tenant: Tenant) -> None:
         """Update a tenant once its window opens; by then it may have been paused."""
         await asyncio.sleep(self._opens_in(tenant).total_seconds())
         decided = await decisions(self._fleet, f"window {tenant.id}")
-        self.reports[tenant.id] = await self._one(wave, tenant, decided)
+        unchanged = await self._pass_over([tenant], decided)
+        self.reports[tenant.id] = await self._one(wave, tenant, decided, unchanged)
 
-    async def _one(self, wave: str, listed: Tenant, decided: Decided) -> TenantReport:
+    async def _pass_over(self, tenants: Sequence[Tenant], decided: Decided) -> Unchanged:
+        """Let those stand of which nothing has changed."""
+        meant = [tenant for tenant in map(decided.about, tenants) if not tenant.paused]
+        return await pass_over(self._fleet.execution, REF, self._stacks(meant), self._before)
+
+    def _stacks(self, tenants: Iterable[Tenant]) -> "Iterator[tuple[Tenant, Resource[Any]]]":
+        for tenant in tenants:
+            with suppress(Exception):  # one whose stack cannot be made is reported where it is to be updated
+                yield tenant, self._stack_of(tenant)
+
+    async def _one(self, wave: str, listed: Tenant, decided: Decided, unchanged: Unchanged) -> TenantReport:
         """Update one tenant, by what was decided about it; whatever happens to it is its report."""
         tenant = decided.about(listed)
-        report = await self._reported(wave, tenant)
+        report = unchanged.report(tenant, wave) or await self._reported(wave, tenant, unchanged.digest(tenant))
         return report.model_copy(update={"tenant": listed, "pinned": tuple(sorted(tenant.pinned))})
 
-    async def _reported(self, wave: str, tenant: Tenant) -> TenantReport:
+    async def _reported(self, wave: str, tenant: Tenant, digest: str) -> TenantReport:
         if tenant.paused:
             return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
         async with self._slot(tenant):
@@ -235,15 +248,15 @@ class RollOut:
                 stack = self._stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
                 return not_begun(tenant, wave, error)
-            return await self._stack(wave, tenant, stack)
+            return await self._stack(wave, tenant, stack, digest)
 
-    async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]") -> TenantReport:
-        fleet, labels = self._fleet, {**tenant.labels, "tenant": tenant.id}
+    async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
+        fleet, labels = self._fleet, labels_of(tenant)
         try:
             await fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, labels=labels)
         except ExecutionFailed as error:
             return failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
-        return succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id))
+        return succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
 
     def _slot(self, tenant: Tenant) -> "_Slot":
         lanes = self._rollout.lanes(tenant)

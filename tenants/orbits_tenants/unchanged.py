@@ -1,0 +1,66 @@
+"""Tenants of which nothing has changed: a roll-out passes over them, and says since when nobody has looked at them.
+
+What decides is in the engine (`Flow.pass_over`); here is what is given to it, of each tenant its stack with its labels
+and how the last report left it, and what comes of it in the next. Called by a roll-out once what the tenants share is
+done, as each wave begins.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orbits_iac import Resource
+from orbits_iac.provider import Flow, Left, Rest
+from orbits_tenants.report import OK, TenantReport, TenantState
+from orbits_tenants.tenant import Tenant
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """What is known of tenants before anything is asked of their stacks."""
+
+    rests: Mapping[str, Rest] = field(default_factory=dict)
+    last: Mapping[str, TenantReport] = field(default_factory=dict)
+    at: float = 0.0
+
+    def digest(self, tenant: Tenant) -> str:
+        """The digest of what its roll-out is to do with a tenant; "" if that could not be told."""
+        rest = self.rests.get(tenant.id)
+        return "" if rest is None else rest.digest
+
+    def report(self, tenant: Tenant, wave: str) -> TenantReport | None:
+        """The report of a tenant that was passed over; None if it is to be updated."""
+        rest, last = self.rests.get(tenant.id), self.last.get(tenant.id)
+        if rest is None or last is None or rest.looked_at is None:
+            return None
+        return TenantReport(
+            state=TenantState.UNCHANGED,
+            wave=wave,
+            tenant=tenant,
+            revision=last.revision,
+            account=last.account,
+            digest=rest.digest,
+            checked_at=rest.looked_at,
+            unseen_for=max(0.0, self.at - rest.looked_at),
+        )
+
+
+def labels_of(tenant: Tenant) -> dict[str, str]:
+    """What a tenant's stack is done with."""
+    return {**tenant.labels, "tenant": tenant.id}
+
+
+async def pass_over(
+    flow: Flow, ref: str, stacks: Iterable[tuple[Tenant, Resource[Any]]], last: Mapping[str, TenantReport]
+) -> Unchanged:
+    """Pass over those of these tenants of which nothing has changed since their last reports."""
+    rests = await flow.pass_over(ref, {tenant.id: _left(tenant, stack, last) for tenant, stack in stacks})
+    return Unchanged(rests, last, flow.now().timestamp())
+
+
+def _left(tenant: Tenant, stack: Resource[Any], last: Mapping[str, TenantReport]) -> Left:
+    before = last.get(tenant.id)
+    left = Left(stack, labels=labels_of(tenant), targets=tenant.home)
+    if before is None or before.state not in OK:
+        return left
+    return left._replace(digest=before.digest, revision=before.revision)
