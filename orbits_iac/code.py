@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -131,7 +132,11 @@ def _files(path: Path) -> Iterator[Path]:
 @cache
 def _began() -> float:
     """When this process began, in seconds since the epoch."""
-    return float(psutil.Process().create_time())
+    if sys.platform != "linux":
+        return float(psutil.Process().create_time())
+    ticks = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")  # psutil is off by up to a second
+    return time.time() - age
 
 
 @cache

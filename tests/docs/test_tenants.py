@@ -23,8 +23,10 @@ def test_the_fleet_is_listed_whole_and_as_it_is_chosen(tmp_path: Path, commands:
         done = commands.run(line.split(), cwd=tmp_path, env={"NO_COLOR": "1", "COLUMNS": "100"})
         assert (done.returncode, done.stderr) == (0, "")
         said.append(done.stdout)
-    assert [line.split()[0] for line in said[0].splitlines()] == ["tenant", "tryout", "acme", "bolt"]
-    assert [row["id"] for row in json.loads(said[1])] == ["acme"]
+    *rolled_out, listed, chosen = said
+    assert [line.split()[0] for line in listed.splitlines()] == ["tenant", "tryout", "acme", "bolt"]
+    assert [row["id"] for row in json.loads(chosen)] == ["acme"]
+    assert ["looked at just now" in each for each in rolled_out] == [False, True, False]
 
 
 def test_the_table_names_all_sources() -> None:
