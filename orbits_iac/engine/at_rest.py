@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.code import code_of
-from orbits_iac.engine.children import me
 from orbits_iac.engine.names import Name
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.ids import RecordId, StepKey, made_at
@@ -58,7 +57,6 @@ class _Thing:
     done_at: float  # when the command that brought it to where it stands was asked for
     children: tuple[tuple[RecordId, int | None], ...]
     reads: tuple[Read, ...]
-    users: tuple[str, ...]
     looked_at: float | None = None  # in a cycle
 
 
@@ -87,7 +85,7 @@ async def find(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
     found = {name: Rest(digest=digest) for name, digest in digests.items()}
     for name, one in maybe.items():
         thing = known.get(one.record)
-        if thing is None or thing.revision != one.left.revision or me(run) not in thing.users:
+        if thing is None or thing.revision != one.left.revision:
             continue
         below = _tree(known, one.record)
         if below is not None and all(read in fresh for each in below for read in each.reads):
@@ -172,7 +170,6 @@ def _thing(row: RecordRow, look: LookRow | None) -> _Thing:
         done_at=done_at,
         children=tuple((RecordId(child.kind, child.identity), child.revision) for child in row.children),
         reads=row.reads or (),
-        users=row.users,
         looked_at=look.at if look is not None and counts else None,
     )
 

@@ -282,10 +282,10 @@ async def test_what_is_under_way_is_waited_for(orbits: Orbits) -> None:
     own = await orbits.start(Stall(client="bolt"))
     await SQUARE.calling.wait()
     market = await orbits.start(Market())
-    while not await asked_of(orbits, market.id):
-        await orbits.store.changed(1)
-    SQUARE.gate.set()
     async with asyncio.timeout(30):
+        while not await asked_of(orbits, market.id):
+            await orbits.store.changed(1)
+        SQUARE.gate.set()
         await asyncio.gather(own, market)
     assert await asked_of(orbits, market.id) == ["bolt"]
 
