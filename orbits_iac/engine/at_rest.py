@@ -2,7 +2,7 @@
 
 What always holds: what is passed over was a child of the record's current revision, and is one of the next; it is an
 entry of the journal, skipped, like any step that is done already. Which these are is one question of the engine's own
-(`flow.ask`), so that a re-run passes over the same; the records are read a kind at a time, never one by one.
+(`flow.ask`), so that a re-run passes over the same; where these are many, their records are read a kind at a time.
 
 A child is at rest if what is asked of it, its code and its targets have the digest that they had when it was left, its
 record stands at the revision of then, and so does everything below it; if nothing of it is held, under way, or left for
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
 
 _PAGE = 1000  # rows read at a time
+_FEW = 5  # records that are read one by one: for a tenant or two nobody reads a thousand
 _TURN = 50  # digests, between which others get their turn
 
 
@@ -73,7 +74,8 @@ async def find(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
         if number % _TURN == _TURN - 1:
             await asyncio.sleep(0)
         resource, labels = one.left.resource, dict(one.left.labels)
-        digests[name] = codec.digest(one.name.kind, "update", resource, labels, there, codes[type(resource)])
+        at = {**there, **{type(target).__name__: target for target in one.left.targets}}
+        digests[name] = codec.digest(one.name.kind, "update", resource, labels, at, codes[type(resource)])
     children = {RecordId(child.kind, child.identity) for child in run.record.children} if run.record else set()
     maybe = {
         name: one
@@ -132,19 +134,30 @@ def _may_pass(run: "Run", one: Asked) -> bool:
 
 
 async def _survey(engine: "Engine", records: Iterable[RecordId]) -> dict[RecordId, _Thing]:
-    """These records and all below them, with others of their kinds."""
+    """These records and all below them, perhaps with others of their kinds."""
     known: dict[RecordId, _Thing] = {}
     kinds: set[str] = set()
     seen = set(records)
     waiting = [*seen]
     while waiting:
         for kind in sorted({record.kind for record in waiting} - kinds):
-            kinds.add(kind)
-            await _read_kind(engine, kind, known)
+            wanted = [record for record in waiting if record.kind == kind]
+            if len(wanted) <= _FEW:
+                await _read(engine, wanted, known)
+            else:
+                kinds.add(kind)
+                await _read_kind(engine, kind, known)
         below = {child for record in waiting if record in known for child, _ in known[record].children}
         waiting = [*(below - seen)]
         seen |= below
     return known
+
+
+async def _read(engine: "Engine", records: Iterable[RecordId], known: dict[RecordId, _Thing]) -> None:
+    for record in records:
+        row = await engine.store.get(RecordRow, *record)
+        if row is not None:
+            known[record] = _thing(row, await engine.store.get(LookRow, *record))
 
 
 async def _read_kind(engine: "Engine", kind: str, known: dict[RecordId, _Thing]) -> None:

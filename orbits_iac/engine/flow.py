@@ -140,7 +140,8 @@ class RunFlow(Flow):
             named = None if name.owned else name.identity
             asked[key] = at_rest.Asked(key_of(ABOVE.get(), ref, name.kind, "update", key, named), name, left)
         question = partial(at_rest.find, self._run, self._targets, asked)
-        found = cast("dict[str, Rest]", await self.ask("at rest", question, dict[str, Rest], key=ref))
+        first = next(iter(asked), "")
+        found = cast("dict[str, Rest]", await self.ask("at rest", question, dict[str, Rest], key=f"{ref} {first}"))
         for key, rest in found.items():
             if rest.looked_at is not None and key in asked:
                 at_rest.pass_over(self._run, asked[key])

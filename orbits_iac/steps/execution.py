@@ -50,6 +50,7 @@ class Left(NamedTuple):
     labels: Mapping[str, str]  # that it is done with
     digest: str = ""  # the one of then, of `Rest`; "" if it was not left well
     revision: int | None = None
+    targets: Sequence[Target] = ()  # that it is done at
 
 
 class Current(ABC):
@@ -207,11 +208,11 @@ class Flow(Current):
 
     @abstractmethod
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
-        """Take as done what would be done by `do(ref, resource, key=, labels=)`, and stands as it was left.
+        """Take as done what would be done by `do(ref, resource, key=, labels=, target=)`, and stands as it was left.
 
         Args:
             ref: of the `do`.
-            ones: by the `key=` of the `do`.
+            ones: by the `key=` of the `do`; each is asked about once.
 
         Returns the digest of each, to be given here the next time. Those whose `looked_at` is set are not to be done:
         they are children like those that are.

@@ -147,9 +147,9 @@ def test_code_that_may_be_older_than_its_file_is_like_no_other(folder: Path) -> 
     assert digest("nowhere") != digest("nowhere")
 
 
-class Standing(Resource):
+class CodeOf(Resource):
     pass
 
 
 def test_it_is_found_once_in_a_process() -> None:
-    assert code_of(Standing) is code_of(Standing)
+    assert code_of(CodeOf) is code_of(CodeOf)

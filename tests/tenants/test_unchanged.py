@@ -16,10 +16,10 @@ CLIENTS = ["acme", "bolt", "cafe"]
 
 
 class Square:
-    """What stands on the market square, and what goes wrong there."""
+    """What stands on the bazaar square, and what goes wrong there."""
 
     def __init__(self) -> None:
-        self.shelves: dict[str, str] = {}
+        self.racks: dict[str, str] = {}
         self.water = "well"
         self.failing: set[str] = set()
         self.swept = False
@@ -33,38 +33,38 @@ SQUARE = Square()
 @pytest.fixture(autouse=True)
 def square() -> None:
     SQUARE.__init__()  # type: ignore[misc]
-    Market.source = ListSource(CLIENTS)
+    Bazaar.source = ListSource(CLIENTS)
 
 
 class Wares(Outputs):
     wares: str
 
 
-class Shelf(Managed[Wares]):
+class Rack(Managed[Wares]):
     wares: str
 
     @property
     def _client(self) -> str:
         assert self.execution.record is not None
-        return self.execution.record[1].removeprefix("Stall ").removesuffix("/shelf")
+        return self.execution.record[1].removeprefix("Booth ").removesuffix("/rack")
 
     def read(self, recorded: Wares | None, /) -> Wares | None:
-        found = SQUARE.shelves.get(self._client)
+        found = SQUARE.racks.get(self._client)
         return None if found is None else Wares(wares=found)
 
     def create(self) -> Wares:
         return self.change(Wares(wares=""))
 
     def change(self, live: Wares, /) -> Wares:
-        SQUARE.shelves[self._client] = self.wares
+        SQUARE.racks[self._client] = self.wares
         return Wares(wares=self.wares)
 
     def delete(self, live: Wares, /) -> None:
-        del SQUARE.shelves[self._client]
+        del SQUARE.racks[self._client]
 
 
 @action(idempotent=True)
-async def call_out(client: str) -> None:
+async def shout_out(client: str) -> None:
     if SQUARE.gate is not None and client == "bolt":
         SQUARE.calling.set()
         await SQUARE.gate.wait()
@@ -73,26 +73,26 @@ async def call_out(client: str) -> None:
 
 
 @action
-async def sign(client: str) -> None:
+async def ink(client: str) -> None:
     """A contract: never taken back."""
 
 
 @action
-async def sweep(client: str) -> None:
+async def brush(client: str) -> None:
     if "broom" in SQUARE.failing and SQUARE.swept:
         raise Permanent("the broom is broken")
     SQUARE.swept = True
 
 
-class Fountain(Resource[Wares]):
+class Spring(Resource[Wares]):
     def identity(self) -> str:
-        return "fountain"
+        return "spring"
 
     async def define_update(self) -> Wares:
         return Wares(wares=SQUARE.water)
 
 
-class Stall(Resource):
+class Booth(Resource):
     client: str
     wares: str = "figs"
     signed: bool = False
@@ -103,51 +103,51 @@ class Stall(Resource):
 
     async def define_update(self) -> None:
         if self.thirsty:
-            await self.execution.outputs(Fountain, "fountain")
-        await self.do("shelf", Shelf(wares=self.wares))
+            await self.execution.outputs(Spring, "spring")
+        await self.do("rack", Rack(wares=self.wares))
         if self.signed:
-            await self.do("sign", sign(self.client), no_return=True)
+            await self.do("sign", ink(self.client), no_return=True)
         if self.client in SQUARE.failing:
-            await self.do("sweep", sweep(self.client), undo=sweep(self.client))
+            await self.do("sweep", brush(self.client), undo=brush(self.client))
         if SQUARE.gate is not None or self.client in SQUARE.failing:
-            await self.do("call", call_out(self.client))
+            await self.do("call", shout_out(self.client))
 
 
-class Market(Tenants[Stall]):
+class Bazaar(Tenants[Booth]):
     source: ClassVar[Source] = ListSource(CLIENTS)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], failure_tolerance="100%")
     wares: str = "figs"
 
-    def stack(self, tenant: Tenant) -> Stall:
-        return Stall(client=tenant.id, wares=self.wares, thirsty=tenant.id == "cafe")
+    def stack(self, tenant: Tenant) -> Booth:
+        return Booth(client=tenant.id, wares=self.wares, thirsty=tenant.id == "cafe")
 
     async def define_shared(self) -> None:
-        await self.do("fountain", Fountain())
+        await self.do("spring", Spring())
 
 
-class Place(Target):
+class Pitch(Target):
     name: str
 
     def place(self) -> str:
         return self.name
 
 
-async def rolled_out(orbits: Orbits, market: Market | None = None, **how: Any) -> tuple[Report, list[str]]:
+async def rolled_out(orbits: Orbits, bazaar: Bazaar | None = None, **how: Any) -> tuple[Report, list[str]]:
     """The report of a roll-out, and the tenants whose stacks it asked for."""
-    execution = await orbits.start(market or Market(), **how)
+    execution = await orbits.start(bazaar or Bazaar(), **how)
     async with asyncio.timeout(30):
         report = await execution
     return report, await asked_of(orbits, execution.id)
 
 
 async def asked_of(orbits: Orbits, execution: ExecutionId) -> list[str]:
-    entries = [row for row in await orbits.store.find(EntryRow, execution=execution) if row.kind == "Stall"]
+    entries = [row for row in await orbits.store.find(EntryRow, execution=execution) if row.kind == "Booth"]
     assert all((row.child is None) is row.skipped for row in entries)
     return sorted(row.link.identity for row in entries if row.link is not None and not row.skipped)
 
 
 async def test_nothing_is_asked_of_what_has_not_changed(orbits: Orbits) -> None:
-    Market.source = ListSource([f"t{number}" for number in range(300)])
+    Bazaar.source = ListSource([f"t{number}" for number in range(300)])
     _, asked = await rolled_out(orbits)
     assert len(asked) == 300
     before = await orbits.store.count(ExecutionRow)
@@ -156,41 +156,41 @@ async def test_nothing_is_asked_of_what_has_not_changed(orbits: Orbits) -> None:
     assert await orbits.store.count(ExecutionRow) == before + 2  # the roll-out, and what the tenants share
     assert report.summary == "300 tenants: 300 unchanged"
     assert {one.happened for one in report.tenants.values()} == {"nothing to change; looked at just now"}
-    assert (await orbits.record(Market, "Market").row()).revision == 1
+    assert (await orbits.record(Bazaar, "Bazaar").row()).revision == 1
 
 
 async def overridden(orbits: Orbits) -> None:
-    Market.source = ListSource([Tenant(id="acme", overrides={"wares": "dates"}), "bolt", "cafe"])
+    Bazaar.source = ListSource([Tenant(id="acme", overrides={"wares": "dates"}), "bolt", "cafe"])
 
 
 async def labelled(orbits: Orbits) -> None:
-    Market.source = ListSource([Tenant(id="acme", labels={"plan": "large"}), "bolt", "cafe"])
+    Bazaar.source = ListSource([Tenant(id="acme", labels={"plan": "large"}), "bolt", "cafe"])
 
 
 async def moved_on(orbits: Orbits) -> None:
-    await orbits.run(Stall(client="acme", wares="dates"))
+    await orbits.run(Booth(client="acme", wares="dates"))
 
 
 async def held(orbits: Orbits) -> None:
     SQUARE.failing = {"acme"}
     with pytest.raises(ExecutionFailed):
-        await orbits.run(Stall(client="acme", signed=True))
-    assert (await orbits.record(Stall, "acme").row()).held is not None
+        await orbits.run(Booth(client="acme", signed=True))
+    assert (await orbits.record(Booth, "acme").row()).held is not None
     SQUARE.failing = set()
 
 
 async def left_for_a_decision(orbits: Orbits) -> None:
     SQUARE.failing = {"acme", "broom"}
     with pytest.raises(ExecutionFailed) as failed:
-        await orbits.run(Stall(client="acme"))
+        await orbits.run(Booth(client="acme"))
     assert failed.value.failure.left
-    assert (await orbits.record(Stall, "acme").row()).revision == 1
+    assert (await orbits.record(Booth, "acme").row()).revision == 1
     SQUARE.failing = set()
 
 
 async def drifted(orbits: Orbits) -> None:
-    SQUARE.shelves["acme"] = "stolen"
-    await orbits.record(Market, "Market").cycle()
+    SQUARE.racks["acme"] = "stolen"
+    await orbits.record(Bazaar, "Bazaar").cycle()
 
 
 async def watered(orbits: Orbits) -> None:
@@ -219,25 +219,25 @@ async def test_what_may_have_changed_is_updated(
     report, found = await rolled_out(orbits)
     assert found == asked
     assert report.failed == {}
-    assert "stolen" not in SQUARE.shelves.values()
+    assert "stolen" not in SQUARE.racks.values()
     if change is not drifted:  # which was found in the second in which the update began
         assert (await rolled_out(orbits))[1] == []
 
 
 @pytest.mark.parametrize(
-    ("market", "how"),
+    ("bazaar", "how"),
     [
-        (Market(wares="dates"), {}),
-        (Market(), {"force": True}),
-        (Market(), {"prune": True}),
-        (Market(), {"target": Place(name="north")}),
+        (Bazaar(wares="dates"), {}),
+        (Bazaar(), {"force": True}),
+        (Bazaar(), {"prune": True}),
+        (Bazaar(), {"target": Pitch(name="north")}),
     ],
 )
 async def test_a_roll_out_that_is_otherwise_updates_everybody(
-    orbits: Orbits, market: Market, how: dict[str, Any]
+    orbits: Orbits, bazaar: Bazaar, how: dict[str, Any]
 ) -> None:
     await rolled_out(orbits)
-    assert (await rolled_out(orbits, market, **how))[1] == CLIENTS
+    assert (await rolled_out(orbits, bazaar, **how))[1] == CLIENTS
 
 
 async def test_other_code_updates_everybody_and_counts_from_then_on(
@@ -264,38 +264,38 @@ async def test_what_was_passed_over_stays_a_child(orbits: Orbits) -> None:
     await rolled_out(orbits)
     await overridden(orbits)
     await rolled_out(orbits)
-    market = await orbits.record(Market, "Market").row()
-    assert market.revision == 2
-    revision = await orbits.store.get(RevisionRow, "Market", "Market", 2)
+    bazaar = await orbits.record(Bazaar, "Bazaar").row()
+    assert bazaar.revision == 2
+    revision = await orbits.store.get(RevisionRow, "Bazaar", "Bazaar", 2)
     assert revision is not None
-    stalls = {child.identity: child.revision for child in revision.children if child.kind == "Stall"}
+    stalls = {child.identity: child.revision for child in revision.children if child.kind == "Booth"}
     assert stalls == {"acme": 2, "bolt": 1, "cafe": 1}
-    SQUARE.shelves["bolt"] = "stolen"
-    assert len((await orbits.record(Market, "Market").drift()).drifted) == 1
-    await orbits.record(Market, "Market").uninstall()
-    assert SQUARE.shelves == {}
+    SQUARE.racks["bolt"] = "stolen"
+    assert len((await orbits.record(Bazaar, "Bazaar").drift()).drifted) == 1
+    await orbits.record(Bazaar, "Bazaar").uninstall()
+    assert SQUARE.racks == {}
 
 
 async def test_what_is_under_way_is_waited_for(orbits: Orbits) -> None:
     await rolled_out(orbits)
     SQUARE.gate = asyncio.Event()
-    own = await orbits.start(Stall(client="bolt"))
+    own = await orbits.start(Booth(client="bolt"))
     await SQUARE.calling.wait()
-    market = await orbits.start(Market())
+    bazaar = await orbits.start(Bazaar())
     async with asyncio.timeout(30):
-        while not await asked_of(orbits, market.id):
+        while not await asked_of(orbits, bazaar.id):
             await orbits.store.changed(1)
         SQUARE.gate.set()
-        await asyncio.gather(own, market)
-    assert await asked_of(orbits, market.id) == ["bolt"]
+        await asyncio.gather(own, bazaar)
+    assert await asked_of(orbits, bazaar.id) == ["bolt"]
 
 
 async def test_under_a_plan_what_it_shows_as_unchanged_is_passed_over(orbits: Orbits) -> None:
     await rolled_out(orbits)
-    assert (await rolled_out(orbits, plan=await orbits.preview(Market()), approve_deferred=True))[1] == []
-    SQUARE.shelves["acme"] = "stolen"
-    assert (await rolled_out(orbits, plan=await orbits.preview(Market()), approve_deferred=True))[1] == ["acme"]
-    assert SQUARE.shelves["acme"] == "figs"
+    assert (await rolled_out(orbits, plan=await orbits.preview(Bazaar()), approve_deferred=True))[1] == []
+    SQUARE.racks["acme"] = "stolen"
+    assert (await rolled_out(orbits, plan=await orbits.preview(Bazaar()), approve_deferred=True))[1] == ["acme"]
+    assert SQUARE.racks["acme"] == "figs"
 
 
 async def test_a_roll_out_that_is_gone_on_with_passes_over_the_same(
@@ -305,8 +305,8 @@ async def test_a_roll_out_that_is_gone_on_with_passes_over_the_same(
     async with Orbits(settings) as first:
         await rolled_out(first)
         SQUARE.gate = asyncio.Event()
-        Market.source = ListSource(["acme", Tenant(id="bolt", overrides={"wares": "dates"}), "cafe"])
-        execution = await first.start(Market())
+        Bazaar.source = ListSource(["acme", Tenant(id="bolt", overrides={"wares": "dates"}), "cafe"])
+        execution = await first.start(Bazaar())
         await SQUARE.calling.wait()
     monkeypatch.setattr("orbits_iac.engine.at_rest.code_of", lambda _: "other")
     SQUARE.gate.set()
@@ -314,4 +314,4 @@ async def test_a_roll_out_that_is_gone_on_with_passes_over_the_same(
         report = await second.execution(execution.id)
         assert await asked_of(second, execution.id) == ["bolt"]
         assert [one.state.value for one in report.tenants.values()] == ["unchanged", "updated", "unchanged"]
-        assert (await second.record(Market, "Market").row()).revision == 2
+        assert (await second.record(Bazaar, "Bazaar").row()).revision == 2
