@@ -9,6 +9,7 @@ outcome, unless the hook comes to one all the same.
 import asyncio
 import inspect
 import os
+import resource
 import signal
 import sys
 from collections.abc import Awaitable
@@ -21,6 +22,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from orbits_iac.codec import Codec
+from orbits_iac.engine import bounds
 from orbits_iac.engine.attempts import find_target
 from orbits_iac.engine.returned import recorded
 from orbits_iac.executors.documents import OUTCOME, PROGRESS, TASK, Outcome, Progress, Task
@@ -29,6 +31,7 @@ from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, import_source
 from orbits_iac.steps.action import Action, InProgress, handle_type
 from orbits_iac.steps.execution import CURRENT, Current
+from orbits_iac.steps.hook import unpacked
 from orbits_iac.steps.step import bind, result_type
 
 TG = TypeVar("TG", bound=Target)
@@ -43,8 +46,8 @@ class Ending(BaseException):
 def main() -> int:
     """Do the one task, and return the exit status: 0 if it has an outcome, whichever."""
     folder = Path(os.environ["ORBITS_RUN"])
-    codec = Codec(sys.stdin.buffer.read())
     task = msgspec.json.decode((folder / TASK).read_bytes(), type=Task)
+    codec = Codec(sys.stdin.buffer.read(), largest=task.largest)
     signal.signal(signal.SIGTERM, _raise)
     try:
         outcome = _attempt(task, codec, folder)
@@ -78,15 +81,24 @@ def _attempt(task: Task, codec: Codec, folder: Path) -> Outcome:
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a user's hook raises, SystemExit too, is its outcome
         names = tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in type(error).__mro__)
-        failure = Failure.of(error)
+        failure = Failure.of(_too_much() if isinstance(error, MemoryError) else error)
         return Outcome(failure=replace(failure, message=codec.mask(failure.message)), raised=names)
+
+
+def _too_much() -> MemoryError:
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY:
+        return MemoryError("this machine has no more memory")
+    return MemoryError(
+        f"it wanted more than the {most / 1e6:,.0f} MB of address space that its executor gives it: give it more with "
+        f"Subprocess(memory=...), or let it hold less at a time"
+    )
 
 
 def _step(task: Task, codec: Codec) -> Action[Any, Any]:
     sys.path[:0] = [folder for folder in task.path if folder not in sys.path]
-    for module in task.modules:
-        import_source(module)
-    found = Registry().find(task.kind)
+    imported = [import_source(module) for module in task.modules]
+    found = Registry().find(task.kind) if task.made is None else unpacked(task.made, imported[0].__name__)
     if found is None or not issubclass(found, Action):
         raise UsageError(
             f"{', '.join(task.modules)} has no Action {task.kind!r} when it is imported: one that runs elsewhere has "
@@ -120,6 +132,7 @@ class _Here(Current):
         self.tenant = task.tenant
         self.project = task.project
         self.record = task.record
+        self.takes_over = task.takes_over
 
     def progress(self, message: str, share: float | None = None) -> None:
         with self._progress.open("ab", buffering=0) as lines:
@@ -127,6 +140,9 @@ class _Here(Current):
 
     def target(self, kind: type[TG]) -> TG:
         return find_target(self._codec, self._targets, kind, self._kind)
+
+    def admit(self, target: Target) -> None:
+        bounds.admit(self._codec, self._targets, target, what=self._kind, tenant=self.tenant)
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -130,6 +130,7 @@ class Orbits:
                 suspended=self.settings.suspended,
                 threads_per_tenant=self.settings.threads_per_tenant,
                 longest_block=self.settings.longest_block.total_seconds(),
+                block_ends=self.settings.block_ends.total_seconds(),
                 grace=self.settings.grace.total_seconds(),
                 files=_files(self.store),
                 drift=self.settings.drift,
@@ -222,6 +223,7 @@ class Orbits:
             fail_on_conflict=settings.get("on_conflict") == "fail",
             retain=settings.get("retain", False),
             protect=settings.get("protect", False),
+            shared=settings.get("shared", False),
         )
         await agree(self._clock, self.store)
         await self.register_build()

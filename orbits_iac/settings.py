@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """How many of them one tenant may have; a quarter, and one at least, if it is not given."""
     longest_block: timedelta = timedelta(seconds=1)
     """How long a hook or a definition may keep the event loop from turning before it is named."""
+    block_ends: timedelta = timedelta(seconds=60)
+    """How long before it is ended with an error, where Python can end it."""
     lease: timedelta = timedelta(seconds=10)
     """How long a worker's silence lasts before its executions are taken over."""
     grace: timedelta = timedelta(minutes=5)

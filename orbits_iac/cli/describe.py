@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac.cli import log, looking, render, report, schedules, tree
 from orbits_iac.cli.render import ago, duration, glyph
 from orbits_iac.model.approvals import read_approval
+from orbits_iac.model.bounds import given
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, ScheduleRow
 from orbits_iac.model.states import State
 from orbits_iac.queries import Found, Picture, document, masked, waits
@@ -129,7 +130,7 @@ def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
         facts["accepted losses"] = ", ".join(approval.losses)
     if row.parent is not None:
         facts["part of"] = row.root if row.root == row.parent else f"{row.parent}, which is part of {row.root}"
-    for kind, text in row.targets.items():
+    for kind, text in given(row.targets).items():
         facts[kind] = masked(text)
     if row.revision is not None:
         facts["revision"] = f"{row.revision} stands"

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -41,25 +42,30 @@ class Codec:
 
     def __init__(self, key: bytes, *, largest: int = LARGEST) -> None:
         """`key`: 32 bytes in url-safe base 64, as Fernet makes them; `largest`: characters of a value's JSON."""
-        self._largest = largest
+        self.largest = largest
         self._fernet = Fernet(key)
         self._mac = hashlib.blake2b(key, digest_size=32).digest()
         self._masks = Masks()
 
     def encode(self, value: Any, declared: Any) -> Json:
         """`value` as JSON text, by the type it was declared to have; `Refused` if that cannot be, or is too large."""
+        if isinstance(value, (str, bytes)) and len(value) > self.largest:  # known before it is copied
+            raise self._too_large(value, len(value))
         text = self._text(value, declared)
-        if len(text) > self._largest:
-            raise Refused(
-                f"{type(value).__name__} is {len(text) / 1e6:,.1f} million characters as JSON, and at most "
-                f"{self._largest / 1e6:,.1f} are kept of one argument or result (largest_value in orbits.toml): keep "
-                f"it in a file or a bucket, and hand on where it is"
-            )
+        if len(text) > self.largest:
+            raise self._too_large(value, len(text))
         return text
+
+    def _too_large(self, value: Any, size: int) -> Refused:
+        return Refused(
+            f"{type(value).__name__} is {size / 1e6:,.1f} million characters as JSON, and at most "
+            f"{self.largest / 1e6:,.1f} are kept of one argument or result (largest_value in orbits.toml): keep "
+            f"it in a file or a bucket, and hand on where it is"
+        )
 
     def _text(self, value: Any, declared: Any) -> Json:
         way = _way(declared)
-        text = way.text(value)
+        text = way.text(value, most=self.largest)
         if text is not None:
             return text
         try:
@@ -198,8 +204,11 @@ class _Way:
         self.dump = adapter.serializer.to_python
         self.validate: Callable[[Any], Any] = adapter.validator.validate_python
 
-    def text(self, value: Any, warnings: Literal["error", False] = "error") -> Json | None:
-        """The JSON text of a value; None if it takes more than pydantic's core to say what it is, or what is wrong."""
+    def text(self, value: Any, warnings: Literal["error", False] = "error", most: float = inf) -> Json | None:
+        """The JSON text of a value; None if it takes more than pydantic's core to say what it is, or what is wrong.
+
+        One that is longer than `most` is not looked at any closer: that would take seconds, in which all else waits.
+        """
         if not self.direct:
             return None
         try:
@@ -208,6 +217,8 @@ class _Way:
             text = self._write(value, warnings=warnings).decode()
         except (PydanticSerializationError, TypeError, ValueError, RecursionError):
             return None
+        if len(text) > most:
+            return text
         if MAY_BE_MARKED in text or _REPLACED in text:
             return None
         if self._floats and "null" in text and not is_finite(self.dump(value, warnings=False)):

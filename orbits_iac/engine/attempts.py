@@ -19,10 +19,12 @@ from uuid import UUID, uuid4
 from typing_extensions import TypeVar
 
 from orbits_iac.codec import Codec
+from orbits_iac.engine import bounds
 from orbits_iac.engine.limits import attempt_ends_at
 from orbits_iac.engine.returned import recorded
+from orbits_iac.model.bounds import given
 from orbits_iac.model.errors import Failure, Interrupted, NotHeld, Permanent, Refused, StoreError
-from orbits_iac.model.ids import StepKey
+from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
 from orbits_iac.steps import shell as shells
@@ -67,6 +69,10 @@ End = Done | Failed | Waits
 
 PATIENCE = 30.0
 """Seconds that a hook in a thread waits for its worker's lease to be renewed, before it goes on to change anything."""
+
+
+LONG = 0.1
+"""Seconds of a pause from which a hook's thread is made up for by another, so that nobody else waits with it."""
 
 
 class UncertainError(Exception):
@@ -140,12 +146,14 @@ async def _call(
     clock = asyncio.get_running_loop().time
     ends = None if seconds is None else clock() + seconds
     cancelled = execution.cancelled = threading.Event()
-    thread = await _in_thread(run, method, arguments, seconds)
+    thread = execution.thread = await _in_thread(run, method, arguments, seconds)
     try:
         done, _ = await asyncio.wait([thread], timeout=None if ends is None else max(0.0, ends - clock()))
+        run.engine.threads.make_up_for(thread)
         value, error = await asyncio.shield(thread)
     except asyncio.CancelledError:
         cancelled.set()
+        run.engine.threads.make_up_for(thread)
         (value, error), done = await _joined(thread), {thread}
     if error is not None:
         raise error
@@ -207,6 +215,7 @@ class AttemptExecution(Current):
         self._targets = request.targets
         self._loop = asyncio.get_running_loop()
         self.cancelled: threading.Event | None = None  # of a hook that has a thread of its own
+        self.thread: asyncio.Future[Outcome] | None = None  # that thread
         self.id = run.pages.execution.id
         self.token = entry.token
         self.attempt = entry.attempt
@@ -224,6 +233,11 @@ class AttemptExecution(Current):
         step = self._request.step
         what = self._request.ref if step is None else kind_of(type(step))
         return find_target(self._run.engine.codec, self._targets, kind, what)
+
+    def admit(self, target: Target) -> None:
+        request = self._request
+        what = f"{'.'.join(refs(request.key))} ({request.kind})"
+        bounds.admit(self._run.engine.codec, self._targets, target, what=what, tenant=self.tenant)
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._run.engine.clock.now(), UTC)
@@ -254,7 +268,11 @@ class AttemptExecution(Current):
     def pause(self, seconds: float) -> None:
         if self.cancelled is None:
             super().pause(seconds)
-        elif self.cancelled.wait(seconds):
+            return
+        if self.thread is not None and seconds >= LONG:
+            with suppress(RuntimeError):  # a thread that has outlived its event loop
+                self._loop.call_soon_threadsafe(self._run.engine.threads.make_up_for, self.thread)
+        if self.cancelled.wait(seconds):
             raise asyncio.CancelledError
 
     async def shell(self, step: Shell, *, begin: bool) -> shells.Done:
@@ -267,9 +285,9 @@ def find_target(codec: Codec, targets: dict[str, Json], kind: type[TG], what: st
     """The target of this type that was given here or above; `Refused` says where to give it."""
     text = targets.get(kind.__name__)
     if text is None:
-        given = ", ".join(sorted(targets)) or "none"
+        names = ", ".join(sorted(given(targets))) or "none"
         raise Refused(
-            f"{what} needs a target of type {kind.__name__}, and none was given here or above (given: {given}): "
+            f"{what} needs a target of type {kind.__name__}, and none was given here or above (given: {names}): "
             f"pass one with do(..., target={kind.__name__}(...)) or run(..., target=...)"
         )
     found: TG = codec.decode(text, kind)

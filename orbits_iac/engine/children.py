@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
-from orbits_iac.engine.sharing import released
+from orbits_iac.engine.sharing import refuse_others, released
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import RecordId, StepKey
 from orbits_iac.model.rows import Child, Json, RecordRow, Reference, RevisionRow, amended
@@ -49,6 +49,7 @@ async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
     record = await run.engine.store.get(RecordRow, kind, identity)
     if record is None or record.revision is None:
         raise Refused(f"{kind} {identity} has no outputs: it was not installed, or was uninstalled")
+    refuse_others(record, run.pages.execution.tenant, "its outputs are not for")
     if run.record_id is not None:
         await change_users(run, kind, identity, add=True)
     return (await read_revision(run.engine, kind, identity, record.revision)).row.outputs

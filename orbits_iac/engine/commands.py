@@ -18,6 +18,7 @@ from orbits_iac.engine.adopting import adopt
 from orbits_iac.engine.approving import look_again, refuse_stale
 from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, run_root
+from orbits_iac.engine.handed_executor import executor_of
 from orbits_iac.engine.losses import losses
 from orbits_iac.engine.naming import result_of
 from orbits_iac.engine.pruning import bring_back, prune
@@ -63,7 +64,8 @@ async def program(run: "Run") -> Coroutine[Any, Any, Json]:
         ) from error
     if not isinstance(step, Resource):
         return _whole(run, _root(run, step), cls)
-    flow = RunFlow(run, execution.targets, StepKey(execution.command))
+    executor = executor_of(run.engine, execution)
+    flow = RunFlow(run, execution.targets, StepKey(execution.command), executor)
     bind(step, flow)
     stale = await refuse_stale(run)
     if stale is not None:

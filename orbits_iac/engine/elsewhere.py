@@ -28,6 +28,8 @@ from orbits_iac.model.rows import Json
 from orbits_iac.registry import source_of
 from orbits_iac.steps import shell as shells
 from orbits_iac.steps.action import Action
+from orbits_iac.steps.hook import is_hook, packed
+from orbits_iac.steps.step import Step
 
 if TYPE_CHECKING:
     from orbits_iac.engine.request import Request
@@ -212,12 +214,16 @@ class _HookProcess(_Process):
 
     def _task(self) -> documents.Task:
         run, request = self._run, self._request
+        cls: type[Step[Any]] = type(request.step) if request.step is not None else Action
         entry, codec = run.pages.entries[request.key], run.engine.codec
         handle = None if self._handle is None else codec.resealed(self._handle, self._codec)
         return documents.Task(
-            modules=(_source(type(request.step).__module__),),
+            modules=(_source(cls.__module__),),
             path=tuple(str(Path(folder).absolute()) for folder in sys.path),
             kind=request.kind,
+            made=packed(cls) if is_hook(cls) else None,
+            takes_over=run.approval.take_over,
+            largest=codec.largest,
             hook=self._hook,
             argument=codec.resealed(request.argument, self._codec),
             handle=handle,

@@ -66,6 +66,7 @@ class Engine:
         suspended: int = 1000,
         threads_per_tenant: int | None = None,
         longest_block: float = 1.0,
+        block_ends: float = 60.0,
         files: Path | None = None,
         grace: float = 300.0,
         chance: Callable[[], float] = random.random,
@@ -88,7 +89,7 @@ class Engine:
         self.shared: Callable[[str, float | None], Shared] = lambda _, __: Shared()  # likewise
         self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)
-        self._watchdog = Watchdog(longest_block, self._run_of)
+        self._watchdog = Watchdog(longest_block, block_ends, self._run_of)
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait
         self._broken_off: dict[ExecutionId, Run] = {}  # those that know what the store does not

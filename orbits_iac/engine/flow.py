@@ -19,7 +19,9 @@ from orbits_iac.engine.above import ABOVE, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import find_target
+from orbits_iac.engine.bounds import published, realm_of
 from orbits_iac.engine.calls import Call
+from orbits_iac.engine.handed_executor import executor_of, text_of
 from orbits_iac.engine.looking import Seen, take
 from orbits_iac.engine.names import Name, record_kind
 from orbits_iac.engine.naming import (
@@ -45,7 +47,7 @@ from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.execution import Flow, Left
-from orbits_iac.steps.options import OnDrift, Options, StepOptions
+from orbits_iac.steps.options import Executor, OnDrift, Options, StepOptions
 from orbits_iac.steps.resource import Resource, Revision
 from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
@@ -62,9 +64,10 @@ O = TypeVar("O", bound=Outputs | None, default=None)
 class RunFlow(Flow):
     """The definition side of a `Run`: one for each composite, sharing the run's journal."""
 
-    def __init__(self, run: "Run", targets: dict[str, Json], home: StepKey) -> None:
+    def __init__(self, run: "Run", targets: dict[str, Json], home: StepKey, executor: Executor | None) -> None:
         self._run = run
         self._targets = targets
+        self._executor = executor  # of Actions that say nothing else
         self._home = home
         self.id = run.pages.execution.id
         self.token = run.pages.execution.id
@@ -111,7 +114,10 @@ class RunFlow(Flow):
         text = await self.ask("outputs", read, str, key=f"{name} {identity}")
         self._run.given.take(name, identity, text)
         self._run.has_read(name, identity, text)
-        return cast("O", self._run.engine.codec.decode(text, result_type(kind)))
+        value = self._run.engine.codec.decode(text, result_type(kind))
+        if self.tenant is not None:  # who is nobody's may read what tenants have, and hands none of it to others
+            self._run.found |= published(value)
+        return cast("O", value)
 
     async def keep(self, payload: BaseModel) -> None:
         self._run.payload[type(payload).__name__] = self._run.engine.codec.encode(payload, type(payload))
@@ -183,6 +189,9 @@ class RunFlow(Flow):
             outputs=outputs,
         )
         return await take(self._run, self, self._run.record_id, seen)
+
+    def opens(self, target: Target) -> None:
+        self._run.found.add(realm_of(target))
 
     def leaves(self, *things: str) -> None:
         self._run.residue += [self._run.engine.codec.mask(thing) for thing in things]
@@ -350,6 +359,7 @@ class RunFlow(Flow):
             digest=codec.digest(child.kind, command, codec.decode(child.argument, Any), text),
             returns=result_of(cls, command),
             options=cast("Options", {**options_of(cls), **child.options}),
+            hands_down=text_of(options_of(cls).get("executor", self._executor)),
             targets=child.targets,
             places=child.places,
             future=run.loop.create_future(),
@@ -389,16 +399,17 @@ class RunFlow(Flow):
         check_name("a ref", ref, call.where)
 
     def _request(self, wanted: Wanted, name: Name, attempt: int = 1) -> Request:
-        request = request_of(self._run, self._targets, wanted, name, attempt)
+        request = request_of(self._run, self._targets, self._executor, wanted, name, attempt)
         if isinstance(request.step, Workflow):
-            nested = RunFlow(self._run, request.targets, request.key)
+            executor = request.options.get("executor", self._executor)
+            nested = RunFlow(self._run, request.targets, request.key, executor)
             request.begin = lambda: begin_nested(self._run, nested, request)
         return request
 
 
 async def run_root(run: "Run", step: Action[Any, Any] | Workflow[Any], targets: dict[str, Json]) -> Any:
     """Do the one step that an execution without a record is about."""
-    flow = RunFlow(run, targets, StepKey("run"))
+    flow = RunFlow(run, targets, StepKey("run"), executor_of(run.engine, run.pages.execution))
     enter("run", flow)
     if isinstance(step, Workflow):
         bind(step, flow)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from orbits_iac.codec import explain
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import Done, End, Failed, Waits, is_final
+from orbits_iac.engine.bounds import published
 from orbits_iac.engine.limits import attempt_ends_at, may_begin_at
 from orbits_iac.engine.rebuilding import is_unknown
 from orbits_iac.engine.request import Request, Undoing
@@ -158,6 +159,8 @@ def _give(run: "Run", request: Request, entry: EntryRow, value: Any) -> None:
         if entry.link is not None and request.command in {"update", "rollback"}:
             outputs = entry.result or "null"
             run.given.take(entry.link.kind, entry.link.identity, outputs, argument=request.argument)
+            if request.tenant in (None, run.pages.execution.tenant):
+                run.found |= published(value)
         future.set_result(value)
         return
     failure = entry.failure or Failure(error_type="Error", message="failed without a reason")

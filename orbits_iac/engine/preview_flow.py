@@ -18,6 +18,7 @@ from orbits_iac.engine.labels import TENANT, merged
 from orbits_iac.engine.names import Name, record_kind
 from orbits_iac.engine.naming import key_of, returns_of, subject_of
 from orbits_iac.engine.revisions import read_revision
+from orbits_iac.engine.sharing import refuse_others
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.wanted import each_of
 from orbits_iac.model.errors import Refused, UsageError
@@ -111,6 +112,7 @@ class PreviewFlow(Flow):
             record = await looking.engine.store.get(RecordRow, name, identity)
             if record is None or record.revision is None:
                 return None
+            refuse_others(record, self.tenant, "its outputs are not for")
             return (await read_revision(looking.engine, name, identity, record.revision)).row.outputs
 
         text = await looking.question(read)
@@ -167,6 +169,9 @@ class PreviewFlow(Flow):
     ) -> Sequence[Difference]:
         """Nothing is recorded, and nothing brought back."""
         return ()
+
+    def opens(self, target: Target) -> None:
+        """A preview is bound to nothing: it only reads, where its hooks are."""
 
     def leaves(self, *things: str) -> None:
         """A preview leaves nothing."""

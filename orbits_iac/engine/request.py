@@ -58,6 +58,7 @@ class Request:
     references: dict[str, Reference] = field(default_factory=dict)  # from the argument to outputs
     kinds: dict[str, str] = field(default_factory=dict)  # of what is done once: today's and former, with their digests
     undo: Undoing | None = None
+    hands_down: Json | None = None  # of a Resource: where Actions below it run that say nothing else
     call: Call | None = None  # where it stands in the user's code; None for what the engine itself asks
 
     @property
@@ -76,8 +77,8 @@ class Request:
 
     @property
     def executor(self) -> ProcessExecutor | None:
-        """Where its processes are; None where nothing but this process was named."""
-        given = self.options.get("executor")
+        """Where an Action's processes are; None where nothing but this process was named."""
+        given = self.options.get("executor") if self.command == "main" else None
         return given if isinstance(given, ProcessExecutor) else None
 
     @property

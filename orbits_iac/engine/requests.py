@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.labels import WORKER, handed_down, labels_of, said
 from orbits_iac.engine.rings import Ring, find_ring
-from orbits_iac.engine.sharing import instead, used
+from orbits_iac.engine.sharing import instead, refuse_others, tenant_of, used
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
@@ -62,6 +62,8 @@ class Asked:
     fail_on_conflict: bool = False
     retain: bool = False
     protect: bool = False
+    shared: bool = False
+    executor: Json | None = None  # that its `do` hands down to it
     who: str
     why: str = ""
     record: RecordRow | None = None  # as it was read just now, if it was: else it is read
@@ -93,6 +95,8 @@ async def ask_for(run: "Run", request: "Request") -> None:
         fail_on_conflict=request.options.get("on_conflict") == "fail",
         retain=request.options.get("retain", False),
         protect=request.options.get("protect", False),
+        shared=request.options.get("shared", False),
+        executor=request.hands_down,
         approval=run.approval.below(request.key, request.digest),
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
@@ -176,7 +180,7 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
 
 def creation(engine: "Engine", asked: Asked) -> Transaction:
     """What creates an execution without a record that is asked for from outside: to be written with its cause."""
-    made = _create(engine, asked, None, new_id(engine.clock.now()), {}, queued=False)
+    made = _create(engine, asked, None, new_id(engine.clock.now()), None, queued=False)
     return Transaction(put=made.rows, events=made.events)
 
 
@@ -196,12 +200,14 @@ class _Made:
 async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     """What a request makes; raises `Refused` if it is not allowed."""
     if asked.identity is None:
-        return _create(engine, asked, key, new_id(engine.clock.now()), {}, queued=False)
+        return _create(engine, asked, key, new_id(engine.clock.now()), None, queued=False)
     record = asked.record or await engine.store.get(RecordRow, asked.kind, asked.identity)
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
     _check_place(record, asked)
-    asked = replace(asked, tenant=asked.tenant or record.tenant)
+    if not asked.shared:
+        refuse_others(record, asked.tenant, f"its {asked.command} is not for")
+    asked = replace(asked, tenant=None if asked.shared else asked.tenant or record.tenant)
     inside = await _held_above(engine, asked)
     given = await instead(engine, record, asked)
     if given is not None and given.join is None:
@@ -218,15 +224,16 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
                 f"{asked.kind} {asked.identity} is busy with execution {record.queue[0]}, and on_conflict='fail'"
             )
     execution = new_id(engine.clock.now())
-    made = _create(engine, asked, key, execution, record.labels, queued=bool(record.queue) and not inside)
+    made = _create(engine, asked, key, execution, record, queued=bool(record.queue) and not inside)
     fresh = record.revision is None and not record.queue and record.made_by is None
     taken = used(record, asked)
     taken = amended(
         taken,
         queue=taken.queue if inside else (*taken.queue, execution),
         made_by=(asked.parent.id if asked.parent is not None else execution) if fresh else record.made_by,
-        tenant=record.tenant or asked.tenant,
+        tenant=tenant_of(record, asked),
         labels=record.labels if asked.labels is None else made.labels,
+        executor=record.executor if asked.labels is None else asked.executor,
     )
     return replace(made, rows=[taken, *made.rows])
 
@@ -236,7 +243,7 @@ def _create(
     asked: Asked,
     key: StepKey | None,
     execution: ExecutionId,
-    kept: Mapping[str, str],
+    record: RecordRow | None,
     *,
     queued: bool,
 ) -> _Made:
@@ -255,7 +262,7 @@ def _create(
         parent=asked.parent.id if asked.parent is not None else None,
         root=root,
         tenant=asked.tenant,
-        labels=handed_down(engine, asked.kind, asked.parent, asked.labels, kept),
+        labels=handed_down(engine, asked.kind, asked.parent, asked.labels, {} if record is None else record.labels),
         priority=asked.priority,
         build=engine.build,
         who=asked.who,
@@ -263,6 +270,7 @@ def _create(
         approval=asked.approval.text(),
         created_at=now,
         own_build=_own_build(engine, asked),
+        executor=record.executor if asked.labels is None and record is not None else asked.executor,
     )
     task = task_of(row, due=None if queued else now)
     event = EventRow(

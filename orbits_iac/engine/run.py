@@ -115,6 +115,7 @@ class Run:
         self.overdue: set[StepKey] = set()  # steps that would not end within the grace
         # The record, and what this command makes of it.
         self.places: dict[str, str] = {}
+        self.found: set[str] = set()  # realms of targets in outputs that its definitions were given
         self.options: dict[str, Any] = json.loads(execution.options)
         self.approval = read_approval(execution.approval)
         self.record: RecordRow | None = None  # as it stood when the run began
@@ -206,7 +207,7 @@ class Run:
 
     def note_progress(self, key: StepKey, message: str, share: float | None) -> None:
         """A definition says how far it is: an event of its execution."""
-        self.said = message
+        self.said = message = message[:1000]
         self.note(key=key, why=message if share is None else f"{message} ({share:.0%})")
 
     def is_open(self, entry: EntryRow) -> bool:

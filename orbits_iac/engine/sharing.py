@@ -62,6 +62,25 @@ async def instead(engine: "Engine", record: RecordRow, asked: "Asked") -> Instea
     return None
 
 
+def refuse_others(record: RecordRow, tenant: str | None, what: str) -> None:
+    """Raise `Refused` where a record belongs to another tenant than this is for; `what` is said before the name."""
+    if record.tenant is not None and tenant is not None and record.tenant != tenant:
+        where = f" in {', '.join(record.places.values())}" if record.places else ""
+        raise Refused(
+            f"{record.kind} {record.identity}{where} belongs to tenant {record.tenant}: {what} tenant {tenant}. If "
+            f"several tenants have it together, do it before them where no tenant is named (define_shared), or with "
+            f"shared=True: then it is nobody's own, and all may read it"
+        )
+
+
+def tenant_of(record: RecordRow, asked: "Asked") -> str | None:
+    """Whose a record is once this request is made: nobody's own if it is shared, or others use it already."""
+    if asked.shared:
+        return None
+    others = [user for user in record.users if user not in {"direct", asked.user}]
+    return record.tenant or (None if others else asked.tenant)
+
+
 def used(record: RecordRow, asked: "Asked") -> RecordRow:
     """The record with this request's user and place, and what that user wants of it: to stay, to be protected."""
     placed = amended(record, version=record.version + 1, places={**record.places, **asked.places})

@@ -3,17 +3,23 @@
 What always holds: at most `size` calls run at a time, and at most `per_tenant` of one tenant, so that one tenant's slow
 hooks never stop another's; what belongs to no tenant counts together, up to all threads. Who waits holds no thread.
 Tenants take turns, and within one who asked first comes first. Everything but the calls happens on the event loop.
+
+A thread cannot be stopped. One that runs on though its call was given up, or that only waits, stays its tenant's and is
+made up for by another, so that calls which never end take no threads from other tenants; up to `SPARE` times `size`.
 """
 
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from orbits_iac.model.ids import NOBODYS
 
 T = TypeVar("T")
+
+SPARE = 8
+"""Threads that are made up for, at most, for each that calls may have."""
 
 
 class Threads:
@@ -21,11 +27,12 @@ class Threads:
 
     def __init__(self, size: int, per_tenant: int | None = None) -> None:
         """`per_tenant`: a quarter of all if it is not given, and one at least."""
-        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix="orbits")
+        self._pool = ThreadPoolExecutor(max_workers=size * (1 + SPARE), thread_name_prefix="orbits")
         self._size = size
         self._per_tenant = max(1, size // 4) if per_tenant is None else per_tenant
         self._free = size
         self._busy: Counter[str] = Counter()
+        self._made_up_for: set[asyncio.Future[Any]] = set()  # threads that another runs in place of
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}  # in the order of their turns
 
     async def begin(self, tenant: str | None, work: Callable[[], T]) -> "asyncio.Future[T]":
@@ -43,8 +50,16 @@ class Threads:
         except BaseException:  # it is being closed
             self._leave(tenant)
             raise
-        thread.add_done_callback(lambda _: self._leave(tenant))
+        thread.add_done_callback(lambda done: self._ended(tenant, done))
         return thread
+
+    def make_up_for(self, thread: "asyncio.Future[Any]") -> None:
+        """Let another have a thread until this one has ended: it was given up, or does nothing but wait."""
+        if thread.done() or thread in self._made_up_for or len(self._made_up_for) >= self._size * SPARE:
+            return
+        self._made_up_for.add(thread)
+        self._free += 1
+        self._share_out()
 
     async def close(self) -> None:
         """Wait for what runs; nothing more is begun."""
@@ -85,6 +100,12 @@ class Threads:
             else:  # it had come already
                 self._leave(tenant)
             raise
+
+    def _ended(self, tenant: str, thread: "asyncio.Future[Any]") -> None:
+        if thread in self._made_up_for:
+            self._made_up_for.discard(thread)
+            self._free -= 1
+        self._leave(tenant)
 
     def _leave(self, tenant: str) -> None:
         self._free += 1

@@ -10,8 +10,6 @@ from typing import Any
 from orbits_iac.executors.contract import ProcessExecutor
 from orbits_iac.executors.local import Local
 from orbits_iac.model.errors import Refused
-from orbits_iac.steps.action import Action
-from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.options import Executor
 from orbits_iac.steps.step import Step, options_of
 
@@ -21,23 +19,19 @@ _OPTIONS = ("pool",)
 def refuse_unbuilt(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
     """Raise `Refused` where `step`, by its class's options or those `given` at the `do`, asks for what is not built."""
     cls = type(step)
-    missing = (*_missing_of(cls), *_missing_among(cls, given)) if given else _missing_of(cls)
+    missing = (*_missing_of(cls), *_missing_among(given)) if given else _missing_of(cls)
     if missing:
         raise Refused(f"{ref}: {', '.join(missing)} is not built yet in this version; leave it out")
 
 
 @lru_cache(maxsize=4096)
 def _missing_of(cls: type[Step[Any]]) -> tuple[str, ...]:
-    return _missing_among(cls, options_of(cls))
+    return _missing_among(options_of(cls))
 
 
-def _missing_among(cls: type[Step[Any]], options: Mapping[str, Any]) -> tuple[str, ...]:
+def _missing_among(options: Mapping[str, Any]) -> tuple[str, ...]:
     missing = [name for name in _OPTIONS if name in options]
     executor: Executor | None = options.get("executor")
     if executor is not None and not isinstance(executor, (Local, ProcessExecutor)):
         missing.append(f"the executor {type(executor).__name__}")
-    if executor is not None and not issubclass(cls, Action):
-        missing.append("executor of anything but an Action")
-    if isinstance(executor, ProcessExecutor) and is_hook(cls):
-        missing.append("an executor of a provider's hook")
     return tuple(missing)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from orbits_iac.engine.handed_executor import executor_of, text_of, with_handed
 from orbits_iac.engine.naming import identity_of, result_of, subject_of
 from orbits_iac.engine.request import Request, Undoing
 from orbits_iac.model.errors import Error, ExecutionFailed, Refused, UsageError
@@ -168,7 +169,7 @@ def _made(run: "Run", key: StepKey, ref: str, kept: dict[str, Any]) -> Request:
     from orbits_iac.engine.flow import RunFlow
     from orbits_iac.engine.nested import begin_nested
 
-    codec = run.engine.codec
+    codec, handed = run.engine.codec, executor_of(run.engine, run.pages.execution)
     cls = run.engine.registry.find(kept["kind"])
     if cls is None:
         raise Refused(f"no step of kind {kept['kind']!r} is imported here")
@@ -182,7 +183,8 @@ def _made(run: "Run", key: StepKey, ref: str, kept: dict[str, Any]) -> Request:
         argument=kept["argument"],
         digest=codec.digest(kept["kind"], kept["command"], step, kept["extra"]),
         returns=result_of(cls, kept["command"]),
-        options=options_of(cls),
+        options=with_handed(cls, options_of(cls), handed),
+        hands_down=None if kept["identity"] is None else text_of(options_of(cls).get("executor", handed)),
         targets=kept["targets"],
         places=kept["places"],
         future=run.loop.create_future(),
@@ -191,6 +193,6 @@ def _made(run: "Run", key: StepKey, ref: str, kept: dict[str, Any]) -> Request:
         extra=kept["extra"],
     )
     if kept["command"] == "define":
-        flow: RunFlow = RunFlow(run, request.targets, key)
+        flow: RunFlow = RunFlow(run, request.targets, key, request.options.get("executor", handed))
         request.begin = lambda: begin_nested(run, flow, request)
     return request

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from orbits_iac.codec import Codec, explain
+from orbits_iac.engine import bounds
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.calls import Call
+from orbits_iac.engine.handed_executor import text_of, with_handed
 from orbits_iac.engine.labels import TENANT, merged
 from orbits_iac.engine.names import Name, refuse_old_name, rename
 from orbits_iac.engine.naming import check_name, key_of, once_at, refuse_secrets, result_of, subject_of
@@ -24,7 +26,7 @@ from orbits_iac.model.ids import RecordId, StepKey, refs
 from orbits_iac.model.rows import Json
 from orbits_iac.model.target import Target
 from orbits_iac.steps.hook import is_hook
-from orbits_iac.steps.options import Options, StepOptions, check_labels
+from orbits_iac.steps.options import Executor, Options, StepOptions, check_labels
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, kind_of, kinds_of
 
@@ -70,10 +72,12 @@ def check_step(call: Call, step: object) -> None:
         )
 
 
-def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name: Name, attempt: int = 1) -> Request:
-    """The request that a `do` becomes, under the targets that were given above; UsageError where it cannot be one."""
+def request_of(
+    run: "Run", above_targets: dict[str, Json], handed: Executor | None, wanted: Wanted, name: Name, attempt: int = 1
+) -> Request:
+    """The request that a `do` becomes, under the targets and executor of above; UsageError where it cannot be one."""
     codec, call = run.engine.codec, wanted.call
-    ref, step, key, target = call.ref, wanted.step, wanted.key, wanted.target
+    ref, step, key = call.ref, wanted.step, wanted.key
     if key is not None:
         check_name("a key=", key, call.where)
     subject, command = subject_of(step)
@@ -95,14 +99,11 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
     if wanted.was is not None:
         rename(run, request_key, key_of(above, wanted.was, name.kind, again, key, named))
     argument, fresh = _fresh(codec, call, subject)
-    targets, places = above_targets, run.places
-    for one in each_of(target):
-        targets = {**targets, type(one).__name__: codec.encode(one, type(one))}
-        places = {**places, type(one).__name__: one.place()}
-        refuse_secrets(codec, call.where, one, one.place())
+    options = with_handed(cls, merged(cls, wanted.options), handed)
+    targets, places = _acting(run, above_targets, wanted, options)
     refuse_secrets(codec, call.where, fresh, ref, key, name.identity)
-    options = merged(cls, wanted.options)
     _check_labels(call, options)
+    _refuse_other_tenant(run, call, options)
     request = Request(
         key=request_key,
         ref=ref,
@@ -121,6 +122,7 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         extra=extra,
         hidden=is_hook(cls),
         tenant=options.get("labels", {}).get(TENANT),
+        hands_down=None if name.identity is None else text_of(options.get("executor", handed)),
         references=(
             {} if name.identity is None else run.given.references(argument, of=RecordId(name.kind, name.identity))
         ),
@@ -135,6 +137,34 @@ def request_of(run: "Run", above_targets: dict[str, Json], wanted: Wanted, name:
         request.place = "/".join((*refs(wanted.place[0]), wanted.place[1]))
     refuse_repeated(run, request)
     return request
+
+
+def _acting(
+    run: "Run", above: dict[str, Json], wanted: Wanted, options: Options
+) -> tuple[dict[str, Json], dict[str, str]]:
+    """The targets of a step, within its bounds, and their places."""
+    codec, call, within = run.engine.codec, wanted.call, options.get("within")
+    what = f"{call.ref} ({call.where()})"
+    tenant = run.pages.execution.tenant or options.get("labels", {}).get(TENANT)
+    targets, places = bounds.widened(above, run.found), run.places
+    if within is not None:
+        targets = bounds.bound(codec, targets, within, run.found, what=what, tenant=tenant)
+    for one in each_of(wanted.target):
+        bounds.check(targets, one, what=what, tenant=tenant)
+        targets = {**targets, type(one).__name__: codec.encode(one, type(one))}
+        places = {**places, type(one).__name__: one.place()}
+        refuse_secrets(codec, call.where, one, one.place())
+    return targets, places
+
+
+def _refuse_other_tenant(run: "Run", call: Call, options: Options) -> None:
+    """Raise `Refused` where a step of one tenant is to be done for another."""
+    tenant, other = run.pages.execution.tenant, options.get("labels", {}).get(TENANT)
+    if tenant is not None and other not in (None, tenant):
+        raise Refused(
+            f"{call.ref} ({call.where()}): this is done for tenant {tenant}, and nothing of it can be done for tenant "
+            f"{other}: do it beside, where no tenant is named yet, and leave the label out here"
+        )
 
 
 def _check_labels(call: Call, options: Options) -> None:

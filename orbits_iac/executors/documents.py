@@ -20,6 +20,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[str, ...]  # to be imported, for the kind
     path: tuple[str, ...] = ()  # where the worker imports from
     kind: str
+    made: str | None = None  # the class, where it is a hook's: see `steps.hook.packed`
+    takes_over: str = ""
+    largest: int  # characters of a value's JSON
     hook: str  # "main", "watch" or "on_interrupted"
     argument: Json
     handle: Json | None = None  # of a watch

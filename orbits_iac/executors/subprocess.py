@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from filecmp import cmp
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import psutil
@@ -35,12 +36,23 @@ _LEFT_BEHIND = 3600.0  # seconds after which a folder that never became a run's 
 
 @dataclass(frozen=True)
 class Subprocess(ProcessExecutor):
-    """A child process on this machine. It works in `folder`: by default, where the worker does."""
+    """A child process on this machine.
+
+    Attributes:
+        folder: where it works: by default, where the worker does.
+        memory: how many bytes of address space each of its processes may have: beyond, it gets a MemoryError. Python
+            and what it imports take some hundred MB of that, used or not.
+        without: variables of the worker's environment that it does not get, by names with wildcards: `AWS_*`.
+
+    """
 
     folder: str | None = None
+    memory: int | None = None
+    without: tuple[str, ...] = ()
 
     def host(self, folder: Path) -> Host:
-        return _Machine(folder.absolute(), Path(self.folder or ".").absolute())
+        working = Path(self.folder or ".").absolute()
+        return _Machine(folder.absolute(), working, memory=self.memory, without=(*self.without, _SECRET))
 
 
 class _Machine(Host):
@@ -48,9 +60,11 @@ class _Machine(Host):
 
     python = sys.executable
 
-    def __init__(self, runs: Path, working: Path) -> None:
+    def __init__(self, runs: Path, working: Path, *, memory: int | None, without: Sequence[str]) -> None:
         self._runs = runs
         self._working = working
+        self._memory = memory
+        self._without = without
 
     async def start(self, run: str, command: Command) -> None:
         await asyncio.to_thread(self._start, run, command)
@@ -92,7 +106,7 @@ class _Machine(Host):
         if (folder / "begun").exists():
             return
         self._prepare(folder, command)
-        environment = {name: value for name, value in os.environ.items() if name != _SECRET}
+        environment = {name: value for name, value in os.environ.items() if not self._leaves_out(name)}
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder)],
             input=command.stdin,
@@ -105,13 +119,17 @@ class _Machine(Host):
         if not (folder / "begun").exists():
             raise OSError(f"the run {run} could not be begun in {folder}: {done.stderr.decode(errors='replace')}")
 
+    def _leaves_out(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self._without)
+
     def _prepare(self, folder: Path, command: Command) -> None:
         """The run's folder, there with all its files or not at all."""
         if folder.exists():
             return
         self._runs.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = Path(tempfile.mkdtemp(prefix=".", dir=self._runs))
-        document = json.dumps({"argv": [*command.argv], "cwd": str(self._working)}).encode()
+        said = {"argv": [*command.argv], "cwd": str(self._working), "memory": self._memory}
+        document = json.dumps(said).encode()
         files = {**command.files, "command": document, "stdout": b"", "stderr": b""}
         try:
             for name, content in files.items():

@@ -3,7 +3,7 @@
 Run as a file by `subprocess.py`, on the bare standard library: `python -I -S supervisor.py FOLDER`. It leaves its
 caller behind, and returns to it when the run has begun or cannot begin. In the folder:
 
-    command   argv and working folder, as JSON; there before
+    command   argv, working folder and the most memory, as JSON; there before
     lock      locked while this, or the command, is there: the lock ends with them, however they end
     control   a pipe: a number written into it asks to end the command, and to kill it after so many seconds
     begun     there once the run has begun; holds this process's id, for people
@@ -13,12 +13,14 @@ caller behind, and returns to it when the run has begun or cannot begin. In the 
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 PATIENCE = 2.0
@@ -81,6 +83,7 @@ def _supervise(folder: Path, lock: int, control: int, given: bytes, umask: int) 
                 start_new_session=True,
                 pass_fds=(lock,),
                 umask=umask,
+                preexec_fn=partial(_limit, command.get("memory")),  # noqa: PLW1509 - this has one thread
             )
         except OSError as error:
             err.write(f"{error}\n".encode())
@@ -89,6 +92,12 @@ def _supervise(folder: Path, lock: int, control: int, given: bytes, umask: int) 
         with suppress(BrokenPipeError), process.stdin as pipe:
             pipe.write(given)
     return _watched(process, control, ended)
+
+
+def _limit(memory: int | None) -> None:
+    """Have the command, and each process that it starts, do with so many bytes of address space."""
+    if memory is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def _watched(process: "subprocess.Popen[bytes]", control: int, ended: int) -> int:

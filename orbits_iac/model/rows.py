@@ -104,6 +104,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     token: int = 0  # the fence of its last owner, once it has ended: whoever reopens it goes on from there
     stranded: bool = False  # PAUSED since no living worker has its code: the next one that does takes it up
     approval: Json = "{}"  # what was approved of it, and by whom: see model/approvals
+    executor: Json | None = None  # where Actions below it run that say nothing else
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +241,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     targets: dict[str, Json] = {}
     tenant: str | None = None
     labels: dict[str, str] = {}  # that its last `do` gave it or handed down to it
+    executor: Json | None = None  # the same
     revision: int | None = None  # the number of the current one; None: nothing stands
     last_number: int = 0  # the highest ever given
     install_version: int = 0

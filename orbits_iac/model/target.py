@@ -15,3 +15,7 @@ class Target(BaseModel):
     def place(self) -> str:
         """What never changes for a record: account and region, cluster; not role or secret."""
         raise NotImplementedError(f"{type(self).__name__} has to say its place()")
+
+    def realm(self) -> str:
+        """What its credentials are for, and a tenant has or has not: the account, the cluster. By default `place`."""
+        return self.place()

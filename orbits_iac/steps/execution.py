@@ -83,6 +83,13 @@ class Current(ABC):
     def target(self, kind: type[TG]) -> TG:
         """The target of this type; raises `Refused` where none was given here or above."""
 
+    def admit(self, target: Target) -> None:
+        """Raise `Refused` where this is done for a tenant, and `target` is beyond what that was given.
+
+        Asked by whoever turns a target into credentials.
+        """
+        del target
+
     @abstractmethod
     def now(self) -> datetime:
         """The time (UTC); in a definition, the time of the last outcome, the same on a re-run."""
@@ -261,6 +268,10 @@ class Flow(Current):
             outputs: what it publishes now, where remediating has made it anew.
 
         """
+
+    @abstractmethod
+    def opens(self, target: Target) -> None:
+        """Say that this Resource has made what `target` leads to: its own steps may act there, whoever it is for."""
 
     @abstractmethod
     def leaves(self, *things: str) -> None:

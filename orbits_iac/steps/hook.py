@@ -1,6 +1,9 @@
 """Hooks that touch the world, run as Actions: what `define_stack`, `read` or `create` are to the engine."""
 
+import base64
 import inspect
+import io
+import pickle
 import typing
 from collections.abc import Callable
 from datetime import timedelta
@@ -45,6 +48,33 @@ def hook(
 def is_hook(cls: type[Step[Any]]) -> bool:
     """Whether an Action's class was made by `hook`: it is part of the step above it, not one that people see."""
     return bool(getattr(cls, "orbits_hook", False))
+
+
+def packed(cls: type[Step[Any]]) -> str:
+    """The class of a hook, for another process to make it again from the same code.
+
+    Raises TypeError where what it takes or returns has no name that the other could find it by.
+    """
+    try:
+        return base64.b64encode(pickle.dumps(cls.orbits_hook)).decode()  # type: ignore[attr-defined]
+    except (pickle.PicklingError, AttributeError) as error:
+        raise TypeError(f"{kind_of(cls)} cannot run in another process: {error}") from error
+
+
+def unpacked(text: str, main: str) -> type[Action[Any, Any]]:
+    """The class that was packed; `main` is the name by which the program of the other process is imported here."""
+    return _action_class(*_Named(io.BytesIO(base64.b64decode(text)), main).load())
+
+
+class _Named(pickle.Unpickler):
+    """Finds classes by their names; a program's own file is `__main__` where it was started, and a module here."""
+
+    def __init__(self, file: io.BytesIO, main: str) -> None:
+        super().__init__(file)
+        self._main = main
+
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(self._main if module == "__main__" else module, name)
 
 
 def _name(method: Callable[..., Any] | None) -> str | None:
@@ -97,7 +127,7 @@ def _action_class(
     base = type(f"_{cls.__name__}_{main}", (Action[returns, handle],), body)
     made: Any = create_model(f"{cls.__name__}.{main}", __base__=base, subject=(cls, ...), **dict(types))
     made.options = options
-    made.orbits_hook = True
+    made.orbits_hook = (cls, names, types, returns, handle, idempotent, retry, timeout)
     return cast("type[Action[Any, Any]]", made)
 
 

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.schedule import Timing
+from orbits_iac.model.target import Target
 
 OnDrift = Literal["report", "notify", "remediate"]
 
@@ -89,7 +90,7 @@ class StepOptions(TypedDict, total=False):
 
     retry: Retry
     timeout: timedelta  # of one attempt, from `main` through `watch`
-    executor: Executor
+    executor: Executor  # where Actions run: at a Workflow or Resource, those of all below that say nothing else
     pool: Pool
     deadline: timedelta  # of all attempts
     grace: timedelta  # how long a step may take to end when it is asked to
@@ -100,6 +101,8 @@ class StepOptions(TypedDict, total=False):
     retain: bool  # stays when what did it is uninstalled
     adopt: bool  # take what is live already into the record, as revision 0
     no_return: bool  # once it was begun, nothing before it is brought back
+    within: Sequence[Target]  # it and all below may act here, and in what they or all make, and nowhere else
+    shared: bool  # its record is no tenant's, whoever does it: all may do it and read what it publishes
 
 
 class Options(StepOptions, total=False):

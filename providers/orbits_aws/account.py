@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from orbits_aws import organization, units
 from orbits_aws.account_look import Look, Whereabouts, differences_of
-from orbits_aws.clients import client, is_local, management_client
+from orbits_aws.clients import is_local, management_client, member_client
 from orbits_aws.errors import AwsError, AwsUnavailable
 from orbits_aws.organization import Found, Request, Wanted
 from orbits_aws.ownership import refuse_foreign, tags_of
@@ -95,7 +95,7 @@ class AwsAccount(Resource[AccountOutputs]):
         if found is None:
             return None
         made = self._outputs(found)
-        await self.define_baseline(made)
+        await self._baseline(made)
         return made
 
     async def define_update(self) -> AccountOutputs:
@@ -106,7 +106,7 @@ class AwsAccount(Resource[AccountOutputs]):
         made = self._outputs(account)
         await self._placed(made.account, self.unit)
         await self._ready(made)
-        await self.define_baseline(made)
+        await self._baseline(made)
         return made
 
     async def define_cycle(self) -> None:
@@ -155,6 +155,10 @@ class AwsAccount(Resource[AccountOutputs]):
             return change(verb=Verb.UNCHANGED, detail=account)
         moved = PropertyChange(path="unit", before=json_text(whereabouts.path), after=json_text(self.unit))
         return change(verb=Verb.UPDATE, detail=account, properties=(moved,))
+
+    async def _baseline(self, made: AccountOutputs) -> None:
+        self.execution.opens(made.target)
+        await self.define_baseline(made)
 
     async def _made(self) -> str:
         create = hook(
@@ -241,9 +245,9 @@ class AwsAccount(Resource[AccountOutputs]):
     def reach(self, target: AwsTarget, services: tuple[str, ...], /) -> bool | InProgress[AwsTarget]:
         """Whether the service role is there, once the account can be used at all."""
         try:
-            missing = what_is_missing(partial(_at, target), target.region, services)
+            missing = what_is_missing(partial(self._at, target), target.region, services)
             if missing is None:
-                return find_service_role(client("iam", target), aws_settings()) is not None
+                return find_service_role(member_client("iam", self, target), aws_settings()) is not None
         except AwsError as error:
             if not passes(error, is_new=partial(self._is_new, target.account)):
                 raise
@@ -259,14 +263,14 @@ class AwsAccount(Resource[AccountOutputs]):
 
     def service_role(self, target: AwsTarget) -> None:
         """Make CloudFormation's role in the account."""
-        make_service_role(client("iam", target), aws_settings(), project=self.execution.project)
+        make_service_role(member_client("iam", self, target), aws_settings(), project=self.execution.project)
 
     def look(self, known: str) -> Look:
         """What is live of the account, by reading."""
         found = self._found(self._organizations(), known)
         if found is None or found.status != "ACTIVE":
             return Look(account=None if found is None else found.account, status="" if found is None else found.status)
-        role = find_service_role(client("iam", self._outputs(found.account).target), aws_settings())
+        role = find_service_role(member_client("iam", self, self._outputs(found.account).target), aws_settings())
         return Look(
             account=found.account,
             status=found.status,
@@ -311,6 +315,9 @@ class AwsAccount(Resource[AccountOutputs]):
         found = organization.account_by_id(self._organizations(), account)
         return found is None or found.joined is None or self.execution.now() - found.joined < _SETTLING
 
+    def _at(self, target: AwsTarget, service: str, region: str) -> Any:
+        return member_client(service, self, target.model_copy(update={"region": region}))
+
     def _organizations(self, attempts: int = 5) -> Any:
         return management_client("organizations", self, attempts=attempts)
 
@@ -326,10 +333,6 @@ class MoveAwsAccount(Action):
     def main(self) -> None:
         """Move it, unless it is there."""
         units.move_account(management_client("organizations", self), self.account, self.unit)
-
-
-def _at(target: AwsTarget, service: str, region: str) -> Any:
-    return client(service, target.model_copy(update={"region": region}))
 
 
 def _unless_under_way(request: Request) -> str | InProgress[str]:

@@ -28,7 +28,7 @@ from orbits_aws.governor import Governor, LocalRates
 from orbits_aws.retries import allow_each
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
-from orbits_iac.provider import Refused
+from orbits_iac.provider import Refused, current
 
 _KEYS: ContextVar[ReadOnlyCredentials | None] = ContextVar("orbits_aws_keys", default=None)
 _MANAGEMENT = "the management account"
@@ -297,8 +297,11 @@ def _clients() -> _Clients:
 def client(service: str, target: AwsTarget, *, attempts: int = _ATTEMPTS) -> Any:
     """A client of `service` in the target's account and region, acting as the target's role.
 
-    `attempts` is how often a call is made before its error is raised; 1 for what must not be done twice.
+    `attempts` is how often a call is made before its error is raised; 1 for what must not be done twice. In a hook of
+    a tenant's step, a target that the step was not given is `Refused`.
     """
+    if (execution := current()) is not None:
+        execution.admit(target)
     return _clients().of(service, target, attempts)
 
 
@@ -310,12 +313,22 @@ class UsesManagement(Protocol):
 
 def management_client(service: str, step: UsesManagement, *, attempts: int = _ATTEMPTS) -> Any:
     """A client of `service` in the management account, for a step whose class says `uses_management = True`."""
+    _refuse_others(step)
+    return _clients().management(service, attempts)
+
+
+def _refuse_others(step: UsesManagement) -> None:
     if getattr(type(step), "uses_management", False) is not True:
         raise Refused(
             f"{type(step).__name__} may not act in the management account: only a class that says "
             f"`uses_management: ClassVar[bool] = True` may. Give it a target instead."
         )
-    return _clients().management(service, attempts)
+
+
+def member_client(service: str, step: UsesManagement, target: AwsTarget) -> Any:
+    """A client in an account that a step makes or looks at, whose class says `uses_management = True`."""
+    _refuse_others(step)
+    return _clients().of(service, target, _ATTEMPTS)
 
 
 def partition_of(region: str) -> str:

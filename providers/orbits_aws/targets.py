@@ -45,6 +45,10 @@ class AwsTarget(Target):
         """The account and the region."""
         return f"{self.account}/{self.region}"
 
+    def realm(self) -> str:
+        """The account, in whatever region and role."""
+        return self.account
+
     @field_validator("via")
     @classmethod
     def _are_roles(cls, via: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from orbits_iac import Managed, Outputs
+from orbits_iac import Managed, Options, Outputs
 from orbits_iac.provider import Refused
 from orbits_stacks.home import did, home
 
@@ -22,6 +22,7 @@ class RepositoryOutputs(Outputs):
 class GitRepository(Managed[RepositoryOutputs]):
     """A bare repository that every client's service of this name is built from: whoever names it shares it."""
 
+    options = Options(shared=True)
     name: str
     branch: str = "main"
 

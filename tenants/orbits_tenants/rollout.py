@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Literal, get_args
 
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import StepOptions, UsageError
 from orbits_tenants.amounts import amount, is_amount
 from orbits_tenants.selector import Selector
 from orbits_tenants.tenant import Tenant
@@ -59,6 +59,8 @@ class Rollout:
     that is done by hand. The last one has to reach `100%`. In a wave at most `max_concurrency` tenants are updated at a
     time, and none is stopped by another's failure; `at_most` narrows that for those that have something in common: an
     `account`, a `region` or the value of a label, as in `{"region": 3, "plan": 1}`.
+    One that takes longer than `tenant_timeout` is asked to stop and has failed; no wave waits for it beyond the `grace`
+    of its stack.
 
     When more have failed at the end of a wave than is tolerated, `on_failure` decides: `stop` begins no further wave,
     `continue` goes on, `rollback-wave` brings the wave back to what it was before the roll-out and stops, and
@@ -81,6 +83,7 @@ class Rollout:
         promote: Promote = "by itself",
         bake: timedelta = _NO_TIME,
         check: Check = "none",
+        tenant_timeout: timedelta | None = None,
     ) -> None:
         made = [wave if isinstance(wave, Wave) else Wave(wave) for wave in waves]
         if not made or made[-1].reaches != "100%":
@@ -110,6 +113,11 @@ class Rollout:
         self.failure_tolerance = failure_tolerance
         self.wave_tolerance = wave_tolerance
         self.on_failure: OnFailure = on_failure
+        self.tenant_timeout = tenant_timeout
+
+    def limits(self) -> StepOptions:
+        """How long a tenant's stack may take."""
+        return {} if self.tenant_timeout is None else {"timeout": self.tenant_timeout}
 
     def cut(self, tenants: Sequence[Tenant]) -> list[Cut]:
         """The waves of a fleet, in order; empty ones are left out.

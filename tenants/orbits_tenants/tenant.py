@@ -57,7 +57,8 @@ class Tenant(BaseModel):
         overrides: fields of its stack that are otherwise than for the others.
         pinned: the same, and they stay whatever is released: said in each report, until they are taken away.
         targets: where its stack is done: at the first one of each type; `stack()` hands on the others. Written as the
-            name of the type and its fields. None: the stack chooses its own.
+            name of the type and its fields. It may act nowhere else but in the accounts that it makes itself, and in
+            those that it reads from what is shared.
         window: when it may be changed; None: at any time.
         expires: when it ends by itself; None: never.
         paused: why no roll-out changes it; "" if they do.

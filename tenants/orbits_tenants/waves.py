@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Event, ExecutionFailed
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import StepOptions, UsageError
 from orbits_tenants.decisions import Decided
 from orbits_tenants.report import (
     BAD,
@@ -186,7 +186,8 @@ class RollOut:
         step: Step[Any] = stack.uninstall(keep_data=True) if report.made else stack.rollback()
         async with self._slot(tenant):
             try:
-                await self._fleet.do("back", step, key=tenant.id, target=tenant.home or None)
+                home, within = tenant.home or None, tenant.targets
+                await self._fleet.do("back", step, key=tenant.id, target=home, within=within)
             except ExecutionFailed as error:
                 return report.model_copy(update={"state": TenantState.LEFT, "error": _said(error)})
         with self._fleet.execution.scope("back"):
@@ -205,7 +206,9 @@ class RollOut:
         async with self._slot(tenant):
             try:
                 step = self._stack_of(tenant).uninstall()
-                stays = await self._fleet.do("end", step, key=tenant.id, target=tenant.home or None)
+                stays = await self._fleet.do(
+                    "end", step, key=tenant.id, target=tenant.home or None, within=tenant.targets
+                )
             except Exception as error:  # noqa: BLE001 - one that cannot be removed stops no other
                 return left_out(tenant, before, TenantState.LEFT, _said(error))
         return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays or ()))
@@ -252,8 +255,9 @@ class RollOut:
 
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
         fleet, labels = self._fleet, labels_of(tenant)
+        options: StepOptions = {**self._rollout.limits(), "labels": labels, "within": tenant.targets}
         try:
-            await fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, labels=labels)
+            await fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)
         except ExecutionFailed as error:
             return failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
         return succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)

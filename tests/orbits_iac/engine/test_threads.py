@@ -67,6 +67,25 @@ async def test_a_tenant_with_many_calls_does_not_hold_up_another() -> None:
         await asyncio.gather(*many)
 
 
+async def test_threads_that_were_given_up_are_made_up_for() -> None:
+    async with opened(2, 2) as (threads, gate):
+        hung = [await threads.begin("acme", gate.wait) for _ in range(2)]
+        more = asyncio.ensure_future(threads.begin("acme", gate.wait))
+        other = asyncio.ensure_future(threads.begin("bolt", lambda: "served"))
+        await settle()
+        assert [more.done(), other.done()] == [False, False]
+        for thread in [*hung, *hung]:
+            threads.make_up_for(thread)
+        assert await (await other) == "served"
+        await settle()
+        assert not more.done()  # they still count against their own tenant
+        gate.set()
+        assert await (await more)
+        await asyncio.gather(*hung)
+        await settle()
+        assert (threads.busy, threads.waiting) == (0, 0)
+
+
 async def test_tenants_take_turns_and_the_first_asked_is_the_first_served() -> None:
     served: list[str] = []
     async with opened(1) as (threads, gate):

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from orbits_iac import Docker, ExecutionFailed, Orbits, Ssh, Workflow
-from orbits_iac.executors import Subprocess
 from orbits_iac.steps.options import Pool
 
 from .world import WORLD, Chain, add
@@ -28,7 +27,7 @@ GIVEN: dict[str, Any] = {}
         (add(1, 2), {"pool": Pool("db", 3)}, "pool"),
         (add(1, 2), {"executor": Docker("node:18")}, "the executor Docker"),
         (add(1, 2), {"executor": Ssh("staging.example.com", user="deploy")}, "the executor Ssh"),
-        (Chain(length=2), {"executor": Subprocess()}, "executor of anything but an Action"),
+        (Chain(length=2), {"executor": Docker("node:18")}, "the executor Docker"),
     ],
 )
 async def test_at_a_do(orbits: Orbits, step: Any, given: dict[str, Any], named: str) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,6 +132,59 @@ async def test_each_step_is_named(orbits: Orbits) -> None:
     assert "the definition of second has" in SAID[1]
 
 
+class Spins(Action[int]):
+    """Goes on for ever, whatever fails, and keeps the loop."""
+
+    way: str
+
+    async def main(self) -> int:
+        while True:
+            with suppress(Exception):  # as bad code does
+                spin(self.way)
+
+
+class SpinsItself(Workflow[int]):
+    """The same in a definition, after a step."""
+
+    async def define(self) -> int:
+        await self.do("one", One())
+        while True:
+            spin("busy")
+
+
+class One(Action[int]):
+    async def main(self) -> int:
+        return 1
+
+
+def spin(way: str) -> None:
+    if way == "asleep":
+        time.sleep(60)
+
+
+class Beside(Workflow[list[str]]):
+    """Does several at once: how each came out."""
+
+    async def define(self) -> list[str]:
+        steps = {"busy": Spins(way="busy"), "asleep": Spins(way="asleep"), "itself": SpinsItself(), "one": One()}
+        asked = (self.do(ref, step, labels={"tenant": "acme"}) for ref, step in steps.items())
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        return [str(one) for one in found]
+
+
+async def test_what_blocks_for_too_long_is_ended_and_all_else_goes_on(tmp_path: Path) -> None:
+    named, ended = timedelta(seconds=LIMIT), timedelta(seconds=2 * LIMIT)
+    settings = Settings(store=f"sqlite:{tmp_path / 'store.db'}", longest_block=named, block_ends=ended)
+    async with Orbits(settings) as orbits:
+        said = await orbits.run(Beside())
+    for ref, text in zip(("busy", "asleep", "itself"), said, strict=False):
+        assert text.startswith(
+            f"{ref}: BlockedError: it kept the event loop from turning for more than 0.1 s, at {__file__}:"
+        )
+    assert said[3] == "1"
+    assert signal.getsignal(signal.SIGURG) is signal.SIG_DFL
+
+
 async def test_what_runs_in_a_thread_may_block(orbits: Orbits) -> None:
     asyncio.get_running_loop().call_later(5 * LIMIT, GATE.set)
     assert await orbits.run(Threaded()) == 1
@@ -144,7 +199,7 @@ async def test_its_thread_is_gone_when_it_is_closed(orbits_settings: Settings) -
 
 
 def test_its_thread_ends_with_the_loop_though_nobody_stops_it() -> None:
-    watchdog = Watchdog(LIMIT, lambda _: None)
+    watchdog = Watchdog(LIMIT, 60, lambda _: None)
 
     async def main() -> None:
         watchdog.start()

@@ -1,0 +1,141 @@
+"""A fleet of small stacks without a cloud, in which any tenant can be poisoned in ten ways.
+
+A tenant's label `poison` names the way; without one it is healthy. Healthy tenants do the same as in a fleet without
+poison: a few steps, on the event loop and in a thread. The poisons that end or block their process, or take its memory,
+stand in Actions of their own: they are contained where those run in processes of their own (`CONTAINED`).
+"""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from datetime import timedelta
+from typing import ClassVar
+
+from orbits_iac import Action, NothingDone, Options, Permanent, Resource, Retry
+from orbits_iac.executors import Subprocess
+from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
+
+MEGABYTE = 1_000_000
+LIMIT = 700 * MEGABYTE  # of address space, for what is contained
+CONTAINED = Subprocess(memory=LIMIT)
+TIMEOUT = timedelta(seconds=0.3)  # of a step that hangs
+ENOUGH = timedelta(seconds=1)  # of all attempts at one that is retried for ever
+
+ALIVE = ("failure", "hang", "retry", "throttled", "credentials", "result", "slow")
+"""What a process survives."""
+DEADLY = ("exit", "crash", "memory")
+"""What it does not, unless it is a process of its own."""
+POISONS = (*ALIVE, *DEADLY)
+
+
+class Add(Action[int]):
+    """On the event loop."""
+
+    options = Options(idempotent=True)
+    number: int
+
+    async def main(self) -> int:
+        await asyncio.sleep(0)
+        return self.number + 1
+
+
+class AddInThread(Action[int]):
+    """In a thread."""
+
+    options = Options(idempotent=True)
+    number: int
+
+    def main(self) -> int:
+        return self.number + 1
+
+
+class Poison(Action[str]):
+    """Does what it is called, in this process."""
+
+    options = Options(idempotent=True)
+    way: str
+
+    def main(self) -> str:
+        match self.way:
+            case "failure":
+                raise Permanent("the door is stuck")
+            case "credentials":
+                raise PermissionError("InvalidClientTokenId: the security token is invalid")
+            case "hang":
+                return str(HUNG.wait(3600))
+            case "result":
+                return "x" * (100 * MEGABYTE)
+            case "slow":
+                time.sleep(TIMEOUT.total_seconds() * 2)  # longer than it may, and ends by itself
+                return "late"
+        raise AssertionError(self.way)
+
+
+class Retried(Action[str]):
+    """Fails again and again, and would be tried for ever."""
+
+    options = Options(
+        idempotent=True,
+        deadline=ENOUGH,
+        retry=Retry(attempts=1_000_000, delay=timedelta(milliseconds=20), factor=1, on=(NothingDone,)),
+    )
+    way: str
+
+    async def main(self) -> str:
+        raise NothingDone("Throttling: Rate exceeded" if self.way == "throttled" else "come again")
+
+
+class Deadly(Action[str]):
+    """Ends its process, or takes all of its memory."""
+
+    options = Options(idempotent=True, executor=CONTAINED)
+    way: str
+
+    def main(self) -> str:
+        match self.way:
+            case "exit":
+                os._exit(3)
+            case "crash":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            case "memory":
+                return str(len(bytearray(LIMIT)))
+        raise AssertionError(self.way)
+
+
+class Stall(Resource[None]):
+    """One tenant's."""
+
+    client: str
+    poison: str = ""
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        number = await self.do("add", Add(number=0))
+        if self.poison in DEADLY:
+            await self.do("poison", Deadly(way=self.poison))
+        elif self.poison in ("retry", "throttled"):
+            await self.do("poison", Retried(way=self.poison))
+        elif self.poison in ("hang", "slow"):
+            await self.do("poison", Poison(way=self.poison), timeout=TIMEOUT)
+        elif self.poison:
+            await self.do("poison", Poison(way=self.poison))
+        for step in range(3):
+            number = await self.do("more", AddInThread(number=number), key=str(step))
+
+
+class Market(Tenants[Stall]):
+    """The fleet."""
+
+    source: ClassVar[Source] = ListSource(["healthy"])
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"], max_concurrency=50, on_failure="continue")
+
+    def stack(self, tenant: Tenant) -> Stall:
+        return Stall(client=tenant.id, poison=tenant.labels.get("poison", ""))
+
+
+HUNG = threading.Event()
+"""Set when the run is over: a thread cannot be ended otherwise."""

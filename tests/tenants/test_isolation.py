@@ -1,0 +1,50 @@
+"""What one tenant does, whatever it is, fails that tenant alone: ten ways at once among healthy ones, in one worker."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.poisoned import HUNG, POISONS, Market
+from orbits_iac import Orbits, Settings
+from orbits_iac.model.rows import ExecutionRow
+from orbits_tenants import ListSource, Report, Tenant
+
+HEALTHY = 20
+SAID = {
+    "failure": "Permanent: the door is stuck",
+    "hang": "TimeoutError",
+    "retry": "poison: ",  # its last error, or that its deadline was over
+    "throttled": "poison: ",
+    "credentials": "PermissionError: InvalidClientTokenId",
+    "result": "returned: str is 100.0 million characters as JSON, and at most 10.5 are kept",
+    "slow": "TimeoutError",
+    "exit": "ended before it had an outcome: exit status 3",
+    "crash": "ended before it had an outcome: ended by signal 11",
+    "memory": "more than the 700 MB of address space that its executor gives it",
+}
+
+
+@pytest.fixture
+async def report(tmp_path: Path) -> AsyncIterator[Report]:
+    """What came of a fleet in which each poison is one tenant; what hangs goes on until the healthy ones have ended."""
+    poisoned = [Tenant(id=poison, labels={"poison": poison}) for poison in POISONS]
+    Market.source = ListSource([*poisoned, *(f"t{number}" for number in range(HEALTHY))])
+    left = {f"t{number}" for number in range(HEALTHY)}
+    HUNG.clear()
+
+    def ended(row: ExecutionRow) -> None:
+        left.discard(row.identity or "")
+        if not left:
+            HUNG.set()
+
+    async with Orbits(Settings(store=f"sqlite:{tmp_path / 'state.db'}", threads=8)) as orbits:
+        orbits.engine.on_end(ended)
+        yield await orbits.run(Market())
+
+
+async def test_each_poison_fails_its_own_tenant_and_nobody_else(report: Report) -> None:
+    assert report.failed.keys() == set(POISONS)
+    for poison, said in SAID.items():
+        assert said in report.failed[poison]
+    assert {report.tenants[f"t{number}"].state.value for number in range(HEALTHY)} == {"updated"}
