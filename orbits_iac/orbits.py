@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -242,7 +242,7 @@ class Orbits:
         return self._dispatcher
 
     @contextmanager
-    def _sending(self) -> Iterator[None]:
+    def _sending(self) -> Generator[None]:
         """What is begun inside sends what is to be told, if this process is to."""
         if not self._notifies:
             yield

@@ -186,10 +186,11 @@ class Report(Outputs):
         return 1 if len(self.failed) == len(begun) else 4
 
     def problem(self) -> str:
-        """The tenants that failed, the first of them with what happened; that others were not begun."""
-        if not self.failed:
+        """Why it was stopped, what of the source was not believed, and the first tenants that failed, as a list."""
+        if not (self.failed or self.stopped or self.doubts):
             return ""
-        lines = [f"`{id_}`: {what}" for id_, what in list(self.failed.items())[:_TOLD]]
+        lines = [*([self.stopped] if self.stopped else []), *self.doubts[:_TOLD]]
+        lines += [f"`{id_}`: {what}" for id_, what in list(self.failed.items())[:_TOLD]]
         if len(self.failed) > _TOLD:
             lines.append(f"and {len(self.failed) - _TOLD:,} more")
         return "\n".join([self.summary, *(" ".join(line.split()) for line in lines)])

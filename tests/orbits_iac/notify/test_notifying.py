@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -125,7 +125,7 @@ def opened(tmp_path: Path, clock: Clock) -> Opened:
     """Gives an Orbits that sends to a file, and to what else is named."""
 
     @asynccontextmanager
-    async def make(*others: str, store: str = "memory:", **notify: Any) -> AsyncIterator[Orbits]:
+    async def make(*others: str, store: str = "memory:", **notify: Any) -> AsyncGenerator[Orbits]:
         to = (*others, f"file:{tmp_path / 'told.jsonl'}")
         rules = NotifySettings.model_validate({"to": to, **notify})
         settings = Settings(project="tests", store=store, notify=rules)
@@ -143,10 +143,6 @@ def told(tmp_path: Path) -> Callable[[], list[Message]]:
     return lambda: (
         [Message.model_validate_json(line) for line in file.read_text().splitlines()] if file.exists() else []
     )
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text().splitlines() if file.exists() else []
 
 
 Told = Callable[[], list[Message]]

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -34,17 +34,16 @@ class Hooks(ThreadingHTTPServer):
 
 
 class Hook(BaseHTTPRequestHandler):
-    server: Hooks
-
     def do_POST(self) -> None:
+        hooks = cast("Hooks", self.server)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.startswith("/silent"):
-            self.server.over.wait()
-        self.server.taken.append(json.loads(body))
+            hooks.over.wait()
+        hooks.taken.append(json.loads(body))
         self.send_response(403 if self.path.startswith("/refuses") else 200)
         self.end_headers()
 
-    def log_request(self, *_: object) -> None:
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""
 
 

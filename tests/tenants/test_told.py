@@ -1,0 +1,68 @@
+"""What people are told of a roll-out: why it was stopped, who failed, and that it waits for them."""
+
+import asyncio
+from typing import ClassVar
+
+import pytest
+from pydantic import SecretStr
+
+from orbits_iac import Orbits, Resource, Settings
+from orbits_iac.model.happenings import NO_EXECUTION
+from orbits_iac.model.rows import MessageRow
+from orbits_iac.notify.messages import Message, messages_of
+from orbits_iac.notify.notices import of_row
+from orbits_iac.notify.settings import NotifySettings
+from orbits_tenants import ListSource, Promoted, Rollout, Tenant, Tenants, Wave
+
+
+class Kiosk(Resource):
+    owner: str
+    broken: bool = False
+
+    def identity(self) -> str:
+        return self.owner
+
+    async def define_update(self) -> None:
+        if self.broken:
+            raise ValueError("the shutter\nis stuck")
+
+
+class Kiosks(Tenants[Kiosk]):
+    source = ListSource(["acme", Tenant(id="bolt", overrides={"broken": True}), "cafe"])
+    rollout: ClassVar[Rollout] = Rollout(waves=["2", "100%"])
+
+    def stack(self, tenant: Tenant) -> Kiosk:
+        return Kiosk(owner=tenant.id)
+
+
+@pytest.fixture
+def orbits_settings() -> Settings:
+    return Settings(project="tests", store="memory:", notify=NotifySettings(to=(SecretStr("file:told.jsonl"),)))
+
+
+async def told(orbits: Orbits) -> list[Message]:
+    rows = await orbits.store.find(MessageRow, execution=NO_EXECUTION)
+    return list(messages_of([of_row(row) for row in rows], digest_after=5))
+
+
+async def test_a_roll_out_that_stops_is_one_message_with_who_failed_and_why(orbits: Orbits) -> None:
+    await orbits.run(Kiosks())
+    (message,) = await told(orbits)
+    assert message.title.startswith("Kiosks: 3 tenants: 1 updated, ")
+    first, second, *_ = message.body.splitlines()
+    assert first.startswith("- stopped after wave 2: 1 of 3 tenants failed")
+    assert second.startswith("- `bolt`: ValueError: the shutter is stuck")
+
+
+async def test_a_roll_out_that_waits_for_somebody_says_what_to_type(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Kiosks, "rollout", Rollout(waves=[Wave("1", promote="by hand"), "100%"]))
+    monkeypatch.setattr(Kiosks, "source", ListSource(["acme", "cafe"]))
+    roll_out = await orbits.start(Kiosks())
+    await orbits.settled()
+    (message,) = await told(orbits)
+    assert message.title == "update of Kiosks waits for Promoted"
+    assert "orbits tenants promote Kiosks" in message.body
+    await asyncio.gather(roll_out.answer(Promoted(wave="1")), roll_out.ended())
+    assert len(await told(orbits)) == 1
