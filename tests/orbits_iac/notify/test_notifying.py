@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import Event, ExecutionFailed, Managed, Options, Orbits, Outputs, Resource, Settings, Workflow
+from orbits_iac import Event, ExecutionFailed, Managed, Options, Orbits, Outputs, Resource, Workflow
 from orbits_iac.checking.looking import look_over
 from orbits_iac.dispatch.outbox import Outbox
 from orbits_iac.measures import OFF
@@ -27,6 +27,7 @@ from orbits_iac.roster import Roster
 from orbits_iac.steps.resource import Command
 from orbits_iac.testing import crash_everywhere, outside, start_once
 from orbits_iac.testing.clock import Clock
+from orbits_iac.testing.crashes import SETTINGS
 
 WORLD: dict[str, str] = {}
 WINDOW = timedelta(seconds=31)
@@ -128,7 +129,7 @@ def opened(tmp_path: Path, clock: Clock) -> Opened:
     async def make(*others: str, store: str = "memory:", **notify: Any) -> AsyncGenerator[Orbits]:
         to = (*others, f"file:{tmp_path / 'told.jsonl'}")
         rules = NotifySettings.model_validate({"to": to, **notify})
-        settings = Settings(project="tests", store=store, notify=rules)
+        settings = SETTINGS.model_copy(update={"store": store, "notify": rules})
         async with Orbits(settings, clock=clock, notifies=True) as orbits:
             clock.tell(orbits.settled)
             yield orbits
@@ -306,7 +307,7 @@ class Mail:
 
 MAIL = Mail()
 MOST: Counter[str] = Counter()
-CRASHED = Settings(project="tests", store="memory:", notify=NotifySettings.model_validate({"to": ["file:x", "file:y"]}))
+CRASHED = SETTINGS.model_copy(update={"notify": NotifySettings.model_validate({"to": ["file:x", "file:y"]})})
 
 
 async def problem(orbits: Orbits) -> None:
@@ -337,8 +338,8 @@ def test_whatever_it_crashes_at_everybody_is_told_and_nobody_twice_without_a_cra
     assert MOST == {"file:x": 2, "file:y": 2}  # it died before that was noted, and sent it again
 
 
-async def test_of_several_workers_one_sends_what_was_found(opened: Opened, told: Told, tmp_path: Path) -> None:
-    async with opened(store=f"sqlite:{tmp_path / 'state.db'}") as orbits:
+async def test_of_several_workers_one_sends_what_was_found(opened: Opened, told: Told, mongodb: str) -> None:
+    async with opened(store=mongodb) as orbits:
         await fails(orbits, Blown(number=1))
         rules = orbits.settings.notify.model_copy(update={"digest_within": timedelta(0)})
         swept = await asyncio.gather(*(Outbox(orbits.engine, rules).sweep() for _ in range(5)))
