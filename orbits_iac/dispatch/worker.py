@@ -91,6 +91,7 @@ class Worker(Dispatcher):
         self._bell = Bell(engine.store)
         self._quiet = asyncio.Event()  # it has just looked, and nothing was due
         self._looks = self._nothing = 0  # how often it has looked; the last look that found nothing
+        self._claims = 0  # how often it has claimed anything
         self._stopping = False
         self._swept = self._watched = 0.0
         self._next: float | None = None  # when something is due, as of then
@@ -189,7 +190,7 @@ class Worker(Dispatcher):
     async def settled(self) -> None:
         """Wait until nothing is due and nothing is being advanced here; for tests that hold the clock."""
         while True:
-            idle = not self._active  # what is advanced while it looks may make more due
+            idle, claims = not self._active, self._claims  # what is advanced while it looks may make more due
             next_ = self._looks + 1  # a look that has begun already may not have seen it all
             while self._nothing < next_:
                 self._quiet.clear()
@@ -197,7 +198,7 @@ class Worker(Dispatcher):
                 await self._quiet.wait()
             if self._active:
                 await asyncio.wait(self._active.values())
-            elif idle:
+            elif idle and self._claims == claims:
                 return
 
     async def _run(self) -> None:
@@ -258,6 +259,7 @@ class Worker(Dispatcher):
         )
         if claimed:
             engine.measures.claimed(len(claimed))
+            self._claims += 1
         for task in claimed:
             made = asyncio.get_running_loop().create_task(self._advance(task, asked), name=task.id)
             self._active[task.id] = made
