@@ -6,9 +6,11 @@ Nothing is defined here; this is the one list of names that a package outside ma
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
+from orbits_iac.model.below import Below, LookedAt
 from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference
+from orbits_iac.model.selector import Selector
 from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.queries import payloads
 from orbits_iac.registry import load
@@ -18,6 +20,7 @@ from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.step import kind_of, options_of, result_type
 
 __all__ = [
+    "Below",
     "Change",
     "Comparison",
     "Current",
@@ -25,6 +28,7 @@ __all__ = [
     "Flow",
     "Interrupted",
     "Left",
+    "LookedAt",
     "NotHeld",
     "OnDrift",
     "OutOfReach",
@@ -32,6 +36,7 @@ __all__ = [
     "Refused",
     "Rest",
     "Rules",
+    "Selector",
     "Shared",
     "Standing",
     "StepOptions",

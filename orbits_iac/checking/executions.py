@@ -307,9 +307,10 @@ def not_in_the_queue_of_its_record(of: Execution) -> Iterator[Odd]:
     """A command that has not ended stands in its record's queue.
 
     So no two work on one thing; only one that a command above of the same record has asked for runs inside that
-    hold. The record was changed by hand, or comes from another backup.
+    hold, and a cycle that only asks its children's holds nothing. The record was changed by hand, or comes from another
+    backup.
     """
-    if of.row is None or of.over or of.row.identity is None or of.inside:
+    if of.row is None or of.over or of.row.identity is None or of.inside or of.row.beside:
         return
     if of.record is None or of.id not in of.record.queue:
         yield Odd(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.dispatch.schedules import cycle_of
 from orbits_iac.engine import schedules
-from orbits_iac.engine.requests import ask_root
+from orbits_iac.engine.requests import ask_root, is_beside
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.happenings import of_schedule
 from orbits_iac.model.ids import ExecutionId
@@ -51,7 +51,7 @@ async def trigger(engine: "Engine", record: RecordRow, *, who: str, why: str = "
     asked = await cycle_of(engine, row, who=who, why=f"its schedule was triggered{_reason(why)}")
     if asked is None:
         raise Refused(f"{record.kind} {record.identity} has nothing to look at: nothing of it stands")
-    if record.queue:
+    if record.queue and not is_beside(engine, record.kind, "cycle"):
         by = record.queue[0]
         raise Refused(f"{record.kind} {record.identity} is busy with execution {by}; orbits watch {by} shows its end")
     return await ask_root(engine, asked)

@@ -5,25 +5,31 @@ re-run decides the same.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic.dataclasses import dataclass
 
+from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.engine.sharing import refuse_others, released
+from orbits_iac.model.below import Below, LookedAt, everything_below, looked_at
 from orbits_iac.model.errors import Conflict, Refused
-from orbits_iac.model.ids import RecordId, StepKey
-from orbits_iac.model.rows import Child, Json, RecordRow, Reference, RevisionRow, amended
+from orbits_iac.model.ids import RecordId, StepKey, step_key
+from orbits_iac.model.rows import Child, Json, LookRow, RecordRow, Reference, RevisionRow, amended
 from orbits_iac.model.standing import Standing
 from orbits_iac.store.contract import Transaction
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
     from orbits_iac.engine.run import Run
+
+N = TypeVar("N", RecordRow, LookRow)
+_PAGE = 1000  # rows read at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +97,68 @@ async def cycle(run: "Run", flow: "RunFlow") -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
+
+
+async def standing_below(run: "Run") -> list[Below]:
+    """The children of the record that stand, each with what its record says of it."""
+    record = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
+    if record is None:
+        return []
+    rows = await _all_of(run, RecordRow)
+    found: list[Below] = []
+    for child in record.children:
+        theirs = rows.get(RecordId(child.kind, child.identity))
+        if theirs is not None and theirs.revision is not None:
+            found.append(
+                Below(
+                    ref=child.ref,
+                    kind=child.kind,
+                    identity=child.identity,
+                    owned=child.owned,
+                    tenant=theirs.tenant,
+                    labels=theirs.labels,
+                    held=theirs.held is not None,
+                )
+            )
+    return found
+
+
+async def cycle_one(run: "Run", flow: "RunFlow", child: Below, on_drift: str) -> bool:
+    """Cycle one child; False where nothing of it stands by now, or it is busy."""
+    known = await flow.ask("child", partial(_one_known, run, child), Known | None, key=f"{child.kind} {child.identity}")
+    if known is None:
+        return False
+    limited = bool(run.options.get("limited"))
+    await flow.command(known, "cycle", {"on_drift": on_drift, **({"limited": True} if limited else {})})
+    key = step_key(ABOVE.get(), known.ref, known.kind, "cycle", known.identity)
+    return run.pages.entries[key].child is not None
+
+
+async def looks_at(run: "Run", children: Sequence[Below]) -> list[LookedAt]:
+    """What the last looks at these children, and at everything below each, have found."""
+    records, looks = await _all_of(run, RecordRow), await _all_of(run, LookRow)
+    roots = [RecordId(child.kind, child.identity) for child in children]
+    return [looked_at(look for _, _, look in everything_below(root, records, looks)) for root in roots]
+
+
+async def _one_known(run: "Run", child: Below) -> Known | None:
+    theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
+    if theirs is None or theirs.revision is None:
+        return None
+    link = Child(ref=child.ref, kind=child.kind, identity=child.identity, owned=child.owned, revision=theirs.revision)
+    return await as_known(run, link, theirs)
+
+
+async def _all_of(run: "Run", table: type[N]) -> dict[RecordId, N]:
+    """All rows of a table of records, in few reads however many there are."""
+    found: dict[RecordId, N] = {}
+    after = tuple[str, ...]()
+    while page := await run.engine.store.find(table, limit=_PAGE, after=after):
+        found.update((RecordId(row.kind, row.identity), row) for row in page)
+        after = (page[-1].kind, page[-1].identity)
+        if len(page) < _PAGE:
+            break
+    return found
 
 
 async def uninstall(run: "Run", flow: "RunFlow") -> None:

@@ -161,7 +161,8 @@ async def _record_after(
         case "uninstall", State.SUCCESS:
             return await _uninstalled(run, record)
         case "cycle", _:
-            return record_after(run, record), [*([run.look] if run.look is not None else []), *_made_anew(run)], []
+            looked = [run.look] if run.look is not None and record.revision is not None else []  # or it was removed
+            return record_after(run, record), [*looked, *_made_anew(run)], []
         case _:
             return record, [], []
 

@@ -39,6 +39,7 @@ from orbits_iac.engine.run import BarredError
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.waiting import waiting
 from orbits_iac.engine.wanted import PLAIN, Wanted, check_step, request_of
+from orbits_iac.model.below import Below, LookedAt
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
@@ -132,6 +133,10 @@ class RunFlow(Flow):
     def on_drift(self) -> OnDrift:
         return cast("OnDrift", self._run.options.get("on_drift", "report"))
 
+    @property
+    def asked_with(self) -> Mapping[str, Any]:
+        return self._run.options
+
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
         name = await self._name(ABOVE.get(), ref, resource, "update", key, None)
         kind, identity = name.kind, name.identity or ""
@@ -156,6 +161,17 @@ class RunFlow(Flow):
     async def cycle_children(self) -> None:
         await children.cycle(self._run, self)
 
+    async def standing_children(self) -> Sequence[Below]:
+        found = await self.ask("children", partial(children.standing_below, self._run), list[Below])
+        return cast("list[Below]", found)
+
+    async def cycle_child(self, child: Below, *, on_drift: OnDrift) -> bool:
+        return await children.cycle_one(self._run, self, child, on_drift)
+
+    async def looks_at(self, below: Sequence[Below]) -> Sequence[LookedAt]:
+        question = partial(children.looks_at, self._run, below)
+        return cast("list[LookedAt]", await self.ask("looks", question, list[LookedAt]))
+
     async def restore_children(self, to: Revision[Any]) -> None:
         await restoring.restore(self._run, self, cast("StoredRevision", to))
 
@@ -175,6 +191,7 @@ class RunFlow(Flow):
         ignored: Sequence[str] = (),
         error: str | None = None,
         left: str = "",
+        stopped: str = "",
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         if self._run.record_id is None:
@@ -186,6 +203,7 @@ class RunFlow(Flow):
             checked=checked,
             error=error,
             left=left,
+            stopped=stopped,
             outputs=outputs,
         )
         return await take(self._run, self, self._run.record_id, seen)

@@ -34,6 +34,7 @@ class Seen:
     checked: int
     error: str | None
     left: str
+    stopped: str
     outputs: BaseModel | None
 
 
@@ -64,7 +65,7 @@ async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen)
         ignored=(*seen.ignored, *ignored),
         checked=seen.checked - len(_places(masked) - _places(counted)),
         error=seen.error,
-        stopped=stopped or "",
+        stopped=seen.stopped or stopped or "",
         execution=run.pages.execution.id,
     )
     if stopped != "":
@@ -126,7 +127,8 @@ async def tell(run: "Run") -> DriftNews | None:
         note(why=f"drift healed: {_named(healed)}")
     if stopped:
         note(why=f"drift is not brought back: {stopped}")
-    if run.options.get("on_drift") not in {"notify", "remediate"} or not (found.new or healed or stopped):
+    told = run.options.get("on_drift") in {"notify", "remediate"} and bool(found.new or healed)
+    if not (told or stopped):
         return None
     tenant = run.pages.execution.tenant
     return DriftNews(

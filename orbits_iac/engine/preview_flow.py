@@ -21,6 +21,7 @@ from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.sharing import refuse_others
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.wanted import each_of
+from orbits_iac.model.below import Below, LookedAt
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.ids import StepKey, new_id
 from orbits_iac.model.outputs import Event
@@ -133,6 +134,10 @@ class PreviewFlow(Flow):
     def on_drift(self) -> OnDrift:
         return "report"
 
+    @property
+    def asked_with(self) -> Mapping[str, Any]:
+        return {}
+
     async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
         name = await self._name(ref, resource, "update", key, None)
         store = self._looking.engine.store
@@ -145,6 +150,18 @@ class PreviewFlow(Flow):
 
     async def cycle_children(self) -> None:
         """Nothing is cycled."""
+
+    async def standing_children(self) -> Sequence[Below]:
+        """Nothing is cycled."""
+        return ()
+
+    async def cycle_child(self, child: Below, *, on_drift: OnDrift) -> bool:
+        """Nothing is cycled."""
+        return False
+
+    async def looks_at(self, children: Sequence[Below]) -> Sequence[LookedAt]:
+        """Nothing is cycled."""
+        return ()
 
     async def restore_children(self, to: Revision[Any]) -> None:
         """Nothing is brought back."""
@@ -165,6 +182,7 @@ class PreviewFlow(Flow):
         ignored: Sequence[str] = (),
         error: str | None = None,
         left: str = "",
+        stopped: str = "",
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         """Nothing is recorded, and nothing brought back."""

@@ -176,8 +176,9 @@ async def _reopen(engine: "Engine", row: ExecutionRow, rewind: _Rewind, written:
     if row.identity is not None:
         record = await engine.store.get(RecordRow, row.kind, row.identity)
         if record is not None:
-            queued, stands = bool(record.queue), record.revision
-            written.put.append(amended(record, version=record.version + 1, queue=(*record.queue, row.id)))
+            queued, stands = bool(record.queue) and not row.beside, record.revision
+            queue = record.queue if row.beside else (*record.queue, row.id)
+            written.put.append(amended(record, version=record.version + 1, queue=queue))
     entries = await engine.store.find(EntryRow, execution=row.id)
     rewind.look_at(entries)
     for entry in entries:

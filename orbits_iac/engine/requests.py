@@ -209,6 +209,10 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         refuse_others(record, asked.tenant, f"its {asked.command} is not for")
     asked = replace(asked, tenant=None if asked.shared else asked.tenant or record.tenant)
     inside = await _held_above(engine, asked)
+    beside = is_beside(engine, asked.kind, asked.command)
+    if beside and await _looks_still(engine, asked):
+        return _Made(rows=[], why="busy: skipped")
+    inside = inside or beside
     given = await instead(engine, record, asked)
     if given is not None and given.join is None:
         why = f"a later build than {engine.build} has brought it to revision {given.revision}, which stands"
@@ -271,6 +275,7 @@ def _create(
         created_at=now,
         own_build=_own_build(engine, asked),
         executor=record.executor if asked.labels is None and record is not None else asked.executor,
+        beside=is_beside(engine, asked.kind, asked.command),
     )
     task = task_of(row, due=None if queued else now)
     event = EventRow(
@@ -301,6 +306,30 @@ def task_of(row: ExecutionRow, *, due: float | None) -> TaskRow:
         needs=row.labels.get(WORKER),
         labels=said(row),
     )
+
+
+def is_beside(engine: "Engine", kind: str, command: str) -> bool:
+    """Whether a command holds nothing of its record: a cycle that only asks its children's, where its class says so."""
+    cls = engine.registry.find(kind) if command == "cycle" else None
+    return cls is not None and options_of(cls).get("cycles_beside", False)
+
+
+async def _looks_still(engine: "Engine", asked: Asked) -> bool:
+    """Whether the cycle that a schedule has asked for before goes on still: they do not pile up."""
+    if not is_scheduled(asked.options):
+        return False
+    for state in State:
+        if state in ENDED:
+            continue
+        rows = await engine.store.find(ExecutionRow, kind=asked.kind, identity=asked.identity, state=state, whole=False)
+        if any(row.beside and is_scheduled(row.options) for row in rows):
+            return True
+    return False
+
+
+def is_scheduled(options: Json) -> bool:
+    """Whether a cycle that was asked with these options is a schedule's."""
+    return bool(json.loads(options).get("limited"))
 
 
 def _own_build(engine: "Engine", asked: Asked) -> bool:

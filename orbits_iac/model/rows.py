@@ -105,6 +105,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     stranded: bool = False  # PAUSED since no living worker has its code: the next one that does takes it up
     approval: Json = "{}"  # what was approved of it, and by whom: see model/approvals
     executor: Json | None = None  # where Actions below it run that say nothing else
+    beside: bool = False  # it holds nothing of its record, and is not in its queue: a cycle that only asks its children
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
+from orbits_iac.model.below import Below, LookedAt
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference
@@ -209,6 +210,11 @@ class Flow(Current):
     def on_drift(self) -> OnDrift:
         """What this cycle is to do about drift."""
 
+    @property
+    @abstractmethod
+    def asked_with(self) -> Mapping[str, Any]:
+        """What this command was asked with: of a cycle `on_drift`, and `limited` where its schedule has asked."""
+
     @abstractmethod
     async def standing(self, ref: str, resource: "Resource[Any]", *, key: str | None) -> Standing:
         """What stands of a Resource that this definition has done under this ref and key, well or badly."""
@@ -228,6 +234,21 @@ class Flow(Current):
     @abstractmethod
     async def cycle_children(self) -> None:
         """Compare each child with the child's own record: what a composite's cycle is."""
+
+    @abstractmethod
+    async def standing_children(self) -> Sequence[Below]:
+        """The children of the record that stand, in the order in which they were first done."""
+
+    @abstractmethod
+    async def cycle_child(self, child: Below, *, on_drift: OnDrift) -> bool:
+        """Compare a child with its own record; False where nothing of it stands by now, or it is busy.
+
+        A second time in one definition it is called in a `scope` of its own. Raises ExecutionFailed.
+        """
+
+    @abstractmethod
+    async def looks_at(self, children: Sequence[Below]) -> Sequence[LookedAt]:
+        """What the last looks at these children, and at everything below each, have found; without looking again."""
 
     @abstractmethod
     async def restore_children(self, to: "Revision[Any]") -> None:
@@ -251,6 +272,7 @@ class Flow(Current):
         ignored: Sequence[str] = (),
         error: str | None = None,
         left: str = "",
+        stopped: str = "",
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         """Record what a comparison with the live thing found; returns what this cycle is to bring back now.
@@ -265,6 +287,7 @@ class Flow(Current):
             checked: how many properties were compared.
             error: why the look itself failed.
             left: why what this cycle was to bring back differs still.
+            stopped: why what differs below is not brought back, though that is asked for.
             outputs: what it publishes now, where remediating has made it anew.
 
         """

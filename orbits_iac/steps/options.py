@@ -114,4 +114,5 @@ class Options(StepOptions, total=False):
     install_version: int
     stateful: bool
     schedule: Every
+    cycles_beside: bool  # its cycle only asks its children's, so it holds nothing, and its updates do not wait for it
     own_build: bool  # an update, and all below it, goes on only with the code that it was asked for by

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orbits_tenants.drift_policy import DriftPolicy
     from orbits_tenants.membership import Listing
     from orbits_tenants.report import Report, TenantReport, TenantState
     from orbits_tenants.rollout import Rollout, Wave
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "CombinedSource": "sources.combined",
     "DirectorySource": "sources.files",
+    "DriftPolicy": "drift_policy",
     "FunctionSource": "sources.code",
     "JsonSource": "sources.files",
     "ListSource": "sources.code",
@@ -46,6 +48,7 @@ _HOME = {
 __all__ = [
     "CombinedSource",
     "DirectorySource",
+    "DriftPolicy",
     "FunctionSource",
     "JsonSource",
     "ListSource",

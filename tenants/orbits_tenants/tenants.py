@@ -13,7 +13,9 @@ from pydantic import PrivateAttr, ValidationError
 from typing_extensions import TypeVar
 
 from orbits_iac import Options, Resource, Revision
-from orbits_iac.provider import UsageError, kind_of
+from orbits_iac.provider import UsageError, kind_of, options_of
+from orbits_tenants.drift import look_after
+from orbits_tenants.drift_policy import DriftPolicy
 from orbits_tenants.membership import Listing
 from orbits_tenants.report import APART, OK, Report, TenantReport
 from orbits_tenants.rollout import Rollout
@@ -35,16 +37,18 @@ class Tenants(Resource[Report], Generic[S]):
         source: where tenants come from.
         rollout: how a release reaches them.
         listing: how far the source is believed.
+        drift: what the cycles of its schedule do about drift; None: what the schedule says.
         only: these tenants alone are gone to; nobody named: all.
         only_failed: those alone that the last roll-out has not left as they should be.
         from_wave: the wave to begin with.
 
     """
 
-    options = Options(own_build=True)
+    options = Options(own_build=True, cycles_beside=True)
     source: ClassVar[Source]
     rollout: ClassVar[Rollout]
     listing: ClassVar[Listing] = Listing()
+    drift: ClassVar[DriftPolicy | None] = None
 
     only: tuple[TenantId, ...] = ()
     only_failed: bool = False
@@ -75,6 +79,9 @@ class Tenants(Resource[Report], Generic[S]):
         for name, example in (("source", 'YamlSource("clients.yaml")'), ("rollout", 'Rollout(waves=["1", "100%"])')):
             if not hasattr(cls, name):
                 raise UsageError(f"{cls.__name__} has no {name}: give the class one, as in {name} = {example}")
+        every = options_of(cls).get("schedule")
+        if cls.drift is not None and every is not None and every.on_drift != "report":
+            raise UsageError(f"{cls.__name__}: schedule and `drift` both say what is done about drift: leave one out")
         if self.listing.on_doubt == "known":  # who is known is not known here
             return
         tenants = read(self.source)
@@ -116,6 +123,12 @@ class Tenants(Resource[Report], Generic[S]):
                 f"tenants one by one, by their own stack, or run `up` with the release that was good"
             )
         return to.outputs
+
+    async def define_cycle(self) -> None:
+        """Look at every tenant, and do about drift what `drift` says where the schedule asks."""
+        cls = type(self)
+        kind = kind_of(cls)
+        await look_after(self.execution, cls.drift, options_of(cls).get("schedule"), f"{kind} {kind}")
 
     async def define_uninstall(self) -> None:
         """Uninstall every tenant's stack, and what they share, the last done first."""

@@ -1,0 +1,124 @@
+"""A fleet's cycle: all tenants are looked at, spread over the time of the schedule; then what may be is brought back.
+
+What always holds:
+- each tenant has its place in the spread by its id, and `at_once` are looked at at a time;
+- whatever happens to one tenant's look stops no other's: who could not be looked at is unchecked, with the reason;
+- nothing is brought back before everybody was looked at and counted: a reader that goes wrong over the whole fleet
+  brings back nobody (`verdict`).
+
+It goes on beside roll-outs of the fleet, since it holds nothing but each tenant while that is looked at; one that is
+being updated then is unchecked. Called by `Tenants.define_cycle`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from orbits_iac import Error, Every, ExecutionFailed
+from orbits_iac.provider import Below, Flow, OnDrift, Refused, Selector, UsageError
+from orbits_tenants.drift_policy import DriftPolicy, Verdict, in_turn, verdict
+
+_NAMED = 10  # of those that could not be looked at, in an error
+
+
+async def look_after(flow: Flow, policy: DriftPolicy | None, every: Every | None, fleet: str) -> None:
+    """Look at the tenants that this cycle is about, and bring back what may be; `fleet` names it for commands.
+
+    Without a policy all is done that the cycle was asked with. Raises `Refused` where it is about some tenants alone,
+    and one of these could not be looked at or is not brought back; else the fleet's own look says so.
+    """
+    asked = flow.asked_with
+    by_schedule = bool(asked.get("limited"))
+    if policy is None:
+        policy = DriftPolicy(flow.on_drift)
+    everybody = {name_of(child): child for child in await flow.standing_children()}
+    chosen = _chosen(everybody, asked.get("tenants") or (), asked.get("selector"))
+    policies = {name: policy.of(child.labels) if by_schedule else flow.on_drift for name, child in chosen.items()}
+    looks: dict[str, OnDrift] = {name: "report" if how == "report" else "notify" for name, how in policies.items()}
+    seconds = policy.seconds(every) if by_schedule else 0.0
+    unchecked = await _cycle(flow, chosen, looks, policy, seconds=seconds)
+    healing = {
+        name: child
+        for name, child in chosen.items()
+        if policies[name] == "remediate" and name not in unchecked and not child.held
+    }
+    found = await flow.looks_at(tuple(healing.values())) if healing else ()
+    drifted = {name: one.drifted for name, one in zip(healing, found, strict=True) if one.drifted}
+    allowed = len(asked["tenants"]) if asked.get("tenants") else asked.get("most")
+    tenants = sum(child.tenant is not None for child in everybody.values())
+    decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed)
+    if decided.brought_back:
+        flow.progress(f"{len(decided.brought_back)} tenants are brought back")
+        with flow.scope("bring back"):
+            again = {name: chosen[name] for name in decided.brought_back}
+            unchecked |= await _cycle(flow, again, dict.fromkeys(again, "remediate"), policy)
+    flow.progress(_said(len(chosen), drifted, decided, unchecked))
+    told = [f"{name}: {why}" for name, why in unchecked.items()]
+    if len(chosen) == len(everybody):
+        await flow.looked(differences=(), unchecked=told, checked=0, stopped=decided.stopped)
+    elif told or decided.stopped:
+        more = [f"and {len(told) - _NAMED} more"] if len(told) > _NAMED else []
+        raise Refused("; ".join([*told[:_NAMED], *more, *([decided.stopped] if decided.stopped else [])]))
+
+
+def name_of(child: Below) -> str:
+    """What a fleet calls a child: its tenant, or what it is, of what all tenants share."""
+    return child.tenant or f"{child.kind} {child.identity}"
+
+
+def _chosen(everybody: Mapping[str, Below], ids: Sequence[str], selector: str | None) -> dict[str, Below]:
+    """Those that were asked for by their ids and labels; UsageError if one is not there."""
+    for name in ids:
+        if name not in everybody:
+            raise UsageError(f"no tenant {name!r} stands in this fleet")
+    chosen = {name: everybody[name] for name in ids} if ids else dict(everybody)
+    if selector is None:
+        return chosen
+    tenants = {name: child for name, child in chosen.items() if child.tenant is not None}
+    meant = Selector(selector).chosen(tenants.values())
+    return {name_of(child): child for child in meant}
+
+
+async def _cycle(
+    flow: Flow,
+    children: Mapping[str, Below],
+    how: Mapping[str, OnDrift],
+    policy: DriftPolicy,
+    *,
+    seconds: float = 0.0,
+) -> dict[str, str]:
+    """Cycle each when its turn comes; who could not be, and why."""
+    slots = asyncio.Semaphore(policy.at_once)
+    began = flow.now()
+    why: dict[str, str] = {}
+
+    async def one(name: str) -> None:
+        async with slots:
+            try:
+                async with asyncio.timeout(policy.longest.total_seconds()):
+                    if not await flow.cycle_child(children[name], on_drift=how[name]):
+                        why[name] = "something else of it was under way, or nothing of it stood any more"
+            except TimeoutError:
+                why[name] = f"no answer within {policy.longest}"
+            except ExecutionFailed as error:
+                why[name] = ": ".join([".".join(error.path[1:]), error.failure.error_type, error.failure.message])
+            except Error as error:
+                why[name] = str(error)
+
+    async with asyncio.TaskGroup() as group:
+        for at, names in in_turn(((name, name) for name in children), seconds):
+            await asyncio.sleep(max(0.0, at - (flow.now() - began).total_seconds()))
+            for name in names:
+                group.create_task(one(name))
+    return {name: why[name] for name in children if name in why}
+
+
+def _said(looked: int, drifted: Mapping[str, int], decided: Verdict, unchecked: Mapping[str, str]) -> str:
+    counts = Counter(
+        {
+            "brought back": len(decided.brought_back),
+            "drifted and left as they are": len(drifted) - len(decided.brought_back),
+            "could not be looked at": len(unchecked),
+        }
+    )
+    return ", ".join([f"{looked} were looked after", *(f"{count} {what}" for what, count in counts.items() if count)])
