@@ -1,4 +1,4 @@
-"""What is old enough to go: executions that ended long ago, revisions that nothing needs any more, and builds.
+"""What is old enough to go: executions that ended long ago, revisions that nothing needs any more, builds, old drift.
 
 What always stays: executions that have not ended, or have left something for a decision; whatever one that has not
 ended still waits for; of a record, the revision that stands, the last two good ones, and every revision that another
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from orbits_iac.model.builds import STAYS_REGISTERED
 from orbits_iac.model.errors import Conflict
+from orbits_iac.model.happenings import drift_of
 from orbits_iac.model.ids import ExecutionId, RecordId
 from orbits_iac.model.rows import (
     TABLES,
@@ -161,6 +162,20 @@ async def prune_execution(store: Store, tree: Tree) -> bool:
     except Conflict:
         return False
     return True
+
+
+async def prune_drift(store: Store, known: Survey, *, before: float, dry: bool = False) -> int:
+    """Delete what happened to the drift of records before `before`; how many events. `dry`: how many would go."""
+    gone = 0
+    for record in known.records:
+        after = 0
+        while page := await store.tail(after, root=drift_of(record), limit=_AT_ONCE):
+            after = page[-1].seq
+            old = [event for event in page if event.at < before]
+            if old and not dry:
+                await store.commit(Transaction(delete=old))
+            gone += len(old)
+    return gone
 
 
 async def prune_builds(store: Store, gone: Gone, *, now: float, dry: bool = False) -> list[BuildRow]:

@@ -5,16 +5,18 @@ holds secrets is shown. Called by the command line and the web.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from orbits_iac.model.approvals import read_approval
+from orbits_iac.model.below import everything_below
 from orbits_iac.model.builds import also_called
 from orbits_iac.model.errors import UsageError
-from orbits_iac.model.ids import ExecutionId, refs
+from orbits_iac.model.happenings import drift_of
+from orbits_iac.model.ids import ExecutionId, RecordId, refs
 from orbits_iac.model.marks import SEALS, Mark
 from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import (
@@ -35,8 +37,11 @@ from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 
 MASK = "********"
-_PAGE = 1000  # events read at a time
+_PAGE = 1000  # events, records and looks read at a time
+_FEW = 50  # children that are read one by one
 _REVISIONS = 100  # read at a time, each with what it keeps
+
+N = TypeVar("N", RecordRow, LookRow)
 
 
 @dataclass(kw_only=True)
@@ -221,7 +226,14 @@ class Found:
 
 
 async def looks(store: Store, kind: str, identity: str) -> list[Found]:
-    """The last look at a record that stands and at everything below it, the parents first, each record once."""
+    """The last look at a record that stands and at everything below it, the parents first, each record once.
+
+    Of one with many children all records and looks are read, a page at a time: the same few reads however many it has.
+    """
+    top = await store.get(RecordRow, kind, identity)
+    if top is not None and len(top.children) > _FEW:
+        records, seen_at = await _all_of(store, RecordRow), await _all_of(store, LookRow)
+        return _below(RecordId(kind, identity), records, seen_at)
     found: list[Found] = []
     seen: set[tuple[str, str]] = set()
     waiting: list[tuple[tuple[str, ...], str, str]] = [((), kind, identity)]
@@ -235,6 +247,66 @@ async def looks(store: Store, kind: str, identity: str) -> list[Found]:
             found.append(Found(path=path, record=row, look=await store.get(LookRow, one, name)))
         waiting[:0] = [((*path, *child.ref.split("/")), child.kind, child.identity) for child in row.children]
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turned:
+    """Something that happened to the drift of a record, and where that stands below the one that was asked for."""
+
+    path: tuple[str, ...]
+    event: EventRow
+
+
+async def drift_of_record(store: Store, record: RecordRow) -> list[Turned]:
+    """What has happened to the drift of a record and of what is below it, the oldest first.
+
+    What belongs to another tenant is left out: of a fleet, only its own is read.
+    """
+    found: list[Turned] = []
+    seen: set[RecordId] = set()
+    waiting: list[tuple[tuple[str, ...], RecordRow]] = [((), record)]
+    while waiting:
+        path, row = waiting.pop()
+        name = RecordId(row.kind, row.identity)
+        if name in seen:
+            continue
+        seen.add(name)
+        found += [Turned(path=path, event=event) for event in await store.find(EventRow, root=drift_of(name))]
+        for child in row.children:
+            theirs = await store.get(RecordRow, child.kind, child.identity)
+            if theirs is not None and theirs.tenant == record.tenant:
+                waiting.append(((*path, *child.ref.split("/")), theirs))
+    return sorted(found, key=lambda one: one.event.seq)
+
+
+def _below(root: RecordId, records: Mapping[RecordId, RecordRow], seen_at: Mapping[RecordId, LookRow]) -> list[Found]:
+    return [Found(path=path, record=row, look=look) for path, row, look in everything_below(root, records, seen_at)]
+
+
+async def _all_of(store: Store, table: type[N]) -> dict[RecordId, N]:
+    found: dict[RecordId, N] = {}
+    after = tuple[str, ...]()
+    while page := await store.find(table, limit=_PAGE, after=after):
+        found.update((RecordId(row.kind, row.identity), row) for row in page)
+        after = (page[-1].kind, page[-1].identity)
+        if len(page) < _PAGE:
+            break
+    return found
+
+
+async def tenants_of(store: Store, fleet: RecordRow) -> dict[str, RecordRow]:
+    """The stacks of a fleet that stand, by their tenants; empty if the record is no fleet."""
+    records = await _all_of(store, RecordRow)
+    rows = [records.get(RecordId(child.kind, child.identity)) for child in fleet.children]
+    return {row.tenant: row for row in rows if row is not None and row.tenant is not None and row.revision is not None}
+
+
+async def looks_of_tenants(store: Store, fleet: RecordRow, tenants: Collection[str]) -> list[Found]:
+    """The last looks at some tenants of a fleet, and the fleet's own first; what else the fleet has is not read."""
+    rows = [row for tenant in tenants for row in await store.find(RecordRow, tenant=tenant)]
+    records = {RecordId(row.kind, row.identity): row for row in (fleet, *rows)}
+    seen_at = {name: look for name in records if (look := await store.get(LookRow, *name)) is not None}
+    return _below(RecordId(fleet.kind, fleet.identity), records, seen_at)
 
 
 async def no_longer_done(store: Store, kind: str, identity: str) -> list[tuple[tuple[str, ...], Child]]:

@@ -1,17 +1,20 @@
-"""`orbits history`: the revisions of a record."""
+"""`orbits history`: the revisions of a record, and what happened to its drift."""
 
 from typing import TYPE_CHECKING
 
 from orbits_iac.cli.options import AsJson, Debug, Rest, Store, Subject
 
+_STYLES = {"healed": "green", "brought back": "green", "found": "red", "changed": "red"}
+
 if TYPE_CHECKING:
     from orbits_iac.model.rows import RecordRow, RevisionRow
+    from orbits_iac.queries import Turned
 
 
 def command(
     subject: Subject, rest: Rest = None, store: Store = None, as_json: AsJson = False, debug: Debug = False
 ) -> None:
-    """List the revisions of a stack: when, by whom, with what; and which one stands."""
+    """List the revisions of a stack: when, by whom, with what; which one stands; and what happened to its drift."""
     from orbits_iac.cli.running import finish
 
     finish(_history(subject, rest or [], store, as_json=as_json))
@@ -26,10 +29,21 @@ async def _history(subject: str, rest: list[str], given: str | None, *, as_json:
     async with session.reading(given) as store:
         record = await queries.record(store, kind, identity, former=former)
         rows = await queries.revisions(store, record.kind, identity)
+        turned = await queries.drift_of_record(store, record)
     if as_json:
-        report.print_json({"record": queries.document(record), "revisions": [queries.document(row) for row in rows]})
-    else:
-        follow.console().print(table(record, rows))
+        report.print_json(
+            {
+                "record": queries.document(record),
+                "revisions": [queries.document(row) for row in rows],
+                "drift": [_document(one) for one in turned],
+            }
+        )
+        return exits.DONE
+    out = follow.console()
+    out.print(table(record, rows))
+    if turned:
+        out.print("\ndrift", style="bold")
+        out.print(timeline(turned))
     return exits.DONE
 
 
@@ -55,6 +69,42 @@ def table(record: "RecordRow", rows: "list[RevisionRow]") -> object:
             Text(row.build[:8], style="dim"),
         )
     return made
+
+
+def timeline(turned: "list[Turned]") -> object:
+    """What happened to the drift of a record and of what is below it, the newest last."""
+    from datetime import datetime
+
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("at", "resource", "property", "what", "who", ""):
+        made.add_column(name, no_wrap=name != "", overflow="fold")
+    for one in turned:
+        event = one.event
+        made.add_row(
+            f"{datetime.fromtimestamp(event.at).astimezone():%Y-%m-%d %H:%M:%S}",
+            Text(".".join(one.path)),
+            Text(event.key),
+            Text(event.kind, style=_STYLES.get(event.kind, "yellow")),
+            Text(event.who or ("?" if event.kind != "not brought back" else ""), style="" if event.who else "dim"),
+            Text(event.why),
+        )
+    return made
+
+
+def _document(one: "Turned") -> dict[str, object]:
+    event = one.event
+    return {
+        "at": event.at,
+        "path": list(one.path),
+        "property": event.key,
+        "what": event.kind,
+        "who": event.who or None,
+        "why": event.why,
+        "execution": event.execution,
+    }
 
 
 def _argument(row: "RevisionRow", before: "RevisionRow | None") -> str:

@@ -12,39 +12,91 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from orbits_iac.cli.fleets import Narrow
     from orbits_iac.model.ids import ExecutionId
     from orbits_iac.model.rows import Difference, ExecutionRow
     from orbits_iac.orbits import Orbits
     from orbits_iac.queries import Found
     from orbits_iac.settings import Settings
+    from orbits_iac.store.contract import Store
 
 
-async def look(subject: str, rest: Sequence[str], settings: "Settings", *, on_drift: str, as_json: bool) -> int:
-    """Cycle a record and say what was found; the exit code."""
-    from orbits_iac.cli import follow, report
+async def look(
+    subject: str, rest: Sequence[str], settings: "Settings", *, on_drift: str, narrow: "Narrow", as_json: bool
+) -> int:
+    """Cycle a record, or some tenants of a fleet, and say what was found; the exit code."""
+    from orbits_iac.cli import follow, report, session
+    from orbits_iac.cli.fleets import chosen
     from orbits_iac.cli.running import run_to_end, subject_of
     from orbits_iac.handles import Record
-    from orbits_iac.queries import looks
+    from orbits_iac.queries import record as record_of
 
     named = await subject_of(subject, rest, settings)
+    if narrow or narrow.most is not None:
+        async with session.reading(settings.store) as store:
+            await chosen(store, await record_of(store, named.kind, named.identity), narrow)
 
     async def start(orbits: "Orbits") -> "ExecutionId":
         record: Record[None] = Record(orbits, named.kind, named.identity)
-        return (await record.start("cycle", {"on_drift": on_drift})).id
+        return (await record.start("cycle", {"on_drift": on_drift, **narrow.options()})).id
 
     async def after(orbits: "Orbits", row: "ExecutionRow", value: Any) -> int:
-        found = await looks(orbits.store, named.kind, named.identity)
-        code = exits.FAILED if row.failure is not None else exit_code(found)
-        if as_json:
-            report.print_json({**as_document(found), "execution": row.id, "exit_code": code})
-        else:
-            out = follow.console()
-            print_found(found, out, now=time.time())
-            if row.failure is not None:
-                follow.console(stderr=True).print(report.panel(row))
+        found = await _seen(orbits.store, named.kind, named.identity, narrow)
+        failed = exits.FAILED if row.failure is not None else None
+        code = _show(found, narrow, as_json=as_json, failed=failed, also={"execution": row.id})
+        if row.failure is not None and not as_json:
+            follow.console(stderr=True).print(report.panel(row))
         return code
 
     return await run_to_end(settings, named.modules, start, as_json=as_json, quiet=True, after=after)
+
+
+async def show_last(subject: str, rest: Sequence[str], given: str | None, *, narrow: "Narrow", as_json: bool) -> int:
+    """Say what the last looks have found, and look at nothing; the exit code."""
+    from orbits_iac.cli import session
+    from orbits_iac.cli.stacks import name_record
+    from orbits_iac.queries import record
+
+    (kind, *former), identity = name_record(subject, rest, given)
+    async with session.reading(given) as store:
+        row = await record(store, kind, identity, former=former)
+        found = await _seen(store, row.kind, identity, narrow)
+    return _show(found, narrow, as_json=as_json)
+
+
+async def _seen(store: "Store", kind: str, identity: str, narrow: "Narrow") -> "Sequence[Found]":
+    """The last looks at a record, or at the tenants of it that are meant."""
+    from orbits_iac.cli.fleets import chosen
+    from orbits_iac.queries import looks, looks_of_tenants, record
+
+    if not narrow:
+        return await looks(store, kind, identity)
+    fleet = await record(store, kind, identity)
+    return await looks_of_tenants(store, fleet, await chosen(store, fleet, narrow))
+
+
+def _show(
+    found: "Sequence[Found]",
+    narrow: "Narrow",
+    *,
+    as_json: bool,
+    failed: int | None = None,
+    also: dict[str, Any] | None = None,
+) -> int:
+    """Print what was found; the exit code, which is `failed` if the look itself has."""
+    from orbits_iac.cli import fleets, follow, report
+
+    made = fleets.lines(found) if fleets.is_fleet(found) else None
+    code = failed or (exit_code(found) if made is None else fleets.exit_code(made))
+    if as_json:
+        fleet = fleets.as_document(found, made) if made is not None else {}
+        report.print_json({**as_document(found), **fleet, **(also or {}), "exit_code": code})
+    elif made is not None:
+        out = follow.console()
+        fleets.print_fleet(found, made, out, now=time.time(), narrowed=bool(narrow), everything=bool(narrow.tenants))
+    else:
+        print_found(found, follow.console(), now=time.time())
+    return code
 
 
 def exit_code(found: "Sequence[Found]") -> int:
@@ -111,7 +163,14 @@ def _rows(found: "Found") -> "Iterator[list[Any]]":
             "",
             Text(f"could not be looked at: {found.look.error}", style="red"),
         ]
-    for difference in found.look.differences:
+    yield from rows_of(found, where, found.look.differences)
+
+
+def rows_of(found: "Found", where: str, differences: "Sequence[Difference]") -> "Iterator[list[Any]]":
+    """Resource, type, property and what of it, for each of these differences; `where` says what the record is."""
+    from rich.text import Text
+
+    for difference in differences:
         resource = f"{where}.{difference.resource}" if difference.resource else where
         kind = Text(difference.type or found.record.kind, style="dim")
         yield [Text(resource), kind, Text(difference.path), _change(difference)]  # brackets in them are no markup

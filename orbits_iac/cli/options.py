@@ -42,6 +42,13 @@ Store = Annotated[
     str | None,
     typer.Option("--store", metavar="URL", help="Where records are kept, as in sqlite:.orbits/state.db."),
 ]
+OfTenants = Annotated[
+    list[str] | None, typer.Option("--tenant", metavar="ID", help="Of a fleet: this tenant alone; may be repeated.")
+]
+Selector = Annotated[
+    str | None,
+    typer.Option("-l", "--selector", metavar="LABELS", help="Of a fleet: those with these labels: plan=large,vpn."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 AcceptLoss = Annotated[
     list[str] | None,

@@ -64,7 +64,7 @@ def prune(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Let go of executions that ended long ago, and of revisions and builds that nothing needs any more."""
+    """Let go of executions and drift of long ago, and of revisions and builds that nothing needs any more."""
     from orbits_iac.cli import session
     from orbits_iac.cli.running import finish
 
@@ -112,11 +112,12 @@ class Gone:
     done: bool
     executions: "dict[tuple[str, str], Ran]" = field(default_factory=dict)
     revisions: "dict[RecordId, list[int]]" = field(default_factory=dict)
+    drift: int = 0  # events of it
     builds: "list[str]" = field(default_factory=list)
     freed: int | None = None  # bytes
 
     def __bool__(self) -> bool:
-        return bool(self.executions or self.revisions or self.builds)
+        return bool(self.executions or self.revisions or self.drift or self.builds)
 
     def document(self) -> dict[str, Any]:
         """As JSON's own types."""
@@ -127,6 +128,7 @@ class Gone:
                 {"kind": record.kind, "identity": record.identity, "numbers": sorted(numbers)}
                 for record, numbers in self.revisions.items()
             ],
+            "drift": self.drift,
             "builds": self.builds,
             "freed": self.freed,
         }
@@ -159,6 +161,7 @@ async def _let_go(store: "Opened", *, before: float, keep: int, yes: bool) -> Go
         went.executions.update(row.id for row in tree.goes)
         key = (tree.root.kind, tree.root.command)
         gone.executions.setdefault(key, Ran(kind=key[0], command=key[1])).count(tree)
+    gone.drift = await pruning.prune_drift(store, known, before=before, dry=not yes)
     gone.builds = [row.digest for row in await pruning.prune_builds(store, went, now=time.time(), dry=not yes)]
     return gone
 
@@ -185,6 +188,8 @@ def _show(gone: Gone, out: Any) -> None:
         for record, numbers in sorted(gone.revisions.items()):
             made.add_row(record.kind, record.identity, _spans(numbers))
         out.print(made)
+    if gone.drift:
+        out.print(f"{gone.drift:,} events of drift")
     if gone.builds:
         out.print(f"{len(gone.builds):,} builds that nothing is left of")
     if not gone.done and gone:

@@ -44,13 +44,14 @@ def may_remediate(
 
 def news(before: Collection[Difference], now: Collection[Difference]) -> News:
     """What of the drift is new and what is healed, told apart by where it is and not by its values."""
-    was = {_place(difference) for difference in before if not difference.remediated}
-    still = {_place(difference) for difference in now if not difference.remediated}
+    was = {place_of(difference) for difference in before if not difference.remediated}
+    still = {place_of(difference) for difference in now if not difference.remediated}
     return News(
-        new=tuple(d for d in now if not d.remediated and _place(d) not in was),
-        healed=tuple(d for d in before if not d.remediated and _place(d) not in still),
+        new=tuple(d for d in now if not d.remediated and place_of(d) not in was),
+        healed=tuple(d for d in before if not d.remediated and place_of(d) not in still),
     )
 
 
-def _place(difference: Difference) -> tuple[str, str]:
+def place_of(difference: Difference) -> tuple[str, str]:
+    """What tells differences of one look apart: where they are, whatever the values."""
     return (difference.resource, difference.path)

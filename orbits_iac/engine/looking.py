@@ -5,23 +5,25 @@ the same; news is sent in the transaction that ends the cycle, so that it is sen
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from orbits_iac.drift.policy import may_remediate, news
-from orbits_iac.model.ids import StepKey
+from orbits_iac.drift.policy import may_remediate, news, place_of
+from orbits_iac.model.happenings import Turn, of_drift
+from orbits_iac.model.ids import RecordId, StepKey
 from orbits_iac.model.news import DriftNews
-from orbits_iac.model.rows import Difference, LookRow, RecordRow, amended
+from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, amended
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
     from orbits_iac.engine.run import Run
 
 _SHOWN = 5  # of what is new or healed, in an event
+_LONGEST = 200  # characters of a value, in an event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,10 @@ async def tell(run: "Run") -> DriftNews | None:
     found = news(known, look.differences)
     places = {(each.resource, each.path) for each in found.healed}
     mended = tuple(d for d in look.differences if d.remediated and (d.resource, d.path) not in places)
+    earlier = {place_of(each): each for each in known if not each.remediated}
+    run.look = look = amended(look, differences=_dated(look, earlier), healed=found.healed)
     stopped = look.stopped if before is None or look.stopped != before.stopped else ""
+    await _keep(run, look, before, earlier, stopped)
     note = partial(run.pages.note, at=run.now(), key=StepKey(""))
     if found.new:
         run.engine.measures.drift_found(look.kind, len(found.new))
@@ -134,6 +139,63 @@ async def tell(run: "Run") -> DriftNews | None:
     return DriftNews(
         kind=look.kind, identity=look.identity, tenant=tenant, new=found.new, healed=healed, stopped=stopped
     )
+
+
+def _dated(look: LookRow, earlier: Mapping[tuple[str, str], Difference]) -> tuple[Difference, ...]:
+    """What differs, each with the time since which it does."""
+    return tuple(
+        replace(each, since=earlier[place].since or look.at)
+        if (place := place_of(each)) in earlier
+        else replace(each, since=look.at)
+        for each in look.differences
+    )
+
+
+async def _keep(
+    run: "Run",
+    look: LookRow,
+    before: LookRow | None,
+    earlier: Mapping[tuple[str, str], Difference],
+    stopped: str,
+) -> None:
+    """Leave what happened to the drift since the look before in the record's own timeline."""
+    turned = partial(of_drift, RecordId(look.kind, look.identity), at=look.at, execution=run.pages.execution.id)
+    mended = {place_of(each) for each in look.differences if each.remediated}
+    for each in look.differences:
+        place, known = _place(each), earlier.get(place_of(each))
+        if known is None:
+            run.pages.happened(turned(Turn.FOUND, place, why=_values(each)))
+        elif known.live != each.live:
+            run.pages.happened(turned(Turn.CHANGED, place, why=_values(each)))
+        if each.remediated:
+            run.pages.happened(turned(Turn.BROUGHT_BACK, place, who=run.pages.execution.who))
+    by = await _brought_by(run, before) if look.healed else None
+    for each in look.healed:
+        if place_of(each) not in mended:
+            who, why = (by.who, f"by {by.command} {by.id}") if by is not None else ("", "")
+            run.pages.happened(turned(Turn.HEALED, _place(each), who=who, why=why))
+    if stopped:
+        run.pages.happened(turned(Turn.LEFT, "", why=stopped))
+
+
+async def _brought_by(run: "Run", before: LookRow | None) -> ExecutionRow | None:
+    """The command that has brought the record to where it stands since the look before, if one has."""
+    if before is None or run.record is None or run.record.brought_by is None:
+        return None
+    row = await run.engine.store.get(ExecutionRow, run.record.brought_by)
+    return row if row is not None and row.ended_at is not None and row.ended_at > before.at else None
+
+
+def _place(each: Difference) -> str:
+    return " ".join(part for part in (each.resource, each.path) if part)
+
+
+def _values(each: Difference) -> str:
+    """What was recorded and what is live, cut to what people read."""
+    if not each.path:
+        return "is gone" if each.live == "null" else "is there, and should not be"
+    recorded, live = (text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in (each.recorded, each.live))
+    return f"recorded {recorded} → live {live}"
 
 
 def _named(differences: Sequence[Difference]) -> str:

@@ -131,6 +131,10 @@ class Pages:
         rows = (*puts.values(), *deletes, *self._puts.values(), *self._deletes)
         return list({row.key: row for row in rows if isinstance(row, EntryRow)}.values())
 
+    def happened(self, event: EventRow) -> None:
+        """Leave an event that is about more than this execution, with the next write."""
+        self._events.append(event)
+
     def restore(self) -> None:
         """The last transaction was refused: everything that it took is pending again."""
         puts, deletes, events = self._taken

@@ -1,13 +1,15 @@
-"""Events that are about no execution: a worker that was taken over, a schedule that somebody has paused.
+"""Events that are about no execution: a worker that was taken over, a schedule that was paused, a record's drift.
 
-They stand under a root that no execution has, so that they are found together, the newest first. Pure: written by who
-causes them, read by `orbits workers` and by whoever audits a store.
+They stand under a root that no execution has, so that they are found together: those of a record's drift under one for
+each record, all others under one. Pure: written by who causes them, read by `orbits workers`, `orbits history` and by
+whoever audits a store.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
-from orbits_iac.model.ids import ExecutionId, WorkerId
+from orbits_iac.model.ids import ExecutionId, RecordId, WorkerId
 from orbits_iac.model.rows import EventRow
 
 NO_EXECUTION = ExecutionId("")
@@ -42,3 +44,25 @@ def takeovers(events: Iterable[EventRow]) -> Iterator[TakenOver]:
     for event in events:
         if event.kind == _WORKER:
             yield TakenOver(worker=WorkerId(event.key), by=WorkerId(event.who), at=event.at, why=event.why)
+
+
+class Turn(StrEnum):
+    """What happened to a property, or to the whole thing, that is not as it was recorded."""
+
+    FOUND = "found"  # a look has found it otherwise than recorded, for the first time
+    CHANGED = "changed"  # it differs still, and has another value than at the look before
+    HEALED = "healed"  # it is as it was recorded: somebody has set it back, or an update has
+    BROUGHT_BACK = "brought back"  # by the cycle itself
+    LEFT = "not brought back"  # though that is asked for, and why
+
+
+def drift_of(record: RecordId) -> ExecutionId:
+    """The root that the events of a record's drift stand under."""
+    return ExecutionId(f"drift {record}")
+
+
+def of_drift(
+    record: RecordId, turn: Turn, place: str, *, at: float, execution: ExecutionId, who: str = "", why: str = ""
+) -> EventRow:
+    """The event that something happened to a record's drift, as `execution` has found; `who` has done it, if known."""
+    return EventRow(at=at, execution=execution, root=drift_of(record), kind=turn.value, key=place, who=who, why=why)

@@ -311,6 +311,7 @@ class Difference:
     resource: str = ""  # inside a stack: the logical id, and its type in `type`
     type: str = ""
     remediated: bool = False
+    since: float = 0.0  # when a look has first found it; 0 for not known
 
 
 class LookRow(Row, frozen=True, kw_only=True):
@@ -328,6 +329,7 @@ class LookRow(Row, frozen=True, kw_only=True):
     error: str | None = None  # why the look itself failed
     stopped: str = ""  # why what differs was not brought back, though that is asked for
     before: tuple[Difference, ...] = ()  # of a look that failed: what had drifted at the last one that did not
+    healed: tuple[Difference, ...] = ()  # what had drifted at the look before, and is as it was recorded
     execution: ExecutionId | None = None
 
 

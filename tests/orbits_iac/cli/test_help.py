@@ -40,8 +40,8 @@ Look:
               with 3 if it has drifted.
   get         Show an execution with its tree, or a record with what it stands
               for; without either, what ran lately.
-  history     List the revisions of a stack: when, by whom, with what; and
-              which one stands.
+  history     List the revisions of a stack: when, by whom, with what; which
+              one stands; and what happened to its drift.
   watch       Show an execution from another process until it has ended;
               --json prints its events, a line each.
   workers     List the workers and what they hold; and what none of them can

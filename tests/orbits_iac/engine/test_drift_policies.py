@@ -5,8 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from orbits_iac import DriftNews, Every, Managed, Options, Orbits, Outputs, Resource, Settings, Step, on
+from orbits_iac import (
+    DriftNews,
+    Every,
+    Managed,
+    Options,
+    Orbits,
+    Outputs,
+    Resource,
+    Settings,
+    Step,
+    on,
+    pruning,
+    queries,
+)
 from orbits_iac.drift.project import DriftSettings, Ignored
+from orbits_iac.model.ids import RecordId
 from orbits_iac.model.plans import PropertyChange, Verb
 from orbits_iac.model.rows import Difference, EventRow, ExecutionRow, LookRow, RecordRow
 from orbits_iac.model.states import State
@@ -298,3 +312,47 @@ def test_a_rule_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=wrong):
         settings_with(None)
+
+
+async def test_what_happened_to_drift_is_kept_in_its_order_with_who_ended_it(orbits: Orbits) -> None:
+    await orbits.run(Reported(name="x", first=1, second=2))
+    for value in (7, 8, 8, 2, 9):
+        await drift(orbits, Reported, value)
+    look = await look_of(orbits, Reported)
+    assert [(each.live, each.since) for each in look.differences] == [("9", look.at)]
+    await drift(orbits, Reported, 9)
+    again = await look_of(orbits, Reported)
+    assert [each.since for each in again.differences] == [look.at]
+    update = await orbits.start(Reported(name="x", first=1, second=3))
+    await update
+    await orbits.record(Reported, "x").drift()
+    assert [each.path for each in (await look_of(orbits, Reported)).healed] == ["value"]
+    WORLD.things["Thing Reported x/two"] = 5
+    await orbits.record(Reported, "x").cycle(on_drift="remediate")
+    record = await orbits.store.get(RecordRow, "Reported", "x")
+    assert record is not None
+    told = await queries.drift_of_record(orbits.store, record)
+    assert {(one.path, one.event.key) for one in told} == {(("two",), "value")}
+    assert [(one.event.kind, one.event.who, one.event.why.partition(" → live ")[2]) for one in told] == [
+        ("found", "", "7"),
+        ("changed", "", "8"),
+        ("healed", "", ""),
+        ("found", "", "9"),
+        ("healed", orbits.who, ""),
+        ("found", "", "5"),
+        ("brought back", orbits.who, ""),
+    ]
+    assert told[4].event.why.startswith("by update ")
+
+
+async def test_what_happened_to_drift_long_ago_is_pruned(orbits: Orbits) -> None:
+    await orbits.run(Reported(name="x", first=1, second=2))
+    for value in (7, 2, 8):
+        await drift(orbits, Reported, value)
+    known = await pruning.survey(orbits.store)
+    record = known.records[RecordId("Thing", "Reported x/two")]
+    before = orbits.engine.clock.now() - 1800
+    assert await pruning.prune_drift(orbits.store, known, before=before, dry=True) == 2
+    assert len(await queries.drift_of_record(orbits.store, record)) == 3
+    assert await pruning.prune_drift(orbits.store, known, before=before) == 2
+    assert [one.event.why for one in await queries.drift_of_record(orbits.store, record)] == ["recorded 2 → live 8"]
