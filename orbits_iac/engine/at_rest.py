@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac.code import code_of
 from orbits_iac.engine.names import Name
 from orbits_iac.model.approvals import Approval
-from orbits_iac.model.ids import RecordId, StepKey, made_at
+from orbits_iac.model.ids import RecordId, StepKey, made_at, step_key
 from orbits_iac.model.plans import Verb
 from orbits_iac.model.rows import Child, EntryRow, Json, LookRow, Read, RecordRow, RevisionRow
 from orbits_iac.model.standing import Rest
@@ -97,14 +97,29 @@ async def find(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
 
 def pass_over(run: "Run", one: Asked) -> None:
     """Keep it among the children, at the revision that it was left at; done once, however often this is run."""
-    if one.key in run.pages.entries or run.record is None:
+    if run.record is None:
         return
     child = next(child for child in run.record.children if (child.kind, child.identity) == one.record)
+    _keep(run, one.key, _linked(child, one.left.revision), why="passed over: nothing of it has changed")
+
+
+def keep(run: "Run", above: StepKey, ref: str) -> None:
+    """Keep those among the children that were done under this ref, and by this run were not."""
+    done = {(entry.link.kind, entry.link.identity) for entry in run.pages.entries.values() if entry.link is not None}
+    for child in run.record.children if run.record is not None else ():
+        if child.ref == ref and (child.kind, child.identity) not in done:
+            key = step_key(above, ref, child.kind, "keep", child.identity)
+            _keep(run, key, child, why="it was not asked for, and stays as it is")
+
+
+def _keep(run: "Run", key: StepKey, child: Child, *, why: str) -> None:
+    if key in run.pages.entries:
+        return
     run.pages.seq += 1
     at = run.loop.time()
     entry = EntryRow(
         execution=run.pages.execution.id,
-        key=one.key,
+        key=key,
         kind=child.kind,
         command="update",
         state=State.SUCCESS,
@@ -112,9 +127,9 @@ def pass_over(run: "Run", one: Asked) -> None:
         at=at,
         started_at=at,
         skipped=True,
-        link=_linked(child, one.left.revision),
+        link=child,
     )
-    run.pages.put(entry, at=at, why="passed over: nothing of it has changed")
+    run.pages.put(entry, at=at, why=why)
 
 
 def _linked(child: Child, revision: int | None) -> Child:

@@ -158,6 +158,9 @@ class RunFlow(Flow):
                 at_rest.pass_over(self._run, asked[key])
         return found
 
+    async def keep_children(self, ref: str) -> None:
+        at_rest.keep(self._run, ABOVE.get(), ref)
+
     async def cycle_children(self) -> None:
         await children.cycle(self._run, self)
 

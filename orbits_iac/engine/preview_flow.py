@@ -148,6 +148,9 @@ class PreviewFlow(Flow):
         """Nothing is passed over: a preview looks at everything."""
         return {}
 
+    async def keep_children(self, ref: str) -> None:
+        self._looking.keeps.add(ref)
+
     async def cycle_children(self) -> None:
         """Nothing is cycled."""
 

@@ -232,6 +232,13 @@ class Flow(Current):
         """
 
     @abstractmethod
+    async def keep_children(self, ref: str) -> None:
+        """Let what was done under `ref` before, and by this update is not, stay a child: nobody is to remove it.
+
+        Called when all has been done under `ref`.
+        """
+
+    @abstractmethod
     async def cycle_children(self) -> None:
         """Compare each child with the child's own record: what a composite's cycle is."""
 

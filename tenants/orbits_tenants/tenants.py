@@ -103,10 +103,12 @@ class Tenants(Resource[Report], Generic[S]):
         await self.define_shared()
         if self.execution.previewing:  # all at once: a tenant that does not stand yet ends only its own branch
             await asyncio.gather(*(self._previewed(tenant) for tenant in found.present))
+            await self.execution.keep_children(REF)
             return Report(tenants={})
         roll_out = RollOut(self, found.present, before=before, scope=self._scope(before), stack_of=self._stack)
         await roll_out.run()
         reports = {**roll_out.reports, **await roll_out.end(found.ending), **found.apart}
+        await self.execution.keep_children(REF)
         report = Report(tenants=reports, doubts=found.doubts, stopped=roll_out.stopped)
         self.execution.progress(report.summary)
         try:

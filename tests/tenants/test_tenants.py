@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, action
-from orbits_iac.provider import Refused, UsageError
+from orbits_iac.provider import Refused, UsageError, Verb
 from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
 
 
@@ -336,6 +336,18 @@ async def test_a_tenant_that_failed_or_vanished_is_still_looked_after_and_remove
     fleet = orbits.record(Shops, "Shops")
     assert len((await fleet.drift()).drifted) == 2
     await fleet.uninstall()
+    assert TOWN.stands == {}
+
+
+async def test_nobody_vanishes_by_what_was_approved_to_be_removed(orbits: Orbits) -> None:
+    await orbits.run(Shops(release="1"))
+    Shops.source, Shops.listing = ListSource(["acme"]), Listing(may_shrink="100%")
+    plan = await orbits.preview(Shops(release="2"))
+    assert [change.verb for change in plan.root.below if change.kind == "Shop"] == [Verb.UPDATE]
+    await (await orbits.start(Shops(release="2"), prune=True))
+    await (await orbits.start(Shops(release="3", only=("acme",)), prune=True))
+    assert TOWN.stands == {"acme": "3", "bolt": "1", "cafe": "1"}
+    await orbits.record(Shops, "Shops").uninstall()
     assert TOWN.stands == {}
 
 
