@@ -79,9 +79,17 @@ async def _of_the_end(run: "Run", scene: Scene, result: Json | None) -> list[Not
     if News.HEALED not in run.engine.notify.news:
         return []
     before = await _before(run)
-    if before is None or not (before.state in _BAD or _problem(run, before, before.result)):
+    if before is None or not (before.state in _BAD or await _was_in_part(run, before)):
         return []
     return [of_recovery(scene, failed_at=before.ended_at)]
+
+
+async def _was_in_part(run: "Run", before: ExecutionRow) -> bool:
+    """Whether an execution that ended well had a problem all the same; what it returned is read only if it may have."""
+    if not _may_have_problems(run, before):
+        return False
+    row = await run.engine.store.get(ExecutionRow, before.id)
+    return row is not None and bool(_problem(run, row, row.result))
 
 
 def _same(one: Failure | None, other: Failure | None) -> bool:
@@ -96,21 +104,28 @@ async def _before(run: "Run") -> ExecutionRow | None:
     me = run.pages.execution
     if me.identity is None:
         return None
-    rows = await run.engine.store.find(ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_LOOKED_AT)
+    rows = await run.engine.store.find(
+        ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_LOOKED_AT, whole=False
+    )
     ended = [row for row in rows if row.command == me.command and row.state in ENDED and row.parent is None]
     return max(ended, key=lambda row: row.ended_at or 0.0, default=None)  # ids of one second are in no order
 
 
 def _problem(run: "Run", row: ExecutionRow, result: Json | None) -> str:
     """What the outputs of an execution that ended well say is wrong all the same; "" for nothing."""
-    cls: Any = run.engine.registry.find(row.kind)
-    declared = None if cls is None else result_of(cls, row.command)
-    if result is None or not (isinstance(declared, type) and issubclass(declared, Outputs)):
-        return ""
-    if declared.problem is Outputs.problem:
+    declared = _may_have_problems(run, row)
+    if declared is None or result is None:
         return ""
     try:
-        outputs: Outputs = run.engine.codec.decode(result, declared)
+        return run.engine.codec.mask(run.engine.codec.decode(result, declared).problem())
     except ValidationError:  # of code that has changed since: it was told of by that
         return ""
-    return outputs.problem()
+
+
+def _may_have_problems(run: "Run", row: ExecutionRow) -> type[Outputs] | None:
+    """The class of an execution's outputs, if it says what is wrong with them."""
+    cls: Any = run.engine.registry.find(row.kind)
+    declared = None if cls is None else result_of(cls, row.command)
+    if not (isinstance(declared, type) and issubclass(declared, Outputs)) or declared.problem is Outputs.problem:
+        return None
+    return declared
