@@ -5,6 +5,8 @@ failed is, unless the one before it with the same command on the same record fai
 before and has ended well is told of as healed. Nobody is asked more than the store where nobody wants to be told.
 """
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -15,7 +17,7 @@ from orbits_iac.model.ids import NOTIFICATION
 from orbits_iac.model.news import DriftNews
 from orbits_iac.model.outputs import Outputs
 from orbits_iac.model.rows import ExecutionRow, Json, LookRow, MessageRow, amended
-from orbits_iac.model.states import ENDED, State
+from orbits_iac.model.states import State
 from orbits_iac.notify.notices import (
     News,
     Notice,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
 
 _BAD = frozenset({State.ERROR, State.REVERTED, State.QUARANTINED})
-_LOOKED_AT = 20  # executions of a record, among which the last one of the same command is
+_LOOKED_AT = 20  # executions of a record, among which the last ones of the same command are
 
 
 async def notices(
@@ -70,7 +72,7 @@ async def _of_the_end(run: "Run", scene: Scene, result: Json | None) -> list[Not
     row = scene.execution
     if row.state in _BAD:
         before = await _before(run)
-        return [] if before is not None and _same(before.failure, row.failure) else [of_failure(scene)]
+        return [] if before and _same(before[0].failure, row.failure) else [of_failure(scene)]
     if row.state is not State.SUCCESS:
         return []
     problem = _problem(run, row, result)
@@ -79,9 +81,12 @@ async def _of_the_end(run: "Run", scene: Scene, result: Json | None) -> list[Not
     if News.HEALED not in run.engine.notify.news:
         return []
     before = await _before(run)
-    if before is None or not (before.state in _BAD or await _was_in_part(run, before)):
-        return []
-    return [of_recovery(scene, failed_at=before.ended_at)]
+    failed = list(takewhile(lambda one: one.state in _BAD, before))
+    if failed and News.FAILED in run.engine.notify.news:
+        return [of_recovery(scene, since=failed[-1].ended_at)]
+    if before and News.ROLLOUT in run.engine.notify.news and await _was_in_part(run, before[0]):
+        return [of_recovery(scene, since=before[0].ended_at)]
+    return []
 
 
 async def _was_in_part(run: "Run", before: ExecutionRow) -> bool:
@@ -99,16 +104,20 @@ def _same(one: Failure | None, other: Failure | None) -> bool:
     return (one.path, one.error_type, one.no_return) == (other.path, other.error_type, other.no_return)
 
 
-async def _before(run: "Run") -> ExecutionRow | None:
-    """The last execution that had the same command of the same record, and was asked for by itself."""
+async def _before(run: "Run") -> Sequence[ExecutionRow]:
+    """The executions with the same command of the same record that were asked for by themselves, the last one first.
+
+    Those that somebody has cancelled say nothing of it.
+    """
     me = run.pages.execution
     if me.identity is None:
-        return None
+        return ()
     rows = await run.engine.store.find(
         ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_LOOKED_AT, whole=False
     )
-    ended = [row for row in rows if row.command == me.command and row.state in ENDED and row.parent is None]
-    return max(ended, key=lambda row: row.ended_at or 0.0, default=None)  # ids of one second are in no order
+    told = (State.SUCCESS, *_BAD)
+    ended = [row for row in rows if row.command == me.command and row.state in told and row.parent is None]
+    return sorted(ended, key=lambda row: row.ended_at or 0.0, reverse=True)  # ids of one second are in no order
 
 
 def _problem(run: "Run", row: ExecutionRow, result: Json | None) -> str:

@@ -83,7 +83,7 @@ def _line(notice: Notice) -> str:
 def _since(notice: Notice) -> str:
     if notice.before is None:
         return _time(notice.at)
-    before = "failed at" if notice.news is News.HEALED else "was in order at"
+    before = "was a problem from" if notice.news is News.HEALED else "was in order at"
     return f"{_time(notice.at)} ({before} {_time(notice.before)})"
 
 

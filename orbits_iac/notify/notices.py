@@ -45,7 +45,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: str = ""  # accounts and regions, or whatever else the places of targets are
     stack: str = ""  # what it is part of
     at: float
-    before: float | None = None  # when it was last known to be otherwise
+    before: float | None = None  # when it was last known to be otherwise; of what is healed, when it began
     todo: tuple[str, ...] = ()  # commands, the first leads on
 
 
@@ -106,7 +106,8 @@ def of_drift(scene: Scene, news: DriftNews, *, before: float | None) -> list[Not
         found.append(scene.notice(News.DRIFT, f"{name} has drifted", details, before=before, todo=(look, back)))
     if news.healed:
         details = _listed([_healed(one) for one in news.healed])
-        found.append(scene.notice(News.HEALED, f"{name} is as recorded again", details))
+        since = min((one.since for one in news.healed if one.since), default=None)
+        found.append(scene.notice(News.HEALED, f"{name} is as recorded again", details, before=since))
     if news.stopped:
         title = f"{name} is not brought back any more"
         found.append(scene.notice(News.STOPPED, title, (news.stopped,), todo=(look, back)))
@@ -149,9 +150,9 @@ def of_wait(scene: Scene, event: str, said: str) -> Notice:
     return scene.notice(News.ROLLOUT if rollout else News.WAITING, title, details, todo=todo)
 
 
-def of_recovery(scene: Scene, *, failed_at: float | None) -> Notice:
-    """What failed at that time, and has ended well now."""
-    return scene.notice(News.HEALED, f"{_done(scene.execution)} succeeds again", before=failed_at)
+def of_recovery(scene: Scene, *, since: float | None) -> Notice:
+    """What has failed since then, and has ended well now."""
+    return scene.notice(News.HEALED, f"{_done(scene.execution)} succeeds again", before=since)
 
 
 def _done(row: ExecutionRow) -> str:

@@ -183,6 +183,7 @@ async def test_drift_is_told_of_once_and_again_when_it_is_healed(opened: Opened,
         await looks(orbits, street)
         await clock.advance(WINDOW)
         _, healed = told()
+        assert "(was a problem from " in healed.body
         assert (healed.title, healed.mood) == ("Lamp Street Main Street/lamp is as recorded again (acme)", "success")
 
 
@@ -205,6 +206,7 @@ async def test_a_failure_is_told_of_once_until_it_is_another_one_or_over(
         await orbits.run(street)
         await orbits.run(Street(name="Main Street", colour="red"))
         await orbits.settled()
+        assert "(was a problem from " in told()[1].body
         assert [message.title for message in told()[1:]] == ["update of Street Main Street succeeds again"]
 
 
