@@ -1,7 +1,7 @@
 """What people ask of a store: an execution with all below it, a record with its revisions and looks, what is recent.
 
-Reads alone, from rows alone: no class of the user is imported, and no secret is decrypted; `masked` is how a value that
-holds secrets is shown. Called by the command line and the web.
+Reads alone, from rows alone: no class of the user is imported, and no secret is decrypted. Called by the command line
+and the web.
 """
 
 import json
@@ -17,7 +17,7 @@ from orbits_iac.model.builds import also_called
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.happenings import drift_of
 from orbits_iac.model.ids import ExecutionId, RecordId, refs
-from orbits_iac.model.marks import SEALS, Mark
+from orbits_iac.model.marks import masked
 from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import (
     BuildRow,
@@ -36,7 +36,6 @@ from orbits_iac.model.rows import (
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 
-MASK = "********"
 _PAGE = 1000  # events, records and looks read at a time
 _FEW = 50  # children that are read one by one
 _REVISIONS = 100  # read at a time, each with what it keeps
@@ -361,18 +360,12 @@ async def all_modules(store: Store) -> tuple[str, ...]:
     return tuple(dict.fromkeys(module for row in rows for module in row.modules))
 
 
-def masked(text: Json | None) -> Any:
-    """The value in a JSON text of the codec's, each secret in it masked."""
-    return None if text is None else _masked(json.loads(text))
-
-
 def document(row: Row) -> dict[str, Any]:
     """A row as JSON's own types, with the values of users in it read and their secrets masked."""
     named = {name: msgspec.to_builtins(getattr(row, name)) for name in row.__struct_fields__ if name not in _LEFT_OUT}
     return {name: _shown(name, value) for name, value in named.items()}
 
 
-_SHOWN_BARE = frozenset({Mark.BYTES.value, Mark.NUMBER.value, Mark.DICT.value})
 _LEFT_OUT = frozenset({"payload", "digest", "version"})  # for machines alone
 _TEXTS = frozenset({"argument", "options", "result", "handle", "outputs", "undo", "recorded", "live"})
 
@@ -388,18 +381,4 @@ def _shown(name: str, value: Any) -> Any:
         return {key: _shown(str(key), item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_shown("", item) for item in value]
-    return value
-
-
-def _masked(value: Any) -> Any:
-    if isinstance(value, dict):
-        if len(value) == 1:
-            ((mark, inner),) = value.items()
-            if mark in SEALS:
-                return MASK
-            if mark in _SHOWN_BARE:
-                return _masked(inner) if mark != Mark.DICT else {key: _masked(item) for key, item in inner.items()}
-        return {key: _masked(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item) for item in value]
     return value

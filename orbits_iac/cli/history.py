@@ -110,7 +110,7 @@ def _document(one: "Turned") -> dict[str, object]:
 def _argument(row: "RevisionRow", before: "RevisionRow | None") -> str:
     """What of the argument is otherwise than in the revision before; all of it in the first."""
     from orbits_iac.cli.report import as_text
-    from orbits_iac.queries import masked
+    from orbits_iac.model.marks import masked
 
     now, then = masked(row.argument), masked(before.argument) if before is not None else {}
     return " ".join(f"{name}={as_text(value)}" for name, value in now.items() if then.get(name, row) != value)

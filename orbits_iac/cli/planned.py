@@ -8,12 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orbits_iac.model.alike import Group, grouped
 from orbits_iac.model.errors import UsageError
-from orbits_iac.model.plans import Change, Plan, Verb
+from orbits_iac.model.plans import Change, Plan, PropertyChange, Verb
 from orbits_iac.model.rows import Json
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 GLYPHS: dict[Verb, tuple[str, str]] = {
@@ -29,22 +31,30 @@ GLYPHS: dict[Verb, tuple[str, str]] = {
 }
 _WORDS = {Verb.RUN: "runs", Verb.UNKNOWN: "not known yet"}
 _SHOWN = 6  # properties of one thing; the rest is counted
+_NAMED = 5  # of a group
+_NAMED_REMOVED = 50  # of a group of which something is removed
 
 
 def print_plan(plan: Plan, out: "Console", *, everything: bool = False) -> None:
     """The tree of a plan, and what it comes to; where nothing would happen, what is below only if `everything` is."""
-    from rich.table import Table
     from rich.text import Text
+
+    out.print(tree_of(Group(members=(plan.root,)), everything=everything))
+    out.print()
+    out.print(Text(summary(plan), style="bold" if plan else "green"))
+
+
+def tree_of(group: Group, *, everything: bool = False) -> "Table":
+    """Changes that are alike, and what is below the first of them; of many side by side, those that differ alone."""
+    from rich.table import Table
 
     grid = Table.grid(padding=(0, 2))
     for _ in range(3):
         grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for guides, change in _lines(plan.root, "", "", everything=everything):
-        grid.add_row(*_cells(guides, change, everything=everything))
-    out.print(grid)
-    out.print()
-    out.print(Text(_sum(plan), style="bold" if plan else "green"))
+    for guides, one in _lines(group, "", "", everything=everything):
+        grid.add_row(*_cells(guides, one, everything=everything))
+    return grid
 
 
 class Answer(StrEnum):
@@ -98,29 +108,36 @@ def as_document(plan: Plan) -> dict[str, Any]:
         "plan": plan.digest,
         "stack": plan.stack,
         "changes": asdict(plan.root),
+        "groups": list(_groups(plan.root, ())),
         "deferred": plan.deferred,
         "losses": [str(loss) for loss in plan.losses],
         "pending": bool(plan),
     }
 
 
-def _lines(change: Change, guides: str, inner: str, *, everything: bool) -> Iterator[tuple[str, Change]]:
-    yield guides, change
+def _lines(group: Group, guides: str, inner: str, *, everything: bool) -> Iterator[tuple[str, Group]]:
+    yield guides, group
+    change = group.first
     shown = change.below if change or everything else ()
-    for at, below in enumerate(shown):
-        last = at == len(shown) - 1
+    groups = [Group(members=(one,)) for one in shown] if everything else grouped(shown)
+    for at, below in enumerate(groups):
+        last = at == len(groups) - 1
         here, further = ("└─ ", "   ") if last else ("├─ ", "│  ")
         yield from _lines(below, f"{inner}{here}", f"{inner}{further}", everything=everything)
 
 
-def _cells(guides: str, change: Change, *, everything: bool) -> "list[Text]":
+def _cells(guides: str, group: Group, *, everything: bool) -> "list[Text]":
     from rich.text import Text
 
+    change = group.first
     sign, colour = GLYPHS[change.verb]
     quiet = "" if change else "dim"
     owned = "/" in change.identity
     named = change.identity if not owned else ""
-    if not change.ref:
+    if len(group.members) > 1:
+        name = Text.assemble((guides, "dim"), (counted(group), quiet or "bold"))
+        kind = Text(change.kind, style="dim")
+    elif not change.ref:
         name = Text(" ".join(part for part in (change.kind, named) if part), style="bold")
         kind = Text()
     else:
@@ -128,8 +145,44 @@ def _cells(guides: str, change: Change, *, everything: bool) -> "list[Text]":
         kind = Text(" ".join(part for part in (change.kind, named) if part), style="dim")
     verb = Text.assemble((sign, colour), " ", (_word(change), quiet))
     shown = len(change.properties) if everything else _SHOWN
-    said = Text("\n").join([_detail(change), *_properties(change, shown)] if change.properties else [_detail(change)])
-    return [name, kind, verb, said]
+    said = [_detail(change), *_properties(change, shown)] if change.properties else [_detail(change)]
+    if len(group.members) > 1:
+        said = [Text(named_of(group)), *(line for line in said if not line.plain.startswith("revision "))]
+    told = [_property(field) for field in group.fields]
+    own = [Text(f"each with its own {', '.join(group.own)}", style="dim")] if group.own else []
+    return [name, kind, verb, Text("\n").join([*(line for line in said if line.plain), *told, *own])]
+
+
+def counted(group: Group) -> str:
+    """How many of what: "297 tenants"."""
+    ref = group.first.ref.partition("[")[0]
+    return f"{len(group.members):,} {ref if len(group.members) == 1 else f'{ref}s'}"
+
+
+def named_of(group: Group, most: int = _NAMED) -> str:
+    """Who is in a group: a few by name, and how many more; those of whom something is removed, all up to many."""
+    most = max(most, _NAMED_REMOVED) if group.removes else most
+    names, more = group.names[:most], len(group.names) - most
+    return f"{', '.join(names)} and {more:,} more" if more > 0 else ", ".join(names)
+
+
+def _groups(change: Change, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The groups of more than one, and those that differ from them, wherever they stand."""
+    here = (*path, change.ref) if change.ref else path
+    for group in grouped(change.below):
+        if len(group.members) > 1 or group.fields:
+            yield {
+                "path": list(here),
+                "ref": group.first.ref.partition("[")[0],
+                "kind": group.first.kind,
+                "verb": group.first.verb.value,
+                "count": len(group.members),
+                "names": list(group.names),
+                "removes": group.removes,
+                "fields": [asdict(field) for field in group.fields],
+                "own": list(group.own),
+            }
+        yield from _groups(group.first, here)
 
 
 def _word(change: Change) -> str:
@@ -143,7 +196,7 @@ def _detail(change: Change) -> "Text":
     parts = [(change.detail, "dim" if not change else "")] if change.detail and change.verb is not Verb.SKIP else []
     parts += _marks(change)
     if change.properties and not parts:
-        return _property(change, 0)
+        return _property(change.properties[0])
     return Text("  ").join(Text(text, style=colour) for text, colour in parts)
 
 
@@ -162,7 +215,7 @@ def _properties(change: Change, shown: int) -> "list[Text]":
     from rich.text import Text
 
     first = 1 if _is_bare(change) else 0
-    found = [_property(change, at) for at in range(first, min(len(change.properties), shown))]
+    found = [_property(one) for one in change.properties[first:shown]]
     more = len(change.properties) - shown
     return [*found, Text(f"and {more} more", style="dim")] if more > 0 else found
 
@@ -172,10 +225,9 @@ def _is_bare(change: Change) -> bool:
     return not (change.detail or _marks(change))
 
 
-def _property(change: Change, at: int) -> "Text":
+def _property(one: PropertyChange) -> "Text":
     from rich.text import Text
 
-    one = change.properties[at]
     said = Text.assemble(f"{one.path}: ", (_value(one.before), "red"), " → ", (_value(one.after), "green"))
     if one.live is not None:
         said.append(f"  over {_value(one.live)} (changed by hand)", style="yellow")
@@ -190,7 +242,8 @@ def _value(text: Json | None) -> str:
     return shown if len(shown) <= 60 else f"{shown[:59]}…"
 
 
-def _sum(plan: Plan) -> str:
+def summary(plan: Plan) -> str:
+    """What a plan comes to, in a sentence."""
     if not plan:
         return "Nothing to do."
     leaves = [change for change in plan.root.walk() if change and not change.below and not change.aside]

@@ -1,5 +1,6 @@
 """`orbits preview`: what `up`, or another command, would do, found out by reading alone."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -7,7 +8,10 @@ import typer
 from orbits_iac.cli.options import All, Arguments, AsJson, Debug, Stack, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orbits_iac.cli.stacks import Named
+    from orbits_iac.model.plans import Plan
     from orbits_iac.settings import Settings
     from orbits_iac.steps.step import Step
 
@@ -15,6 +19,7 @@ Out = Annotated[str | None, typer.Option("--out", metavar="FILE", help="Keep the
 Command = Annotated[
     str, typer.Option("--command", metavar="COMMAND", help="Of `rollback`, `uninstall` or `cycle` instead.")
 ]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown instead, for a comment on a pull request.")]
 To = Annotated[int | None, typer.Option("--to", metavar="N", help="With --command rollback: to this revision.")]
 
 
@@ -27,15 +32,20 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     everything: All = False,
     store: Store = None,
     as_json: AsJson = False,
+    markdown: Markdown = False,
     debug: Debug = False,
 ) -> None:
     """Show what `up` would do, and do nothing; exits with 3 if there is something to do."""
     from orbits_iac.cli import session, stacks
     from orbits_iac.cli.running import finish
+    from orbits_iac.model.errors import UsageError
 
+    if as_json and markdown:
+        raise UsageError("--json and --markdown are two ways to say the same: give one of them")
     settings = session.settings_with(store)
     step, named = stacks.step_of(stack, arguments or (), settings)
-    finish(_preview(_command_of(step, named, of, to), named, settings, out, everything=everything, as_json=as_json))
+    show = _json if as_json else _markdown if markdown else partial(_tree, everything=everything)
+    finish(_preview(_command_of(step, named, of, to), named, settings, out, show))
 
 
 def _command_of(step: "Step[Any]", named: "Named", command: str, to: int | None) -> "Step[Any]":
@@ -61,22 +71,48 @@ def _command_of(step: "Step[Any]", named: "Named", command: str, to: int | None)
 
 
 async def _preview(
-    step: "Step[Any]", named: "Named", settings: "Settings", file: str | None, *, everything: bool, as_json: bool
+    step: "Step[Any]",
+    named: "Named",
+    settings: "Settings",
+    file: str | None,
+    show: "Callable[[Plan, str | None], None]",
 ) -> int:
-    from orbits_iac.cli import exits, follow, planned, report, session
+    from orbits_iac.cli import planned, session
 
     # A preview leaves nothing behind; but digests and secrets of a plan that is kept need the key of its store.
     if file is None and not session.exists(settings.store):
         settings = settings.model_copy(update={"store": "memory:"})
     async with session.opened(settings, modules=(named.source,), work=False) as orbits:
         plan = await orbits.preview(step)
-    code = exits.FOUND if plan else exits.DONE
     if file is not None:
         planned.write_plan(plan, file)
-    if as_json:
-        report.print_json({**planned.as_document(plan), "exit_code": code})
-        return code
+    show(plan, file)
+    return _code(plan)
+
+
+def _code(plan: "Plan") -> int:
+    from orbits_iac.cli import exits
+
+    return exits.FOUND if plan else exits.DONE
+
+
+def _json(plan: "Plan", file: str | None) -> None:
+    from orbits_iac.cli import planned, report
+
+    del file
+    report.print_json({**planned.as_document(plan), "exit_code": _code(plan)})
+
+
+def _markdown(plan: "Plan", file: str | None) -> None:
+    from orbits_iac.cli.comment import as_comment
+
+    del file
+    typer.echo(as_comment(plan), nl=False)
+
+
+def _tree(plan: "Plan", file: str | None, *, everything: bool) -> None:
+    from orbits_iac.cli import follow, planned
+
     planned.print_plan(plan, follow.console(), everything=everything)
     if file is not None:
         follow.console().print(f"Plan {plan.digest} is kept in {file}. To do it: orbits up --plan {file}")
-    return code

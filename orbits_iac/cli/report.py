@@ -33,7 +33,8 @@ def print_json(document: Any) -> None:
 def as_document(row: ExecutionRow, code: int) -> dict[str, Any]:
     """How a run ended, as JSON's own types with secrets masked."""
     from orbits_iac.model.approvals import read_approval
-    from orbits_iac.queries import document, masked
+    from orbits_iac.model.marks import masked
+    from orbits_iac.queries import document
 
     return {
         "execution": row.id,
@@ -109,7 +110,7 @@ def print_outputs(row: ExecutionRow, value: Any, out: "Console") -> None:
     """The outputs as a table, or as they show themselves; of an uninstall, what stays."""
     from rich.text import Text
 
-    from orbits_iac.queries import masked
+    from orbits_iac.model.marks import masked
 
     if value is not None and hasattr(type(value), "__rich__"):
         out.print(value)

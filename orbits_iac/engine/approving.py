@@ -5,7 +5,7 @@ a thing that says by itself what would be done to it, against what is live (`ref
 step that a definition asks for (`unapproved`). What a look found is journalled: a re-run decides the same.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from orbits_iac.codec import Codec, explain
 from orbits_iac.engine.preview import look_at
-from orbits_iac.engine.preview_records import command_change
+from orbits_iac.engine.since import changed_since, moved
 from orbits_iac.model.errors import Refused
-from orbits_iac.model.plans import Change, Plan
-from orbits_iac.model.rows import ExecutionRow, Json, RecordRow, RevisionRow
+from orbits_iac.model.plans import Plan
+from orbits_iac.model.rows import ExecutionRow, RevisionRow
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step
 
@@ -27,31 +27,17 @@ if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
 
 
+_TOLD = 20  # of what has changed
+
+
 async def refuse_changed(
     engine: "Engine", plan: Plan, step: Step[Any], asked: "Asked", losses: tuple[str, ...]
 ) -> None:
     """Raise `Refused` if a plan no longer holds for what is asked for, saying all that has changed since."""
-    found: list[str] = []
-    if plan.project != engine.project:
-        found.append(f"it was made for project {plan.project}, and this is {engine.project}")
-    if plan.build != engine.build:
-        found.append(f"it was made with build {plan.build}, and the code is now {engine.build}")
-    if (plan.kind, plan.command) != (asked.kind, asked.command) or plan.root.digest != asked.digest:
-        here, there = f"{asked.command} of {asked.kind}", f"{plan.command} of {plan.kind}"
-        found.append(f"it is for {there}, and asked for is {here}" if here != there else "its argument is another")
-    if _decoded(engine, plan.targets) != _decoded(engine, asked.targets):
-        found.append("its targets are others")
-    for change in _of_records(plan.root):
-        record = await engine.store.get(RecordRow, change.kind, change.identity)
-        stands = record.revision if record is not None else None
-        if stands != change.revision:
-            found.append(_moved(change.kind, change.identity, change.revision, stands))
-    if not found and asked.identity is not None and asked.command != "update":
-        again = await command_change(engine, step, asked.identity)
-        if again.essence != plan.root.essence:
-            found.append(f"what {asked.command} would do is otherwise")
+    found = await changed_since(engine, plan, step, asked)
     if found:
-        raise Refused(f"plan {plan.digest} no longer holds: {'; '.join(found)}. Make a new one with `orbits preview`.")
+        said = "; ".join((*found[:_TOLD], *([f"and {len(found) - _TOLD:,} more"] if len(found) > _TOLD else [])))
+        raise Refused(f"plan {plan.digest} no longer holds: {said}. Make a new one with `orbits preview`.")
     refuse_losses(plan, losses)
 
 
@@ -83,7 +69,7 @@ async def refuse_stale(run: "Run") -> Refused | None:
     stands = run.record.revision if run.record is not None else None
     if run.pages.entries or stands == change.revision or await _made_here(run, stands):
         return None
-    return Refused(f"plan {approval.plan}: {_moved(*run.record_id, change.revision, stands)}. Preview again.")
+    return Refused(f"plan {approval.plan}: {moved(*run.record_id, change.revision, stands)}. Preview again.")
 
 
 async def look_again(run: "Run", flow: "RunFlow", step: Step[Any]) -> None:
@@ -131,19 +117,6 @@ async def _look(run: "Run", step: Step[Any]) -> Found:
     return Found(pending=bool(change), essence=change.essence, said=said)
 
 
-def _decoded(engine: "Engine", texts: Mapping[str, Json]) -> dict[str, Any]:
-    return {kind: engine.codec.decode(text, Any) for kind, text in texts.items()}
-
-
-def _of_records(change: Change) -> Iterator[Change]:
-    """The changes that are a record's: not the parts of a thing, nor single steps."""
-    if change.identity:
-        yield change
-    if not change.whole:
-        for below in change.below:
-            yield from _of_records(below)
-
-
 async def _made_here(run: "Run", revision: int | None) -> bool:
     """Whether the record came to this revision below the same root, which is what the plan shows as well."""
     if revision is None or run.record_id is None:
@@ -151,10 +124,3 @@ async def _made_here(run: "Run", revision: int | None) -> bool:
     row = await run.engine.store.get(RevisionRow, *run.record_id, revision)
     made = await run.engine.store.get(ExecutionRow, row.execution) if row is not None and row.execution else None
     return made is not None and made.root == run.pages.execution.root
-
-
-def _moved(kind: str, identity: str, then: int | None, now: int | None) -> str:
-    def named(revision: int | None) -> str:
-        return f"revision {revision}" if revision is not None else "nothing"
-
-    return f"of {kind} {identity} stood {named(then)}, and {named(now)} stands now"

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from orbits_iac.codec import Codec
+from orbits_iac.engine.changed_fields import changed_fields
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import identity_of, subject_of
@@ -64,7 +65,7 @@ async def _plan(preview: "Preview", step: Step[Any], targets: dict[str, Json], w
     cls = type(subject)
     options = codec.encode(step.arguments, dict[str, Any]) if isinstance(step, Command) else "{}"
     return Plan(
-        root=await _root(preview, step, targets),
+        root=await root_change(preview, step, targets),
         project=engine.project,
         stack=f"{source_of(cls.__module__)}:{cls.__qualname__}",
         kind=kind_of(cls),
@@ -96,7 +97,8 @@ async def look_at(
     return None if change is None else _masked(engine.codec, change)
 
 
-async def _root(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -> Change:
+async def root_change(preview: "Preview", step: Step[Any], targets: dict[str, Json]) -> Change:
+    """What would happen to a step and below it, as this preview looks at it."""
     subject, command = subject_of(step)
     kind = kind_of(type(subject))
     if isinstance(subject, Resource):
@@ -196,6 +198,8 @@ class Preview:
             change,
             revision=standing.number if standing is not None else None,
             protected=record is not None and record.protect,
+            fields=changed_fields(self.engine.codec, resource, standing),
+            places=tuple(dict.fromkeys(record.places.values())) if record is not None else (),
         )
         return change, standing.outputs if standing is not None else NOTHING
 

@@ -243,7 +243,7 @@ class Looking:
                 found = replace(found, verb=Verb.RUN)
             return replace(
                 found,
-                ref=refs(asked.key)[-1],
+                ref=f"{asked.ref}[{asked.name}]" if asked.name else refs(asked.key)[-1],
                 kind=asked.kind,
                 key=asked.key,
                 digest=asked.digest,

@@ -48,6 +48,7 @@ class Asked:
     """A `do` of a previewed definition, and what came of it."""
 
     ref: str
+    name: str  # its `key=`
     step: Step[Any]
     subject: Step[Any]  # a fresh instance; of a command, the Resource
     command: str
@@ -276,6 +277,7 @@ class PreviewFlow(Flow):
         given = merged(cls, options)
         return Asked(
             ref=ref,
+            name=key or "",
             step=step,
             subject=fresh,
             command=command,

@@ -13,6 +13,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import first_attempt, refs
 from orbits_iac.model.plans import Verb
 from orbits_iac.model.states import State
+from orbits_iac.steps.hook import only_reads
 
 if TYPE_CHECKING:
     from orbits_iac.engine.request import Request
@@ -40,7 +41,7 @@ def is_held(run: "Run", request: "Request") -> bool:
     change = run.approval.change
     if change is None or change.essence or run.approval.deferred or run.reverting or request.step is None:
         return False
-    if request.command == WAITS or not request.key.startswith(_SCOPES):
+    if request.command == WAITS or not request.key.startswith(_SCOPES) or only_reads(type(request.step)):
         return False
     approved = change.below.get(first_attempt(request.key))
     if approved is not None and approved.digest == request.digest:

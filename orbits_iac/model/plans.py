@@ -70,6 +70,8 @@ class Change:
     whole: bool = False  # found by the thing itself: what is below are its parts, not steps
     aside: bool = False  # shown beside the changes that bring it: no change of its own
     protected: bool = False  # `protect=True`: not removed or replaced without being named
+    fields: tuple[PropertyChange, ...] = ()  # of a Resource: its fields that are others than the standing revision's
+    places: tuple[str, ...] = ()  # where the record is: account and region, cluster
 
     def __bool__(self) -> bool:
         """Whether anything would happen, here or below."""

@@ -18,7 +18,7 @@ from orbits_iac.steps.options import Options
 from orbits_iac.steps.step import Step, bind, kind_of, options_of
 
 
-def hook(
+def hook(  # noqa: PLR0913 - a step's settings, by keyword
     method: Callable[..., Any],
     *arguments: Any,
     returns: Any = None,
@@ -26,6 +26,7 @@ def hook(
     watch: Callable[..., Any] | None = None,
     on_interrupted: Callable[..., Any] | None = None,
     idempotent: bool = False,
+    reads: bool = False,
     retry: Retry | None = None,
     timeout: timedelta | None = None,
 ) -> Action[Any, Any]:
@@ -35,11 +36,12 @@ def hook(
     Action's own, with its token, attempt, progress and target. `returns` is the type of the result, `handle` that of
     what the method hands to `watch` in an `InProgress`. `watch` and `on_interrupted` are methods of the same step;
     `watch` is called with the handle and, where it takes more, with the arguments, so that a handle can stay small.
+    One that only `reads` needs nobody's approval: it runs under a plan, which does not show it.
     """
     step = cast("Step[Any]", method.__self__)  # type: ignore[attr-defined]
     names = (method.__name__, _name(watch), _name(on_interrupted))
     types = tuple(_types(method, arguments).items())
-    cls: Any = _action_class(type(step), names, types, returns, handle, idempotent, retry, timeout)
+    cls: Any = _action_class(type(step), names, types, returns, handle, idempotent, reads, retry, timeout)
     values = {name: value for (name, _), value in zip(types, arguments, strict=True)}
     return cast("Action[Any, Any]", cls(subject=step, **values))
 
@@ -48,6 +50,11 @@ def hook(
 def is_hook(cls: type[Step[Any]]) -> bool:
     """Whether an Action's class was made by `hook`: it is part of the step above it, not one that people see."""
     return bool(getattr(cls, "orbits_hook", False))
+
+
+def only_reads(cls: type[Step[Any]]) -> bool:
+    """Whether an Action's class was made by `hook` of what only reads."""
+    return bool(getattr(cls, "orbits_reads", False))
 
 
 def packed(cls: type[Step[Any]]) -> str:
@@ -99,13 +106,14 @@ def _concrete(hint: Any) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _action_class(
+def _action_class(  # noqa: PLR0913, PLR0917 - a cache key
     cls: type[Step[Any]],
     names: tuple[str, str | None, str | None],
     types: tuple[tuple[str, Any], ...],
     returns: Any,
     handle: Any,
-    idempotent: bool,  # noqa: FBT001 - a cache key
+    idempotent: bool,  # noqa: FBT001 - as above
+    reads: bool,  # noqa: FBT001 - as above
     retry: Retry | None,
     timeout: timedelta | None,
 ) -> type[Action[Any, Any]]:
@@ -127,7 +135,8 @@ def _action_class(
     base = type(f"_{cls.__name__}_{main}", (Action[returns, handle],), body)
     made: Any = create_model(f"{cls.__name__}.{main}", __base__=base, subject=(cls, ...), **dict(types))
     made.options = options
-    made.orbits_hook = (cls, names, types, returns, handle, idempotent, retry, timeout)
+    made.orbits_hook = (cls, names, types, returns, handle, idempotent, reads, retry, timeout)
+    made.orbits_reads = reads
     return cast("type[Action[Any, Any]]", made)
 
 

@@ -75,7 +75,7 @@ async def _listed(fleet: "Tenants[Any]") -> tuple[Sequence[Tenant] | None, str]:
     try:
         if fleet.execution.previewing:
             return fleet.read_source(), ""
-        step = hook(fleet.read_source, returns=tuple[Tenant, ...], idempotent=True)
+        step = hook(fleet.read_source, returns=tuple[Tenant, ...], idempotent=True, reads=True)
         listed: tuple[Tenant, ...] = await fleet.do("source", step)
     except (ExecutionFailed, UsageError) as error:
         return None, error.message if isinstance(error, ExecutionFailed) else str(error)

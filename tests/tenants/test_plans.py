@@ -1,0 +1,168 @@
+"""Plans of fleets: what is shown of them, and that what is then done is what was shown, or who has changed is named."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import ClassVar
+
+import pytest
+
+from orbits_iac import Managed, Orbits, Outputs, Resource
+from orbits_iac.model.alike import grouped
+from orbits_iac.model.plans import Plan
+from orbits_iac.provider import Refused
+from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants
+
+
+class World:
+    """What stands, and a gate that a shed of this name waits at."""
+
+    def __init__(self) -> None:
+        self.stands: dict[str, str] = {}
+        self.waits = ""
+        self.came = asyncio.Event()
+        self.gate = asyncio.Event()
+
+
+WORLD = World()
+
+
+class ShedState(Outputs):
+    paint: str
+
+
+class Shed(Managed[ShedState]):
+    name: str
+    paint: str
+
+    def read(self, recorded: ShedState | None, /) -> ShedState | None:
+        found = WORLD.stands.get(self.name)
+        return None if found is None else ShedState(paint=found)
+
+    async def create(self) -> ShedState:
+        return await self.change(ShedState(paint=""))
+
+    async def change(self, live: ShedState, /) -> ShedState:
+        if self.name == WORLD.waits:
+            WORLD.came.set()
+            await WORLD.gate.wait()
+        WORLD.stands[self.name] = self.paint
+        return ShedState(paint=self.paint)
+
+    def delete(self, live: ShedState, /) -> None:
+        del WORLD.stands[self.name]
+
+
+class Garden(Resource):
+    client: str
+    paint: str
+    size: str = "small"
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        await self.do("shed", Shed(name=self.client, paint=self.paint))
+
+
+ALL = ("acme", "bolt", "cafe", "dora", "eden")
+
+
+class Gardens(Tenants[Garden]):
+    source: ClassVar[Source] = ListSource(ALL)
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="continue")
+    paint: str = "red"
+
+    def stack(self, tenant: Tenant) -> Garden:
+        return Garden(client=tenant.id, paint=self.paint)
+
+
+@pytest.fixture
+async def planned(orbits: Orbits) -> AsyncIterator[Plan]:
+    """The plan for a second colour, where the first stands."""
+    WORLD.__init__()  # type: ignore[misc]
+    Gardens.source = ListSource(ALL)
+    await orbits.run(Gardens())
+    yield await orbits.preview(Gardens(paint="blue"))
+    WORLD.gate.set()
+
+
+async def test_what_was_approved_is_done_and_nothing_waits(orbits: Orbits, planned: Plan) -> None:
+    """The source is read by a step that no plan shows."""
+    report = await orbits.run(Gardens(paint="blue"), plan=planned)
+    assert report.summary == "5 tenants: 5 updated"
+    assert WORLD.stands == dict.fromkeys(ALL, "blue")
+
+
+async def test_the_same_for_all_is_one_group_and_who_differs_another(orbits: Orbits, planned: Plan) -> None:
+    [group] = grouped(planned.root.below)
+    assert (group.names, [field.path for field in group.fields]) == (ALL, ["paint"])
+    Gardens.source = ListSource([*ALL, Tenant(id="fawn", overrides={"size": "large"})])
+    old, new = grouped((await orbits.preview(Gardens(paint="blue"))).root.below)
+    assert (old.names, new.names) == (ALL, ("fawn",))
+    assert planned.changes == [f"tenant[{name}].shed: update Shed" for name in ALL]
+
+
+SINCE = {
+    "one has come": (
+        ListSource([*ALL, "fawn"]),
+        r"holds: tenant\[fawn\] \(Garden fawn\) has come, and the plan does not show it\. Make",
+    ),
+    "one has gone": (ListSource(ALL[:-1]), r"holds: tenant\[eden\] \(Garden eden\) is no longer there\. Make"),
+    "overrides are others": (
+        ListSource([*ALL[:-1], Tenant(id="eden", overrides={"size": "large", "paint": "pink"})]),
+        r'holds: tenant\[eden\] \(Garden eden\): paint: "blue" → "pink", size: "small" → "large"\. Make',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SINCE)
+async def test_whose_place_in_the_source_has_changed_is_named_and_nothing_is_done(
+    orbits: Orbits, planned: Plan, case: str
+) -> None:
+    Gardens.source, said = SINCE[case]
+    with pytest.raises(Refused, match=said):
+        await orbits.run(Gardens(paint="blue"), plan=planned, approve_deferred=True)
+    assert WORLD.stands == dict.fromkeys(ALL, "red")
+
+
+async def test_an_override_that_was_shown_and_is_taken_back_is_named(orbits: Orbits, planned: Plan) -> None:
+    Gardens.source = ListSource([*ALL[:-1], Tenant(id="eden", overrides={"size": "large"})])
+    plan = await orbits.preview(Gardens(paint="blue"))
+    Gardens.source = ListSource(ALL)
+    with pytest.raises(Refused, match=r'eden\): size: "large" → "small"\. Make'):
+        await orbits.run(Gardens(paint="blue"), plan=plan)
+
+
+async def test_who_was_updated_by_somebody_else_is_named_with_by_whom_and_to_what(
+    orbits: Orbits, planned: Plan
+) -> None:
+    await orbits.run(Garden(client="bolt", paint="grey"))
+    said = (
+        r"holds: tenant\[bolt\]: of Garden bolt stood revision 1, and revision 2 stands now "
+        rf'\(by {orbits.who}: paint: "red" → "grey"\)\. Make'
+    )
+    with pytest.raises(Refused, match=said):
+        await orbits.run(Gardens(paint="blue"), plan=planned)
+    assert set(WORLD.stands.values()) == {"red", "grey"}
+
+
+async def test_who_is_updated_by_somebody_else_in_between_is_left_alone_and_the_others_go_on(
+    orbits: Orbits, planned: Plan
+) -> None:
+    WORLD.waits = "acme"
+    execution = await orbits.start(Gardens(paint="blue"), plan=planned)
+    await WORLD.came.wait()
+    await orbits.run(Garden(client="bolt", paint="grey"))
+    WORLD.gate.set()
+    report: Report = await execution
+    assert list(report.failed) == ["bolt"]
+    assert "of Garden bolt stood revision 1, and revision 2 stands now" in report.failed["bolt"]
+    assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "bolt": "grey"}
+
+
+async def test_whose_thing_has_drifted_since_is_named_and_the_others_go_on(orbits: Orbits, planned: Plan) -> None:
+    WORLD.stands["cafe"] = "graffiti"
+    report = await orbits.run(Gardens(paint="blue"), plan=planned)
+    assert list(report.failed) == ["cafe"]
+    assert 'update paint: "red" → "blue" over "graffiti"' in report.failed["cafe"]
+    assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "cafe": "graffiti"}
