@@ -19,6 +19,8 @@ LONGEST = 65_536
 """Characters that GitHub takes in a comment."""
 
 _ROOM = 400  # characters kept for the sentences at the end
+_LOSSES = 40  # that are named
+_SMALLEST = 80  # characters of a folded part
 _LINES = 200  # of one tree
 _WIDTH = 140  # of one tree
 _OPEN = 30  # lines of a tree that is not folded
@@ -36,12 +38,12 @@ def as_comment(plan: Plan, *, longest: int = LONGEST) -> str:
         for decision in decisions:
             text.add(f"- {decision}\n", "to decide")
     groups = grouped(plan.root.below)
-    if not any(len(group.members) > 1 for group in groups):
+    if not any(group.crowd > 1 for group in groups):
         text.add(_folded(f"All of {code_in_html(name)}", _tree(root)), "tree")
     else:
         for group in groups:
             if group.first:
-                text.add(_folded(_title(group), _tree(group)), "group")
+                text.add(_folded(_title(group), _tree(group)) if text.room > _SMALLEST else None, "groups")
         same = [f"{counted(group)} {code(group.first.kind)}" for group in groups if not group.first]
         if same:
             text.add(f"\nUnchanged: {', '.join(same)}.\n", "")
@@ -71,28 +73,34 @@ class _Bounded:
     """A text that grows as long as there is room; what had none is counted by what it is."""
 
     def __init__(self, head: str, longest: int) -> None:
-        self._parts, self._room = [head], longest - len(head)
+        self.room = longest - len(head)
+        self._parts = [head]
         self._left_out: dict[str, int] = {}
 
-    def add(self, part: str, what: str) -> None:
-        if len(part) <= self._room:
+    def add(self, part: str | None, what: str) -> None:
+        """Add a part, unless it is too long; None is one for which there certainly is no room."""
+        if part is not None and len(part) <= self.room:
             self._parts.append(part)
-            self._room -= len(part)
+            self.room -= len(part)
         else:
             self._left_out[what] = self._left_out.get(what, 0) + 1
 
     def ended(self, foot: str) -> str:
-        words = {"to decide": "to decide", "group": "with its details", "tree": "with the whole tree"}
-        left = ", ".join(f"{count:,} {words[what]}" for what, count in self._left_out.items() if what in words)
+        """All of it, with what was left out, and the end."""
+        left = ", ".join(f"{count:,} {what}" for what, count in self._left_out.items())
         said = f"\n**Left out, for want of room in a comment: {left}.** `orbits preview` shows all.\n" if left else ""
         return "".join((*self._parts, said, foot))
 
 
 def _decisions(plan: Plan, root: Group) -> Iterator[str]:
     """What a person has to know before it is approved, the worst first."""
-    for loss in plan.losses:
+    losses = plan.losses
+    for loss in losses[:_LOSSES]:
         name = f"{loss.kind} {loss.identity}"
-        yield f"**{loss.why}**: {code(name)}, unless `--accept-loss` names it: {code(_quoted(name))}"
+        flag = f"--accept-loss '{name}'"
+        yield f"**{loss.why}**: {code(name)}, unless it is accepted by name: {code(flag)}"
+    if len(losses) > _LOSSES:
+        yield f"**{len(losses) - _LOSSES:,} more would be lost**: `orbits preview --json` names them under `losses`"
     found = list(_walk(root, ()))
     for path, group in found:
         if group.first.verb is Verb.REMOVE and not (path and path[-1].first.verb is Verb.REMOVE):
@@ -108,10 +116,6 @@ def _decisions(plan: Plan, root: Group) -> Iterator[str]:
         if group.first.waits:
             waits = ", ".join(map(code, group.first.waits))
             yield f"**not known yet**: in {_where(path, group)}, what depends on {waits}"
-
-
-def _quoted(name: str) -> str:
-    return f"--accept-loss '{name}'"
 
 
 def _walk(group: Group, above: tuple[Group, ...]) -> Iterator[tuple[tuple[Group, ...], Group]]:

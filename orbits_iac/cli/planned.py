@@ -167,10 +167,10 @@ def named_of(group: Group, most: int = _NAMED) -> str:
 
 
 def _groups(change: Change, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """The groups of more than one, and those that differ from them, wherever they stand."""
+    """The groups of what there are many of side by side, wherever they stand."""
     here = (*path, change.ref) if change.ref else path
     for group in grouped(change.below):
-        if len(group.members) > 1 or group.fields:
+        if group.crowd > 1:
             yield {
                 "path": list(here),
                 "ref": group.first.ref.partition("[")[0],

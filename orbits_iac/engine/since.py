@@ -36,7 +36,9 @@ async def changed_since(engine: "Engine", plan: Plan, step: Step[Any], asked: "A
         found.append(f"it was made with build {plan.build}, and the code is now {engine.build}")
     if (plan.kind, plan.command) != (asked.kind, asked.command) or plan.root.digest != asked.digest:
         here, there = f"{asked.command} of {asked.kind}", f"{plan.command} of {plan.kind}"
-        found.append(f"it is for {there}, and asked for is {here}" if here != there else "its argument is another")
+        fields = _fields(_different(plan.argument, asked.argument))
+        other = f"its argument is another{f' ({fields})' if fields else ''}"
+        found.append(f"it is for {there}, and asked for is {here}" if here != there else other)
     if _decoded(engine, plan.targets) != _decoded(engine, asked.targets):
         found.append("its targets are others")
     same_request = not found
@@ -88,14 +90,19 @@ async def _how(engine: "Engine", change: Change, stands: int | None) -> str:
     then = None
     if change.revision is not None:
         then = await engine.store.get(RevisionRow, change.kind, change.identity, change.revision)
-    before, after = ({} if row is None else masked(row.argument) for row in (then, now))
-    fields = [
+    fields = _fields(_different(then.argument, now.argument)) if then is not None else ""
+    said = ": ".join(part for part in (f"by {now.who}" if now.who else "", fields) if part)
+    return f" ({said})" if said else ""
+
+
+def _different(then: Json, now: Json) -> list[PropertyChange]:
+    """The fields that are others in two texts of arguments, as far as they may be shown."""
+    before, after = masked(then), masked(now)
+    return [
         PropertyChange(path=name, before=_text(before, name), after=_text(after, name))
         for name in dict.fromkeys((*after, *before))
-        if then is not None and before.get(name) != after.get(name)
+        if before.get(name) != after.get(name)
     ]
-    said = ": ".join(part for part in (f"by {now.who}" if now.who else "", _fields(fields)) if part)
-    return f" ({said})" if said else ""
 
 
 def _text(values: Mapping[str, Any], name: str) -> Json | None:

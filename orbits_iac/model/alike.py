@@ -32,12 +32,14 @@ class Group:
         members: the changes.
         fields: their fields that change in the same way; where nothing stands yet, those in which others differ.
         own: fields in which each of them has a value of its own.
+        crowd: how many they were chosen from: all under one ref; 1 of what stands alone.
 
     """
 
     members: tuple[Change, ...]
     fields: tuple[PropertyChange, ...] = ()
     own: tuple[str, ...] = ()
+    crowd: int = 1
 
     @property
     def first(self) -> Change:
@@ -98,7 +100,10 @@ def _groups(crowd: Sequence[Change]) -> list[Group]:
         names |= {value for path, pair in its.items() if path in own for value in pair if isinstance(value, str)}
         members.setdefault(_Alike(names, own).digest(change), []).append(change)
     alike = [tuple(one) for one in members.values()]
-    groups = [Group(members=one, fields=_same_fields(one[0], own, alike), own=_told(one, own)) for one in alike]
+    groups = [
+        Group(members=one, fields=_same_fields(one[0], own, alike), own=_told(one, own), crowd=len(crowd))
+        for one in alike
+    ]
     return sorted(groups, key=lambda group: (not group.removes, not group.first, -len(group.members)))
 
 

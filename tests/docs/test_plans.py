@@ -14,6 +14,7 @@ COMMAND = re.compile(r"^\$ orbits (.*?)(?:  # exits with (\d))?$", re.MULTILINE)
 def without_columns(text: str) -> str:
     """Lines with one space between words, and without what differs from run to run."""
     text = re.sub(r"plan \w+…? ", "plan ID ", text)
+    text = re.sub(r"by \w+@[\w.-]+", "by WHO", text)
     return "\n".join(re.sub(r"(?<=\S) {2,}(\d+m?s$)?", " ", line).rstrip() for line in text.splitlines()).strip()
 
 

@@ -66,8 +66,8 @@ def test_resume_on_a_terminal_shows_it_and_asks(shared: Project) -> None:
 
 def test_a_plan_is_done_once(shared: Project) -> None:
     assert plain(shared.run("up", "--plan", "plan.json", code=2)) == (
-        "Error: plan BUILD no longer holds: of Stock s stood nothing, and revision 1 stands now. Make a new one with "
-        "`orbits preview`."
+        "Error: plan BUILD no longer holds: of Stock s stood nothing, and revision 1 stands now (by ada). Make a new "
+        "one with `orbits preview`."
     )
 
 
@@ -174,6 +174,7 @@ CASES = {
         ["up", "stock.py:Stock", "--approve-deferred"],
         "--approve-deferred is about a plan: give it with --plan FILE",
     ),
+    "two ways": (["preview", *STOCK, "--json", "--markdown"], "--json and --markdown are two ways to say the same"),
     "no plan": (["up", "--plan", "none.json"], "the plan none.json cannot be read: No such file or directory"),
     "another file": (["up", "--plan", "orbits.toml"], "orbits.toml: this is no plan that `orbits preview --out` has"),
     "no rollback": (["preview", *STOCK, "--to", "1"], "--to is about going back: give it with --command rollback"),

@@ -30,7 +30,7 @@ async def updates(orbits: Orbits) -> int:
 
 async def test_what_a_plan_shows_is_done(orbits: Orbits) -> None:
     app = App(name="x", first=1, second=2)
-    with pytest.raises(Refused, match=r"plan \w+ no longer holds: its argument is another"):
+    with pytest.raises(Refused, match=r"plan \w+ no longer holds: its argument is another \(second: 2 → 3\)"):
         await orbits.run(App(name="x", first=1, second=3), plan=await orbits.preview(app), approve_deferred=True)
     plan = await orbits.preview(app)
     assert await orbits.run(app, plan=plan, approve_deferred=True) == Sum(total=3)
@@ -60,8 +60,9 @@ async def test_a_plan_that_no_longer_holds_is_refused_with_all_that_changed(orbi
     assert (
         str(refused.value).partition(": ")[2]
         == f"it was made for project theirs, and this is tests; it was made with build other, and the code is now "
-        f"{orbits.engine.build}; of App x stood revision 1, and revision 2 stands now; of Thing App x/one stood "
-        f"revision 1, and revision 2 stands now. Make a new one with `orbits preview`."
+        f"{orbits.engine.build}; of App x stood revision 1, and revision 2 stands now (by {orbits.who}: first: 1 → 4); "
+        f"one: of Thing App x/one stood revision 1, and revision 2 stands now (by {orbits.who}: value: 1 → 4). Make a "
+        f"new one with `orbits preview`."
     )
     with pytest.raises(Refused, match="it is for update of App, and asked for is uninstall of App"):
         await orbits.run(app.uninstall(), plan=plan)
