@@ -11,6 +11,7 @@ from . import moto_adapter, moto_state
 from .assume import refuse_assuming
 from .crossing import reach
 from .identify import Identity
+from .web_identity import refuse_web_identity
 from .wire import Answer, Environ, credential, error_answer
 
 Work = Callable[[], Answer]
@@ -67,6 +68,11 @@ def _session_token(call: Call) -> Answer:
 def _assume_role(call: Call) -> Answer:
     """A role is assumed by whom it trusts; moto gives anybody a session, of roles that do not exist too."""
     return refuse_assuming(call.environ, call.identity) or call.work()
+
+
+def _assume_role_with_web_identity(call: Call) -> Answer:
+    """A role is assumed with a token of whom it trusts; moto gives anybody a session, whatever the token."""
+    return refuse_web_identity(call.environ) or call.work()
 
 
 def _create_bucket(call: Call) -> Answer:
@@ -180,6 +186,7 @@ _GAPS: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("secretsmanager", "UpdateSecret"): _update_secret,
     ("sqs", "SetQueueAttributes"): _set_queue_attributes,
     ("sts", "AssumeRole"): _assume_role,
+    ("sts", "AssumeRoleWithWebIdentity"): _assume_role_with_web_identity,
     ("sts", "GetCallerIdentity"): _caller_identity,
     ("sts", "GetSessionToken"): _session_token,
 }

@@ -117,6 +117,15 @@ def role(arn: str) -> Any:
     return next((one for one in list(iam_backends[account]["aws"].roles.values()) if one.arn == arn), None)
 
 
+def audiences(provider: str) -> tuple[str, ...] | None:
+    """For whom a provider of identities, named by its ARN, signs tokens; None if the account has none of that name."""
+    from moto.iam.models import iam_backends
+
+    account = provider.split(":")[4]
+    found = iam_backends[account]["aws"].open_id_providers.get(provider) if account in iam_backends else None
+    return None if found is None else tuple(found.client_id_list)
+
+
 def role_exists(arn: str) -> bool:
     """Whether the IAM role of this ARN exists in its account."""
     return role(arn) is not None

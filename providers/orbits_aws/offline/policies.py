@@ -62,8 +62,10 @@ def _about(statement: Mapping[str, Any], element: str, named: Callable[[Any], bo
 def _is_principal(named: Any, caller: Caller) -> bool:
     if named == "*":
         return True
-    given = _list(named.get("AWS", [])) if isinstance(named, Mapping) else []
-    return "*" in given or any(one in caller.principals for one in given)
+    if not isinstance(named, Mapping):
+        return False
+    given = _list(named.get("AWS", []))
+    return "*" in given or any(one in caller.principals for one in given) or caller.arn in _list(named.get("Federated"))
 
 
 def _of(caller: Caller) -> Context:
