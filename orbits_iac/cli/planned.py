@@ -162,8 +162,8 @@ def counted(group: Group) -> str:
 def named_of(group: Group, most: int = _NAMED) -> str:
     """Who is in a group: a few by name, and how many more; those of whom something is removed, all up to many."""
     most = max(most, _NAMED_REMOVED) if group.removes else most
-    names, more = group.names[:most], len(group.names) - most
-    return f"{', '.join(names)} and {more:,} more" if more > 0 else ", ".join(names)
+    names, more = group.names, len(group.names) - most
+    return f"{', '.join(names[:most])} and {more:,} more" if more > 1 else ", ".join(names)
 
 
 def _groups(change: Change, path: tuple[str, ...]) -> Iterator[dict[str, Any]]:

@@ -57,7 +57,7 @@ def test_what_needs_a_decision_comes_first_and_the_rest_is_by_groups() -> None:
 
 **Needs a decision**
 - **loses data**: `Door Shop gold/door`, unless it is accepted by name: `--accept-loss 'Door Shop gold/door'`
-- **no return** after `stone` of 6 tenants (`acme, bolt, cafe, dora, eden and 1 more`)
+- **no return** after `stone` of 6 tenants (`acme, bolt, cafe, dora, eden, fawn`)
 - **not known yet**: in `bell`, what depends on `door`
 
 <details open><summary>replace <code>tenant[gold] Shop</code></summary>
@@ -70,10 +70,10 @@ tenant[gold]  Shop gold  ± replace
 
 </details>
 
-<details open><summary><b>6 tenants</b>: update <code>acme, bolt, cafe, dora, eden and 1 more</code></summary>
+<details open><summary><b>6 tenants</b>: update <code>acme, bolt, cafe, dora, eden, fawn</code></summary>
 
 ```text
-6 tenants  Shop      ~ update  acme, bolt, cafe, dora, eden and 1 more
+6 tenants  Shop      ~ update  acme, bolt, cafe, dora, eden, fawn
 ├─ door    Door      ~ update  colour: 1 → 2
 └─ stone   inscribe  ▸ runs    no return
 ```
