@@ -10,7 +10,7 @@ from orbits_iac import Managed, Orbits, Outputs, Resource
 from orbits_iac.model.alike import grouped
 from orbits_iac.model.plans import Plan
 from orbits_iac.provider import Refused
-from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants
+from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants
 
 
 class World:
@@ -70,6 +70,7 @@ ALL = ("acme", "bolt", "cafe", "dora", "eden")
 class Gardens(Tenants[Garden]):
     source: ClassVar[Source] = ListSource(ALL)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="continue")
+    listing: ClassVar[Listing] = Listing(may_shrink="100%")
     paint: str = "red"
 
     def stack(self, tenant: Tenant) -> Garden:
