@@ -21,19 +21,16 @@ from tests.servers.commands import Commands
 from tests.servers.shell import Shell, shell
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pipeline.md").read_text()
-POLICIES = (Path(__file__).parents[2] / "docs" / "aws-access.md").read_text()
 ISSUER = "token.actions.githubusercontent.com"
 ELSEWHERE = {"Install", "Sign in to AWS", "Comment", "Get the plan that was shown"}
 """The steps that need GitHub or the network; so does each with `uses`."""
 
 
-def block(language: str) -> str:
-    [found] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    return str(found)
-
-
-WORKFLOW: dict[str, Any] = yaml.safe_load(block("yaml"))
-TRUST = json.loads(block("json"))
+[FLEET], [CLIENTS, WORKFLOW_FILE], [POLICY] = (
+    re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) for language in ("python", "yaml", "json")
+)
+WORKFLOW: dict[str, Any] = yaml.safe_load(WORKFLOW_FILE)
+TRUST = json.loads(POLICY)
 
 
 class Runner:
@@ -89,9 +86,9 @@ def accounts(aws: OfflineAws) -> dict[str, str]:
 def runner(
     tmp_path: Path, aws: OfflineAws, accounts: dict[str, str], mongodb: str, commands: Commands
 ) -> Iterator[Runner]:
-    (tmp_path / "fleet.py").write_text(block("python"))
-    clients = [{"id": name, "labels": {"account": account}} for name, account in accounts.items()]
-    (tmp_path / "clients.yaml").write_text(yaml.safe_dump(clients))
+    (tmp_path / "fleet.py").write_text(FLEET)
+    own = CLIENTS.replace("111122223333", accounts["acme"]).replace("444455556666", accounts["bolt"])
+    (tmp_path / "clients.yaml").write_text(own)
     known = {
         "github.actor": "ada",
         "secrets.ORBITS_STORE": mongodb,
@@ -126,7 +123,8 @@ def test_what_a_pull_request_showed_is_done_when_it_is_merged_or_nothing(
     assert not aws.calls("sqs", writes=True)
 
     assert runner.job("preview").returncode == 0
-    assert runner.job("up").returncode == 0
+    done = runner.job("up")
+    assert done.returncode == 0, done.stdout
     assert {name: retention(aws, account) for name, account in accounts.items()} == {"acme": 4, "bolt": 1}
     assert runner.job("preview").returncode == 0
     assert "**Nothing to do.**" in (runner.folder / "comment.md").read_text()
