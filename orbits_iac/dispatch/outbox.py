@@ -2,7 +2,8 @@
 
 What always holds: the notices that a message is made of are deleted in the transaction that makes the execution which
 sends it, and only if all are there still, so that over all workers each is sent by one execution. A notice waits for
-those that come within `digest_within` of the first: many become one message.
+those that come within `digest_within` of the first: many become one message. What comes one by one, as the drift of a
+fleet that is looked at all night, waits longer and longer, so that it becomes few messages too.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from orbits_iac.engine.requests import Asked, creation
 from orbits_iac.model.errors import Conflict, StoreError
 from orbits_iac.model.happenings import NO_EXECUTION
 from orbits_iac.model.ids import NOTIFICATION
-from orbits_iac.model.rows import MessageRow
+from orbits_iac.model.rows import ExecutionRow, MessageRow
 from orbits_iac.notify.messages import messages_of
 from orbits_iac.notify.notices import of_row
 from orbits_iac.notify.settings import NotifySettings
@@ -26,6 +27,12 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0
 """Seconds between two looks: one read of a row that is rarely there."""
+
+HOUR = 3600.0
+"""Seconds in which so many messages as make a digest are sent without waiting for longer."""
+
+LONGEST = 10
+"""How many times `digest_within` a notice waits at most."""
 
 MOST = 2000
 """Notices that one message is made of, at most."""
@@ -52,7 +59,15 @@ class Outbox:
     async def due(self) -> float | None:
         """When the next message is to be made; None if there is nothing to tell."""
         rows = await self._engine.store.find(MessageRow, execution=NO_EXECUTION, limit=1)
-        return of_row(rows[0]).at + self._settings.digest_within.total_seconds() if rows else None
+        return of_row(rows[0]).at + await self._window() if rows else None
+
+    async def _window(self) -> float:
+        """Seconds that a notice waits for others: twice as many for each message too many within the last hour."""
+        store, after = self._engine.store, self._settings.digest_after
+        sent = await store.find(ExecutionRow, kind=NOTIFICATION, newest=True, limit=after + LONGEST, whole=False)
+        since = self._engine.clock.now() - HOUR
+        late = sum(row.created_at > since for row in sent) - after
+        return self._settings.digest_within.total_seconds() * min(1 << max(0, late), LONGEST)
 
     async def sweep(self) -> bool:
         """Make messages of what has waited long enough; whether there was any."""

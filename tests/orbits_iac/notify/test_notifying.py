@@ -224,6 +224,24 @@ async def test_many_problems_are_one_message_with_a_count_and_the_first_ones(
         assert await orbits.store.find(MessageRow, execution=NO_EXECUTION) == []
 
 
+async def test_what_comes_one_by_one_becomes_few_messages_too(clock: Clock) -> None:
+    rules = NotifySettings.model_validate({"to": ["file:x"], "digest_after": 2, "digest_within": 60})
+    async with Orbits(SETTINGS.model_copy(update={"notify": rules}), clock=clock) as orbits:
+        outbox = Outbox(orbits.engine, rules.model_copy(update={"to": ()}))
+        sent: list[int] = []
+        for number in range(40):  # one in a minute
+            await fails(orbits, Blown(number=number))
+            await clock.advance(timedelta(minutes=1))
+            waiting = len(await orbits.store.find(MessageRow, execution=NO_EXECUTION))
+            sent += [waiting] if await outbox.sweep() else []
+        assert sent == [1, 1, 1, 2, 4, 8, 10, 10]
+        await clock.advance(timedelta(hours=2))
+        assert await outbox.sweep()
+        await fails(orbits, Blown(number=40))
+        await clock.advance(timedelta(minutes=1))
+        assert await outbox.sweep()
+
+
 async def test_a_fleet_that_was_reached_in_part_is_told_of_though_its_execution_ended_well(
     opened: Opened, told: Told, clock: Clock
 ) -> None:
