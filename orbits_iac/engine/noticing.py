@@ -43,7 +43,10 @@ async def notices(
     """The notices of an execution that is about to end so, as rows to be written with its end."""
     settings = run.engine.notify
     row = run.pages.execution
-    if not settings.to or row.kind == NOTIFICATION or (news is None and row.parent is not None):
+    if not settings.to or row.kind == NOTIFICATION:
+        return []
+    alone = await _is_alone(run)
+    if news is None and not alone:
         return []
     root = row if row.parent is None else await run.engine.store.get(ExecutionRow, row.root)
     scene = Scene(
@@ -56,7 +59,7 @@ async def notices(
     if news is not None:
         before = await run.engine.store.get(LookRow, news.kind, news.identity)
         found += of_drift(scene, news, before=None if before is None else before.at)
-    if row.parent is None:
+    if alone:
         found += await _of_the_end(run, scene, result)
     return [as_row(notice) for notice in found if settings.wants(notice)]
 
@@ -66,6 +69,15 @@ def waits_for(run: "Run", event: str) -> MessageRow | None:
     scene = Scene(execution=run.pages.execution, stack="", where=", ".join(run.places.values()), at=run.now())
     notice = of_wait(scene, event, run.engine.codec.mask(run.said))
     return as_row(notice) if run.engine.notify.wants(notice) else None
+
+
+async def _is_alone(run: "Run") -> bool:
+    """Whether nobody else tells how it ended: it was asked for by itself, or is one of many that a fleet looks at."""
+    row = run.pages.execution
+    if row.parent is None or row.command != "cycle":
+        return row.parent is None
+    above = await run.engine.store.get(ExecutionRow, row.parent)
+    return above is not None and above.beside
 
 
 async def _of_the_end(run: "Run", scene: Scene, result: Json | None) -> list[Notice]:
@@ -105,7 +117,7 @@ def _same(one: Failure | None, other: Failure | None) -> bool:
 
 
 async def _before(run: "Run") -> Sequence[ExecutionRow]:
-    """The executions with the same command of the same record that were asked for by themselves, the last one first.
+    """The executions with the same command of the same record that nobody else tells of, the last one first.
 
     Those that somebody has cancelled say nothing of it.
     """
@@ -116,7 +128,8 @@ async def _before(run: "Run") -> Sequence[ExecutionRow]:
         ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_LOOKED_AT, whole=False
     )
     told = (State.SUCCESS, *_BAD)
-    ended = [row for row in rows if row.command == me.command and row.state in told and row.parent is None]
+    ended = [row for row in rows if row.command == me.command and row.state in told]
+    ended = [row for row in ended if row.parent is None or row.command == "cycle"]
     return sorted(ended, key=lambda row: row.ended_at or 0.0, reverse=True)  # ids of one second are in no order
 
 
