@@ -8,16 +8,21 @@ from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.model.below import Below, LookedAt
 from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError
+from orbits_iac.model.ids import RecordId
+from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
-from orbits_iac.model.rows import Difference
+from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.selector import Selector
 from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.queries import payloads
+from orbits_iac.reading import reading
 from orbits_iac.registry import load
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.step import kind_of, options_of, result_type
+from orbits_iac.store.contract import Store
+from orbits_iac.subtree import Subtree, record_of, subtree
 
 __all__ = [
     "Below",
@@ -25,21 +30,28 @@ __all__ = [
     "Comparison",
     "Current",
     "Difference",
+    "ExecutionRow",
     "Flow",
     "Interrupted",
     "Left",
+    "LookRow",
     "LookedAt",
     "NotHeld",
     "OnDrift",
     "OutOfReach",
     "PropertyChange",
+    "RecordId",
+    "RecordRow",
     "Refused",
     "Rest",
+    "RevisionRow",
     "Rules",
     "Selector",
     "Shared",
     "Standing",
     "StepOptions",
+    "Store",
+    "Subtree",
     "Unknown",
     "UsageError",
     "Verb",
@@ -51,10 +63,14 @@ __all__ = [
     "json_text",
     "kind_of",
     "load",
+    "masked",
     "options_of",
     "package_of",
     "payloads",
+    "reading",
+    "record_of",
     "result_type",
     "source_file",
     "stamp_of",
+    "subtree",
 ]

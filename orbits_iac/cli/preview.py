@@ -78,9 +78,10 @@ async def _preview(
     show: "Callable[[Plan, str | None], None]",
 ) -> int:
     from orbits_iac.cli import planned, session
+    from orbits_iac.reading import exists
 
     # A preview leaves nothing behind; but digests and secrets of a plan that is kept need the key of its store.
-    if file is None and not session.exists(settings.store):
+    if file is None and not exists(settings.store):
         settings = settings.model_copy(update={"store": "memory:"})
     async with session.opened(settings, modules=(named.source,), work=False) as orbits:
         plan = await orbits.preview(step)

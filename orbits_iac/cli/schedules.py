@@ -125,8 +125,9 @@ async def _tell(
     from orbits_iac import queries
     from orbits_iac.cli import exits, report, session
     from orbits_iac.cli.running import subject_of
+    from orbits_iac.reading import check_exists
 
-    session.check_exists(settings.store)
+    check_exists(settings.store)
     subject = await subject_of(kind, [identity], settings) if with_code else None
     async with session.opened(settings, work=False, modules=subject.modules if subject else ()) as orbits:
         record = await queries.record(orbits.store, kind, identity)

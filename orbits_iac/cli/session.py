@@ -53,12 +53,9 @@ def store_url(given: str | None) -> str:
 @contextlib.asynccontextmanager
 async def reading(given: str | None) -> "AsyncGenerator[Store]":
     """The store, opened for reading alone: it is never made, and no worker is started."""
-    from orbits_iac.unfinished import refuse_unfinished
+    from orbits_iac.reading import reading as opened_to_be_read
 
-    url = store_url(given)
-    check_exists(url)
-    async with making(url) as store:
-        await refuse_unfinished(store)
+    async with opened_to_be_read(store_url(given)) as store:
         yield store
 
 
@@ -96,25 +93,6 @@ async def opened(
         yield orbits
     finally:
         await orbits.__aexit__(*sys.exc_info())
-
-
-def exists(url: str) -> bool:
-    """Whether there may be a store: a file is there, or it is not kept in one."""
-    technology, _, where = url.partition(":")
-    return technology != "sqlite" or not where or Path(where).exists()
-
-
-def check_exists(url: str) -> None:
-    """Refuse to read a store that is not there: reading never makes one."""
-    from orbits_iac.store import shown
-
-    if not exists(url):
-        raise UsageError(
-            f"there is no store {shown(url)}: nothing was ever run here, or another is meant "
-            f"(--store, ORBITS_STORE, or store in {CONFIGURATION})"
-        )
-    if url.startswith("memory:"):
-        raise UsageError("a store in memory is gone with the process that had it: there is nothing to read")
 
 
 def import_all(modules: Iterable[str], *, strict: bool = False) -> None:

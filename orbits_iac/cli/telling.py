@@ -24,8 +24,9 @@ async def tell(
     from orbits_iac.cli import exits, report, session
     from orbits_iac.model.rows import WorkerRow
     from orbits_iac.model.states import ENDED
+    from orbits_iac.reading import check_exists
 
-    session.check_exists(settings.store)
+    check_exists(settings.store)
     modules: Sequence[str] = ()
     if with_code:
         async with session.reading(settings.store) as store:

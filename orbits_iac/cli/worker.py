@@ -86,10 +86,11 @@ async def _work(settings: "Settings", *, once: bool, as_json: bool) -> int:
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, session
     from orbits_iac.dispatch.garbage import collect_new_alone
+    from orbits_iac.reading import check_exists
     from orbits_iac.telemetry.logs import logged
     from orbits_iac.telemetry.observing import observed
 
-    session.check_exists(settings.store)
+    check_exists(settings.store)
     async with session.reading(settings.store) as store:
         modules = tuple(dict.fromkeys((*settings.modules, *await queries.all_modules(store))))
     session.import_all(modules)

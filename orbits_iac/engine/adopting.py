@@ -88,7 +88,15 @@ async def _write(run: "Run", row: RevisionRow) -> bool:
         record = await run.engine.store.get(RecordRow, row.kind, row.identity)
         if record is None or record.revision is not None:
             return False
-        adopted = amended(record, version=record.version + 1, revision=0, adopted=True, targets=row.targets)
+        adopted = amended(
+            record,
+            version=record.version + 1,
+            revision=0,
+            since=row.at,
+            by=row.who,
+            adopted=True,
+            targets=row.targets,
+        )
         try:
             await run.engine.commit(Transaction(fence=run.pages.fence, put=[adopted, row]))
         except Conflict:

@@ -252,6 +252,8 @@ class RecordRow(Row, frozen=True, kw_only=True):
     held: Held | None = None  # forward only
     made_by: ExecutionId | None = None  # the execution that first asked for it
     brought_by: ExecutionId | None = None  # the command that brought it to where it stands
+    since: float | None = None  # when it was last changed: made, brought back or removed; None: before that was kept
+    by: str = ""  # at whose request
     build: str = ""  # of its last successful update, even if that changed nothing
     retain: bool = False
     protect: bool = False

@@ -318,6 +318,28 @@ async def test_rollback_brings_back_the_revision_before(orbits: Orbits) -> None:
         await record.rollback()
 
 
+async def test_a_record_says_since_when_it_stands_as_it_does_and_by_whom(orbits: Orbits, clock: Clock) -> None:
+    record = orbits.record(App, "x")
+    said: list[tuple[float, str]] = []
+
+    async def look_an_hour_later() -> None:
+        row = await record.row()
+        assert row.since is not None
+        said.append((row.since, row.by))
+        await clock.advance(timedelta(hours=1))
+
+    for first in (1, 1, 2):
+        await orbits.run(App(name="x", first=first, second=2))
+        await look_an_hour_later()
+    someone, orbits.who = orbits.who, "somebody else"
+    await record.rollback()
+    await look_an_hour_later()
+    await record.uninstall()
+    await look_an_hour_later()
+    assert [round((at - said[0][0]) / 3600) for at, _ in said] == [0, 0, 2, 3, 4]
+    assert [by for _, by in said] == [someone] * 3 + ["somebody else"] * 2
+
+
 async def test_uninstall_removes_the_children_the_last_first(orbits: Orbits) -> None:
     await orbits.run(App(name="x", first=1, second=2))
     await orbits.record(App, "x").uninstall()
