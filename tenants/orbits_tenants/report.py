@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,8 @@ class TenantReport(Outputs):
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
         checked_at: of one that was passed over: when somebody looked at it last, in seconds since the epoch.
         unseen_for: the seconds from then to the roll-out.
+        began: when its stack was asked for (UTC); None if it never was.
+        ended: when that was over (UTC).
 
     """
 
@@ -113,6 +116,8 @@ class TenantReport(Outputs):
     digest: str = ""
     checked_at: float | None = None
     unseen_for: float | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def happened(self) -> str:
@@ -196,10 +201,11 @@ class Report(Outputs):
         return "\n".join([self.summary, *(" ".join(line.split()) for line in lines)])
 
     def compared(self) -> object:
-        """How the tenants stand; that this roll-out had nothing to do with it is no change."""
-        done = {"state": TenantState.UPDATED, "changed": False, "made": False, "wave": "", "earlier": False}
+        """How the tenants stand; when they were done, and that there was nothing to do, is no change."""
+        timeless: dict[str, object] = {"began": None, "ended": None}
+        done = {**timeless, "state": TenantState.UPDATED, "changed": False, "made": False, "wave": "", "earlier": False}
         done |= {"no_return": (), "checked_at": None, "unseen_for": None}
-        return {id_: one.model_copy(update=done) if one.state in OK else one for id_, one in self.tenants.items()}
+        return {id_: one.model_copy(update=done if one.state in OK else timeless) for id_, one in self.tenants.items()}
 
     def __rich__(self) -> "RenderableType":
         """The table: tenant, account, state, revision, what happened."""
@@ -247,7 +253,7 @@ def failed(tenant: Tenant, wave: str, standing: Standing, error: ExecutionFailed
     """The report of a tenant whose stack ended badly; `error.path` begins at the roll-out's own step for it."""
     failure = error.failure
     return TenantReport(
-        state=_state(error),
+        state=state_of(error),
         wave=wave,
         tenant=tenant,
         changed=standing.changed,
@@ -286,7 +292,8 @@ def carried(before: TenantReport | None, tenant: Tenant) -> TenantReport:
     return before.model_copy(update={"earlier": True, "changed": False, "tenant": tenant})
 
 
-def _state(error: ExecutionFailed) -> TenantState:
+def state_of(error: ExecutionFailed) -> TenantState:
+    """What a tenant comes to whose stack ended so."""
     failure = error.failure
     if failure.no_return:
         return TenantState.HELD

@@ -256,11 +256,14 @@ class RollOut:
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
         fleet, labels = self._fleet, labels_of(tenant)
         options: StepOptions = {**self._rollout.limits(), "labels": labels, "within": tenant.targets}
+        began = fleet.execution.now()
         try:
             await fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)
         except ExecutionFailed as error:
-            return failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
-        return succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
+            report = failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
+        else:
+            report = succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
+        return report.model_copy(update={"began": began, "ended": fleet.execution.now()})
 
     def _slot(self, tenant: Tenant) -> "_Slot":
         lanes = self._rollout.lanes(tenant)

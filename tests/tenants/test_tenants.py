@@ -183,6 +183,7 @@ async def test_a_second_roll_out_changes_nothing_and_says_so(orbits: Orbits) -> 
     assert set(states(report).values()) == {"unchanged"}
     assert not report.changed
     assert report.summary == "3 tenants: 3 unchanged"
+    assert all(one.began and one.ended and one.began <= one.ended for one in report.tenants.values())
     assert (await orbits.record(Shops, "Shops").row()).revision == 1
 
 

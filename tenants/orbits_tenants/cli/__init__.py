@@ -1,0 +1,19 @@
+"""`orbits tenants`: a file a command; what they need is imported when they are invoked.
+
+What belongs here: options, the words of a command, how it prints. What the commands do stands in the package above.
+"""
+
+import typer
+
+from orbits_tenants.cli import list_, report
+
+app = typer.Typer(help="The tenants of a fleet.", no_args_is_help=True)
+
+
+@app.callback()
+def tenants() -> None:
+    """The tenants of a fleet."""
+
+
+app.command("list")(list_.command)
+app.command("report")(report.command)

@@ -1,0 +1,17 @@
+"""Options and arguments that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+Fleet = Annotated[
+    str,
+    typer.Argument(
+        metavar="FLEET", help="module:Class or file.py:Class of a Tenants, or a name from [stacks] in orbits.toml."
+    ),
+]
+Select = Annotated[
+    str | None,
+    typer.Option("-l", "--selector", metavar="SELECTOR", help="Those with these labels: plan=large,region!=eu."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]

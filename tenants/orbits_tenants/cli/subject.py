@@ -1,0 +1,51 @@
+"""The fleet that a command is about: its class, who is in it now, and what was recorded of it.
+
+Each command reads it so.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orbits_iac import Settings
+    from orbits_tenants.report import TenantReport
+    from orbits_tenants.tenant import Tenant
+    from orbits_tenants.tenants import Tenants
+
+
+def named(spec: str, settings: "Settings") -> "type[Tenants[Any]]":
+    """The class of a fleet; UsageError for what is none."""
+    from orbits_iac.provider import UsageError, load
+    from orbits_tenants.tenants import Tenants
+
+    cls = load(settings.stacks.get(spec, spec))
+    if not issubclass(cls, Tenants):
+        raise UsageError(f"{spec} is no Tenants: `orbits get` shows what is recorded of other stacks")
+    return cls
+
+
+async def members(fleet: "type[Tenants[Any]]", selector: str | None) -> "tuple[Tenant, ...]":
+    """The tenants as the source has them now, those that are meant."""
+    from orbits_tenants.selector import Selector
+    from orbits_tenants.sources.source import read
+
+    chosen = None if selector is None else Selector(selector)
+    found = await asyncio.to_thread(read, fleet.source)
+    return found if chosen is None else chosen.chosen(found)
+
+
+async def last_reports(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Mapping[str, TenantReport]":
+    """What the last roll-out left of each tenant, by its id; nothing if there was none."""
+    from orbits_iac import Orbits
+    from orbits_iac.provider import UsageError, kind_of
+
+    folder = settings.folder()
+    if folder is not None and not folder.is_dir():  # nothing was ever run here, and looking must not make a store
+        return {}
+    async with Orbits(settings, work=False) as orbits:
+        with suppress(UsageError):  # never rolled out
+            last: Mapping[str, TenantReport] = (await orbits.record(fleet, kind_of(fleet)).outputs()).tenants
+            return last
+    return {}

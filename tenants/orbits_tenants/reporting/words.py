@@ -1,0 +1,126 @@
+"""What all forms of the report say in the same words: the summary, drift, the last change, how long ago. Pure."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from orbits_tenants.fleet import Drift, DriftState, Finding, Fleet, Member, Mood, Service
+
+MARKS: Mapping[Mood, str] = {
+    Mood.PERSON: "!",
+    Mood.FAILED: "✘",
+    Mood.MOVING: "▸",
+    Mood.WAITING: "‖",
+    Mood.WELL: "✔",
+}
+"""A sign for each mood: it says what the colour says, so that nobody needs to see that."""
+
+DRIFT_MARKS: Mapping[DriftState, str] = {
+    DriftState.UNREADABLE: "✘",
+    DriftState.DRIFTED: "≠",
+    DriftState.UNCHECKED: "?",
+    DriftState.BROUGHT_BACK: "↩",
+    DriftState.IN_SYNC: "=",
+}
+_LONGEST = 60  # characters of a value
+
+
+def ago(span: timedelta) -> str:
+    """How long ago, for people: just now, 4 min ago, 3 h ago, 2 days ago."""
+    seconds = span.total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min ago"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600:.0f} h ago"
+    return f"{seconds // 86400:.0f} days ago"
+
+
+def took(span: timedelta) -> str:
+    """How long something took: 0.4 s, 41 s, 2 min 05 s, 1 h 02 min."""
+    seconds = span.total_seconds()
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: 1 tenant, 2 tenants."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def headline(fleet: Fleet) -> str:
+    """The fleet in a line: how many tenants, and how many of each state."""
+    states = ", ".join(f"{count:,} {state}" for state, count in fleet.states.items())
+    return f"{counted(len(fleet.members), 'tenant')}{': ' if states else ''}{states}"
+
+
+def drift_line(fleet: Fleet) -> str:
+    """What is known of the fleet's drift, and how old that is."""
+    if not fleet.drifts:
+        return "drift: nothing stands that could drift"
+    states = ", ".join(f"{count:,} {state.value}" for state, count in fleet.drifts.items())
+    return f"drift: {states}; {'never looked at' if fleet.looked is None else _oldest(fleet.at - fleet.looked)}"
+
+
+def _oldest(span: timedelta) -> str:
+    return f"the oldest look was {ago(span)}"
+
+
+def roll_out_line(fleet: Fleet) -> str:
+    """The last roll-out in a line: what of, when, by whom, how long it took."""
+    rollout = fleet.rollout
+    if rollout is None:
+        return "no roll-out came to its end yet"
+    what = " ".join(f"{name}={short(value)}" for name, value in rollout.argument.items())
+    begun = f"roll-out {rollout.execution}{' of ' if what else ''}{what}, {ago(fleet.at - rollout.began)}"
+    if rollout.ended is None:
+        return f"{begun} by {rollout.who}: under way"
+    return f"{begun} by {rollout.who}, took {took(rollout.ended - rollout.began)}"
+
+
+def changed(one: Member | Service, now: datetime) -> str:
+    """When it was last changed, and by whom; "-" if that is not recorded."""
+    if one.since is None:
+        return "-"
+    return f"{ago(now - one.since)}{f' by {one.by}' if one.by else ''}"
+
+
+def drift_said(drift: Drift | None, now: datetime) -> str:
+    """What the last look found, and how old that is."""
+    if drift is None:
+        return "-"
+    many = f" ({counted(len(drift.findings), 'difference')})" if drift.findings else ""
+    beside = f", {drift.unchecked:,} unchecked" if drift.unchecked and drift.state is not DriftState.UNCHECKED else ""
+    when = "" if drift.at is None else f", {ago(now - drift.at)}"
+    return f"{drift.state.value}{many}{beside}{when}"
+
+
+def found(finding: Finding) -> str:
+    """One difference in a line."""
+    where = " ".join(part for part in (finding.where, finding.path) if part)
+    if not finding.path:
+        return f"{where} {'is gone' if finding.live == 'null' else 'is there, and should not be'}".strip()
+    return f"{where}: recorded {short(_value(finding.recorded))} → live {short(_value(finding.live))}"
+
+
+def reason(member: Member) -> str:
+    """What is to be known of a tenant: what happened to it, and what of it could not be looked at."""
+    lines = [member.happened]
+    if member.drift is not None and member.drift.error:
+        lines.append(f"could not be looked at: {member.drift.error}")
+    return "; ".join(line for line in lines if line)
+
+
+def short(value: object) -> str:
+    """A value in a few words."""
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+
+
+def _value(text: str) -> object:
+    return json.loads(text) if text else None

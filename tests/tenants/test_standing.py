@@ -1,0 +1,225 @@
+"""How a fleet stands, as it is read from what roll-outs and looks have recorded."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+
+from orbits_iac import Managed, Orbits, Outputs, Permanent, Resource
+from orbits_iac.model.rows import ExecutionRow, LookRow, amended
+from orbits_iac.provider import UsageError
+from orbits_iac.store.contract import Transaction
+from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
+from orbits_tenants.fleet import DriftState, Fleet, Member, Mood, ServiceState
+from orbits_tenants.standing import read
+
+
+class Square:
+    """What really stands."""
+
+    def __init__(self) -> None:
+        self.stands: dict[str, str] = {}
+        self.broken: set[str] = set()
+        self.reached = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+
+SQUARE = Square()
+
+
+@pytest.fixture(autouse=True)
+def square() -> Square:
+    SQUARE.__init__()  # type: ignore[misc]
+    return SQUARE
+
+
+class ClothState(Outputs):
+    colour: str
+
+
+class Cloth(Managed[ClothState]):
+    colour: str
+
+    async def read(self, recorded: ClothState | None, /) -> ClothState | None:
+        found = SQUARE.stands.get(self._name())
+        return None if found is None else ClothState(colour=found)
+
+    async def create(self) -> ClothState:
+        return await self.change(ClothState(colour=""))
+
+    async def change(self, live: ClothState, /) -> ClothState:
+        SQUARE.reached.set()
+        await SQUARE.go_on.wait()
+        if f"{self._name()} {self.colour}" in SQUARE.broken:
+            raise Permanent("it tore")
+        SQUARE.stands[self._name()] = self.colour
+        return ClothState(colour=self.colour)
+
+    async def delete(self, live: ClothState, /) -> None:
+        del SQUARE.stands[self._name()]
+
+    def _name(self) -> str:
+        assert self.execution.record is not None
+        return self.execution.record[1].removeprefix("Stand ")
+
+
+class Stand(Resource):
+    client: str
+    colour: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        await self.do("roof", Cloth(colour="white"))
+        await self.do("awning", Cloth(colour=self.colour))
+
+
+class Fence(Resource):
+    def identity(self) -> str:
+        return "fence"
+
+    async def define_update(self) -> None:
+        pass
+
+
+class Fair(Tenants[Stand]):
+    source: ClassVar[Source] = ListSource([Tenant(id="acme", labels={"plan": "large"}), "bolt", "cafe"])
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"])
+    colour: str
+
+    def stack(self, tenant: Tenant) -> Stand:
+        return Stand(client=tenant.id, colour=self.colour)
+
+    async def define_shared(self) -> None:
+        await self.do("fence", Fence())
+
+
+async def fleet(orbits: Orbits) -> Fleet:
+    return await read(orbits.store, "Fair", now=time.time())
+
+
+def by_id(fleet: Fleet) -> dict[str, Member]:
+    return {one.id: one for one in fleet.members}
+
+
+async def test_a_fleet_stands_as_its_last_roll_out_and_its_last_looks_say(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    SQUARE.broken = {"bolt/awning blue"}
+    await orbits.run(Fair(colour="blue"))
+    SQUARE.stands["acme/roof"] = "black"
+    await orbits.record(Fair, "Fair").drift()
+    look = await orbits.store.get(LookRow, "Cloth", "Stand cafe/roof")
+    assert look is not None
+    await orbits.store.commit(Transaction(put=[amended(look, error="it is too dark")]))
+    found = await fleet(orbits)
+    assert (found.services, [service.name for service in found.shared]) == (("roof", "awning"), ["fence"])
+    assert dict(found.states) == {"reverted": 1, "updated": 2}
+    assert found.drifts == {DriftState.UNREADABLE: 1, DriftState.DRIFTED: 1, DriftState.IN_SYNC: 1}
+    acme, bolt, cafe = found.members
+    assert (acme.id, acme.mood, acme.revision, acme.labels, acme.by) == (
+        "acme",
+        Mood.WELL,
+        2,
+        {"plan": "large"},
+        orbits.who,
+    )
+    assert acme.since is not None
+    assert datetime.now(UTC) - acme.since < timedelta(minutes=5)
+    assert [(service.name, service.state.value, service.revision) for service in acme.services] == [
+        ("roof", "stands", 1),
+        ("awning", "stands", 2),
+    ]
+    roof = acme.services[0].drift
+    assert roof is not None
+    assert [(each.where, each.path, each.recorded, each.live) for each in roof.findings] == [
+        ("", "colour", '"white"', '"black"')
+    ]
+    assert acme.drift is not None
+    assert [each.where for each in acme.drift.findings] == ["roof"]
+    assert (bolt.mood, bolt.revision, bolt.path) == (Mood.FAILED, 1, ("awning",))
+    assert bolt.happened == "awning: Permanent: it tore → back at revision 1"
+    assert [service.state for service in bolt.services] == [ServiceState.STANDS, ServiceState.FAILED]
+    assert cafe.drift is not None
+    assert (cafe.drift.state, cafe.drift.error) == (DriftState.UNREADABLE, "it is too dark")
+    assert [(wave.name, [one.id for one in wave.members]) for wave in found.waves] == [
+        ("1", ["acme"]),
+        ("100%", ["bolt", "cafe"]),
+    ]
+    assert found.rollout is not None
+    assert (found.rollout.argument, found.rollout.who) == ({"colour": "blue"}, orbits.who)
+
+
+async def test_what_was_never_looked_at_is_unchecked(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    found = await fleet(orbits)
+    assert (found.drifts, found.looked) == ({DriftState.UNCHECKED: 3}, None)
+
+
+async def test_the_report_is_that_of_the_last_roll_out_though_it_made_no_revision(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    first = await fleet(orbits)
+    await orbits.run(Fair(colour="red"))
+    found = await fleet(orbits)
+    assert dict(found.states) == {"unchanged": 3}
+    assert [one.since for one in found.members] == [one.since for one in first.members]
+    assert found.members[0].began != first.members[0].began
+
+
+async def test_a_roll_out_is_seen_while_it_is_under_way(orbits: Orbits) -> None:
+    SQUARE.go_on.clear()
+    execution = await orbits.start(Fair(colour="red"))
+    await SQUARE.reached.wait()
+    found = await fleet(orbits)
+    assert [(one.id, one.mood, one.ended) for one in found.members] == [("acme", Mood.MOVING, None)]
+    assert found.rollout is not None
+    assert (found.rollout.execution, found.rollout.ended) == (execution.id, None)
+    SQUARE.go_on.set()
+    await execution
+    found = await fleet(orbits)
+    assert found.rollout is not None
+    assert found.rollout.ended is not None
+
+
+async def test_a_later_roll_out_that_was_cancelled_is_said_beside_the_last_good_one(orbits: Orbits) -> None:
+    good = await orbits.start(Fair(colour="red"))
+    await good
+    SQUARE.go_on.clear()
+    SQUARE.reached.clear()
+    execution = await orbits.start(Fair(colour="blue"))
+    await SQUARE.reached.wait()
+    await execution.cancel()
+    SQUARE.go_on.set()
+    await execution.ended()
+    rollout = (await fleet(orbits)).rollout
+    assert rollout is not None
+    assert rollout.execution == good.id
+    assert rollout.notes[0].startswith(f"a later roll-out, {execution.id}, ended CANCELLED: ")
+
+
+async def test_many_tenants_are_read_by_few_queries(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = ListSource(f"t{number}" for number in range(40))
+    monkeypatch.setattr(Fair, "source", many)
+    await orbits.run(Fair(colour="red"))
+    asked: list[str] = []
+
+    def noted(name: str, real: Any) -> Any:
+        async def call(*key: Any, **where: Any) -> Any:
+            asked.append(name)
+            return await real(*key, **where)
+
+        return call
+
+    for name in ("get", "find", "count"):
+        monkeypatch.setattr(orbits.store, name, noted(name, getattr(orbits.store, name)))
+    assert len((await fleet(orbits)).members) == 40
+    assert len(asked) < 25
+
+
+async def test_what_was_never_rolled_out_is_refused(orbits: Orbits) -> None:
+    with pytest.raises(UsageError, match="there is no record of a fleet Fair"):
+        await fleet(orbits)
+    assert await orbits.store.find(ExecutionRow) == []
