@@ -19,14 +19,14 @@ from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
 
 MEGABYTE = 1_000_000
 LIMIT = 700 * MEGABYTE  # of address space, for what is contained
-CONTAINED = Subprocess(memory=LIMIT)
+CONTAINED = Subprocess(memory=LIMIT, nice=19)
 TIMEOUT = timedelta(seconds=0.3)  # of a step that hangs
 ENOUGH = timedelta(seconds=1)  # of all attempts at one that is retried for ever
 
-ALIVE = ("failure", "hang", "retry", "throttled", "credentials", "result", "slow")
-"""What a process survives."""
-DEADLY = ("exit", "crash", "memory")
-"""What it does not, unless it is a process of its own."""
+ALIVE = ("failure", "hang", "retry", "throttled", "credentials", "slow")
+"""What a process survives, with all else that it does."""
+DEADLY = ("result", "exit", "crash", "memory")
+"""What ends it, or holds up its other threads: in a process of its own."""
 POISONS = (*ALIVE, *DEADLY)
 
 
@@ -65,8 +65,6 @@ class Poison(Action[str]):
                 raise PermissionError("InvalidClientTokenId: the security token is invalid")
             case "hang":
                 return str(HUNG.wait(3600))
-            case "result":
-                return "x" * (100 * MEGABYTE)
             case "slow":
                 time.sleep(TIMEOUT.total_seconds() * 2)  # longer than it may, and ends by itself
                 return "late"
@@ -79,7 +77,7 @@ class Retried(Action[str]):
     options = Options(
         idempotent=True,
         deadline=ENOUGH,
-        retry=Retry(attempts=1_000_000, delay=timedelta(milliseconds=20), factor=1, on=(NothingDone,)),
+        retry=Retry(attempts=1_000_000, delay=timedelta(milliseconds=100), factor=1, on=(NothingDone,)),
     )
     way: str
 
@@ -88,13 +86,15 @@ class Retried(Action[str]):
 
 
 class Deadly(Action[str]):
-    """Ends its process, or takes all of its memory."""
+    """Ends its process, or takes its memory."""
 
     options = Options(idempotent=True, executor=CONTAINED)
     way: str
 
     def main(self) -> str:
         match self.way:
+            case "result":
+                return "x" * (100 * MEGABYTE)
             case "exit":
                 os._exit(3)
             case "crash":

@@ -42,17 +42,20 @@ class Subprocess(ProcessExecutor):
         folder: where it works: by default, where the worker does.
         memory: how many bytes of address space each of its processes may have: beyond, it gets a MemoryError. Python
             and what it imports take some hundred MB of that, used or not.
+        nice: how much its processes give way to the worker's and others, from 0 to 19.
         without: variables of the worker's environment that it does not get, by names with wildcards: `AWS_*`.
 
     """
 
     folder: str | None = None
     memory: int | None = None
+    nice: int = 0
     without: tuple[str, ...] = ()
 
     def host(self, folder: Path) -> Host:
         working = Path(self.folder or ".").absolute()
-        return _Machine(folder.absolute(), working, memory=self.memory, without=(*self.without, _SECRET))
+        limits = {"memory": self.memory, "nice": self.nice}
+        return _Machine(folder.absolute(), working, limits, without=(*self.without, _SECRET))
 
 
 class _Machine(Host):
@@ -60,10 +63,10 @@ class _Machine(Host):
 
     python = sys.executable
 
-    def __init__(self, runs: Path, working: Path, *, memory: int | None, without: Sequence[str]) -> None:
+    def __init__(self, runs: Path, working: Path, limits: Mapping[str, int | None], *, without: Sequence[str]) -> None:
         self._runs = runs
         self._working = working
-        self._memory = memory
+        self._limits = limits
         self._without = without
 
     async def start(self, run: str, command: Command) -> None:
@@ -128,7 +131,7 @@ class _Machine(Host):
             return
         self._runs.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = Path(tempfile.mkdtemp(prefix=".", dir=self._runs))
-        said = {"argv": [*command.argv], "cwd": str(self._working), "memory": self._memory}
+        said = {"argv": [*command.argv], "cwd": str(self._working), **self._limits}
         document = json.dumps(said).encode()
         files = {**command.files, "command": document, "stdout": b"", "stderr": b""}
         try:
@@ -197,8 +200,10 @@ class _Machine(Host):
         for folder in self._runs.iterdir():
             if not folder.name.startswith("."):
                 found.append(folder.name)
-            elif folder.stat().st_mtime < old:
-                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            with suppress(FileNotFoundError):  # it has become a run's, or was removed
+                if folder.stat().st_mtime < old:
+                    shutil.rmtree(folder, ignore_errors=True)
         return sorted(found)
 
 

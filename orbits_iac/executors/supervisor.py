@@ -3,7 +3,7 @@
 Run as a file by `subprocess.py`, on the bare standard library: `python -I -S supervisor.py FOLDER`. It leaves its
 caller behind, and returns to it when the run has begun or cannot begin. In the folder:
 
-    command   argv, working folder and the most memory, as JSON; there before
+    command   argv, working folder, the most memory and the niceness, as JSON; there before
     lock      locked while this, or the command, is there: the lock ends with them, however they end
     control   a pipe: a number written into it asks to end the command, and to kill it after so many seconds
     begun     there once the run has begun; holds this process's id, for people
@@ -83,7 +83,7 @@ def _supervise(folder: Path, lock: int, control: int, given: bytes, umask: int) 
                 start_new_session=True,
                 pass_fds=(lock,),
                 umask=umask,
-                preexec_fn=partial(_limit, command.get("memory")),  # noqa: PLW1509 - this has one thread
+                preexec_fn=partial(_limit, command.get("memory"), command.get("nice", 0)),  # noqa: PLW1509 - this has one thread
             )
         except OSError as error:
             err.write(f"{error}\n".encode())
@@ -94,8 +94,9 @@ def _supervise(folder: Path, lock: int, control: int, given: bytes, umask: int) 
     return _watched(process, control, ended)
 
 
-def _limit(memory: int | None) -> None:
-    """Have the command, and each process that it starts, do with so many bytes of address space."""
+def _limit(memory: int | None, nice: int) -> None:
+    """Have the command, and each process that it starts, do with so many bytes of address space, and give way."""
+    os.nice(nice)
     if memory is not None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 

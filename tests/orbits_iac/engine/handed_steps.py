@@ -6,7 +6,7 @@ from typing import Any
 from orbits_iac import Action, Managed, Options, Outputs, Resource, Workflow
 from orbits_iac.executors import Local, Subprocess
 
-LIMITED = Subprocess(memory=1_000_000_000, without=("HIDDEN_*",))
+LIMITED = Subprocess(memory=1_000_000_000, nice=3, without=("HIDDEN_*",))
 
 
 class Process(Action[int]):
@@ -19,10 +19,10 @@ class ProcessHere(Process):
 
 
 class Seen(Action[list[str]]):
-    """What of the environment is there."""
+    """What of the environment is there, and how nice it is."""
 
     def main(self) -> list[str]:
-        return [name for name in os.environ if "HIDDEN" in name]
+        return [*(name for name in os.environ if "HIDDEN" in name), str(os.nice(0))]
 
 
 class Hoard(Action[int]):
