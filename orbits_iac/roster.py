@@ -12,8 +12,18 @@ from enum import StrEnum
 from orbits_iac.dispatch.leases import is_gone, is_here
 from orbits_iac.model.builds import why_nobody
 from orbits_iac.model.happenings import NO_EXECUTION, TakenOver, takeovers
-from orbits_iac.model.ids import NOTIFICATION, ExecutionId, WorkerId, refs
-from orbits_iac.model.rows import BuildRow, EntryRow, EventRow, ExecutionRow, LineRow, PermitRow, TaskRow, WorkerRow
+from orbits_iac.model.ids import NOTIFICATION, ExecutionId, WorkerId, made_at, refs
+from orbits_iac.model.rows import (
+    BuildRow,
+    EntryRow,
+    EventRow,
+    ExecutionRow,
+    LineRow,
+    MessageRow,
+    PermitRow,
+    TaskRow,
+    WorkerRow,
+)
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.notify import SEND
 from orbits_iac.store.contract import Store
@@ -21,6 +31,9 @@ from orbits_iac.store.contract import Store
 MOST = 1000
 """Executions that nobody can go on with, of those that are due, are looked for among so many."""
 
+
+UNTOLD = 600.0
+"""Seconds after which a problem that nobody was told of is one that no worker tells of."""
 
 RECENT = 86_400.0
 """Seconds for which a takeover is told of."""
@@ -72,6 +85,14 @@ class Unreached:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Untold:
+    """Problems that wait to be told of for longer than they should."""
+
+    problems: int
+    since: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seen:
     """What one look has found."""
 
@@ -79,6 +100,7 @@ class Seen:
     waiting: Sequence[Waiting]
     takeovers: Sequence[TakenOver]  # the last ones, the newest first
     unreached: Sequence[Unreached] = ()
+    untold: Untold | None = None
 
 
 class Roster:
@@ -101,6 +123,7 @@ class Roster:
             waiting=await _waiting(self._store, living, now=now),
             takeovers=recent,
             unreached=await _unreached(self._store, now=now),
+            untold=await _untold(self._store, now=now),
         )
 
     def _member(self, row: WorkerRow, holds: int) -> Member:
@@ -163,6 +186,15 @@ async def _waiting(store: Store, living: Sequence[WorkerRow], *, now: float) -> 
         if why is not None:
             found.append(Waiting(execution=task.id, kind=task.kind, why=why))
     return found
+
+
+async def _untold(store: Store, *, now: float) -> Untold | None:
+    """The problems that no worker makes messages of; None if that may still come."""
+    rows = await store.find(MessageRow, execution=NO_EXECUTION, limit=1)
+    since = made_at(ExecutionId(rows[0].id)) if rows else now
+    if now - since < UNTOLD:
+        return None
+    return Untold(problems=await store.count(MessageRow, execution=NO_EXECUTION), since=since)
 
 
 async def _unreached(store: Store, *, now: float) -> list[Unreached]:

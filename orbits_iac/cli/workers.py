@@ -137,6 +137,10 @@ def _lines(seen: "Seen", *, now: float) -> list[str]:
         by_reason.setdefault(one.why, []).append(f"{one.execution} ({one.kind})")
     lines = [""] if seen.takeovers else []
     lines += [f"{one.worker} was taken over {ago(now - one.at)} by {one.by}: {one.why}" for one in seen.takeovers]
+    if seen.untold is not None:
+        what = f"{seen.untold.problems:,} problem{'s are' if seen.untold.problems != 1 else ' is'} not told of"
+        how = "no worker does. Start one with [notify] in its orbits.toml"
+        lines += ["", f"{what}, the first {ago(now - seen.untold.since)}: {how}"]
     for target in seen.unreached:
         tried = f"{target.attempts} attempt{'s' if target.attempts != 1 else ''}"
         end = f"not tried again: orbits replay {target.execution}" if target.given_up else "it is tried again"
@@ -164,6 +168,7 @@ def as_document(seen: "Seen") -> dict[str, Any]:
             for one in seen.members
         ],
         "taken_over": [vars(one) for one in seen.takeovers],
+        "untold": None if seen.untold is None else vars(seen.untold),
         "unreached": [vars(one) for one in seen.unreached],
         "nobody_goes_on_with": [{"execution": one.execution, "kind": one.kind, "why": one.why} for one in seen.waiting],
     }

@@ -60,7 +60,9 @@ def _hand_on(order: dict[str, Any]) -> str | None:
     said = _Said()
     logging.getLogger("apprise").addHandler(said)
     logging.getLogger("apprise").setLevel(logging.DEBUG)
-    target = apprise.Apprise.instantiate(order["url"], suppress_exceptions=False)
+    memory = apprise.PersistentStoreMode.MEMORY  # what plugins remember between messages is of no use here
+    asset = apprise.AppriseAsset(app_id="Orbits", app_desc="Orbits IaC", app_url="", storage_mode=memory)
+    target = apprise.Apprise.instantiate(order["url"], asset=asset, suppress_exceptions=False)
     if target is None:
         return f"it is no URL of apprise's: {said.last or 'unknown scheme, or a part of it is missing'}"
     to = apprise.Apprise()

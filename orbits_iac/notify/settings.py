@@ -1,7 +1,7 @@
 """The table `[notify]` of orbits.toml: where to, what, of whom, and how many make a digest.
 
     [notify]
-    to = ["slack://${SLACK_TOKENS}/#operations", "mailto://orbits:${MAIL_PASSWORD}@example.org", "file:problems.jsonl"]
+    to = ["slack://${SLACK_BOT_TOKEN}/#operations", "${WEBHOOK}", "file:problems.jsonl"]
     news = ["drift", "healed", "stopped", "failed", "rollout"]
     tenants = ["acme"]         # of these alone, if any are given; `*` stands for any text
     labels = { plan = "large" }

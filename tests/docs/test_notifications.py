@@ -39,7 +39,7 @@ def test_its_settings_are_read_and_its_numbers_are_those_of_the_code() -> None:
     rules = NotifySettings.model_validate(WHOLE)
     defaults = NotifySettings(to=rules.to, tenants=rules.tenants, labels=rules.labels)
     assert rules == defaults
-    assert len(NotifySettings.model_validate(FIRST).to) == 2
+    assert len(NotifySettings.model_validate(FIRST).to) == 3
     assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) == set(News) - {News.HEALED}
     waits = [RETRY.wait(attempt, 0) for attempt in range(1, RETRY.attempts)]
     assert (RETRY.attempts, waits[:2]) == (7, [10, 30])

@@ -270,6 +270,20 @@ async def test_a_roll_out_that_waits_for_somebody_is_told_of_and_others_only_whe
             await one
 
 
+async def test_problems_that_no_worker_tells_of_are_said_where_workers_are_looked_for(clock: Clock) -> None:
+    rules = NotifySettings.model_validate({"to": ["file:x"]})
+    async with Orbits(SETTINGS.model_copy(update={"notify": rules}), clock=clock) as orbits:
+        at = clock.now()
+        await fails(orbits, Blown(number=1))
+        await fails(orbits, Blown(number=2))
+        roster = Roster(orbits.store)
+        assert (await roster.look(now=at + 500)).untold is None
+        untold = (await roster.look(now=at + 700)).untold
+        assert untold is not None
+        assert untold.problems == 2
+        assert abs(untold.since - at) < 60
+
+
 async def test_who_wants_to_know_of_what_is_chosen_by_kind_tenant_and_label(opened: Opened, told: Told) -> None:
     async with opened(digest_within=0, news=["drift"]) as orbits:
         await fails(orbits, Blown(number=1))
