@@ -294,7 +294,9 @@ async def _all_of(store: Store, table: type[N]) -> dict[RecordId, N]:
 
 
 async def tenants_of(store: Store, fleet: RecordRow) -> dict[str, RecordRow]:
-    """The stacks of a fleet that stand, by their tenants; empty if the record is no fleet."""
+    """The stacks of a fleet that stand, by their tenants; empty if the record is no fleet, as one tenant's is none."""
+    if fleet.tenant is not None:
+        return {}
     records = await _all_of(store, RecordRow)
     rows = [records.get(RecordId(child.kind, child.identity)) for child in fleet.children]
     return {row.tenant: row for row in rows if row is not None and row.tenant is not None and row.revision is not None}
