@@ -27,7 +27,10 @@ from orbits_iac import (
 from orbits_iac.model.rows import EventRow, ExecutionRow, LookRow
 from orbits_iac.model.states import State
 from orbits_iac.provider import UsageError
+from orbits_iac.steps.resource import Command
+from orbits_iac.testing import crash_everywhere, start_once
 from orbits_tenants import DriftPolicy, ListSource, Rollout, Source, Tenant, Tenants
+from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import place
 
 HOUR = timedelta(hours=1)
@@ -325,3 +328,46 @@ async def test_a_fleet_that_says_twice_what_is_done_about_drift_is_refused(orbit
 
     with pytest.raises(UsageError, match="Double: schedule and `drift` both say"):
         await orbits.run(Double())
+
+
+class Valleys:
+    """The valley, as a world that a process may die in."""
+
+    def snapshot(self) -> dict[str, str]:
+        return dict(VALLEY.grows)
+
+    def restore(self, snapshot: dict[str, str], /) -> None:
+        VALLEY.grows = dict(snapshot)
+
+    def stands(self) -> dict[str, str]:
+        return dict(VALLEY.grows)
+
+
+class Estate(Resource):
+    """One farm, looked after as a fleet is: small enough to die at each moment of its cycle."""
+
+    options = Options(cycles_beside=True)
+
+    def identity(self) -> str:
+        return "estate"
+
+    async def define_update(self) -> None:
+        await self.do("farm", Farm(client="t2"), labels={"tenant": "t2"})
+
+    async def define_cycle(self) -> None:
+        await look_after(self.execution, DriftPolicy(at_once=1), None, "Estate estate")
+
+
+async def drifts_and_is_brought_back(orbits: Orbits) -> None:
+    await (await start_once(orbits, Estate()))
+    cycles = [row for row in await orbits.store.find(ExecutionRow, kind="Estate") if row.command == "cycle"]
+    if not cycles:
+        VALLEY.grows["t2"] = "thistles"
+    await (await start_once(orbits, Command(resource=Estate(), command="cycle", arguments={"on_drift": "remediate"})))
+    assert VALLEY.grows == {"t2": "wheat"}
+
+
+def test_a_cycle_that_dies_anywhere_brings_back_the_same() -> None:
+    report = crash_everywhere(drifts_and_is_brought_back, world=Valleys(), again=0, faults=False)
+    report.check()
+    assert report.points > 20
