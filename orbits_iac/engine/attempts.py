@@ -223,6 +223,7 @@ class AttemptExecution(Current):
         self.project = run.engine.project
         self.record = run.record_id
         self.takes_over = run.approval.take_over
+        self.looking = run.pages.execution.command == "cycle"
 
     def progress(self, message: str, share: float | None = None) -> None:
         masked = self._run.engine.codec.mask(message)  # here already: in debug mode the loop logs what it is handed

@@ -64,6 +64,7 @@ class Current(ABC):
         attempt: which attempt this is, from 1.
         project: the project's name: with the record, what everything made is tagged with.
         record: the kind and identity of the Resource that this belongs to, or None.
+        looking: whether this is part of a cycle, which has time.
         takes_over: a project of which what is found counts as this project's, because somebody said so; "" for none.
 
     """
@@ -75,6 +76,7 @@ class Current(ABC):
     project: str
     record: tuple[str, str] | None
     takes_over: str = ""
+    looking: bool = False
 
     @abstractmethod
     def progress(self, message: str, share: float | None = None) -> None:

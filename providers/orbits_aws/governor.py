@@ -5,6 +5,7 @@ What always holds:
 - where one is throttled, all that call the same service there slow down together; the rate then recovers with time;
 - whoever waits has a place of its own, in the order in which they came, so that nobody starves: at most as many go
   before as there are threads. The wait shows as progress, and ends when its hook is cancelled;
+- cycles, which have time, keep to a share of each rate that is known, so that updates find room;
 - what changes anything is sent only while the hook's execution is certainly still held by this worker.
 
 Workers of one store share what AWS publishes, and what they found out by being throttled: each keeps to its part, by
@@ -37,6 +38,8 @@ REST = 1.0
 """Seconds after a cut in which nobody calls: the service's own bucket fills again."""
 SHOWN = 1.0
 """Seconds of a wait from which it is told of."""
+LOOKS = 0.5
+"""The share of a rate that all cycles keep to together."""
 _PURGED_AT = 10_000
 
 _ASKED = "orbits_asked"
@@ -56,6 +59,11 @@ class Rates(ABC):
     @abstractmethod
     def reserve(self, where: Where, operation: str) -> float:
         """Take the next place for a call; in how many seconds it comes: 0 for most."""
+
+    def look(self, where: Where, operation: str) -> float:
+        """Take a cycle's next turn to ask for a place; in how many seconds it comes."""
+        del where, operation
+        return 0.0
 
     @abstractmethod
     def throttled(self, where: Where, age: float) -> None:
@@ -103,12 +111,10 @@ class LocalRates(Rates):
         self._lock = threading.Lock()
         self._paces: dict[Where, _Pace] = {}
         self._known: dict[tuple[Where, str], float] = {}  # when the bucket is full again
+        self._looks: dict[tuple[Where, str], float] = {}  # when the next cycle may ask; without an operation: for all
 
     def reserve(self, where: Where, operation: str) -> float:
-        key = (where.service, operation)
-        known = self._rates.get(key)
-        if known is None and key not in UNLIMITED:
-            operation, known = "*", self._rates.get((where.service, "*"))
+        operation, known = self._kept_to(where, operation)
         now = self._clock()
         with self._lock:
             pace = self._paces.get(where) or self._new(where, now)
@@ -116,6 +122,18 @@ class LocalRates(Rates):
             self._share(where, pace, now)
             wait = 0.0 if pace.limit is None else _place(pace, now)
             return wait if known is None else max(wait, self._published((where, operation), known, now))
+
+    def look(self, where: Where, operation: str) -> float:
+        operation, known = self._kept_to(where, operation)
+        now = self._clock()
+        with self._lock:
+            pace = self._paces.get(where)
+            limit = _grown(pace, now) if pace is not None and pace.limit is not None else None
+            wait = 0.0 if limit is None else self._turn((where, ""), limit, now)
+            if known is None:
+                return wait
+            workers = self._shared(f"{_bucket(where)}:{operation}", known.rate).most
+            return max(wait, self._turn((where, operation), known.rate / workers, now))
 
     def throttled(self, where: Where, age: float) -> None:
         now = self._clock()
@@ -127,6 +145,20 @@ class LocalRates(Rates):
             pace.limit = max(SLOWEST, pace.high * CUT)
             pace.cut_at = now
             pace.free_at = max(pace.free_at, now + self._rest)
+
+    def _kept_to(self, where: Where, operation: str) -> tuple[str, Known | None]:
+        """What an operation counts for, and what AWS publishes of that."""
+        key = (where.service, operation)
+        known = self._rates.get(key)
+        if known is None and key not in UNLIMITED:
+            return "*", self._rates.get((where.service, "*"))
+        return operation, known
+
+    def _turn(self, key: tuple[Where, str], rate: float, now: float) -> float:
+        """Seconds until the next turn of cycles, which is taken with this."""
+        at = max(now, self._looks.get(key, now))
+        self._looks[key] = at + 1 / (rate * LOOKS)
+        return at - now
 
     def _published(self, key: tuple[Where, str], known: Known, now: float) -> float:
         workers = self._shared(f"{_bucket(key[0])}:{key[1]}", known.rate).most
@@ -150,6 +182,7 @@ class LocalRates(Rates):
             used = {key: pace for key, pace in self._paces.items() if pace.limit is not None or now - pace.window < 60}
             self._paces = used
             self._known = {key: at for key, at in self._known.items() if at > now}
+            self._looks = {key: at for key, at in self._looks.items() if at > now}
         pace = self._paces[where] = _Pace(window=now)
         return pace
 
@@ -214,8 +247,10 @@ class Governor:
 
     def admit(self, where: Where, operation: str) -> None:
         """Wait until a call may be sent. Raises AwsUnavailable where it would change what is not certainly ours."""
-        wait = self.rates.reserve(where, operation)
         execution = current()
+        if execution is not None and execution.looking and (turn := self.rates.look(where, operation)) > 0:
+            self._wait(where, turn)
+        wait = self.rates.reserve(where, operation)
         if wait > 0:
             self._wait(where, wait)
         if execution is not None and not is_read(operation):

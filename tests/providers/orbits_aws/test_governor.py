@@ -1,6 +1,7 @@
 """The governor: all that call one service of an account slow down together, and nothing uncertain is changed."""
 
 from collections.abc import Callable, Generator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,11 +9,11 @@ import pytest
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.clients import GOVERNOR
 from orbits_aws.errors import AwsUnavailable
-from orbits_aws.governor import GROWTH, REST, SLOWEST, LocalRates, Rates, Where
+from orbits_aws.governor import GROWTH, LOOKS, REST, SLOWEST, LocalRates, Rates, Where
 from orbits_aws.known_rates import KNOWN, UNLIMITED
 from orbits_aws.offline.calls import is_write
 from orbits_aws.reads import is_read
-from orbits_iac import ExecutionFailed, Orbits, action
+from orbits_iac import ExecutionFailed, Orbits, Resource, action
 from orbits_iac.engine import attempts
 from orbits_iac.model.rows import EntryRow
 from orbits_iac.provider import Shared
@@ -177,6 +178,26 @@ def test_what_is_not_used_any_more_takes_no_memory(
     assert len(rates._known) <= 10
 
 
+def test_cycles_keep_to_half_of_what_a_service_takes_and_nobody_waits_for_those_that_wait(
+    rates: LocalRates, time: Time
+) -> None:
+    assert [rates.look(SQS, "ListQueues") for _ in range(100)] == [0.0] * 100
+    call(rates, time, 20, every=0.1)  # ten a second
+    rates.throttled(SQS, 0.05)
+    time.now += REST
+    limit = 10 * (0.7 + GROWTH * REST)
+    waits = [rates.look(SQS, "ListQueues") for _ in range(50)]
+    assert [later - earlier for earlier, later in pairwise(waits)] == pytest.approx([1 / (limit * LOOKS)] * 49, rel=0.1)
+    assert rates.reserve(SQS, "ListQueues") == pytest.approx(0, abs=0.01)
+
+
+def test_cycles_keep_to_half_of_what_is_published(rates: LocalRates) -> None:
+    logs = SQS._replace(service="logs")
+    assert [rates.look(logs, "DescribeLogGroups") for _ in range(4)] == pytest.approx([0, 0.2, 0.4, 0.6])
+    assert rates.look(logs, "FilterLogEvents") == 0
+    assert rates.reserve(logs, "DescribeLogGroups") == 0
+
+
 def test_what_is_published_are_operations_that_there_are() -> None:
     import botocore.session
 
@@ -200,6 +221,11 @@ class Recorded(Rates):
         self.reserved: list[tuple[Where, str]] = []
         self.cut: list[Where] = []
         self.waits: list[float] = []
+        self.looked: list[str] = []
+
+    def look(self, where: Where, operation: str) -> float:
+        self.looked.append(operation)
+        return 0.0
 
     def reserve(self, where: Where, operation: str) -> float:
         self.reserved.append((where, operation))
@@ -238,6 +264,32 @@ def listing(account: str, *, change: bool) -> None:
     if change:
         sqs.create_queue(QueueName="orders")
     sqs.list_queues()
+
+
+class Lister(Resource):
+    """Calls in its update, and in its cycle."""
+
+    account: str
+
+    def identity(self) -> str:
+        return self.account
+
+    async def define_update(self) -> None:
+        await self.do("list", listing(self.account, change=False))
+
+    async def define_cycle(self) -> None:
+        await self.do("list", listing(self.account, change=False))
+
+
+async def test_cycles_alone_take_turns_before_they_ask(
+    aws: OfflineAws, acme: AwsTarget, orbits: Orbits, recorded: Recorded
+) -> None:
+    await orbits.run(Lister(account=acme.account))
+    assert recorded.looked == []
+    assert [operation for _, operation in recorded.reserved].count("ListQueues") == 2
+    await orbits.record(Lister, acme.account).cycle()
+    assert recorded.looked.count("ListQueues") == 2
+    assert [operation for _, operation in recorded.reserved].count("ListQueues") == 4
 
 
 def before_change() -> None:
