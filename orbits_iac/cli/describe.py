@@ -201,7 +201,7 @@ def print_record(
         out.print(Text("\nmade of", style="bold"))
         out.print(_children(record, left))
     out.print(Text("\nlast look", style="bold"))
-    looking.print_found(found, out, now=now)
+    looking.print_looks(found, out, now=now)
 
 
 def _children(record: RecordRow, left: Sequence[Child]) -> Any:

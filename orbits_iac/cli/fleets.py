@@ -53,6 +53,7 @@ class Line:
     unchecked: int = 0  # that were not compared
     looked_at: float | None = None  # the look that was longest ago
     why: str = ""  # it could not be looked at by the fleet's last cycle
+    since: bool = False  # it came after the fleet's last cycle, if there was any
     found: "list[Found]" = field(default_factory=list)
 
     @property
@@ -63,7 +64,12 @@ class Line:
     @property
     def unseen(self) -> bool:
         """Whether the fleet's last cycle could not look at it, or none ever did: nobody knows how it is."""
-        return bool(self.why) or (self.looked_at is None and self.tenant is not None)
+        return bool(self.why) or (self.since and self.looked_at is None and self.tenant is not None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it was looked at, and has nothing that could be compared."""
+        return self.looked_at is None and not self.unseen
 
 
 async def chosen(store: "Store", fleet: "RecordRow", narrow: Narrow) -> tuple[str, ...]:
@@ -97,7 +103,8 @@ def lines(found: "Sequence[Found]") -> list[Line]:
         tenant = one.record.tenant
         if tenant not in made:
             name = tenant if tenant is not None else f"{one.record.kind} {one.record.identity}"
-            made[tenant] = Line(tenant=tenant, stack=one.record.kind if tenant else "shared", why=whys.get(name, ""))
+            stack = one.record.kind if tenant else "shared"
+            made[tenant] = Line(tenant=tenant, stack=stack, why=whys.get(name, ""), since=_is_since(one, fleet.look))
         _take(made[tenant], one)
     for line in made.values():
         if fleet.look is not None and line.looked_at is not None and line.looked_at > fleet.look.at:
@@ -183,10 +190,14 @@ def said(made: Sequence[Line]) -> str:
     """The tenants in a line, and the properties of all."""
     tenants = [line for line in made if line.tenant is not None]
     drifted, unseen = sum(line.drifted for line in tenants), sum(line.unseen for line in tenants)
-    in_sync = sum(not (line.drifted or line.unseen) for line in tenants)
+    in_sync = sum(not (line.drifted or line.unseen or line.empty) for line in tenants)
+    empty = sum(line.empty for line in tenants)
     counts = ", ".join(f"{sum(getattr(line, name) for line in made)} {name}" for name in COUNTS)
     number = f"{len(tenants)} tenant{'s' if len(tenants) != 1 else ''}"
-    return f"{number}: {in_sync} in sync, {drifted} drifted, {unseen} could not be looked at; properties: {counts}"
+    more = f", {empty} with nothing to compare" if empty else ""
+    return (
+        f"{number}: {in_sync} in sync, {drifted} drifted, {unseen} could not be looked at{more}; properties: {counts}"
+    )
 
 
 def _whys(look: "LookRow | None") -> Iterator[tuple[str, str]]:
@@ -194,6 +205,12 @@ def _whys(look: "LookRow | None") -> Iterator[tuple[str, str]]:
     for text in look.unchecked if look is not None else ():
         name, _, why = text.partition(": ")
         yield name, why
+
+
+def _is_since(one: "Found", look: "LookRow | None") -> bool:
+    """Whether it came to stand after the fleet's last cycle had begun: ids have the order in which they were made."""
+    by = one.record.brought_by
+    return look is None or look.execution is None or by is None or by > look.execution
 
 
 def _take(line: Line, one: "Found") -> None:

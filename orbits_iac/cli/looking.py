@@ -91,12 +91,21 @@ def _show(
     if as_json:
         fleet = fleets.as_document(found, made) if made is not None else {}
         report.print_json({**as_document(found), **fleet, **(also or {}), "exit_code": code})
-    elif made is not None:
-        out = follow.console()
-        fleets.print_fleet(found, made, out, now=time.time(), narrowed=bool(narrow), everything=bool(narrow.tenants))
     else:
-        print_found(found, follow.console(), now=time.time())
+        print_looks(found, follow.console(), now=time.time(), narrow=narrow)
     return code
+
+
+def print_looks(found: "Sequence[Found]", out: "Console", *, now: float, narrow: "Narrow | None" = None) -> None:
+    """What the last looks have found, of a fleet by tenant; `narrow`: which of its tenants these are."""
+    from orbits_iac.cli import fleets
+
+    if fleets.is_fleet(found):
+        made = fleets.lines(found)
+        everything = narrow is not None and bool(narrow.tenants)
+        fleets.print_fleet(found, made, out, now=now, narrowed=bool(narrow), everything=everything)
+    else:
+        print_found(found, out, now=now)
 
 
 def exit_code(found: "Sequence[Found]") -> int:

@@ -10,6 +10,7 @@ from rich.console import Console
 from orbits_iac import queries
 from orbits_iac.cli import exits, fleets
 from orbits_iac.model.errors import UsageError
+from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import Child, Difference, LookRow, RecordRow, Row
 from orbits_iac.store import open_store
 from orbits_iac.store.contract import Store, Transaction
@@ -33,7 +34,9 @@ def fleet(looks: dict[str, LookRow | None], own: LookRow | None = None) -> list[
     rows += [own] if own is not None else []
     for number, (id_, look) in enumerate(looks.items()):
         labels = {"plan": "large" if number % 2 else "small"}
-        rows.append(record("Shop", id_, child("sign", "Sign", f"{id_}/sign"), tenant=id_, labels=labels))
+        by = BEFORE if id_ == "ibex" else AFTER
+        sign = child("sign", "Sign", f"{id_}/sign")
+        rows.append(record("Shop", id_, sign, tenant=id_, labels=labels, brought_by=by))
         rows.append(record("Sign", f"{id_}/sign", tenant=id_))
         rows += [look] if look is not None else []
     return rows
@@ -43,7 +46,10 @@ def look(id_: str, *differences: Difference, at: float = AT, **more: Any) -> Loo
     return LookRow(kind="Sign", identity=f"{id_}/sign", at=at, checked=3, differences=differences, **more)
 
 
-OWN = LookRow(kind="Shops", identity="Shops", at=AT, unchecked=("eve: sign: Timeout: no answer", "fox: busy"))
+BEFORE, CYCLE, AFTER = (ExecutionId(f"1nghf{number}") for number in range(3))
+OWN = LookRow(
+    kind="Shops", identity="Shops", at=AT, execution=CYCLE, unchecked=("eve: sign: Timeout: no answer", "fox: busy")
+)
 LOOKS: dict[str, LookRow | None] = {
     "eve": look("eve", at=AT - 7200),
     "acme": look("acme", DRIFTED, unchecked=("code: not read",)),
@@ -53,6 +59,7 @@ LOOKS: dict[str, LookRow | None] = {
     "fox": look("fox", at=AT + 5),
     "gnu": None,
     "hare": look("hare"),
+    "ibex": None,
 }
 
 
@@ -95,7 +102,9 @@ async def test_each_tenant_is_counted_as_its_last_look_and_the_fleets_own_say(st
         "fox": [0, 0, 0, 0, 0],
         "gnu": [0, 0, 0, 0, 0],
         "hare": [0, 0, 0, 0, 0],
+        "ibex": [0, 0, 0, 0, 0],
     }
+    assert [line.tenant for line in made if line.empty] == ["ibex"]
     assert [line.tenant for line in made if line.drifted] == ["acme", "bolt"]
     assert {line.tenant: line.why for line in made if line.unseen} == {"eve": "sign: Timeout: no answer", "gnu": ""}
     assert fleets.exit_code(made) == exits.FOUND
@@ -117,7 +126,7 @@ async def test_each_tenant_is_counted_as_its_last_look_and_the_fleets_own_say(st
 async def test_who_is_in_sync_is_not_listed_and_what_is_new_is_shown(store: Store) -> None:
     found = await seen(store, fleet(LOOKS, OWN))
     out = StringIO()
-    console = Console(file=out, width=140, no_color=True)
+    console = Console(file=out, width=160, no_color=True)
     fleets.print_fleet(found, fleets.lines(found), console, now=AT)
     assert [line.rstrip() for line in out.getvalue().splitlines()] == [
         "tenant  stack  new  standing  healed  ignored  unchecked  looked at",
@@ -130,7 +139,7 @@ async def test_who_is_in_sync_is_not_listed_and_what_is_new_is_shown(store: Stor
         "",
         "acme  sign  Sign  text  recorded open → live closed",
         "cafe  sign  Sign  a     recorded 1 → live 2  brought back",
-        "8 tenants: 4 in sync, 2 drifted, 2 could not be looked at; properties: 1 new, 1 standing, 2 healed, 1 ignored, 1 unchecked",  # noqa: E501 - as it is printed
+        "9 tenants: 4 in sync, 2 drifted, 2 could not be looked at, 1 with nothing to compare; properties: 1 new, 1 standing, 2 healed, 1 ignored, 1 unchecked",  # noqa: E501 - as it is printed
     ]
 
 
