@@ -138,7 +138,7 @@ class Farms(Tenants[Farm]):
 
 
 @on(DriftNews, where=lambda news: news.kind in {"Field", "Farms"})
-def told(news: DriftNews) -> Step[None]:
+def heard_in_the_valley(news: DriftNews) -> Step[None]:
     VALLEY.news.append(news)
     return note("news")
 
