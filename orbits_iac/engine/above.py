@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
 
 ABOVE: ContextVar[StepKey] = ContextVar("orbits_above")
+ADMITTED: ContextVar[bool] = ContextVar("orbits_admitted", default=False)
+"""Whether what is done here needs no plan that shows it."""
 RUNNING: "ContextVar[RunFlow]" = ContextVar("orbits_running")
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from orbits_iac.engine import at_rest, children, restoring
-from orbits_iac.engine.above import ABOVE, RUNNING, enter
+from orbits_iac.engine.above import ABOVE, ADMITTED, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
 from orbits_iac.engine.attempts import find_target
@@ -240,6 +240,14 @@ class RunFlow(Flow):
             yield
         finally:
             ABOVE.reset(mark)
+
+    @contextmanager
+    def admitted(self) -> Generator[None]:
+        mark = ADMITTED.set(True)
+        try:
+            yield
+        finally:
+            ADMITTED.reset(mark)
 
     def do(
         self,

@@ -209,6 +209,11 @@ class PreviewFlow(Flow):
         finally:
             ABOVE.reset(mark)
 
+    @contextmanager
+    def admitted(self) -> Generator[None]:
+        """A preview shows what it comes to."""
+        yield
+
     async def do(
         self,
         ref: str,

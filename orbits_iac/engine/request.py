@@ -59,6 +59,7 @@ class Request:
     kinds: dict[str, str] = field(default_factory=dict)  # of what is done once: today's and former, with their digests
     undo: Undoing | None = None
     hands_down: Json | None = None  # of a Resource: where Actions below it run that say nothing else
+    admitted: bool = False  # no plan has to show it
     call: Call | None = None  # where it stands in the user's code; None for what the engine itself asks
 
     @property

@@ -8,7 +8,7 @@ a new plan, or of all that follows. Nothing of this is in the journal: a re-run 
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.events import WAITS
-from orbits_iac.model.approvals import Approval
+from orbits_iac.model.approvals import Approval, Approved
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import first_attempt, refs
 from orbits_iac.model.plans import Verb
@@ -43,11 +43,27 @@ def is_held(run: "Run", request: "Request") -> bool:
         return False
     if request.command == WAITS or not request.key.startswith(_SCOPES) or only_reads(type(request.step)):
         return False
+    if request.admitted or _brings_back(request, change):
+        return False
     approved = change.below.get(first_attempt(request.key))
     if approved is not None and approved.digest == request.digest:
         return False
     run.unapproved[request.key] = request
     return True
+
+
+def _brings_back(request: "Request", change: Approved) -> bool:
+    """Whether a step does no more than take back what the plan does: to what stood, or to nothing where nothing did."""
+    if request.command != "uninstall":
+        return request.command == "rollback"
+    made = (key for key, one in change.below.items() if one.verb is Verb.CREATE)
+    return any(_thing(key) == _thing(request.key) for key in made)
+
+
+def _thing(key: str) -> tuple[str, str]:
+    """The kind, and the `key=` or identity, in a step's key."""
+    _, kind, _, name = (*key.rpartition("/")[2].split(":"), "", "", "")[:4]
+    return kind, name
 
 
 def waiting(run: "Run") -> "list[Request]":

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from orbits_iac.codec import Codec, explain
 from orbits_iac.engine import bounds
-from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.above import ABOVE, ADMITTED
 from orbits_iac.engine.calls import Call
 from orbits_iac.engine.handed_executor import text_of, with_handed
 from orbits_iac.engine.labels import TENANT, merged
@@ -126,6 +126,7 @@ def request_of(
         references=(
             {} if name.identity is None else run.given.references(argument, of=RecordId(name.kind, name.identity))
         ),
+        admitted=name.identity is None and ADMITTED.get(),
         call=call,
     )
     if wanted.once:

@@ -320,3 +320,10 @@ class Flow(Current):
     @abstractmethod
     def scope(self, name: str) -> AbstractContextManager[None]:
         """Steps done inside get keys of their own below `name`."""
+
+    @abstractmethod
+    def admitted(self) -> AbstractContextManager[None]:
+        """Actions done inside need no plan that shows them: they follow from what came of the rest, and change nothing.
+
+        Such as a check of what was done, or a message about it. A Resource needs one all the same.
+        """

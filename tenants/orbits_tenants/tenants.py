@@ -5,7 +5,6 @@ updated; a failed tenant is reported, and fails neither the others nor the roll-
 never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic
 
@@ -101,18 +100,19 @@ class Tenants(Resource[Report], Generic[S]):
         for doubt in found.doubts:
             self.execution.progress(doubt)
         await self.define_shared()
-        if self.execution.previewing:  # all at once: a tenant that does not stand yet ends only its own branch
-            await asyncio.gather(*(self._previewed(tenant) for tenant in found.present))
+        roll_out = RollOut(self, found.present, before=before, scope=self._scope(before), stack_of=self._stack)
+        if self.execution.previewing:
+            await roll_out.preview(found.ending)
             await self.execution.keep_children(REF)
             return Report(tenants={})
-        roll_out = RollOut(self, found.present, before=before, scope=self._scope(before), stack_of=self._stack)
         await roll_out.run()
         reports = {**roll_out.reports, **await roll_out.end(found.ending), **found.apart}
         await self.execution.keep_children(REF)
         report = Report(tenants=reports, doubts=found.doubts, stopped=roll_out.stopped)
         self.execution.progress(report.summary)
         try:
-            await self.define_finish(report)
+            with self.execution.admitted():
+                await self.define_finish(report)
         except Exception as error:  # noqa: BLE001 - a roll-out that is over does not fail for its message
             report = report.model_copy(update={"finish_error": f"{type(error).__name__}: {error}"})
         return report
@@ -150,16 +150,6 @@ class Tenants(Resource[Report], Generic[S]):
             failed = frozenset(id_ for id_, one in before.items() if one.state not in OK | APART)
             only = failed if only is None else only & failed
         return Scope(only=only, from_wave=self.from_wave)
-
-    async def _previewed(self, tenant: Tenant) -> None:
-        if not tenant.paused:
-            await self.do(
-                REF,
-                self._stack(tenant),
-                key=tenant.id,
-                target=tenant.home or None,
-                labels={**tenant.labels, "tenant": tenant.id},
-            )
 
     def _stack(self, tenant: Tenant) -> S:
         """The tenant's stack, its overrides applied."""

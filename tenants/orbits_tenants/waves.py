@@ -129,6 +129,18 @@ class RollOut:
             await asyncio.gather(*(self._at_its_hour(cut.name, tenant) for cut, tenant in later))
         self._leave_out(cuts)
 
+    async def preview(self, ending: Sequence[Tenant]) -> None:
+        """Ask at once for all that a roll-out would do if it went well: what is not known yet ends a branch alone."""
+        decided = await decisions(self._fleet, "before")
+        cuts = self._scope.cuts(self._rollout.cut(self._tenants))
+        members = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
+        steps = [self._step(one, self._stack_of(one)) for one in members if not one.paused]
+        ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
+        results = await asyncio.gather(*steps, *ends, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, ExecutionFailed):  # else its change says it
+                raise result
+
     def _why_not_on(self, cut: Cut) -> str:
         """Why more have failed than is tolerated; "" if not."""
         rollout = self._rollout
@@ -147,7 +159,7 @@ class RollOut:
             fleet.execution.progress(f"wave {number} ({cut.name}) bakes for {wave.bake}")
             await asyncio.sleep(wave.bake.total_seconds())
         try:
-            with fleet.execution.scope(f"check {number}"):
+            with fleet.execution.scope(f"check {number}"), fleet.execution.admitted():
                 await fleet.define_check(cut.name, Report(tenants=dict(self.reports)))
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
             return f"wave {cut.name} did not pass its check: {_said(error)}"
@@ -205,13 +217,14 @@ class RollOut:
             return before
         async with self._slot(tenant):
             try:
-                step = self._stack_of(tenant).uninstall()
-                stays = await self._fleet.do(
-                    "end", step, key=tenant.id, target=tenant.home or None, within=tenant.targets
-                )
+                stays = await self._ended(tenant)
             except Exception as error:  # noqa: BLE001 - one that cannot be removed stops no other
                 return left_out(tenant, before, TenantState.LEFT, _said(error))
         return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays or ()))
+
+    async def _ended(self, tenant: Tenant) -> list[str] | None:
+        step = self._stack_of(tenant).uninstall()
+        return await self._fleet.do("end", step, key=tenant.id, target=tenant.home or None, within=tenant.targets)
 
     # Each tenant.
 
@@ -254,16 +267,22 @@ class RollOut:
             return await self._stack(wave, tenant, stack, digest)
 
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
-        fleet, labels = self._fleet, labels_of(tenant)
-        options: StepOptions = {**self._rollout.limits(), "labels": labels, "within": tenant.targets}
-        began = fleet.execution.now()
+        fleet, began = self._fleet, self._fleet.execution.now()
         try:
-            await fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)
+            await self._step(tenant, stack)
         except ExecutionFailed as error:
             report = failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
         else:
             report = succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
         return report.model_copy(update={"began": began, "ended": fleet.execution.now()})
+
+    async def _step(self, tenant: Tenant, stack: "Resource[Any]") -> None:
+        options: StepOptions = {
+            **self._rollout.limits(),
+            "labels": labels_of(tenant),
+            "within": tenant.targets,
+        }
+        await self._fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)
 
     def _slot(self, tenant: Tenant) -> "_Slot":
         lanes = self._rollout.lanes(tenant)

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import pytest
 
-from orbits_iac import Managed, Orbits, Outputs, Resource
+from orbits_iac import Managed, Orbits, Outputs, Resource, action
 from orbits_iac.model.alike import grouped
 from orbits_iac.model.plans import Plan
 from orbits_iac.provider import Refused
-from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants
+from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
 
 
 class World:
@@ -18,6 +18,7 @@ class World:
 
     def __init__(self) -> None:
         self.stands: dict[str, str] = {}
+        self.said: list[str] = []
         self.waits = ""
         self.came = asyncio.Event()
         self.gate = asyncio.Event()
@@ -167,3 +168,64 @@ async def test_whose_thing_has_drifted_since_is_named_and_the_others_go_on(orbit
     assert list(report.failed) == ["cafe"]
     assert 'update paint: "red" → "blue" over "graffiti"' in report.failed["cafe"]
     assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "cafe": "graffiti"}
+
+
+class Careful(Tenants[Garden]):
+    """Looks at each wave, tells when it is done, and brings all back where too much fails."""
+
+    source: ClassVar[Source] = ListSource(ALL)
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="rollback-all")
+    paint: str = "red"
+
+    def stack(self, tenant: Tenant) -> Garden:
+        return Garden(client=tenant.id, paint=self.paint)
+
+    async def define_check(self, wave: str, report: Report) -> None:
+        await self.do("look", say(f"looked at {wave}"))
+
+    async def define_finish(self, report: Report) -> None:
+        await self.do("tell", say(report.summary))
+
+
+@action(idempotent=True)
+async def say(text: str) -> None:
+    WORLD.said.append(text)
+
+
+@pytest.fixture
+async def careful(orbits: Orbits) -> Plan:
+    """The plan for a second colour, where the first stands."""
+    WORLD.__init__()  # type: ignore[misc]
+    await orbits.run(Careful())
+    WORLD.said.clear()
+    return await orbits.preview(Careful(paint="blue"))
+
+
+async def test_checks_and_messages_of_a_roll_out_need_no_approval(orbits: Orbits, careful: Plan) -> None:
+    report = await orbits.run(Careful(paint="blue"), plan=careful)
+    assert report.summary == "5 tenants: 5 updated"
+    assert WORLD.said == ["looked at 1", "5 tenants: 5 updated"]
+
+
+async def test_what_brings_a_roll_out_back_needs_no_approval(orbits: Orbits, careful: Plan) -> None:
+    WORLD.stands["eden"] = "graffiti"
+    report = await orbits.run(Careful(paint="blue"), plan=careful)
+    states = {name: one.state for name, one in report.tenants.items()}
+    assert states == {**dict.fromkeys(ALL, TenantState.BROUGHT_BACK), "eden": TenantState.REVERTED}
+    assert WORLD.stands == {**dict.fromkeys(ALL, "red"), "eden": "graffiti"}
+
+
+async def test_a_preview_shows_to_whom_it_goes_and_with_what_was_decided(orbits: Orbits, careful: Plan) -> None:
+    shown = (await orbits.preview(Careful(paint="blue", only=("bolt", "eden")))).root.below
+    assert [change.identity for change in shown] == ["bolt", "eden"]
+
+
+async def test_who_is_not_gone_to_is_never_removed_by_a_plan_or_by_prune(orbits: Orbits, planned: Plan) -> None:
+    """Vanished, paused, or not meant: none of them is 'no longer done'."""
+    Gardens.source = ListSource([*ALL[:3], Tenant(id="dora", paused="a fair")])
+    plan = await orbits.preview(Gardens(paint="blue", only=("acme", "bolt")))
+    assert [change.identity for change in plan.root.below] == ["acme", "bolt"]
+    await orbits.run(Gardens(paint="blue", only=("acme", "bolt")), plan=plan)
+    assert WORLD.stands == {**dict.fromkeys(ALL, "red"), "acme": "blue", "bolt": "blue"}
+    await orbits.run(Gardens(paint="green"), prune=True)
+    assert WORLD.stands == {"acme": "green", "bolt": "green", "cafe": "green", "dora": "red", "eden": "red"}
