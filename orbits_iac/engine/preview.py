@@ -10,7 +10,9 @@ Called by `Orbits.preview`; and, for one thing that is about to be changed under
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from orbits_iac.codec import Codec
@@ -93,7 +95,7 @@ async def look_at(
     looking = Looking(Preview(engine, takes_over=takes_over), record, targets, standing=standing)
     looking.flow.may_adopt = adopt and standing is None
     bind(resource, looking.flow)
-    change = await _called(resource.define_preview, standing)
+    change = await _called(engine, None, resource.define_preview, standing)
     return None if change is None else _masked(engine.codec, change)
 
 
@@ -189,7 +191,7 @@ class Preview:
         )
         looking.flow.may_adopt = adopt and standing is None
         bind(resource, looking.flow)
-        change = await _called(resource.define_preview, standing)
+        change = await _called(self.engine, tenant, resource.define_preview, standing)
         if change is not None:
             change = replace(_masked(self.engine.codec, change), whole=True)
         else:
@@ -235,10 +237,12 @@ def _same_argument(codec: Codec, resource: Resource[Any], standing: StoredRevisi
     return bool(codec.decode(text, Any) == codec.decode(standing.row.argument, Any))
 
 
-async def _called(hook: Callable[..., Any], *arguments: Any) -> Any:
+async def _called(engine: Engine, tenant: str | None, hook: Callable[..., Any], *arguments: Any) -> Any:
+    """What a hook returns; one that is no coroutine function runs in a thread, as its tenant's turn comes."""
     if inspect.iscoroutinefunction(hook):
         return await hook(*arguments)
-    return await asyncio.to_thread(hook, *arguments)
+    thread = await engine.threads.begin(tenant, partial(copy_context().run, hook, *arguments))
+    return await asyncio.shield(thread)  # it cannot be stopped: one that nobody waits for any more goes on
 
 
 def _masked(codec: Codec, change: Change) -> Change:

@@ -7,6 +7,7 @@ the others go on. Time passes only where nothing is waited for: which of a timer
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.above import ABOVE
@@ -145,12 +146,16 @@ class Looking:
                 future.set_result(await what())
             except Refused as error:
                 future.set_exception(error)
-        for asked in new:
-            try:
-                await self._answer(asked)
-            except Exception as error:  # noqa: BLE001 - whatever a user's definition or hook raises is the step's end
-                asked.future.set_exception(self.failed_at(asked, error))
+        for _, alike in groupby(new, lambda asked: (asked.ref, asked.kind)):
+            await asyncio.gather(*map(self._answered, alike))
         return bool(new or questions)
+
+    async def _answered(self, asked: Asked) -> None:
+        """Answer one; those under one ref are answered at a time, each with all that is below it."""
+        try:
+            await self._answer(asked)
+        except Exception as error:  # noqa: BLE001 - whatever a user's definition or hook raises is the step's end
+            asked.future.set_exception(self.failed_at(asked, error))
 
     def _pass_time(self) -> bool:
         """Let the next timer fire, unless something that is waited for may come before it."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from threading import Barrier
 from typing import ClassVar
 
 import pytest
@@ -19,6 +20,7 @@ class World:
     def __init__(self) -> None:
         self.stands: dict[str, str] = {}
         self.said: list[str] = []
+        self.meeting: Barrier | None = None  # where all who look at something wait for each other
         self.waits = ""
         self.came = asyncio.Event()
         self.gate = asyncio.Event()
@@ -36,6 +38,8 @@ class Shed(Managed[ShedState]):
     paint: str
 
     def read(self, recorded: ShedState | None, /) -> ShedState | None:
+        if WORLD.meeting is not None:
+            WORLD.meeting.wait()
         found = WORLD.stands.get(self.name)
         return None if found is None else ShedState(paint=found)
 
@@ -102,6 +106,11 @@ async def test_the_same_for_all_is_one_group_and_who_differs_another(orbits: Orb
     old, new = grouped((await orbits.preview(Gardens(paint="blue"))).root.below)
     assert (old.names, new.names) == (ALL, ("fawn",))
     assert planned.changes == [f"tenant[{name}].shed: update Shed" for name in ALL]
+
+
+async def test_tenants_are_looked_at_together(orbits: Orbits, planned: Plan) -> None:
+    WORLD.meeting = Barrier(len(ALL), timeout=30)
+    assert (await orbits.preview(Gardens(paint="blue"))).changes == planned.changes
 
 
 SINCE = {
