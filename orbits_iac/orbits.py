@@ -17,7 +17,7 @@ from orbits_iac.dispatch.agreement import AgreedClock, agree
 from orbits_iac.dispatch.contract import Dispatcher
 from orbits_iac.dispatch.named import dispatcher_named
 from orbits_iac.engine.adopting import check_adopts
-from orbits_iac.engine.approving import refuse_changed
+from orbits_iac.engine.approving import refuse_changed, under_way
 from orbits_iac.engine.clock import Clock
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.events import emit
@@ -262,6 +262,9 @@ class Orbits:
         plan, losses = given.get("plan"), tuple(given.get("accept_loss", ()))
         approval = Approval()
         if plan is not None:
+            standing = await under_way(self.engine, plan, asked)
+            if standing is not None:
+                return standing
             await refuse_changed(self.engine, plan, step, asked, losses)
             approval = amended(approval_of(plan, by=self.who), deferred=given.get("approve_deferred", False))
         taken, rebuild = given.get("take_over", ""), given.get("rebuild", False)

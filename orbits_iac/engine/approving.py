@@ -14,9 +14,11 @@ from pydantic import ValidationError
 from orbits_iac.codec import Codec, explain
 from orbits_iac.engine.preview import look_at
 from orbits_iac.engine.since import changed_since, moved
+from orbits_iac.model.approvals import Approval, read_approval
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.plans import Plan
-from orbits_iac.model.rows import ExecutionRow, RevisionRow
+from orbits_iac.model.rows import ExecutionRow, RecordRow, RevisionRow
+from orbits_iac.model.states import ENDED
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step
 
@@ -39,6 +41,22 @@ async def refuse_changed(
         said = "; ".join((*found[:_TOLD], *([f"and {len(found) - _TOLD:,} more"] if len(found) > _TOLD else [])))
         raise Refused(f"plan {plan.digest} no longer holds: {said}. Make a new one with `orbits preview`.")
     refuse_losses(plan, losses)
+
+
+async def under_way(engine: "Engine", plan: Plan, asked: "Asked") -> Approval | None:
+    """What was approved of the execution that does a plan already, where one has not ended.
+
+    Who asks for the plan once more, after a pipeline's job has died for example, joins it, whoever asked first. What it
+    has done until then is no change since the plan was made.
+    """
+    record = await engine.store.get(RecordRow, asked.kind, asked.identity) if asked.identity is not None else None
+    for execution in record.queue if record is not None else ():
+        row = await engine.store.get(ExecutionRow, execution)
+        if row is not None and row.state not in ENDED and row.digest == asked.digest:
+            approval = read_approval(row.approval)
+            if approval.plan == plan.digest:
+                return approval
+    return None
 
 
 def refuse_losses(plan: Plan, accepted: Collection[str]) -> None:

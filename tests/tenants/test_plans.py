@@ -171,6 +171,19 @@ async def test_who_is_updated_by_somebody_else_in_between_is_left_alone_and_the_
     assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "bolt": "grey"}
 
 
+async def test_who_asks_again_for_a_plan_that_is_under_way_joins_it(orbits: Orbits, planned: Plan) -> None:
+    """As a pipeline's job does that is run again, on another machine, after the first has died."""
+    WORLD.waits = "bolt"
+    first = await orbits.start(Gardens(paint="blue"), plan=planned)
+    await WORLD.came.wait()
+    orbits.who = "somebody@elsewhere"
+    again = await orbits.start(Gardens(paint="blue"), plan=planned)
+    WORLD.gate.set()
+    assert (again.id, (await again).summary) == (first.id, "5 tenants: 5 updated")
+    with pytest.raises(Refused, match="no longer holds"):
+        await orbits.start(Gardens(paint="blue"), plan=planned)
+
+
 async def test_whose_thing_has_drifted_since_is_named_and_the_others_go_on(orbits: Orbits, planned: Plan) -> None:
     WORLD.stands["cafe"] = "graffiti"
     report = await orbits.run(Gardens(paint="blue"), plan=planned)
