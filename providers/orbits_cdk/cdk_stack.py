@@ -77,14 +77,13 @@ class CdkStack(AnyStack[O]):
                 self.execution.progress("synthesising")
                 with files_opened() as opened:
                     made = synthesise(self, wanted)
-            files |= opened
-            if isinstance(made, StackPayload):
-                break
+                files |= opened
+                if isinstance(made, StackPayload):
+                    payload = made.model_copy(update={"context": Context(version=known.version, found=wanted.found)})
+                    refuse_secrets(self, payload)  # and kept before the next one has its turn, who looks for it
+                    _CACHE.put(sources.digest, place, Entry(payload=payload, files=files), on_disk=on_disk)
+                    return payload
             wanted = self._with_more(wanted, made, known)
-        payload = made.model_copy(update={"context": Context(version=known.version, found=wanted.found)})
-        refuse_secrets(self, payload)
-        _CACHE.put(sources.digest, place, Entry(payload=payload, files=files), on_disk=on_disk)
-        return payload
 
     def _with_more(self, wanted: Wish, missing: Missing, known: Context) -> Wish:
         """The same wish, for its account alone, with what was missing: as it was kept, or looked up now."""

@@ -1,22 +1,30 @@
 """What a preview shows of a stack, from a change set of which nothing is left; and where it may make none."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_sqs as sqs
 
 from orbits_aws import AwsTarget, OfflineAws, client
 from orbits_aws.errors import AwsRefused
+from orbits_cdk import CdkStack
+from orbits_cdk.cache import SynthCache
+from orbits_cdk.cdk_stack import _CACHE
 from orbits_cdk.change_set import PREVIEW, show
 from orbits_cdk.deploy import advance
 from orbits_cdk.errors import DeployFailed, StackStuck
 from orbits_cdk.parts import Part
 from orbits_cdk.plan import change_of
 from orbits_cdk.rights import rights_changes
+from orbits_cdk.synth import TURNS
 from orbits_cdk.wanted import Deployed, Underway, Wanted, Withheld
-from orbits_iac import Orbits
+from orbits_iac import Orbits, Outputs, Resource
+from orbits_iac.model.alike import grouped
 from orbits_iac.provider import Change, Verb
 
 from .given import Given, Holder, queue, table
@@ -347,3 +355,44 @@ async def test_a_plan_from_a_change_set_holds_until_it_is_executed(
     await orbits.run(more, target=acme, plan=plan)
     assert not await orbits.preview(more, target=acme)
     assert (await orbits.record(Given, "Holder acme/site").drift()).in_sync
+
+
+class Dock(CdkStack[Outputs]):
+    """A queue in one of two sizes."""
+
+    seconds: int
+
+    def define_stack(self, stack: cdk.Stack) -> Outputs:
+        sqs.Queue(stack, "Ships", visibility_timeout=cdk.Duration.seconds(self.seconds))
+        MADE.append(self.seconds)
+        return Outputs()
+
+
+MADE: list[int] = []  # what was synthesised
+
+
+class Harbour(Resource):
+    """A dock for each of eight firms, which are looked at together."""
+
+    def identity(self) -> str:
+        return "harbour"
+
+    async def define_update(self) -> None:
+        await asyncio.gather(*(self.do("dock", Dock(seconds=30 + firm % 2), key=f"firm{firm}") for firm in range(8)))
+
+
+async def test_each_variant_of_a_fleet_is_synthesised_once(
+    orbits: Orbits, acme: AwsTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[bool] = []
+
+    def put(*given: Any, **more: Any) -> None:
+        kept.append(TURNS._holder is not None)  # nobody has looked since whether it is there
+        SynthCache.put(_CACHE, *given, **more)
+
+    monkeypatch.setattr(_CACHE, "put", put)
+    MADE.clear()
+    plan = await orbits.preview(Harbour(), target=acme)
+    groups = [group.names for group in grouped(plan.root.below)]
+    assert groups == [tuple(f"firm{firm}" for firm in firms) for firms in ((0, 2, 4, 6), (1, 3, 5, 7))]
+    assert (sorted(MADE), kept) == ([30, 31], [True, True])
