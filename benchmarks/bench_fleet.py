@@ -1,0 +1,174 @@
+"""A fleet of tenants of five services each, of which nothing has to be done: what is left is what Orbits itself costs.
+
+    python -m benchmarks.bench_fleet [folder] [tenants]
+
+Each part is a process of its own, on one SQLite file: a first roll-out, one in which nothing has changed, one in which
+everything is looked at, a preview, and a cycle. The first roll-out is also made of a quarter of the tenants, to see
+what grows with them.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from benchmarks.measures import Bar, Table, folder_of
+from orbits_iac import Orbits, Outputs, Resource, Settings
+from orbits_iac.dispatch.garbage import collect_new_alone
+from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants
+
+TENANTS = 1_000
+SERVICES = ("network", "database", "storage", "backend", "frontend")
+VARIANTS = ("small", "medium", "large")
+CYCLED = 50_000  # units that are cycled in 22 minutes by one worker, and in 1 GiB
+MINUTES = 22
+
+
+class Address(Outputs):
+    """What a service publishes."""
+
+    url: str
+
+
+class Service(Resource[Address]):
+    """There is nothing to do for it."""
+
+    client: str
+    name: str
+    variant: str
+
+    async def define_update(self) -> Address:
+        return Address(url=f"https://{self.name}.{self.client}.example")
+
+
+class Client(Resource):
+    """One tenant's services, all at once."""
+
+    client: str
+    variant: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        await asyncio.gather(
+            *(self.do(name, Service(client=self.client, name=name, variant=self.variant)) for name in SERVICES)
+        )
+
+
+def clients() -> list[Tenant]:
+    """As many as the environment says."""
+    return [
+        Tenant(id=f"client{number:05}", labels={"variant": VARIANTS[number % len(VARIANTS)]})
+        for number in range(int(os.environ["TENANTS"]))
+    ]
+
+
+class Fleet(Tenants[Client]):
+    """All of them."""
+
+    source: ClassVar[Source] = FunctionSource(clients)
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "10%", "100%"], max_concurrency=32)
+
+    def stack(self, tenant: Tenant) -> Client:
+        return Client(client=tenant.id, variant=tenant.labels["variant"])
+
+
+async def _roll_out(orbits: Orbits) -> str:
+    return (await orbits.run(Fleet())).summary
+
+
+async def _forced(orbits: Orbits) -> str:
+    return (await orbits.run(Fleet(), force=True)).summary
+
+
+async def _preview(orbits: Orbits) -> str:
+    plan = await orbits.preview(Fleet())
+    return f"{len(plan.root.below)} previewed"
+
+
+async def _cycle(orbits: Orbits) -> str:
+    await orbits.record(Fleet, "Fleet").cycle()
+    return "cycled"
+
+
+PARTS: Mapping[str, Callable[[Orbits], Awaitable[str]]] = {
+    "first": _roll_out,
+    "unchanged": _roll_out,
+    "forced": _forced,
+    "preview": _preview,
+    "cycle": _cycle,
+}
+
+
+async def part(name: str, file: str) -> None:
+    """One part, in this process; prints what it took."""
+    collect_new_alone()  # as `orbits worker` does
+    async with Orbits(Settings(store=f"sqlite:{file}")) as orbits:
+        empty, start, computed = _peak(), time.perf_counter(), time.process_time()
+        said = await PARTS[name](orbits)
+        took, computed = time.perf_counter() - start, time.process_time() - computed
+    print(json.dumps({"took": took, "cpu": computed, "empty": empty, "peak": _peak(), "said": said}))
+
+
+def _peak() -> float:
+    """Megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def measured(name: str, file: Path, tenants: int, expect: str) -> dict[str, float]:
+    """What a part took in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.bench_fleet", name, str(file)]
+    environment = {**os.environ, "TENANTS": str(tenants)}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    if found.pop("said") != expect:
+        raise SystemExit(f"{name}: {done.stdout}")
+    return found
+
+
+def main() -> None:
+    """Measure, print a table, and keep it."""
+    tenants = int(sys.argv[2]) if len(sys.argv) > 2 else TENANTS
+    units = tenants * len(SERVICES)
+    with folder_of(sys.argv) as folder:
+        table, file = Table("fleet", Path(folder)), Path(folder) / "fleet.db"
+        few = measured(
+            "first", Path(folder) / "few.db", tenants // 4, f"{tenants // 4} tenants: {tenants // 4} updated"
+        )
+        first = measured("first", file, tenants, f"{tenants} tenants: {tenants} updated")
+        table.add(f"first roll-out of {tenants:,} tenants of {len(SERVICES)} services", first["took"], "s", Bar(60))
+        table.add("    processor time of each tenant", first["cpu"] / tenants * 1e3, "ms")
+        table.add("    to that in a fleet of a quarter", first["cpu"] / few["cpu"] / 4, "times", Bar(1.2))
+        table.add("    peak memory over an idle process", first["peak"] - first["empty"], "MB")
+        table.add("    of which each tenant beyond a quarter", _each(first, few, tenants), "kB")
+        unchanged = measured("unchanged", file, tenants, f"{tenants} tenants: {tenants} unchanged")
+        table.add("one in which nothing has changed", unchanged["took"], "s", Bar(10))
+        forced = measured("forced", file, tenants, f"{tenants} tenants: {tenants} unchanged")
+        table.add("the same with --force: every tenant is looked at", forced["took"], "s")
+        preview = measured("preview", file, tenants, f"{tenants} previewed")
+        table.add(f"a preview of it, with {len(VARIANTS)} variants", preview["took"], "s", Bar(60))
+        cycle = measured("cycle", file, tenants, "cycled")
+        bar = Bar(MINUTES * 60 * units / CYCLED)
+        table.add(f"a cycle of it, {units:,} units", cycle["took"], "s", bar)
+        table.add("    peak memory", cycle["peak"], "MB", Bar(1024))
+        if tenants == TENANTS:
+            table.write()
+
+
+def _each(many: dict[str, float], few: dict[str, float], tenants: int) -> float:
+    more = (many["peak"] - many["empty"]) - (few["peak"] - few["empty"])
+    return more * 1e3 / (tenants - tenants // 4)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[1] in PARTS:
+        asyncio.run(part(sys.argv[1], sys.argv[2]))
+    else:
+        main()
