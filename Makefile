@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak test-live lint types format bench picture trials install outside lock clean FORCE
+.PHONY: help demo test soak test-live lint types format bench bench-full picture trials install outside lock clean FORCE
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ format: $(VENV)/.dev ## Format, and mend what ruff can mend by itself
 bench: $(VENV)/.dev $(VENV)/rivals/.installed ## Measure what the design promises, beside DBOS, into benchmarks/results
 	@set -e; for script in $(sort $(basename $(notdir $(wildcard benchmarks/bench_*.py)))); do \
 		$(BIN)/python -m benchmarks.$$script $(ARGS); echo; done
+	@$(BIN)/python -m benchmarks.measures
+
+bench-full: bench ## The same, and what takes too long for every day: a cycle of 50,000 units
+	@$(BIN)/python -m benchmarks.bench_fleet full $(ARGS)
 	@$(BIN)/python -m benchmarks.measures
 
 picture: $(VENV)/.demo ## Draw the README's pictures from a real run of the demo

@@ -1,10 +1,12 @@
 """A fleet of tenants of five services each, of which nothing has to be done: what is left is what Orbits itself costs.
 
     python -m benchmarks.bench_fleet [folder] [tenants]
+    python -m benchmarks.bench_fleet full [folder]
 
-Each part is a process of its own, on one SQLite file: a first roll-out, one in which nothing has changed, one in which
-everything is looked at, a preview, and a cycle. The first roll-out is also made of a quarter of the tenants, to see
-what grows with them.
+Of the first, each part is a process of its own, on one SQLite file: a first roll-out, one in which nothing has changed,
+one in which everything is looked at, a preview, and a cycle. The first roll-out is also made of a quarter of the
+tenants, to see what grows with them. The second is the cycle of 50,000 units by one worker, whose records are written
+into the store as a first roll-out leaves them.
 """
 
 import asyncio
@@ -14,19 +16,22 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from benchmarks.measures import Bar, Table, folder_of
+from benchmarks.stores import fill
 from orbits_iac import Orbits, Outputs, Resource, Settings
 from orbits_iac.dispatch.garbage import collect_new_alone
+from orbits_iac.model.rows import Child, RecordRow, RevisionRow, Row
 from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants
 
 TENANTS = 1_000
 SERVICES = ("network", "database", "storage", "backend", "frontend")
 VARIANTS = ("small", "medium", "large")
-CYCLED = 50_000  # units that are cycled in 22 minutes by one worker, and in 1 GiB
+UNITS = 50_000  # units that are cycled in 22 minutes by one worker, and in 1 GiB
 MINUTES = 22
 
 
@@ -93,6 +98,49 @@ async def _preview(orbits: Orbits) -> str:
     return f"{len(plan.root.below)} previewed"
 
 
+async def _written(orbits: Orbits) -> str:
+    await orbits.register_build()
+    await fill(orbits.store, _records(orbits.engine.build))
+    return "written"
+
+
+def _records(build: str) -> Iterator[Row]:
+    """What a first roll-out leaves."""
+    made = partial(_record, build)
+    everybody = clients()
+    for tenant in everybody:
+        me, variant = f"Client {tenant.id}", tenant.labels["variant"]
+        for name in SERVICES:
+            argument = {"client": tenant.id, "name": name, "variant": variant}
+            yield from made("Service", f"{me}/{name}", argument, (), user=me, tenant=tenant.id)
+        below = tuple(_child(name, "Service", f"{me}/{name}", owned=True) for name in SERVICES)
+        argument = {"client": tenant.id, "variant": variant}
+        yield from made("Client", tenant.id, argument, below, user="Fleet Fleet", tenant=tenant.id)
+    stacks = tuple(_child(f"tenant[{tenant.id}]", "Client", tenant.id, owned=False) for tenant in everybody)
+    yield from made("Fleet", "Fleet", {}, stacks, user="direct", tenant=None)
+
+
+def _record(
+    build: str, kind: str, identity: str, argument: object, children: tuple[Child, ...], user: str, tenant: str | None
+) -> Iterator[Row]:
+    text = json.dumps(argument)
+    yield RecordRow(
+        kind=kind,
+        identity=identity,
+        revision=1,
+        last_number=1,
+        children=children,
+        users=(user,),
+        tenant=tenant,
+        build=build,
+    )
+    yield RevisionRow(kind=kind, identity=identity, number=1, argument=text, children=children, build=build)
+
+
+def _child(ref: str, kind: str, identity: str, *, owned: bool) -> Child:
+    return Child(ref=ref, kind=kind, identity=identity, owned=owned, revision=1)
+
+
 async def _cycle(orbits: Orbits) -> str:
     await orbits.record(Fleet, "Fleet").cycle()
     return "cycled"
@@ -104,6 +152,7 @@ PARTS: Mapping[str, Callable[[Orbits], Awaitable[str]]] = {
     "forced": _forced,
     "preview": _preview,
     "cycle": _cycle,
+    "written": _written,
 }
 
 
@@ -127,16 +176,32 @@ def measured(name: str, file: Path, tenants: int, expect: str) -> dict[str, floa
     command = [sys.executable, "-m", "benchmarks.bench_fleet", name, str(file)]
     environment = {**os.environ, "TENANTS": str(tenants)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     if found.pop("said") != expect:
         raise SystemExit(f"{name}: {done.stdout}")
     return found
 
 
+def whole(folder: str) -> None:
+    """The cycle of 50,000 units."""
+    table, file, tenants = Table("fleet_whole", Path(folder)), Path(folder) / "fleet.db", UNITS // len(SERVICES)
+    measured("written", file, tenants, "written")
+    _cycled(table, file, tenants)
+    table.write()
+
+
+def _cycled(table: Table, file: Path, tenants: int) -> None:
+    units = tenants * len(SERVICES)
+    cycle = measured("cycle", file, tenants, "cycled")
+    bar = Bar(MINUTES * 60 * units / UNITS)
+    table.add(f"a cycle with nothing to do, {units:,} units of {tenants:,} tenants", cycle["took"], "s", bar)
+    table.add("    processor time of each unit", cycle["cpu"] / units * 1e3, "ms")
+    table.add("    peak memory", cycle["peak"], "MB", Bar(1024))
+
+
 def main() -> None:
     """Measure, print a table, and keep it."""
     tenants = int(sys.argv[2]) if len(sys.argv) > 2 else TENANTS
-    units = tenants * len(SERVICES)
     with folder_of(sys.argv) as folder:
         table, file = Table("fleet", Path(folder)), Path(folder) / "fleet.db"
         few = measured(
@@ -154,10 +219,7 @@ def main() -> None:
         table.add("the same with --force: every tenant is looked at", forced["took"], "s")
         preview = measured("preview", file, tenants, f"{tenants} previewed")
         table.add(f"a preview of it, with {len(VARIANTS)} variants", preview["took"], "s", Bar(60))
-        cycle = measured("cycle", file, tenants, "cycled")
-        bar = Bar(MINUTES * 60 * units / CYCLED)
-        table.add(f"a cycle of it, {units:,} units", cycle["took"], "s", bar)
-        table.add("    peak memory", cycle["peak"], "MB", Bar(1024))
+        _cycled(table, file, tenants)
         if tenants == TENANTS:
             table.write()
 
@@ -170,5 +232,8 @@ def _each(many: dict[str, float], few: dict[str, float], tenants: int) -> float:
 if __name__ == "__main__":
     if len(sys.argv) > 2 and sys.argv[1] in PARTS:
         asyncio.run(part(sys.argv[1], sys.argv[2]))
+    elif sys.argv[1:2] == ["full"]:
+        with folder_of(sys.argv[1:]) as name:
+            whole(name)
     else:
         main()
