@@ -32,6 +32,9 @@ N = TypeVar("N", RecordRow, LookRow)
 _PAGE = 1000  # rows read at a time
 
 
+_AT_ONCE = 50  # children that are read together
+
+
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """A child as the store knows it: enough to run a command of it without the code that did it."""
@@ -179,24 +182,32 @@ async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
     `to_remove`: those too of which a first update has left something; one that is protected is refused.
     """
     record = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
-    found: list[Known] = []
-    stands: list[tuple[RecordId, int | None]] = []
-    for child in record.children if record is not None else ():
-        theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
-        if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
-            continue
-        alone = not set(theirs.users) - {me(run)}  # otherwise it is released, which takes nothing away
-        accepted = run.approval.accepts(child.kind, child.identity)
-        if to_remove and alone and (child.protect or theirs.protect) and not accepted:
-            raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
-        kept = "it is retained" if child.retain or theirs.retain else ""
-        if theirs.adopted:
-            kept = "it was there before, and no update of it has succeeded"
-        elif run.options.get("keep_data") and await data_held(run.engine, theirs):
-            kept = kept or "it holds data"
-        found.append(await as_known(run, child, theirs, kept=kept))
-        stands.append((RecordId(child.kind, child.identity), theirs.revision))
-    return [found[position] for position in await sources_first(run.engine, stands)]
+    children = () if record is None else record.children
+    found: list[tuple[Known, int | None]] = []
+    for start in range(0, len(children), _AT_ONCE):
+        some = children[start : start + _AT_ONCE]
+        stand = await asyncio.gather(*(_known_child(run, child, to_remove=to_remove) for child in some))
+        found += [one for one in stand if one is not None]
+        await asyncio.sleep(0)  # others get their turn, however many there are
+    stands = [(RecordId(known.kind, known.identity), revision) for known, revision in found]
+    return [found[position][0] for position in await sources_first(run.engine, stands)]
+
+
+async def _known_child(run: "Run", child: Child, *, to_remove: bool) -> tuple[Known, int | None] | None:
+    """A child with the revision that stands; None if nothing of it does."""
+    theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
+    if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
+        return None
+    alone = not set(theirs.users) - {me(run)}  # otherwise it is released, which takes nothing away
+    accepted = run.approval.accepts(child.kind, child.identity)
+    if to_remove and alone and (child.protect or theirs.protect) and not accepted:
+        raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
+    kept = "it is retained" if child.retain or theirs.retain else ""
+    if theirs.adopted:
+        kept = "it was there before, and no update of it has succeeded"
+    elif run.options.get("keep_data") and await data_held(run.engine, theirs):
+        kept = kept or "it holds data"
+    return await as_known(run, child, theirs, kept=kept), theirs.revision
 
 
 async def as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = "") -> Known:

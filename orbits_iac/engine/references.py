@@ -10,6 +10,7 @@ on of its own argument keeps the reference that it came with.
 Called where a definition asks for a child (`flow`), when a revision is made, and by whatever restores one.
 """
 
+import asyncio
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 8
 """Characters: shorter text is equal by chance."""
+
+_TURN = 50  # revisions that are read before others get their turn
 
 
 class Given:
@@ -112,6 +115,8 @@ async def sources_first(engine: "Engine", made: Sequence[tuple[RecordId, int | N
     positions: dict[tuple[str, str], int] = {record: position for position, (record, _) in enumerate(made)}
     needed: dict[int, set[int]] = {}
     for position, (record, number) in enumerate(made):
+        if position % _TURN == _TURN - 1:
+            await asyncio.sleep(0)
         row = await engine.store.get(RevisionRow, *record, number) if number is not None else None
         sources = [(one.kind, one.identity) for one in row.references.values()] if row is not None else []
         needed[position] = {positions[source] for source in sources if source in positions}
