@@ -41,9 +41,9 @@ CALLS: Sequence[tuple[str, str]] = (
 def main() -> None:
     """Make the accounts, call each, and print a table."""
     accounts = int(sys.argv[2]) if len(sys.argv) > 2 else ACCOUNTS
-    with folder_of(sys.argv) as folder, _offline() as aws:
+    with folder_of(sys.argv) as folder, offline() as aws:
         table = Table("accounts", Path(folder))
-        targets = _targets(aws, accounts)
+        targets = targets_of(aws, accounts)
         collect_new_alone()  # as `orbits worker` does
         shared_ms, shared_mb = _cost(targets, _shared)
         table.add(f"{accounts:,} accounts, three services: CPU each", shared_ms, "ms", Bar(15))
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 @contextmanager
-def _offline() -> Generator[OfflineAws]:
+def offline() -> Generator[OfflineAws]:
     """An offline AWS as a program, which the environment points to."""
     program = [sys.executable, "-m", "orbits_aws.offline"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
@@ -87,7 +87,8 @@ def _offline() -> Generator[OfflineAws]:
             process.terminate()
 
 
-def _targets(aws: OfflineAws, accounts: int) -> list[AwsTarget]:
+def targets_of(aws: OfflineAws, accounts: int) -> list[AwsTarget]:
+    """As many accounts, new in an organization."""
     organizations = aws.client("organizations", account=testing.MANAGEMENT)
     made = (
         organizations.create_account(AccountName=f"client{number}", Email=f"client{number}@agency.example")

@@ -51,7 +51,7 @@ class Left(NamedTuple):
     labels: Mapping[str, str]  # that it is done with
     digest: str = ""  # the one of then, of `Rest`; "" if it was not left well
     revision: int | None = None
-    targets: Sequence[Target] = ()  # that it is done at
+    targets: Sequence[Target] = ()  # that it is done at, or may be
 
 
 class Current(ABC):

@@ -60,7 +60,7 @@ async def pass_over(
 
 def _left(tenant: Tenant, stack: Resource[Any], last: Mapping[str, TenantReport]) -> Left:
     before = last.get(tenant.id)
-    left = Left(stack, labels=labels_of(tenant), targets=tenant.home)
+    left = Left(stack, labels=labels_of(tenant), targets=tenant.targets)
     if before is None or before.state not in OK:
         return left
     return left._replace(digest=before.digest, revision=before.revision)
