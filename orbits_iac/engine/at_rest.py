@@ -74,8 +74,8 @@ async def find(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
         if number % _TURN == _TURN - 1:
             await asyncio.sleep(0)
         resource, labels = one.left.resource, dict(one.left.labels)
-        targets = [[type(target).__name__, target] for target in one.left.targets]
-        digests[name] = codec.digest(one.name.kind, "update", resource, labels, there, targets, codes[type(resource)])
+        own = [[type(target).__name__, target] for target in one.left.targets]
+        digests[name] = codec.digest(one.name.kind, "update", resource, labels, there, own, codes[type(resource)])
     children = {RecordId(child.kind, child.identity) for child in run.record.children} if run.record else set()
     maybe = {
         name: one
