@@ -6,7 +6,8 @@ done, as each wave begins.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orbits_iac import Resource
@@ -19,9 +20,9 @@ from orbits_tenants.tenant import Tenant
 class Unchanged:
     """What is known of tenants before anything is asked of their stacks."""
 
-    rests: Mapping[str, Rest] = field(default_factory=dict)
-    last: Mapping[str, TenantReport] = field(default_factory=dict)
-    at: float = 0.0
+    rests: Mapping[str, Rest]
+    last: Mapping[str, TenantReport]
+    at: datetime
 
     def digest(self, tenant: Tenant) -> str:
         """The digest of what its roll-out is to do with a tenant; "" if that could not be told."""
@@ -41,7 +42,9 @@ class Unchanged:
             account=last.account,
             digest=rest.digest,
             checked_at=rest.looked_at,
-            unseen_for=max(0.0, self.at - rest.looked_at),
+            unseen_for=max(0.0, self.at.timestamp() - rest.looked_at),
+            began=self.at,
+            ended=self.at,
         )
 
 
@@ -55,7 +58,7 @@ async def pass_over(
 ) -> Unchanged:
     """Pass over those of these tenants of which nothing has changed since their last reports."""
     rests = await flow.pass_over(ref, {tenant.id: _left(tenant, stack, last) for tenant, stack in stacks})
-    return Unchanged(rests, last, flow.now().timestamp())
+    return Unchanged(rests, last, flow.now())
 
 
 def _left(tenant: Tenant, stack: Resource[Any], last: Mapping[str, TenantReport]) -> Left:
