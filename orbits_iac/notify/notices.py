@@ -1,7 +1,8 @@
 """Notices: what somebody has to know of one problem, put into words where everything about it is at hand. Pure.
 
 What is drift, an error or a roll-out's end is said here in the same form, in Markdown, with the commands that lead on.
-Secrets were masked by whoever found it.
+Secrets were masked by whoever found it. What others have said, an error or a value, stands as code: nothing in it is
+taken for a link, or for a call to everybody in a channel.
 """
 
 import shlex
@@ -120,9 +121,9 @@ def of_failure(scene: Scene) -> Notice:
     details: list[str] = []
     if failure is not None:
         where = f"{_code('.'.join(failure.path))}: " if failure.path else ""
-        details.append(f"{where}{failure.error_type}: {_short(failure.message)}")
+        details.append(f"{where}{failure.error_type}: {_code(failure.message)}")
         details += [f"step of no return: {_code(one)}" for one in failure.no_return]
-        details += [f"left for a decision: {one}" for one in failure.left]
+        details += [f"left for a decision: {_code(one)}" for one in failure.left]
     first = failure.execution_id if failure is not None and failure.execution_id else row.id
     todo = [f"orbits get {first}"]
     if row.state is State.QUARANTINED:

@@ -195,7 +195,8 @@ class Report(Outputs):
         if not (self.failed or self.stopped or self.doubts):
             return ""
         lines = [*([self.stopped] if self.stopped else []), *self.doubts[:_TOLD]]
-        lines += [f"`{id_}`: {what}" for id_, what in list(self.failed.items())[:_TOLD]]
+        told = [(id_, what.replace("`", "'")) for id_, what in list(self.failed.items())[:_TOLD]]
+        lines += [f"{id_}: `{what}`" for id_, what in told]
         if len(self.failed) > _TOLD:
             lines.append(f"and {len(self.failed) - _TOLD:,} more")
         return "\n".join([self.summary, *(" ".join(line.split()) for line in lines)])

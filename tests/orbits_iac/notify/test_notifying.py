@@ -198,7 +198,7 @@ async def test_a_failure_is_told_of_once_until_it_is_another_one_or_over(
             await orbits.settled()
         (failed,) = told()
         assert failed.title == "update of Street Main Street failed and was rolled back"
-        assert failed.body.startswith("- ValueError: the `fuse`\n")
+        assert failed.body.startswith("- ValueError: `the 'fuse'`\n")
         rows = await orbits.store.find(ExecutionRow, kind="Street")
         first = min(rows, key=lambda row: row.created_at)
         assert failed.body.endswith(f"- **to do:** `orbits get {first.id}`")
