@@ -111,7 +111,7 @@ def of_drift(scene: Scene, news: DriftNews, *, before: float | None) -> list[Not
         found.append(scene.notice(News.HEALED, f"{name} is as recorded again", details, before=since))
     if news.stopped:
         title = f"{name} is not brought back any more"
-        found.append(scene.notice(News.STOPPED, title, (news.stopped,), todo=(look, back)))
+        found.append(scene.notice(News.STOPPED, title, (news.stopped,), todo=(look,)))  # it says itself what else
     return found
 
 

@@ -28,7 +28,7 @@ async def send(url: str, message: Message, *, longest: float = LONGEST) -> str |
 
 async def _sent(order: str, longest: float) -> str | None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orbits_iac.notify.delivering"),
+        *(sys.executable, "-P", "-m", "orbits_iac.notify.delivering"),  # -P: no module of the folder that it is in
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
