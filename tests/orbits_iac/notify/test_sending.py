@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from orbits_iac import Settings
+from orbits_iac.cli import worker
 from orbits_iac.model.errors import UsageError
 from orbits_iac.notify.messages import Message
 from orbits_iac.notify.sending import send
@@ -165,3 +166,19 @@ def test_without_apprise_files_alone_are_written_to_and_it_is_said_what_to_insta
     assert missing(NotifySettings(to=(SecretStr("file:x"),))) is None
     why = missing(NotifySettings(to=(SecretStr("file:x"), SecretStr("json://host"))))
     assert why == "apprise is not installed: pip install 'orbits-iac[notify]'"
+
+
+def test_a_worker_says_when_it_starts_whom_it_tells_and_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(notify=NotifySettings(to=(SecretStr("json://host"), SecretStr("${GONE}"))))
+    assert worker._notifies(settings, as_json=False)
+    monkeypatch.setattr("orbits_iac.notify.targets.find_spec", lambda _: None)
+    assert not worker._notifies(settings, as_json=False)
+    assert not worker._notifies(Settings(), as_json=False)
+    assert [line.split("  ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "tells target 1 (json), target 2 (${GONE}) of problems",
+        "cannot tell target 2 (${GONE}): GONE is not set in the environment",
+        "tells nobody of problems: apprise is not installed: pip install 'orbits-iac[notify]'",
+        "cannot tell target 2 (${GONE}): GONE is not set in the environment",
+    ]
