@@ -1,6 +1,9 @@
 """Sources: what they read, and what they say of a list that is wrong."""
 
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +14,7 @@ from orbits_tenants import (
     FunctionSource,
     JsonSource,
     ListSource,
+    Source,
     Tenant,
     YamlSource,
 )
@@ -95,11 +99,37 @@ def test_a_list_stands_in_the_code() -> None:
 
 @pytest.mark.parametrize(
     ("tenants", "said"),
-    [([], "names no tenant"), (["acme", "acme"], "names tenant 'acme' twice"), (["a/b"], "entry 1: id: String should")],
+    [
+        ([], "the list of tenants names no tenant"),
+        (["acme", "acme"], "the list of tenants, entry 2: tenant 'acme' is there twice, first in entry 1"),
+        (["a/b"], "the list of tenants, entry 1: tenant 'a/b': id: String should"),
+        ([7], "the list of tenants, entry 1: id: Input should be a valid string, got 7"),
+        ([["x" * 200]], f"the list of tenants, entry 1: id: Input should be a valid string, got ['{'x' * 98}..."),
+        (
+            ["acme", {"id": "bolt", "plan": "large"}],
+            "the list of tenants, entry 2: tenant 'bolt': unknown field 'plan'",
+        ),
+        (
+            [{"id": "acme", "overrides": {"at": [{"key": object()}]}}],
+            "tenant 'acme': overrides.at.0.key: a object cannot",
+        ),
+        ([{"id": "acme", "overrides": {"rate": float("nan")}}], "tenant 'acme': overrides.rate: the number nan cannot"),
+        (
+            [{"id": "acme", "overrides": {"by": {1: "one"}}}],
+            "tenant 'acme': overrides.by.1: a key that is a int cannot",
+        ),
+    ],
 )
-def test_a_list_that_is_wrong_is_refused(tenants: list[str], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_a_list_that_is_wrong_is_refused(tenants: list[Any], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
         read(ListSource(tenants))
+    assert said in str(refused.value)
+
+
+def test_a_list_may_hold_the_fields_of_tenants() -> None:
+    overrides = {"since": date(2026, 1, 2), "sizes": [1, 2.5, None, True], "in": {"eu": "x"}}
+    [tenant] = read(ListSource([{"id": "acme", "labels": {"plan": "large"}, "overrides": overrides}]))
+    assert tenant == Tenant(id="acme", labels={"plan": "large"}, overrides=overrides)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +151,7 @@ def test_a_file_may_be_json(clients: Path, text: str) -> None:
         ('["acme",\n"bolt",]', "clients.json, line 2: is not valid JSON"),
         ("[]", "clients.json: the list of tenants is empty: name at least one"),
         ('{"id": "acme"}', "clients.json: holds no list"),
-        ('["acme", "bolt", "acme"]', "clients.json, entry 3: tenant 'acme' is there twice, first as entry 1"),
+        ('["acme", "bolt", "acme"]', "clients.json, entry 3: tenant 'acme' is there twice, first in entry 1"),
         ('["acme", {"id": "bolt", "lables": {}}]', "clients.json, entry 2: tenant 'bolt': unknown field 'lables'"),
         ('[{"labels": {}}]', "clients.json, entry 1: id: is missing"),
         ('[{"id": "acme", "id": "bolt"}]', "clients.json: the key 'id' is there twice in one object"),
@@ -191,18 +221,68 @@ def test_a_function_that_fails_is_named() -> None:
 
     with pytest.raises(UsageError, match=r"customers\(\) cannot be read: ConnectionError: the CRM does not answer"):
         read(FunctionSource(customers))
-    with pytest.raises(UsageError, match=r"customers\(\), entry 1: id: String should"):
+    with pytest.raises(UsageError, match=r"_customers\(\), entry 2: tenant 'a/b': id: String should"):
         read(FunctionSource(_customers))
 
 
-def _customers() -> list[str]:
-    return ["a/b"]
+def _customers() -> Iterator[str]:
+    yield "acme"
+    yield "a/b"
+
+
+async def _awaited() -> list[str]:
+    return ["acme"]
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda: "acme", "<lambda>() returned a str, and no list of tenants"),
+        (lambda: {"tenants": ["acme"]}, "<lambda>() returned a dict, and no list of tenants"),
+        (lambda: None, "<lambda>() returned a NoneType, and no list of tenants"),
+        (_awaited, "_awaited() is an async function"),
+    ],
+)
+def test_what_a_function_returns_has_to_be_a_list(function: Any, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read(FunctionSource(function))
+    assert said in str(refused.value)
+
+
+class Theirs(Source):
+    """Somebody's own source, which does not keep to the contract."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def read(self) -> Sequence[Tenant]:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return cast("Sequence[Tenant]", self._answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (ConnectionError("nobody answers"), "Theirs cannot be read: ConnectionError: nobody answers"),
+        (None, "Theirs cannot be read: TypeError"),
+        ([Tenant(id="acme"), None], "Theirs, entry 2: read() gave a NoneType, and no Tenant"),
+        ([Tenant(id="acme"), Tenant(id="acme")], "Theirs, entry 2: tenant 'acme' is there twice, first in entry 1"),
+    ],
+)
+def test_a_source_of_somebodys_own_makes_no_shorter_list(answer: Any, said: str) -> None:
+    for source in (Theirs(answer), CombinedSource(ListSource(["first"]), Theirs(answer))):
+        with pytest.raises(UsageError) as refused:
+            read(source)
+        assert str(refused.value).startswith(said)
 
 
 def test_sources_are_combined_in_the_order_given(folder: Path) -> None:
     both = CombinedSource(ListSource(["first"]), DirectorySource(folder.name))
     assert [tenant.id for tenant in read(both)] == ["first", "acme", "anvil", "bolt", "cafe"]
-    with pytest.raises(UsageError, match="tenant 'acme' is there twice, in ListSource and in clients: take one away"):
+    with pytest.raises(
+        UsageError, match="tenant 'acme' is there twice, in the list of tenants and in clients: take one away"
+    ):
         read(CombinedSource(ListSource(["acme"]), DirectorySource(folder.name)))
 
 

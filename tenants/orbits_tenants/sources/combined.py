@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from orbits_iac.provider import UsageError
-from orbits_tenants.sources.source import Source
+from orbits_tenants.sources.source import Source, given
 from orbits_tenants.tenant import Tenant
 
 
@@ -24,7 +24,7 @@ class CombinedSource(Source):
         """Their tenants; UsageError if one of them is named twice."""
         found: dict[str, tuple[Tenant, str]] = {}
         for source in self._sources:
-            for tenant in source.read():
+            for tenant in given(source):
                 if tenant.id in found:
                     raise UsageError(
                         f"tenant {tenant.id!r} is there twice, in {found[tenant.id][1]} and in {source.name}: take one "

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from orbits_iac.provider import UsageError
 from orbits_tenants.sources.combined import CombinedSource
-from orbits_tenants.sources.source import Source, explain
+from orbits_tenants.sources.entries import numbered, refuse_empty, tenants_of
+from orbits_tenants.sources.source import Source
 from orbits_tenants.tenant import Tenant
 
 
@@ -26,15 +26,6 @@ class _FileSource(Source):
     def name(self) -> str:
         return self.path
 
-    def _made(self, where: str, value: Any) -> Tenant:
-        """The tenant of an entry: an id, or its fields."""
-        given: dict[Any, Any] = value if isinstance(value, dict) else {"id": value}
-        named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
-        try:
-            return Tenant.model_validate(given)
-        except ValidationError as error:
-            raise self._wrong(where, f"{named}{explain(error)}") from error
-
     def _wrong(self, where: str, what: str) -> UsageError:
         return UsageError(f"{self.path}{where}: {what}")
 
@@ -47,19 +38,8 @@ class YamlSource(_FileSource):
 
     def read(self) -> Sequence[Tenant]:
         """The tenants in the order of the file; UsageError names file, line and field of what is wrong."""
-        found: dict[str, tuple[Tenant, int]] = {}
-        for node in self._items():
-            tenant, line = self._tenant(node), _line(node)
-            if tenant.id in found:
-                raise self._wrong(
-                    _at(node),
-                    f"tenant {tenant.id!r} is there twice, first in line {found[tenant.id][1]}: take one away, or give "
-                    f"it an id of its own",
-                )
-            found[tenant.id] = (tenant, line)
-        if not found:
-            raise self._wrong("", "the list of tenants is empty: name at least one")
-        return tuple(tenant for tenant, _ in found.values())
+        entries = ((f"line {_line(node)}", self._value(node)) for node in self._items())
+        return refuse_empty(self.path, tenants_of(self.path, entries))
 
     def _items(self) -> list[yaml.Node]:
         """The nodes of the list's entries."""
@@ -90,14 +70,13 @@ class YamlSource(_FileSource):
         except yaml.YAMLError as error:
             raise self._wrong("", f"is not valid YAML: {error}") from error
 
-    def _tenant(self, node: yaml.Node) -> Tenant:
+    def _value(self, node: yaml.Node) -> Any:
         if isinstance(node, yaml.MappingNode):
             self._refuse_twice(node)
         try:
-            value = _plain(node)
+            return _plain(node)
         except yaml.MarkedYAMLError as error:
             raise self._wrong(_at(node), f"holds no plain value: {error.problem}") from error
-        return self._made(_at(node), value)
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
         """YAML lets the last of equal keys win; people did not mean that."""
@@ -118,16 +97,7 @@ class JsonSource(_FileSource):
 
     def read(self) -> Sequence[Tenant]:
         """The tenants in the order of the file; UsageError names file, entry and field of what is wrong."""
-        found: dict[str, Tenant] = {}
-        for number, value in enumerate(self._items(), start=1):
-            tenant = self._made(f", entry {number}", value)
-            if tenant.id in found:
-                first = 1 + list(found).index(tenant.id)
-                raise self._wrong(f", entry {number}", f"tenant {tenant.id!r} is there twice, first as entry {first}")
-            found[tenant.id] = tenant
-        if not found:
-            raise self._wrong("", "the list of tenants is empty: name at least one")
-        return tuple(found.values())
+        return refuse_empty(self.path, tenants_of(self.path, numbered(self._items())))
 
     def _items(self) -> list[Any]:
         try:

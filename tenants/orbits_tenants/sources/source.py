@@ -2,11 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from orbits_iac.provider import UsageError
 from orbits_tenants.tenant import Tenant
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_LONGEST = 100  # characters of a value that are shown
 
 
 class Source(ABC):
@@ -26,26 +32,53 @@ class Source(ABC):
 
 
 def read(source: Source) -> tuple[Tenant, ...]:
-    """What the source has now; UsageError if that is nobody, or names somebody twice."""
-    found: dict[str, Tenant] = {}
-    for tenant in source.read():
-        if tenant.id in found:
-            raise UsageError(f"the source names tenant {tenant.id!r} twice: give each tenant an id of its own")
-        found[tenant.id] = tenant
+    """What the source has now; UsageError if that is nobody, or not usable."""
+    found = given(source)
     if not found:
-        raise UsageError("the source names no tenant: a roll-out needs at least one")
-    return tuple(found.values())
+        raise UsageError(f"{source.name} names no tenant: a roll-out needs at least one")
+    return found
+
+
+def given(source: Source) -> tuple[Tenant, ...]:
+    """What the source has now, though it may be nobody; UsageError names it where it fails or names somebody twice.
+
+    A source may be anybody's: whatever it raises or returns, the list is never shorter than it should be.
+    """
+    try:
+        answer = tuple(source.read())
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{source.name} cannot be read: {type(error).__name__}: {error}") from error
+    places: dict[str, int] = {}
+    for place, tenant in enumerate(answer, start=1):
+        if not isinstance(tenant, Tenant):
+            raise UsageError(f"{source.name}, entry {place}: read() gave a {type(tenant).__name__}, and no Tenant")
+        if tenant.id in places:
+            raise UsageError(
+                f"{source.name}, entry {place}: tenant {tenant.id!r} is there twice, first in entry "
+                f"{places[tenant.id]}: take one away, or give it an id of its own"
+            )
+        places[tenant.id] = place
+    return answer
 
 
 def explain(error: ValidationError) -> str:
     """What is wrong with a tenant, field by field."""
+    return "; ".join(_wrong(one) for one in error.errors())
+
+
+def _wrong(error: "ErrorDetails") -> str:
+    path = ".".join(map(str, error["loc"])) or "tenant"
+    if error["type"] == "missing":
+        return f"{path}: is missing"
+    if error["type"] != "extra_forbidden":
+        return f"{path}: {error['msg']}, got {_shortened(repr(error['input']))}"
+    if len(error["loc"]) > 1:
+        return f"unknown field {path!r}"
     known = ", ".join(Tenant.model_fields)
-    said = [
-        f"unknown field {wrong['loc'][0]!r} (there are: {known})"
-        if wrong["type"] == "extra_forbidden"
-        else f"{'.'.join(map(str, wrong['loc'])) or 'tenant'}: {wrong['msg']}, got {wrong['input']!r}"
-        if wrong["type"] != "missing"
-        else f"{'.'.join(map(str, wrong['loc']))}: is missing"
-        for wrong in error.errors()
-    ]
-    return "; ".join(said)
+    return f"unknown field {path!r} (there are: {known})"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
