@@ -22,6 +22,7 @@ from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions
 from orbits_iac.steps.step import kind_of, options_of, result_type
 from orbits_iac.store.contract import Store
+from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
 from orbits_iac.subtree import Subtree, record_of, subtree
 
 __all__ = [
@@ -64,6 +65,8 @@ __all__ = [
     "kind_of",
     "load",
     "masked",
+    "mongodb_documents",
+    "mongodb_shown",
     "options_of",
     "package_of",
     "payloads",

@@ -3,7 +3,7 @@
 What always holds: a commit is on the disks of a majority, a read is of what no failover takes back, and no call waits
 without limit; an option of the URL that would weaken the first two was refused (`mongodb_url`). Everything else that a
 URL says (TLS, authentication, read preference, pool, compressors, time limits) is the driver's. Called by the MongoDB
-store, once for each event loop that it is used from.
+store, once for each event loop that it is used from, and by who reads somebody else's collection (`mongodb_documents`).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -31,17 +31,19 @@ LIMITS = {
 _RS_INITIATE = """mongosh --eval 'rs.initiate()'"""
 
 
-def client_of(address: Address) -> "AsyncMongoClient[Document]":
-    """A client of this event loop; nothing is connected yet. A `UsageError` for a URL that the driver refuses."""
+def client_of(address: Address, named: str = "") -> "AsyncMongoClient[Document]":
+    """A client of this event loop; nothing is connected yet. A `UsageError` for a URL that the driver refuses.
+
+    `named` is what of that server is used, in errors: the store, unless it is said.
+    """
+    named = named or f"the store {address.shown}"
     try:
         from pymongo import AsyncMongoClient
         from pymongo.driver_info import DriverInfo
         from pymongo.errors import PyMongoError
         from pymongo.uri_parser import split_options
     except ImportError as error:
-        raise UsageError(
-            f"the store {address.shown} needs MongoDB's driver: pip install 'orbits-iac[mongodb]' ({error})"
-        ) from error
+        raise UsageError(f"{named} needs MongoDB's driver: pip install 'orbits-iac[mongodb]' ({error})") from error
     try:
         given = split_options(query, warn=False) if (query := address.url.partition("?")[2]) else {}
         names = {name.lower() for name in given}
@@ -60,9 +62,7 @@ def client_of(address: Address) -> "AsyncMongoClient[Document]":
         )
     except (PyMongoError, OSError, ValueError, TypeError) as error:
         said = without_secrets(address, str(error))
-        raise UsageError(
-            f"the URL of the store {address.shown} is not one that MongoDB's driver takes: {said}"
-        ) from None
+        raise UsageError(f"the URL of {named} is not one that MongoDB's driver takes: {said}") from None
     return client
 
 

@@ -33,10 +33,12 @@ _NO_SUCH_TRANSACTION = 251
 _LONGEST = 300  # characters of what a server said
 _REST = re.compile(r" \(configured timeouts:|, Timeout: |, Topology Description:|, full error:|, Timeout ")
 _MAY_BE_WRITTEN = "whether it was written is not known"
+NOT_SIGNED_IN = frozenset({11, 18})
+"""The codes by which a server refuses whoever signs in."""
+WHY_NOT_SIGNED_IN = "the user name or the password is wrong, or the user is of another database (option authSource)"
 _BY_CODE: dict[int, str] = {
-    11: "the user name or the password is wrong, or the user is of another database (option authSource)",
+    **dict.fromkeys(NOT_SIGNED_IN, WHY_NOT_SIGNED_IN),
     UNAUTHORIZED: "the user may not do that: give it the role readWrite on the database",
-    18: "the user name or the password is wrong, or the user is of another database (option authSource)",
     50: "the server did not finish in time; it is overloaded, or waits for others",
     64: f"a majority of the replica set did not confirm in time, so {_MAY_BE_WRITTEN}; see to its other servers",
     INTERRUPTED: "another process has ended it, since it was in its way for too long; try again",

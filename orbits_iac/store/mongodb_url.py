@@ -1,8 +1,8 @@
 """A MongoDB URL taken apart: which servers, which database, and how it is shown to people.
 
 What always holds: nothing that is shown or raised here holds the user, the password or an option that may be secret.
-The URL itself goes to the driver alone, which checks its options and resolves its names. Called by the MongoDB store,
-before the driver is imported.
+The URL itself goes to the driver alone, which checks its options and resolves its names. Called by the MongoDB store
+(`parse`) and by who reads somebody else's collection (`address_of`), before the driver is imported.
 """
 
 import re
@@ -37,10 +37,17 @@ class Address(NamedTuple):
 
 
 def parse(url: str) -> Address:
+    """Take the URL of a store apart: as `address_of`, and refused where its options would weaken what a store keeps."""
+    address = address_of(url)
+    _refuse_weaker(address.shown, _options(address.shown, url.partition("?")[2]))
+    return address
+
+
+def address_of(url: str) -> Address:
     """Take a URL apart; a `UsageError` that says what is wrong with it, and never the password."""
     scheme = next((scheme for scheme in _SCHEMES if url.startswith(scheme)), None)
     if scheme is None:
-        raise UsageError("the URL of a MongoDB store begins with mongodb:// or mongodb+srv://")
+        raise UsageError("the URL of a MongoDB begins with mongodb:// or mongodb+srv://")
     place, _, query = url[len(scheme) :].partition("?")
     authority, _, path = place.partition("/")
     if "@" in path or "@" in query:
@@ -93,8 +100,10 @@ def _options(shown: str, query: str) -> dict[str, str]:
         pairs = parse_qsl(query.replace(";", "&"), strict_parsing=True, keep_blank_values=True) if query else []
     except ValueError:
         raise UsageError(f"{shown}: what stands behind the '?' is not NAME=VALUE, with '&' between") from None
-    options = {name.lower(): value for name, value in pairs}
+    return {name.lower(): value for name, value in pairs}
+
+
+def _refuse_weaker(shown: str, options: dict[str, str]) -> None:
     for name, (strong, why) in _WEAKER.items():
         if name in options and options[name].lower() not in strong:
             raise UsageError(f"{shown}: leave out the option {name}, or make it {min(strong)}: {why}")
-    return options

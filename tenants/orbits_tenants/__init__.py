@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orbits_tenants.sources.code import FunctionSource, ListSource
     from orbits_tenants.sources.combined import CombinedSource
     from orbits_tenants.sources.files import DirectorySource, JsonSource, YamlSource
+    from orbits_tenants.sources.mongodb import MongoSource
     from orbits_tenants.sources.source import Source
     from orbits_tenants.tenant import Tenant
     from orbits_tenants.tenants import Tenants
@@ -31,6 +32,7 @@ _HOME = {
     "JsonSource": "sources.files",
     "ListSource": "sources.code",
     "Listing": "membership",
+    "MongoSource": "sources.mongodb",
     "Promoted": "waves",
     "Report": "report",
     "Rollout": "rollout",
@@ -53,6 +55,7 @@ __all__ = [
     "JsonSource",
     "ListSource",
     "Listing",
+    "MongoSource",
     "Promoted",
     "Report",
     "Rollout",
