@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orbits_tenants.sources.code import FunctionSource, ListSource
     from orbits_tenants.sources.combined import CombinedSource
     from orbits_tenants.sources.files import DirectorySource, JsonSource, YamlSource
+    from orbits_tenants.sources.http import HttpSource
     from orbits_tenants.sources.mongodb import MongoSource
     from orbits_tenants.sources.source import Source
     from orbits_tenants.tenant import Tenant
@@ -29,6 +30,7 @@ _HOME = {
     "DirectorySource": "sources.files",
     "DriftPolicy": "drift_policy",
     "FunctionSource": "sources.code",
+    "HttpSource": "sources.http",
     "JsonSource": "sources.files",
     "ListSource": "sources.code",
     "Listing": "membership",
@@ -52,6 +54,7 @@ __all__ = [
     "DirectorySource",
     "DriftPolicy",
     "FunctionSource",
+    "HttpSource",
     "JsonSource",
     "ListSource",
     "Listing",

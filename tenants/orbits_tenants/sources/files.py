@@ -1,6 +1,5 @@
 """Tenants from files: one in YAML or JSON, or a folder of them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import yaml
 from orbits_iac.provider import UsageError
 from orbits_tenants.sources.combined import CombinedSource
 from orbits_tenants.sources.entries import numbered, refuse_empty, tenants_of
+from orbits_tenants.sources.json_text import json_of
 from orbits_tenants.sources.source import Source
 from orbits_tenants.tenant import Tenant
 
@@ -100,12 +100,7 @@ class JsonSource(_FileSource):
         return refuse_empty(self.path, tenants_of(self.path, numbered(self._items())))
 
     def _items(self) -> list[Any]:
-        try:
-            root = json.loads(_text(self.path, "in a list"), object_pairs_hook=_once_each)
-        except json.JSONDecodeError as error:
-            raise self._wrong(f", line {error.lineno}", f"is not valid JSON: {error.msg}") from error
-        except KeyError as error:
-            raise self._wrong("", f"the key {error.args[0]!r} is there twice in one object") from error
+        root = json_of(_text(self.path, "in a list"), self._wrong)
         if self._may_be_one and isinstance(root, dict) and "id" in root:
             return [root]
         if isinstance(root, dict) and list(root) == ["tenants"]:
@@ -162,16 +157,6 @@ def _text(path: str, how: str) -> str:
         raise UsageError(f"there is no file {path} in {Path.cwd()}: it has to list the tenants, {how}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON lets the last of equal keys win; people did not mean that."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise KeyError(key)
-        found[key] = value
-    return found
 
 
 def _plain(node: yaml.Node) -> Any:

@@ -1,0 +1,97 @@
+"""A real HTTP server on loopback that answers as it is told, for tests of what asks one."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What is answered: `body` as it is if it is text or bytes, else as JSON."""
+
+    body: Any = ""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None  # after how many bytes of the body the connection is closed
+    drip: bool = False  # a byte now and then, for ever
+    silent: bool = False  # nothing at all
+
+    def content(self) -> bytes:
+        """The body as it is sent."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+
+class Endpoint:
+    """The server: the answers of a path in turn, the last one again and again; what it was asked, and with what."""
+
+    def __init__(self, port: int) -> None:
+        self.origin = f"http://127.0.0.1:{port}"
+        self.url = f"{self.origin}/clients"
+        self.answers: dict[str, list[Answer]] = {}
+        self.asked: list[str] = []
+        self.headers: list[Message] = []
+        self.ended = Event()  # lets go of whoever is kept waiting
+
+    def says(self, body: Any, *, at: str = "/clients", **how: Any) -> None:
+        """Answer this at a path, after what it was told before."""
+        self.answers.setdefault(at, []).append(Answer(body=body, **how))
+
+    def next_answer(self, path: str, headers: Message) -> Answer:
+        """What the handler answers."""
+        self.asked.append(path)
+        self.headers.append(headers)
+        known = self.answers.get(path)
+        if not known:
+            return Answer(body="there is nothing here", status=404)
+        return known.pop(0) if len(known) > 1 else known[0]
+
+
+@contextmanager
+def endpoint() -> Iterator[Endpoint]:
+    """One that is there until it is left."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = 65_536  # bytes: what is sent in two pieces takes 40 ms
+
+        def do_GET(self) -> None:
+            answer = here.next_answer(self.path, self.headers)
+            if answer.silent:
+                here.ended.wait()
+                return
+            content = answer.content()
+            self.send_response(answer.status)
+            for name, value in ({"Content-Length": str(len(content))} | answer.headers).items():
+                for one in value.split("\n"):
+                    self.send_header(name, one)
+            self.end_headers()
+            self.wfile.write(content[: answer.cut])
+            while answer.drip and not here.ended.wait(0.002):
+                self.wfile.write(b" ")
+                self.wfile.flush()
+            self.close_connection = answer.cut is not None
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing: pytest shows what the test asked."""
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            """Whoever asked has gone."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        here = Endpoint(server.server_address[1])
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield here
+        finally:
+            here.ended.set()
+            server.shutdown()
+            thread.join()
