@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orbits_aws.invoke import InvocationFailed, Invoke
     from orbits_aws.log_group import LogGroup, LogGroupOutputs
     from orbits_aws.offline import OfflineAws
+    from orbits_aws.organization_accounts import OrganizationAccounts
     from orbits_aws.ownership import refuse_foreign, tags_of
     from orbits_aws.parameter import Parameter, ParameterOutputs
     from orbits_aws.queue import Queue, QueueOutputs
@@ -57,6 +58,7 @@ _HOME = {
     "Migration": "sql_migrations",
     "NotThere": "errors",
     "OfflineAws": "offline",
+    "OrganizationAccounts": "organization_accounts",
     "Parameter": "parameter",
     "ParameterOutputs": "parameter",
     "Queue": "queue",
@@ -103,6 +105,7 @@ __all__ = [
     "Migration",
     "NotThere",
     "OfflineAws",
+    "OrganizationAccounts",
     "Parameter",
     "ParameterOutputs",
     "Queue",

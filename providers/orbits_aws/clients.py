@@ -306,13 +306,13 @@ def client(service: str, target: AwsTarget, *, attempts: int = _ATTEMPTS) -> Any
 
 
 class UsesManagement(Protocol):
-    """A step that says that it acts in the management account, by a class variable."""
+    """A step, or a list, that says that it acts in the management account, by a class variable."""
 
     uses_management: ClassVar[bool]
 
 
 def management_client(service: str, step: UsesManagement, *, attempts: int = _ATTEMPTS) -> Any:
-    """A client of `service` in the management account, for a step whose class says `uses_management = True`."""
+    """A client of `service` in the management account, for what has a class that says `uses_management = True`."""
     _refuse_others(step)
     return _clients().management(service, attempts)
 

@@ -5,7 +5,7 @@ the requests that are under way and the accounts that exist were searched, also 
 tells the name that it was made with and no address: whose it was is known when its account is there, and not before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,7 @@ class Found:
     """An account of the organization."""
 
     account: str
+    name: str = ""
     email: str
     joined: datetime | None
     status: str  # ACTIVE, PENDING_ACTIVATION, SUSPENDED, PENDING_CLOSURE, CLOSED
@@ -56,10 +57,17 @@ def account_by_id(organizations: Any, account: str) -> Found | None:
 
 def account_by_email(organizations: Any, email: str) -> Found | None:
     """The account of this address, if it is in the organization."""
-    for account in organizations.items("list_accounts", "Accounts"):
-        if account["Email"].lower() == email.lower():
-            return _found(account)
-    return None
+    return next((account for account in all_accounts(organizations) if account.email.lower() == email.lower()), None)
+
+
+def all_accounts(organizations: Any) -> Iterator[Found]:
+    """All accounts of the organization, that of the management among them."""
+    return map(_found, organizations.items("list_accounts", "Accounts"))
+
+
+def management_of(organizations: Any) -> str:
+    """The organization's management account."""
+    return str(organizations.describe_organization()["Organization"]["MasterAccountId"])
 
 
 def tags_of_account(organizations: Any, account: str) -> dict[str, str]:
@@ -168,4 +176,5 @@ def _failure(reason: str, email: str) -> AwsError:
 def _found(account: Mapping[str, Any]) -> Found:
     status = account.get("State") or account["Status"]  # the newer name, and the older one
     joined = account.get("JoinedTimestamp")
-    return Found(account=account["Id"], email=account.get("Email", ""), status=status, joined=joined)
+    name, email = account.get("Name", ""), account.get("Email", "")
+    return Found(account=account["Id"], name=name, email=email, status=status, joined=joined)

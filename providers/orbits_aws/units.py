@@ -2,15 +2,26 @@
 
 A unit is named by its id (`ou-...`, or the root's `r-...`), or by the names on the way from the root: `Clients/Small`.
 What always holds: an account is moved only from where it was just seen, and a move whose answer was lost is looked up.
-Called by `account`.
+Called by `account` and `organization_accounts`.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from orbits_aws.errors import AwsError, AwsRefused, NotThere
 from orbits_iac.provider import Refused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A unit, or the root."""
+
+    id: str
+    path: str  # the names on the way from the root, which is `/`
+    within: frozenset[str]  # the ids of the units that it is in, with its own
+
 
 _ID = re.compile(r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|r-[0-9a-z]{4,32}")
 
@@ -48,6 +59,19 @@ def path_of(organizations: Any, unit: str) -> str:
         names.insert(0, described["Name"])
         unit = parent_of(organizations, unit)
     return "/".join(names) or "/"
+
+
+def all_units(organizations: Any) -> Sequence[Unit]:
+    """The root and all units, each before those in it."""
+    root = _root(organizations)
+    found = [Unit(id=root, path="/", within=frozenset({root}))]
+    for above in found:
+        for unit in organizations.items(
+            "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=above.id
+        ):
+            path = unit["Name"] if above.id == root else f"{above.path}/{unit['Name']}"
+            found.append(Unit(id=unit["Id"], path=path, within=above.within | {unit["Id"]}))
+    return found
 
 
 def move_account(organizations: Any, account: str, to: str) -> None:
