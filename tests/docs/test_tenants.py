@@ -1,19 +1,37 @@
-"""docs/tenants.md: its fleet is listed by its commands, and each source in its table is one."""
+"""docs/tenants.md: its fleet is listed by its commands, each of its sources reads, and each in its table is one."""
 
+import asyncio
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
 
 import orbits_tenants
-from orbits_tenants.sources.source import Source
+from orbits_aws import OfflineAws, testing
+from orbits_tenants import Tenant
+from orbits_tenants.sources.source import Source, read
 from tests.servers.commands import Commands
+from tests.tenants.endpoints import endpoint
+
+from .pages import loading, programs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tenants.md").read_text()
-[FLEET] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PROGRAMS = programs(PAGE)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a program of the page by its name."""
+    yield from loading(tmp_path, PROGRAMS)
 
 
 def test_the_fleet_is_listed_whole_and_as_it_is_chosen(tmp_path: Path, commands: Commands) -> None:
-    (tmp_path / "sites.py").write_text(FLEET)
+    (tmp_path / "sites.py").write_text(PROGRAMS["sites"])
     (tmp_path / "trials.txt").write_text("tryout\n")
     (tmp_path / "clients").mkdir()
     (tmp_path / "clients" / "acme.yaml").write_text("id: acme\nlabels: {plan: large, region: eu}\n")
@@ -33,3 +51,44 @@ def test_the_table_names_all_sources() -> None:
     named = set(re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE))
     values = (getattr(orbits_tenants, name) for name in orbits_tenants.__all__)
     assert named == {value.__name__ for value in values if issubclass(value, Source)} - {"Source"}
+
+
+async def _replace(url: str, documents: list[dict[str, Any]]) -> None:
+    async with AsyncMongoClient[dict[str, Any]](url) as client:
+        await client.drop_database("crm")
+        if documents:
+            await client.crm.customers.insert_many(documents)
+
+
+def test_the_collection_is_read(
+    mongodb: str, monkeypatch: pytest.MonkeyPatch, program: Callable[[str], ModuleType]
+) -> None:
+    monkeypatch.setenv("CRM_MONGODB", mongodb)
+    customers = [{"slug": name, "plan": "large", "active": name != "bolt"} for name in ("cafe", "bolt", "acme")]
+    asyncio.run(_replace(mongodb, customers))
+    found = read(program("customers").source)
+    asyncio.run(_replace(mongodb, []))
+    assert found == (Tenant(id="acme", labels={"plan": "large"}), Tenant(id="cafe", labels={"plan": "large"}))
+
+
+def test_the_endpoint_is_read(monkeypatch: pytest.MonkeyPatch, program: Callable[[str], ModuleType]) -> None:
+    monkeypatch.setenv("CRM_TOKEN", "t0ken")
+    monkeypatch.setenv("NO_PROXY", "*")
+    with endpoint() as crm:
+        monkeypatch.setitem(PROGRAMS, "endpoint", PROGRAMS["endpoint"].replace("https://crm.example", crm.origin))
+        crm.says(["acme"], at="/clients?state=active", headers={"Link": '</clients?page=2>; rel="next"'})
+        crm.says({"tenants": [{"id": "bolt"}], "total": 2}, at="/clients?page=2")
+        assert [tenant.id for tenant in read(program("endpoint").source)] == ["acme", "bolt"]
+    assert [headers["Authorization"] for headers in crm.headers] == ["Bearer t0ken"] * 2
+
+
+def test_the_organization_is_read(aws: OfflineAws, program: Callable[[str], ModuleType]) -> None:
+    organizations = aws.client("organizations", account=testing.MANAGEMENT)
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    unit = organizations.create_organizational_unit(ParentId=root, Name="Clients")["OrganizationalUnit"]["Id"]
+    tags = [{"Key": "client", "Value": "acme"}, {"Key": "stage", "Value": "live"}]
+    made = organizations.create_account(AccountName="Acme GmbH", Email="aws@acme.example", Tags=tags)
+    account = made["CreateAccountStatus"]["AccountId"]
+    organizations.move_account(AccountId=account, SourceParentId=root, DestinationParentId=unit)
+    [tenant] = read(program("accounts").source)
+    assert (tenant.id, tenant.labels["account"], tenant.labels["unit"]) == ("acme", account, "Clients")

@@ -1,8 +1,12 @@
 """What is imported from orbits_iac is a promise to users: a name is added or taken away knowingly."""
 
+from types import ModuleType
+
 import pytest
 
+import orbits_aws
 import orbits_iac
+import orbits_tenants
 from orbits_iac import provider
 
 EXPORTED = [
@@ -59,3 +63,9 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 def test_what_providers_rely_on_is_listed_in_order_and_there() -> None:
     assert provider.__all__ == sorted(provider.__all__)
     assert [name for name in provider.__all__ if not hasattr(provider, name)] == []
+
+
+@pytest.mark.parametrize("package", [orbits_aws, orbits_tenants])
+def test_what_is_exported_is_listed_in_order_and_there(package: ModuleType) -> None:
+    assert package.__all__ == sorted(package.__all__)
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
