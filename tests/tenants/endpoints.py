@@ -1,11 +1,13 @@
 """A real HTTP server on loopback that answers as it is told, for tests of what asks one."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -16,7 +18,7 @@ class Answer:
 
     body: Any = ""
     status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)  # None: without this one
     cut: int | None = None  # after how many bytes of the body the connection is closed
     drip: bool = False  # a byte now and then, for ever
     silent: bool = False  # nothing at all
@@ -31,8 +33,8 @@ class Answer:
 class Endpoint:
     """The server: the answers of a path in turn, the last one again and again; what it was asked, and with what."""
 
-    def __init__(self, port: int) -> None:
-        self.origin = f"http://127.0.0.1:{port}"
+    def __init__(self, scheme: str, port: int) -> None:
+        self.origin = f"{scheme}://127.0.0.1:{port}"
         self.url = f"{self.origin}/clients"
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[str] = []
@@ -54,8 +56,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint() -> Iterator[Endpoint]:
-    """One that is there until it is left."""
+def endpoint(certificate: Path | None = None) -> Iterator[Endpoint]:
+    """One that is there until it is left; by TLS if it has a certificate to show, a file with its key."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -68,15 +70,17 @@ def endpoint() -> Iterator[Endpoint]:
                 return
             content = answer.content()
             self.send_response(answer.status)
-            for name, value in ({"Content-Length": str(len(content))} | answer.headers).items():
-                for one in value.split("\n"):
+            headers: dict[str, str | None] = {"Content-Length": str(len(content)), **answer.headers}
+            for name, value in headers.items():
+                for one in value.split("\n") if value is not None else ():
                     self.send_header(name, one)
             self.end_headers()
             self.wfile.write(content[: answer.cut])
             while answer.drip and not here.ended.wait(0.002):
                 self.wfile.write(b" ")
                 self.wfile.flush()
-            self.close_connection = answer.cut is not None
+            if answer.cut is not None:
+                self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
             """Nothing: pytest shows what the test asked."""
@@ -86,7 +90,11 @@ def endpoint() -> Iterator[Endpoint]:
             """Whoever asked has gone."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        here = Endpoint(server.server_address[1])
+        here = Endpoint("http" if certificate is None else "https", server.server_address[1])
+        if certificate is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

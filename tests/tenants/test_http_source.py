@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from orbits_iac.provider import UsageError
 from orbits_tenants import HttpSource, Tenant
 from orbits_tenants.sources.source import read
+from tests.servers.certificates import issued
 from tests.tenants.endpoints import Endpoint, endpoint
 
 SECRET = "s3cret-canary"
@@ -211,6 +213,26 @@ def test_what_may_pass_is_outlived(crm: Endpoint, waits: list[float], first: dic
     assert wait == 7 if first.get("status") == 503 else 1 <= wait <= 1.1
 
 
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ('["acme", "bolt"]', {}),
+        ('{"tenants": ["acme", "bolt"]}', {"Content-Length": None, "Connection": "close"}),
+        ('b\r\n["acme", "b\r\n5\r\nolt"]\r\n0\r\n\r\n', {"Content-Length": None, "Transfer-Encoding": "chunked"}),
+    ],
+)
+def test_an_answer_that_breaks_off_anywhere_is_never_a_shorter_list(
+    crm: Endpoint, text: str, headers: dict[str, str | None]
+) -> None:
+    crm.says(text, headers=headers)
+    assert [tenant.id for tenant in read(HttpSource(crm.url))] == ["acme", "bolt"]
+    end = text.find("0\r\n\r\n") if "\r" in text else len(text)
+    for cut in range(end):
+        crm.answers.clear()
+        crm.says(text, headers=headers, cut=cut)
+        refusal(HttpSource(crm.url, attempts=1))
+
+
 def test_attempts_and_time_have_an_end(crm: Endpoint, waits: list[float]) -> None:
     crm.says("the database\nis down", status=503)
     said = refusal(HttpSource(crm.url, attempts=3))
@@ -257,6 +279,16 @@ def test_a_server_that_is_not_there_is_named(waits: list[float], monkeypatch: py
         url = gone.url
     assert "Connection refused" in refusal(HttpSource(url, attempts=2))
     assert len(waits) == 1
+
+
+def test_a_certificate_has_to_be_trusted(tmp_path: Path, waits: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    certificates = issued(tmp_path)
+    with endpoint(certificates.server) as crm:
+        crm.says(["acme"])
+        assert "its certificate is not trusted here: " in refusal(HttpSource(crm.url))
+        assert waits == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
+        assert [tenant.id for tenant in read(HttpSource(crm.url))] == ["acme"]
 
 
 def test_the_proxy_of_the_environment_is_asked(crm: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:

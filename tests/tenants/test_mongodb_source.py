@@ -10,8 +10,9 @@ import pytest
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
+from orbits_iac import Orbits, Resource
 from orbits_iac.provider import UsageError
-from orbits_tenants import MongoSource, Tenant
+from orbits_tenants import MongoSource, Rollout, Tenant, Tenants
 from orbits_tenants.sources.source import read
 from tests.servers.mongod import Access, Mongod
 from tests.servers.replica_set import ReplicaSet
@@ -140,6 +141,36 @@ def test_one_document_or_query_that_is_wrong_makes_the_list_unusable(
         f"the collection customers of mongodb://{customers.servers}/{customers.database}"
     )
     assert said in str(refused.value)
+
+
+class Kiosk(Resource):
+    """What a customer has."""
+
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+class Kiosks(Tenants[Kiosk]):
+    rollout = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> Kiosk:
+        return Kiosk(client=tenant.id)
+
+
+async def test_a_fleet_is_previewed_and_rolled_out_from_it(
+    customers: Collection, orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await asyncio.to_thread(customers.holds, {"_id": "bolt"}, {"_id": "acme"})
+    monkeypatch.setattr(Kiosks, "source", customers.source(), raising=False)
+    plan = await orbits.preview(Kiosks())
+    assert [change.identity for change in plan.root.walk() if change.kind == "Kiosk"] == ["acme", "bolt"]
+    report = await orbits.run(Kiosks())
+    assert list(report.tenants) == ["acme", "bolt"]
 
 
 @pytest.mark.parametrize("how", [{"errorCode": 43}, {"closeConnection": True}, {"errorCode": 239}])
