@@ -18,14 +18,12 @@ from orbits_aws.readiness import PROBES, passes, what_is_missing
 from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.tagged import tag_list
-from orbits_aws.targets import AwsTarget
+from orbits_aws.targets import REGION, ROLE, AwsTarget
 from orbits_iac import Action, InProgress, Options, Outputs, Resource, Retry, Revision
 from orbits_iac.provider import Change, Difference, PropertyChange, Refused, Verb, hook, json_text, kind_of
 
 _SETTLING = timedelta(hours=4)  # what AWS may take until a new account is there, and can be used
 _AGAIN = Retry(attempts=5, delay=timedelta(seconds=2), on=(AwsUnavailable,))
-_ROLE = str(AwsTarget.model_fields["role"].default)
-_REGION = str(AwsTarget.model_fields["region"].default)
 
 
 class AccountOutputs(Outputs):
@@ -61,8 +59,8 @@ class AwsAccount(Resource[AccountOutputs]):
     email: str
     unit: str | None = None
     make_unit: bool = False
-    region: str = _REGION
-    role: str = _ROLE
+    region: str = REGION
+    role: str = ROLE
     services: tuple[str, ...] = ("cloudformation", "s3")
     close_on_uninstall: bool = False
 

@@ -15,6 +15,7 @@ from orbits_aws.clients import management_client
 from orbits_aws.errors import AccessDenied, AwsError, AwsUnavailable
 from orbits_aws.organization import Found, all_accounts, management_of, tags_of_account
 from orbits_aws.tagged import users_tags
+from orbits_aws.targets import REGION, ROLE, AwsTarget
 from orbits_aws.units import Unit, all_units, names_of
 from orbits_iac.provider import Refused, UsageError
 
@@ -36,10 +37,11 @@ class OrganizationAccounts:
 
         source = FunctionSource(OrganizationAccounts(units=["Clients"], tags={"plan": "large"}))
 
-    A tenant's id is the account's name, or the value of its tag `id_tag`. Its labels are the account's tags, those of
-    AWS and Orbits apart, and, whatever tags may be called the same: `account`, its id; `account-status`, as AWS
-    Organizations says it (ACTIVE, SUSPENDED, PENDING_CLOSURE, ...); `unit`, the path of its unit (`Clients/Small`, or
-    `/` for the root). They come in the order of their ids; the management account is none of them.
+    A tenant's id is the account's name, or the value of its tag `id_tag`; its name is the account's, and its target is
+    in the account, which so never changes under its id. Its labels are the account's tags, those of AWS and Orbits
+    apart, and, whatever tags may be called the same: `account`, its id; `account-status`, as AWS Organizations says it
+    (ACTIVE, SUSPENDED, PENDING_CLOSURE, ...); `unit`, the path of its unit (`Clients/Small`, or `/` for the root). They
+    come in the order of their ids; the management account is none of them.
 
     It is read with the management credentials, as `[aws]` of orbits.toml says them: two calls for each unit of the
     organization, and one for each account that is meant. Calling it raises AwsError where AWS does, and Refused for
@@ -49,17 +51,26 @@ class OrganizationAccounts:
         units: those in these units, or in units below them, by path or id; without any, in all of the organization.
         tags: those that have all of these tags.
         id_tag: the tag whose value is the tenant's id.
+        region: the region of the tenants' targets.
+        role: the role in the accounts that is assumed there.
 
     """
 
     uses_management: ClassVar[bool] = True
 
     def __init__(
-        self, *, units: Sequence[str] = (), tags: Mapping[str, str] | None = None, id_tag: str | None = None
+        self,
+        *,
+        units: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+        id_tag: str | None = None,
+        region: str = REGION,
+        role: str = ROLE,
     ) -> None:
         if isinstance(units, str):
             raise UsageError(f"OrganizationAccounts(units={units!r}): give a list, as in units=[{units!r}]")
         self.units, self.tags, self.id_tag = tuple(units), dict(tags or {}), id_tag
+        self.region, self.role = region, role
 
     def __repr__(self) -> str:
         given = {"units": list(self.units), "tags": self.tags, "id_tag": self.id_tag}
@@ -99,7 +110,7 @@ class OrganizationAccounts:
             meant[tenant] = (account, its)
         if not meant:
             raise Refused(f"no account of the organization is meant by {self!r}")
-        return [{"id": tenant, "labels": _labels(*meant[tenant])} for tenant in sorted(meant)]
+        return [{"id": tenant, **self._fields(*meant[tenant])} for tenant in sorted(meant)]
 
     def _in_units(self, units: Sequence[Unit], accounts: Sequence[_Placed], management: str) -> list[_Placed]:
         """The accounts in the units that are meant, without the management account."""
@@ -132,6 +143,16 @@ class OrganizationAccounts:
                 f"to be its tenant's id: tag it, or keep it out by units= or tags="
             )
         return tenant
+
+    def _fields(self, account: _Placed, tags: Mapping[str, str]) -> dict[str, Any]:
+        labels = {
+            **users_tags(tags),
+            "account": account.found.account,
+            "account-status": account.found.status,
+            "unit": account.unit.path,
+        }
+        target = AwsTarget(account=account.found.account, region=self.region, role=self.role)
+        return {"name": account.found.name, "labels": labels, "targets": [target]}
 
     def _caller(self) -> str:
         """Who it is that may not do this: everybody may ask that."""
@@ -172,12 +193,3 @@ def _unit(units: Sequence[Unit], wanted: str) -> str:
         many = "several units" if found else "no unit"
         raise Refused(f"The organization has {many} {wanted!r}; there are: {there}")
     return found[0]
-
-
-def _labels(account: _Placed, tags: Mapping[str, str]) -> dict[str, str]:
-    return {
-        **users_tags(tags),
-        "account": account.found.account,
-        "account-status": account.found.status,
-        "unit": account.unit.path,
-    }

@@ -7,6 +7,9 @@ from pydantic import field_validator, model_validator
 
 from orbits_iac import Target
 
+REGION, ROLE = "eu-west-1", "OrganizationAccountAccessRole"
+"""What a target has unless it says otherwise."""
+
 _ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
 _SHORTEST, _CHAINED, _LONGEST = timedelta(minutes=15), timedelta(hours=1), timedelta(hours=12)
 
@@ -29,8 +32,8 @@ class AwsTarget(Target):
     """
 
     account: str
-    region: str = "eu-west-1"
-    role: str = "OrganizationAccountAccessRole"
+    region: str = REGION
+    role: str = ROLE
     via: tuple[str, ...] = ()
     external_id: str | None = None
     source_identity: str | None = None

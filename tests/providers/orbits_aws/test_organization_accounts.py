@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orbits_aws import OfflineAws, OrganizationAccounts
+from orbits_aws import AwsTarget, OfflineAws, OrganizationAccounts
 from orbits_aws.clients import AwsClient
 from orbits_aws.testing import MANAGEMENT
 from orbits_iac.provider import UsageError
@@ -66,13 +66,21 @@ def test_each_member_account_is_a_tenant_with_its_tags_its_unit_and_its_id(organ
     small = organization.unit("Small", within=organization.unit("Clients"))
     bolt = organization.account("bolt", small, plan="large", unit="ours", orbits_project="tests")
     acme = organization.account("acme")
-    assert tenants() == (
-        Tenant(id="acme", labels={"account": acme, "account-status": "ACTIVE", "unit": "/"}),
+    assert tenants(region="eu-central-1", role="deploy") == (
+        Tenant(
+            id="acme",
+            name="acme",
+            labels={"account": acme, "account-status": "ACTIVE", "unit": "/"},
+            targets=(AwsTarget(account=acme, region="eu-central-1", role="deploy"),),
+        ),
         Tenant(
             id="bolt",
+            name="bolt",
             labels={"plan": "large", "account": bolt, "account-status": "ACTIVE", "unit": "Clients/Small"},
+            targets=(AwsTarget(account=bolt, region="eu-central-1", role="deploy"),),
         ),
     )
+    assert tenants()[0].targets == (AwsTarget(account=acme),)
 
 
 def test_units_choose_accounts_in_them_and_below(organization: Organization) -> None:
