@@ -40,17 +40,22 @@ def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
         if mark is Mark.DONE and not event.key and row.command == "update" and not row.changed:
             mark = Mark.SAME
         if mark is Mark.DONE and entry is not None and entry.skipped:
-            mark = Mark.SKIPPED
+            mark = Mark.SKIPPED if entry.link is None else Mark.SAME
         if mark is Mark.ASKS and entry is not None and tree.asks(entry):
             event = amended(event, why=tree.how_to_answer(entry))  # noqa: PLW2901 - said as it stands now
         path = ".".join((*known[row.id], *(refs(event.key) if "/" in event.key else ())))
-        label = entry.kind if entry is not None else _label(row, owned=row.id in owned)
+        label = _named(entry) if entry is not None else _label(row, owned=row.id in owned)
         yield _line(event, mark, path, label if known[row.id] or event.key else "", picture)
 
 
 def _label(row: ExecutionRow, *, owned: bool) -> str:
     parts = (row.kind, row.identity if not owned else "", row.command if row.command not in {"update", "run"} else "")
     return " ".join(part for part in parts if part)
+
+
+def _named(entry: EntryRow) -> str:
+    """A step that has no execution of its own; a child that was passed over, by the record that it is."""
+    return f"{entry.kind} {entry.link.identity}" if entry.link is not None and not entry.link.owned else entry.kind
 
 
 def _mark(event: EventRow, entry: EntryRow | None) -> Mark | None:

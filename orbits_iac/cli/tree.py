@@ -244,6 +244,7 @@ def _step(
     return Node(
         ref=ref,
         kind=entry.kind,
+        identity=entry.link.identity if entry.link is not None and not entry.link.owned else "",
         command="" if entry.command in {"main", "update", "define", "event", "repeat"} else entry.command,
         part=part,
         mark=_mark_of_entry(entry, row),
@@ -275,7 +276,7 @@ def _mark_of_entry(entry: EntryRow, row: ExecutionRow) -> Mark:
     if entry.seq is None and row.state in ENDED:
         return Mark.STOPPED
     if entry.skipped:
-        return Mark.SKIPPED
+        return Mark.SKIPPED if entry.link is None else Mark.SAME  # a child that was passed over
     if asks(entry):
         return Mark.ASKS
     if entry.state is State.SLEEPING:

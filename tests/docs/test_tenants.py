@@ -45,6 +45,7 @@ def test_the_fleet_is_listed_whole_and_as_it_is_chosen(tmp_path: Path, commands:
     assert [line.split()[0] for line in listed.splitlines()] == ["tenant", "tryout", "acme", "bolt"]
     assert [row["id"] for row in json.loads(chosen)] == ["acme"]
     assert ["looked at just now" in each for each in rolled_out] == [False, True, False]
+    assert re.search(r"= tenant +Site acme +unchanged", rolled_out[1])
 
 
 def test_the_table_names_all_sources() -> None:
