@@ -5,14 +5,13 @@ and the web.
 """
 
 import json
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from orbits_iac.model.approvals import read_approval
-from orbits_iac.model.below import everything_below
 from orbits_iac.model.builds import also_called
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.happenings import drift_of
@@ -35,12 +34,10 @@ from orbits_iac.model.rows import (
 )
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
+from orbits_iac.subtree import subtree
 
-_PAGE = 1000  # events, records and looks read at a time
-_FEW = 50  # children that are read one by one
+_PAGE = 1000  # events read at a time
 _REVISIONS = 100  # read at a time, each with what it keeps
-
-N = TypeVar("N", RecordRow, LookRow)
 
 
 @dataclass(kw_only=True)
@@ -225,27 +222,11 @@ class Found:
 
 
 async def looks(store: Store, kind: str, identity: str) -> list[Found]:
-    """The last look at a record that stands and at everything below it, the parents first, each record once.
-
-    Of one with many children all records and looks are read, a page at a time: the same few reads however many it has.
-    """
-    top = await store.get(RecordRow, kind, identity)
-    if top is not None and len(top.children) > _FEW:
-        records, seen_at = await _all_of(store, RecordRow), await _all_of(store, LookRow)
-        return _below(RecordId(kind, identity), records, seen_at)
-    found: list[Found] = []
-    seen: set[tuple[str, str]] = set()
-    waiting: list[tuple[tuple[str, ...], str, str]] = [((), kind, identity)]
-    while waiting:
-        path, one, name = waiting.pop(0)
-        row = await store.get(RecordRow, one, name)
-        if row is None or (one, name) in seen:
-            continue
-        seen.add((one, name))
-        if row.revision is not None:
-            found.append(Found(path=path, record=row, look=await store.get(LookRow, one, name)))
-        waiting[:0] = [((*path, *child.ref.split("/")), child.kind, child.identity) for child in row.children]
-    return found
+    """The last look at a record that stands and at everything below it, the parents first, each record once."""
+    top = RecordId(kind, identity)
+    below = await subtree(store, top)
+    rows = ((path, below.records[one], below.looks.get(one)) for path, one in below.under(top))
+    return [Found(path=path, record=row, look=look) for path, row, look in rows if row.revision is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,53 +242,13 @@ async def drift_of_record(store: Store, record: RecordRow) -> list[Turned]:
 
     What belongs to another tenant is left out: of a fleet, only its own is read.
     """
+    top = RecordId(record.kind, record.identity)
+    below = await subtree(store, top)
     found: list[Turned] = []
-    seen: set[RecordId] = set()
-    waiting: list[tuple[tuple[str, ...], RecordRow]] = [((), record)]
-    while waiting:
-        path, row = waiting.pop()
-        name = RecordId(row.kind, row.identity)
-        if name in seen:
-            continue
-        seen.add(name)
-        found += [Turned(path=path, event=event) for event in await store.find(EventRow, root=drift_of(name))]
-        for child in row.children:
-            theirs = await store.get(RecordRow, child.kind, child.identity)
-            if theirs is not None and theirs.tenant == record.tenant:
-                waiting.append(((*path, *child.ref.split("/")), theirs))
+    for path, one in below.under(top):
+        if below.records[one].tenant == record.tenant:
+            found += [Turned(path=path, event=event) for event in await store.find(EventRow, root=drift_of(one))]
     return sorted(found, key=lambda one: one.event.seq)
-
-
-def _below(root: RecordId, records: Mapping[RecordId, RecordRow], seen_at: Mapping[RecordId, LookRow]) -> list[Found]:
-    return [Found(path=path, record=row, look=look) for path, row, look in everything_below(root, records, seen_at)]
-
-
-async def _all_of(store: Store, table: type[N]) -> dict[RecordId, N]:
-    found: dict[RecordId, N] = {}
-    after = tuple[str, ...]()
-    while page := await store.find(table, limit=_PAGE, after=after):
-        found.update((RecordId(row.kind, row.identity), row) for row in page)
-        after = (page[-1].kind, page[-1].identity)
-        if len(page) < _PAGE:
-            break
-    return found
-
-
-async def tenants_of(store: Store, fleet: RecordRow) -> dict[str, RecordRow]:
-    """The stacks of a fleet that stand, by their tenants; empty if the record is no fleet, as one tenant's is none."""
-    if fleet.tenant is not None:
-        return {}
-    records = await _all_of(store, RecordRow)
-    rows = [records.get(RecordId(child.kind, child.identity)) for child in fleet.children]
-    return {row.tenant: row for row in rows if row is not None and row.tenant is not None and row.revision is not None}
-
-
-async def looks_of_tenants(store: Store, fleet: RecordRow, tenants: Collection[str]) -> list[Found]:
-    """The last looks at some tenants of a fleet, and the fleet's own first; what else the fleet has is not read."""
-    rows = [row for tenant in tenants for row in await store.find(RecordRow, tenant=tenant)]
-    records = {RecordId(row.kind, row.identity): row for row in (fleet, *rows)}
-    seen_at = {name: look for name in records if (look := await store.get(LookRow, *name)) is not None}
-    return _below(RecordId(fleet.kind, fleet.identity), records, seen_at)
 
 
 async def no_longer_done(store: Store, kind: str, identity: str) -> list[tuple[tuple[str, ...], Child]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from orbits_iac.model.below import everything_below
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.rows import Child, LookRow, RecordRow
 from orbits_iac.store.contract import Store
@@ -31,15 +32,7 @@ class Subtree:
 
     def under(self, of: RecordId) -> Iterator[tuple[tuple[str, ...], RecordId]]:
         """A record and each below it that there is, once, the parents first; with the refs that lead to it."""
-        seen: set[RecordId] = set()
-        waiting: list[tuple[tuple[str, ...], RecordId]] = [((), of)]
-        while waiting:
-            path, one = waiting.pop(0)
-            if one in seen or one not in self.records:
-                continue
-            seen.add(one)
-            yield path, one
-            waiting[:0] = [((*path, *child.ref.split("/")), record_of(child)) for child in self.children(one)]
+        return everything_below(of, self.records)
 
 
 def record_of(child: Child) -> RecordId:

@@ -1,7 +1,6 @@
 """What `drift` and `cycle` say of a fleet: counts by tenant and stack, then the details of what is new.
 
-A fleet is a record with children that belong to tenants. Pure but for reading which tenants there are. Called by
-`looking`.
+A fleet is a record with children that belong to tenants. Pure. Called by `looking`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from orbits_iac.model.rows import Difference, LookRow, RecordRow
     from orbits_iac.queries import Found
-    from orbits_iac.store.contract import Store
 
 COUNTS = ("new", "standing", "healed", "ignored", "unchecked")
 
@@ -72,21 +70,28 @@ class Line:
         return self.looked_at is None and not self.unseen
 
 
-async def chosen(store: "Store", fleet: "RecordRow", narrow: Narrow) -> tuple[str, ...]:
-    """The tenants that are meant; UsageError if the record is no fleet, or one is not there."""
+def narrowed(found: "Sequence[Found]", narrow: Narrow) -> "list[Found]":
+    """The fleet's own look, and those at the tenants that are meant.
+
+    UsageError if the record is no fleet, or one of them is not there.
+    """
     from orbits_iac.model.errors import UsageError
     from orbits_iac.model.selector import Selector
-    from orbits_iac.queries import tenants_of
 
-    there = await tenants_of(store, fleet)
-    if not there:
-        raise UsageError(f"{fleet.kind} {fleet.identity} is no fleet: --tenant, --selector and --most are for those")
+    if not is_fleet(found):
+        raise UsageError("this is no fleet: --tenant, --selector and --most are for those")
+    fleet = found[0].record
+    there: dict[str, RecordRow] = {}
+    for one in found:  # a tenant's stack comes before what it is made of
+        if one.record.tenant is not None:
+            there.setdefault(one.record.tenant, one.record)
     for name in narrow.tenants:
         if name not in there:
             raise UsageError(f"no tenant {name!r} stands in {fleet.kind} {fleet.identity}")
     rows = [there[name] for name in narrow.tenants or there]
     meant = rows if narrow.selector is None else Selector(narrow.selector).chosen(rows)
-    return tuple(row.tenant for row in meant if row.tenant is not None)
+    names = {row.tenant for row in meant}
+    return [one for one in found if not one.path or one.record.tenant in names]
 
 
 def is_fleet(found: "Sequence[Found]") -> bool:

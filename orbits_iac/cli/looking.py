@@ -26,15 +26,13 @@ async def look(
 ) -> int:
     """Cycle a record, or some tenants of a fleet, and say what was found; the exit code."""
     from orbits_iac.cli import follow, report, session
-    from orbits_iac.cli.fleets import chosen
     from orbits_iac.cli.running import run_to_end, subject_of
     from orbits_iac.handles import Record
-    from orbits_iac.queries import record as record_of
 
     named = await subject_of(subject, rest, settings)
     if narrow or narrow.most is not None:
         async with session.reading(settings.store) as store:
-            await chosen(store, await record_of(store, named.kind, named.identity), narrow)
+            await _seen(store, named.kind, named.identity, narrow)  # whoever is named is there
 
     async def start(orbits: "Orbits") -> "ExecutionId":
         record: Record[None] = Record(orbits, named.kind, named.identity)
@@ -66,13 +64,11 @@ async def show_last(subject: str, rest: Sequence[str], given: str | None, *, nar
 
 async def _seen(store: "Store", kind: str, identity: str, narrow: "Narrow") -> "Sequence[Found]":
     """The last looks at a record, or at the tenants of it that are meant."""
-    from orbits_iac.cli.fleets import chosen
-    from orbits_iac.queries import looks, looks_of_tenants, record
+    from orbits_iac.cli.fleets import narrowed
+    from orbits_iac.queries import looks
 
-    if not narrow:
-        return await looks(store, kind, identity)
-    fleet = await record(store, kind, identity)
-    return await looks_of_tenants(store, fleet, await chosen(store, fleet, narrow))
+    found = await looks(store, kind, identity)
+    return narrowed(found, narrow) if narrow or narrow.most is not None else found
 
 
 def _show(

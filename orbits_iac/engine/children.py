@@ -141,7 +141,7 @@ async def looks_at(run: "Run", children: Sequence[Below]) -> list[LookedAt]:
     """What the last looks at these children, and at everything below each, have found."""
     records, looks = await _all_of(run, RecordRow), await _all_of(run, LookRow)
     roots = [RecordId(child.kind, child.identity) for child in children]
-    return [looked_at(look for _, _, look in everything_below(root, records, looks)) for root in roots]
+    return [looked_at(looks.get(one) for _, one in everything_below(root, records)) for root in roots]
 
 
 async def _one_known(run: "Run", child: Below) -> Known | None:

@@ -1,6 +1,6 @@
 """What is below a record that stands: its children for a fleet's cycle, and all the way down, with what was found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from orbits_iac.model.ids import RecordId
@@ -28,22 +28,19 @@ class LookedAt:
     at: float | None  # the look that was longest ago; None: nothing of it was ever looked at
 
 
-def everything_below(
-    root: RecordId, records: Mapping[RecordId, RecordRow], looks: Mapping[RecordId, LookRow]
-) -> Iterable[tuple[tuple[str, ...], RecordRow, LookRow | None]]:
-    """A record that stands and all that stand below it, the parents first, each once: the refs, its row, its look."""
+def everything_below(of: RecordId, records: Mapping[RecordId, RecordRow]) -> Iterator[tuple[tuple[str, ...], RecordId]]:
+    """A record and each below it that there is, once, the parents first; with the refs that lead to it."""
     seen: set[RecordId] = set()
-    waiting: list[tuple[tuple[str, ...], RecordId]] = [((), root)]
+    waiting: list[tuple[tuple[str, ...], RecordId]] = [((), of)]
     while waiting:
         path, one = waiting.pop()
-        row = records.get(one)
-        if row is None or one in seen:
+        if one in seen or one not in records:
             continue
         seen.add(one)
-        if row.revision is not None:
-            yield path, row, looks.get(one)
+        yield path, one
         waiting += [
-            ((*path, *child.ref.split("/")), RecordId(child.kind, child.identity)) for child in reversed(row.children)
+            ((*path, *child.ref.split("/")), RecordId(child.kind, child.identity))
+            for child in reversed(records[one].children)
         ]
 
 
