@@ -12,7 +12,7 @@ being updated then is unchecked. Called by `Tenants.define_cycle`.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from orbits_iac import Error, Every, ExecutionFailed
 from orbits_iac.provider import Below, Flow, OnDrift, Refused, Selector, UsageError
@@ -21,10 +21,17 @@ from orbits_tenants.drift_policy import DriftPolicy, Verdict, in_turn, verdict
 _NAMED = 10  # of those that could not be looked at, in an error
 
 
-async def look_after(flow: Flow, policy: DriftPolicy | None, every: Every | None, fleet: str) -> None:
+async def look_after(
+    flow: Flow,
+    policy: DriftPolicy | None,
+    every: Every | None,
+    fleet: str,
+    left: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+) -> None:
     """Look at the tenants that this cycle is about, and bring back what may be; `fleet` names it for commands.
 
-    Without a policy all is done that the cycle was asked with. Raises `Refused` where it is about some tenants alone,
+    Without a policy all is done that the cycle was asked with. `left` says who is not to be changed now, and why; those
+    who were named by their ids are changed all the same. Raises `Refused` where it is about some tenants alone,
     and one of these could not be looked at or is not brought back; else the fleet's own look says so.
     """
     asked = flow.asked_with
@@ -44,9 +51,11 @@ async def look_after(flow: Flow, policy: DriftPolicy | None, every: Every | None
     }
     found = await flow.looks_at(tuple(healing.values())) if healing else ()
     drifted = {name: one.drifted for name, one in zip(healing, found, strict=True) if one.drifted}
-    allowed = len(asked["tenants"]) if asked.get("tenants") else asked.get("most")
+    named = asked.get("tenants")
+    alone = await left() if left is not None and drifted and not named else {}
+    allowed = len(named) if named else asked.get("most")
     tenants = sum(child.tenant is not None for child in everybody.values())
-    decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed)
+    decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed, left=alone)
     if decided.brought_back:
         flow.progress(f"{len(decided.brought_back)} tenants are brought back")
         with flow.scope("bring back"):

@@ -5,12 +5,13 @@ Pure: no I/O. Called by `drift`, which looks and brings back.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TypeVar, get_args
 
 from orbits_iac import Every
 from orbits_iac.provider import OnDrift, Selector, UsageError
+from orbits_tenants.tenant import Tenant
 
 SPREAD = 0.8
 """The share of a schedule's interval that its looks are spread over: the rest is for the last ones to end."""
@@ -103,12 +104,18 @@ class Verdict:
 
 
 def verdict(
-    drifted: Mapping[str, int], *, tenants: int, policy: DriftPolicy, fleet: str, allowed: int | None = None
+    drifted: Mapping[str, int],
+    *,
+    tenants: int,
+    policy: DriftPolicy,
+    fleet: str,
+    allowed: int | None = None,
+    left: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Who of those that have drifted (with how many things each) is brought back.
 
     `tenants` are in the fleet, which `fleet` names for commands. `allowed`: somebody has said how many may be; then
-    how many things of each is not asked.
+    how many things of each is not asked. `left`: who is not to be changed now, and why.
     """
     most = policy.most(tenants) if allowed is None else allowed
     if len(drifted) > most:
@@ -119,10 +126,24 @@ def verdict(
                 f"orbits cycle {fleet} --remediate --most {len(drifted)}"
             )
         )
-    much = {} if allowed is not None else {name: count for name, count in drifted.items() if count > policy.things}
-    said = "; ".join(
-        f"of {name} {count} things have drifted, and at most {policy.things} are brought back at a time: "
-        f"orbits cycle {fleet} --remediate --tenant {name}"
-        for name, count in much.items()
-    )
-    return Verdict(brought_back=tuple(name for name in drifted if name not in much), stopped=said)
+    whys: dict[str, str] = {}
+    for name, count in drifted.items():
+        if left and name in left:
+            whys[name] = f"{name} has drifted, and {left[name]}"
+        elif allowed is None and count > policy.things:
+            whys[name] = (
+                f"of {name} {count} things have drifted, and at most {policy.things} are brought back at a time: "
+                f"orbits cycle {fleet} --remediate --tenant {name}"
+            )
+    return Verdict(brought_back=tuple(name for name in drifted if name not in whys), stopped="; ".join(whys.values()))
+
+
+def left_alone(tenants: Iterable[Tenant], now: datetime) -> dict[str, str]:
+    """Who is not to be changed now, and why: who is paused, and whose window is closed."""
+    found: dict[str, str] = {}
+    for tenant in tenants:
+        if tenant.paused:
+            found[tenant.id] = f"is paused: {tenant.paused}"
+        elif tenant.window is not None and tenant.window.opens(now) > now:
+            found[tenant.id] = f"may be changed in its window alone: {tenant.window}"
+    return found

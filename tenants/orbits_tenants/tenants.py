@@ -14,11 +14,11 @@ from typing_extensions import TypeVar
 from orbits_iac import Options, Resource, Revision
 from orbits_iac.provider import UsageError, kind_of, options_of
 from orbits_tenants.drift import look_after
-from orbits_tenants.drift_policy import DriftPolicy
+from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.membership import Listing
 from orbits_tenants.report import APART, OK, Report, TenantReport
 from orbits_tenants.rollout import Rollout
-from orbits_tenants.roster import roster
+from orbits_tenants.roster import decisions, roster
 from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import Tenant, TenantId
 from orbits_tenants.waves import REF, RollOut, Scope
@@ -130,7 +130,13 @@ class Tenants(Resource[Report], Generic[S]):
         """Look at every tenant, and do about drift what `drift` says where the schedule asks."""
         cls = type(self)
         kind = kind_of(cls)
-        await look_after(self.execution, cls.drift, options_of(cls).get("schedule"), f"{kind} {kind}")
+
+        async def left() -> Mapping[str, str]:
+            decided = await decisions(self, "cycle")
+            tenants = (decided.about(one.tenant) for one in self._before().values() if one.tenant is not None)
+            return left_alone(tenants, self.execution.now())
+
+        await look_after(self.execution, cls.drift, options_of(cls).get("schedule"), f"{kind} {kind}", left)
 
     async def define_uninstall(self) -> None:
         """Uninstall every tenant's stack, and what they share, the last done first."""

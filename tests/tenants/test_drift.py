@@ -30,6 +30,7 @@ from orbits_iac.provider import UsageError
 from orbits_iac.steps.resource import Command
 from orbits_iac.testing import crash_everywhere, start_once
 from orbits_tenants import DriftPolicy, ListSource, Rollout, Source, Tenant, Tenants
+from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import place
 
@@ -291,6 +292,18 @@ async def test_labels_say_what_is_done_about_whose_drift(orbits: Orbits, clock: 
     ]
     found = [row.why for row in await orbits.store.find(EventRow) if row.why == "drift found: crop"]
     assert len(found) == 3
+
+
+async def test_who_is_paused_is_looked_at_and_left_unless_named(orbits: Orbits, clock: Clock) -> None:
+    await orbits.run(Farms())
+    paused = Decision(what="pause", tenant="t1", who="ada", why="they migrate")
+    await orbits.run(TenantDecisions(fleet="Farms", decision=paused))
+    VALLEY.grows |= {"t1": "thistles", "t2": "moss"}
+    await clock.advance(10 * HOUR)
+    assert (VALLEY.grows["t1"], VALLEY.grows["t2"]) == ("thistles", "wheat")
+    assert (await look_of(orbits)).stopped == "t1 has drifted, and is paused: they migrate"
+    await (await orbits.record(Farms, "Farms").start("cycle", {"on_drift": "remediate", "tenants": ["t1"]}))
+    assert VALLEY.grows["t1"] == "wheat"
 
 
 async def test_a_person_looks_at_and_brings_back_those_who_are_named(farms: Orbits) -> None:

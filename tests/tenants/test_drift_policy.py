@@ -1,6 +1,6 @@
 """The rules of a fleet's cycles: what is done about whose drift, who is looked at when, how many are brought back."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from orbits_iac import Every
 from orbits_iac.provider import OnDrift, UsageError
-from orbits_tenants import DriftPolicy
-from orbits_tenants.drift_policy import TICKS, in_turn, place, verdict
+from orbits_tenants import DriftPolicy, Tenant
+from orbits_tenants.drift_policy import TICKS, Verdict, in_turn, left_alone, place, verdict
+from orbits_tenants.window import Window
 
 HOUR = timedelta(hours=1)
 
@@ -94,6 +95,20 @@ def test_a_tenant_with_too_much_drift_is_left_and_the_others_are_not() -> None:
         "orbits cycle F F --remediate --tenant acme"
     )
     assert verdict({"acme": 11}, tenants=300, policy=DriftPolicy(), fleet="F F", allowed=1).brought_back == ("acme",)
+
+
+def test_who_is_not_to_be_changed_now_is_left_and_it_is_said_why() -> None:
+    tenants = [
+        Tenant(id="acme", paused="they migrate"),
+        Tenant(id="bolt", window=Window("Sat 22:00-23:00")),
+        Tenant(id="cafe", window=Window("Thu 08:00-10:00")),
+        Tenant(id="dodo"),
+    ]
+    left = left_alone(tenants, datetime(2026, 11, 26, 9, tzinfo=UTC))
+    drifted = dict.fromkeys(("acme", "cafe", "dodo"), 1)
+    found = verdict(drifted, tenants=300, policy=DriftPolicy(), fleet="F F", left=left)
+    assert found == Verdict(brought_back=("cafe", "dodo"), stopped="acme has drifted, and is paused: they migrate")
+    assert left["bolt"] == "may be changed in its window alone: Sat 22:00-23:00"
 
 
 @pytest.mark.parametrize(
