@@ -6,7 +6,7 @@ Nothing is defined here; this is the one list of names that a package outside ma
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
-from orbits_iac.model.below import Below, LookedAt
+from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.marks import masked
@@ -36,7 +36,6 @@ __all__ = [
     "Interrupted",
     "Left",
     "LookRow",
-    "LookedAt",
     "NotHeld",
     "OnDrift",
     "OutOfReach",

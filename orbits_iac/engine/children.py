@@ -5,7 +5,7 @@ re-run decides the same.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +17,7 @@ from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.engine.sharing import refuse_others, released
-from orbits_iac.model.below import Below, LookedAt, everything_below, looked_at
+from orbits_iac.model.below import Below, everything_below
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import RecordId, StepKey, step_key
 from orbits_iac.model.rows import Child, Json, LookRow, RecordRow, Reference, RevisionRow, amended
@@ -107,7 +107,12 @@ async def standing_below(run: "Run") -> list[Below]:
     record = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
     if record is None:
         return []
-    rows = await _all_of(run, RecordRow)
+    wanted = {RecordId(child.kind, child.identity) for child in record.children}
+    rows: dict[RecordId, RecordRow] = {}
+    for kind in {child.kind for child in record.children}:
+        async for row in _all_of(run, RecordRow, kind=kind):
+            if RecordId(row.kind, row.identity) in wanted:
+                rows[RecordId(row.kind, row.identity)] = row
     found: list[Below] = []
     for child in record.children:
         theirs = rows.get(RecordId(child.kind, child.identity))
@@ -137,11 +142,18 @@ async def cycle_one(run: "Run", flow: "RunFlow", child: Below, on_drift: str) ->
     return run.pages.entries[key].child is not None
 
 
-async def looks_at(run: "Run", children: Sequence[Below]) -> list[LookedAt]:
-    """What the last looks at these children, and at everything below each, have found."""
-    records, looks = await _all_of(run, RecordRow), await _all_of(run, LookRow)
+async def drifted(run: "Run", children: Sequence[Below]) -> list[int]:
+    """How many things of each of these, all below it included, differed at the last look and were not brought back."""
+    differ = {
+        RecordId(look.kind, look.identity)
+        async for look in _all_of(run, LookRow)
+        if any(not difference.remediated for difference in look.differences)
+    }
+    if not differ:
+        return [0] * len(children)
+    records = {RecordId(row.kind, row.identity): row async for row in _all_of(run, RecordRow)}
     roots = [RecordId(child.kind, child.identity) for child in children]
-    return [looked_at(looks.get(one) for _, one in everything_below(root, records)) for root in roots]
+    return [sum(one in differ for _, one in everything_below(root, records)) for root in roots]
 
 
 async def _one_known(run: "Run", child: Below) -> Known | None:
@@ -152,16 +164,13 @@ async def _one_known(run: "Run", child: Below) -> Known | None:
     return await as_known(run, link, theirs)
 
 
-async def _all_of(run: "Run", table: type[N]) -> dict[RecordId, N]:
-    """All rows of a table of records, in few reads however many there are."""
-    found: dict[RecordId, N] = {}
+async def _all_of(run: "Run", table: type[N], **where: Any) -> AsyncIterator[N]:
+    """The rows of a table of records, read in pages: few reads, and little memory, however many there are."""
     after = tuple[str, ...]()
-    while page := await run.engine.store.find(table, limit=_PAGE, after=after):
-        found.update((RecordId(row.kind, row.identity), row) for row in page)
+    while page := await run.engine.store.find(table, limit=_PAGE, after=after, **where):
+        for row in page:
+            yield row
         after = (page[-1].kind, page[-1].identity)
-        if len(page) < _PAGE:
-            break
-    return found
 
 
 async def uninstall(run: "Run", flow: "RunFlow") -> None:

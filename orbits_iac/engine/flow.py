@@ -39,7 +39,7 @@ from orbits_iac.engine.run import BarredError
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.waiting import waiting
 from orbits_iac.engine.wanted import PLAIN, Wanted, check_step, request_of
-from orbits_iac.model.below import Below, LookedAt
+from orbits_iac.model.below import Below
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
@@ -171,9 +171,8 @@ class RunFlow(Flow):
     async def cycle_child(self, child: Below, *, on_drift: OnDrift) -> bool:
         return await children.cycle_one(self._run, self, child, on_drift)
 
-    async def looks_at(self, below: Sequence[Below]) -> Sequence[LookedAt]:
-        question = partial(children.looks_at, self._run, below)
-        return cast("list[LookedAt]", await self.ask("looks", question, list[LookedAt]))
+    async def drifted(self, below: Sequence[Below]) -> Sequence[int]:
+        return cast("list[int]", await self.ask("drifted", partial(children.drifted, self._run, below), list[int]))
 
     async def restore_children(self, to: Revision[Any]) -> None:
         await restoring.restore(self._run, self, cast("StoredRevision", to))

@@ -21,7 +21,7 @@ from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.sharing import refuse_others
 from orbits_iac.engine.unbuilt import refuse_unbuilt
 from orbits_iac.engine.wanted import each_of
-from orbits_iac.model.below import Below, LookedAt
+from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.ids import StepKey, new_id
 from orbits_iac.model.outputs import Event
@@ -163,7 +163,7 @@ class PreviewFlow(Flow):
         """Nothing is cycled."""
         return False
 
-    async def looks_at(self, children: Sequence[Below]) -> Sequence[LookedAt]:
+    async def drifted(self, children: Sequence[Below]) -> Sequence[int]:
         """Nothing is cycled."""
         return ()
 

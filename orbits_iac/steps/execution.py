@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from orbits_iac.model.below import Below, LookedAt
+from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference
@@ -256,8 +256,8 @@ class Flow(Current):
         """
 
     @abstractmethod
-    async def looks_at(self, children: Sequence[Below]) -> Sequence[LookedAt]:
-        """What the last looks at these children, and at everything below each, have found; without looking again."""
+    async def drifted(self, children: Sequence[Below]) -> Sequence[int]:
+        """How many things of each of these, all below it included, differed at the last look and do still."""
 
     @abstractmethod
     async def restore_children(self, to: "Revision[Any]") -> None:

@@ -49,8 +49,8 @@ async def look_after(
         for name, child in chosen.items()
         if policies[name] == "remediate" and name not in unchecked and not child.held
     }
-    found = await flow.looks_at(tuple(healing.values())) if healing else ()
-    drifted = {name: one.drifted for name, one in zip(healing, found, strict=True) if one.drifted}
+    found = await flow.drifted(tuple(healing.values())) if healing else ()
+    drifted = {name: things for name, things in zip(healing, found, strict=True) if things}
     named = asked.get("tenants")
     alone = await left() if left is not None and drifted and not named else {}
     allowed = len(named) if named else asked.get("most")
