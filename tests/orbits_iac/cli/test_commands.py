@@ -184,10 +184,15 @@ def test_get_shows_what_failed_in_its_tree(shared: Project) -> None:
       └─ ✔ queue  Box rollback TOOK""")
 
 
-def test_history_marks_what_stands(shared: Project) -> None:
+def test_history_marks_what_stands_and_tells_of_drift(shared: Project) -> None:
     shared.run("up", "shop", "client=acme", "release=9", "size=4", "site=4")
-    lines = plain(shared.run("history", "Shop", "acme")).splitlines()
-    assert [line.split() for line in lines] == [
+    revisions, _, drift = plain(shared.run("history", "Shop", "acme")).partition("\n\ndrift\n")
+    assert [line.split() for line in drift.splitlines()] == [
+        ["at", "resource", "property", "what", "who"],
+        ["DATE", "backend.queue", "size", "found", "?", "recorded", "1", "→", "live", "5"],
+        ["DATE", "backend.queue", "size", "brought", "back", "ada"],
+    ]
+    assert [line.split() for line in revisions.splitlines()] == [
         ["revision", "at", "who", "argument", "build"],
         ["▸", "2", "DATE", "ada", "release=9", "size=4", "site=4", "BUILD"],
         ["1", "DATE", "ada", "client=acme", "release=8", "size=1", "site=1", "labels={}", "BUILD"],
