@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -56,7 +56,7 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint(certificate: Path | None = None) -> Iterator[Endpoint]:
+def endpoint(certificate: Path | None = None) -> Generator[Endpoint]:
     """One that is there until it is left; by TLS if it has a certificate to show, a file with its key."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,11 +81,11 @@ def endpoint(certificate: Path | None = None) -> Iterator[Endpoint]:
             if answer.cut is not None:
                 self.close_connection = True
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called by its caller
             """Nothing: pytest shows what the test asked."""
 
     class Server(ThreadingHTTPServer):
-        def handle_error(self, *_: Any) -> None:
+        def handle_error(self, request: Any, client_address: Any) -> None:
             """Whoever asked has gone."""
 
     with Server(("127.0.0.1", 0), Handler) as server:

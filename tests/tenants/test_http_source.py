@@ -171,6 +171,12 @@ def test_headers_that_are_wrong_make_the_list_unusable(crm: Endpoint, headers: d
     assert said in refusal(HttpSource(crm.url))
 
 
+@pytest.mark.parametrize("status", [203, 206, 226])
+def test_an_answer_that_may_be_a_part_is_none(crm: Endpoint, status: int) -> None:
+    crm.says(["acme"], status=status)
+    assert f"it answered {status} " in refusal(HttpSource(crm.url))
+
+
 def test_an_empty_list_is_refused(crm: Endpoint) -> None:
     crm.says({"tenants": [], "total": 0})
     assert refusal(HttpSource(crm.url)) == f"{crm.url}: the list of tenants is empty: name at least one"
