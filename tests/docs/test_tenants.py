@@ -12,8 +12,8 @@ import pytest
 from pymongo import AsyncMongoClient
 
 import orbits_tenants
-from orbits_aws import OfflineAws, testing
-from orbits_tenants import Tenant
+from orbits_aws import AwsTarget, OfflineAws, testing
+from orbits_tenants import Tenant, YamlSource
 from orbits_tenants.sources.source import Source, read
 from tests.servers.commands import Commands
 from tests.tenants.endpoints import endpoint
@@ -52,6 +52,17 @@ def test_the_table_names_all_sources() -> None:
     named = set(re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE))
     values = (getattr(orbits_tenants, name) for name in orbits_tenants.__all__)
     assert named == {value.__name__ for value in values if issubclass(value, Source)} - {"Source"}
+
+
+def test_the_file_holds_all_that_a_tenant_has(tmp_path: Path) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "clients.yaml").write_text(text)
+    acme, bolt = read(YamlSource(str(tmp_path / "clients.yaml")))
+    assert acme == Tenant(id="acme")
+    assert bolt.model_fields_set == set(Tenant.model_fields)
+    assert bolt.targets == (AwsTarget(account="111122223333", region="eu-central-1"),)
+    [table] = re.findall(r"\| field \| is \|\n(.*?)\n\n", PAGE, re.DOTALL)
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(Tenant.model_fields)
 
 
 async def _replace(url: str, documents: list[dict[str, Any]]) -> None:

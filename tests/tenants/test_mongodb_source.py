@@ -145,7 +145,7 @@ def test_one_document_or_query_that_is_wrong_makes_the_list_unusable(
     assert said in str(refused.value)
 
 
-class Kiosk(Resource):
+class Lantern(Resource):
     """What a customer has."""
 
     client: str
@@ -157,21 +157,21 @@ class Kiosk(Resource):
         """Nothing, here."""
 
 
-class Kiosks(Tenants[Kiosk]):
+class Lanterns(Tenants[Lantern]):
     rollout = Rollout(waves=["100%"])
 
-    def stack(self, tenant: Tenant) -> Kiosk:
-        return Kiosk(client=tenant.id)
+    def stack(self, tenant: Tenant) -> Lantern:
+        return Lantern(client=tenant.id)
 
 
 async def test_a_fleet_is_previewed_and_rolled_out_from_it(
     customers: Collection, orbits: Orbits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await asyncio.to_thread(customers.holds, {"_id": "bolt"}, {"_id": "acme"})
-    monkeypatch.setattr(Kiosks, "source", customers.source(), raising=False)
-    plan = await orbits.preview(Kiosks())
-    assert [change.identity for change in plan.root.walk() if change.kind == "Kiosk"] == ["acme", "bolt"]
-    report = await orbits.run(Kiosks())
+    monkeypatch.setattr(Lanterns, "source", customers.source(), raising=False)
+    plan = await orbits.preview(Lanterns())
+    assert [change.identity for change in plan.root.walk() if change.kind == "Lantern"] == ["acme", "bolt"]
+    report = await orbits.run(Lanterns())
     assert list(report.tenants) == ["acme", "bolt"]
 
 

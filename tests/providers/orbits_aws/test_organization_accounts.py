@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from orbits_aws import AwsTarget, OfflineAws, OrganizationAccounts
+from orbits_aws import AwsTarget, OfflineAws, OrganizationAccounts, Queue
 from orbits_aws.clients import AwsClient
 from orbits_aws.testing import MANAGEMENT
+from orbits_iac import Orbits, Resource
 from orbits_iac.provider import UsageError
-from orbits_tenants import FunctionSource, Tenant
+from orbits_tenants import FunctionSource, Rollout, Tenant, Tenants
 from orbits_tenants.sources.source import read
 
 
@@ -40,6 +41,26 @@ class Organization:
         parent = self.client.list_parents(ChildId=account)["Parents"][0]["Id"]
         if parent != to:
             self.client.move_account(AccountId=account, SourceParentId=parent, DestinationParentId=to)
+
+
+class Inbox(Resource):
+    """What each client has, at the target that its tenant brings."""
+
+    client: str
+
+    def identity(self) -> str:
+        return f"inbox-{self.client}"
+
+    async def define_update(self) -> None:
+        await self.do("queue", Queue(name="inbox"))
+
+
+class Inboxes(Tenants[Inbox]):
+    source = FunctionSource(OrganizationAccounts(units=["Clients"]))
+    rollout = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> Inbox:
+        return Inbox(client=tenant.id)
 
 
 @pytest.fixture
@@ -184,6 +205,20 @@ def test_who_is_no_management_account_is_told_so(
     acme = organization.account("acme")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", acme)
     assert f"arn:aws:iam::{acme}:user/administrator asked, who needs organizations:" in refusal()
+
+
+async def test_a_fleet_is_rolled_out_into_the_accounts_of_a_unit(
+    organization: Organization, aws: OfflineAws, orbits: Orbits
+) -> None:
+    clients = organization.unit("Clients")
+    for name, unit in (("acme", clients), ("bolt", clients), ("cafe", None)):
+        organization.account(name, unit)
+    report = await orbits.run(Inboxes())
+    assert list(report.tenants) == ["acme", "bolt"]
+    made = [
+        len(aws.client("sqs", account=name).list_queues().get("QueueUrls", ())) for name in ("acme", "bolt", "cafe")
+    ]
+    assert made == [1, 1, 0]
 
 
 def test_units_are_a_list() -> None:
