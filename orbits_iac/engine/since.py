@@ -5,8 +5,9 @@ outermost definition reads: what is live is looked at when it is about to be cha
 anything is started.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.changed_fields import changed_fields
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
     from orbits_iac.engine.requests import Asked
 
+_AT_ONCE = 64  # records that are read at a time, of each that has many below it
+
 
 async def changed_since(engine: "Engine", plan: Plan, step: Step[Any], asked: "Asked") -> list[str]:
     """All that has changed, each in a few words; nothing if the plan still holds."""
@@ -42,7 +45,7 @@ async def changed_since(engine: "Engine", plan: Plan, step: Step[Any], asked: "A
     if _decoded(engine, plan.targets) != _decoded(engine, asked.targets):
         found.append("its targets are others")
     same_request = not found
-    found += [said async for said in _records(engine, plan.root, "")]
+    found += await _records(engine, plan.root, "")
     if same_request and asked.command in {"update", "run"} and not plan.root.whole:
         found += await _steps(engine, plan.root, step, dict(asked.targets))
     if not found and asked.identity is not None and asked.command != "update":
@@ -65,21 +68,24 @@ def _decoded(engine: "Engine", texts: Mapping[str, Json]) -> dict[str, Any]:
     return {kind: engine.codec.decode(text, Any) for kind, text in texts.items()}
 
 
-async def _records(engine: "Engine", change: Change, path: str) -> AsyncIterator[str]:
+async def _records(engine: "Engine", change: Change, path: str) -> list[str]:
     """The records that stand at other revisions; what is below one that has moved has moved with it."""
-    stays = True
+    found: list[str] = []
     if change.identity:
         record = await engine.store.get(RecordRow, change.kind, change.identity)
         stands = record.revision if record is not None else None
         if stands != change.revision:
             said = moved(change.kind, change.identity, change.revision, stands)
             how = await _how(engine, change, stands)
-            yield f"{path}: {said}{how}" if path else f"{said}{how}"
-            stays = not path
-    if stays and not change.whole:
-        for below in change.below:
-            async for said in _records(engine, below, f"{path}.{below.ref}" if path else below.ref):
-                yield said
+            found.append(f"{path}: {said}{how}" if path else f"{said}{how}")
+    if change.whole or (found and path):
+        return found
+    for first in range(0, len(change.below), _AT_ONCE):
+        below = change.below[first : first + _AT_ONCE]
+        paths = (f"{path}.{one.ref}" if path else one.ref for one in below)
+        several = await asyncio.gather(*(_records(engine, one, its) for one, its in zip(below, paths, strict=True)))
+        found += [said for each in several for said in each]
+    return found
 
 
 async def _how(engine: "Engine", change: Change, stands: int | None) -> str:
