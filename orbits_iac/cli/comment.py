@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from io import StringIO
 from urllib.parse import quote
 
-from orbits_iac.cli.planned import counted, named_of, summary, tree_of
+from orbits_iac.cli.planned import counted, named_of, summary, tree_of, value
 from orbits_iac.model.alike import Group, grouped
 from orbits_iac.model.plans import Plan, Verb
 
@@ -32,6 +32,8 @@ def as_comment(plan: Plan, *, longest: int = LONGEST) -> str:
     name = " ".join(part for part in (plan.kind, plan.root.identity) if part)
     head = f"{marker(plan)}\n### {code(name)}\n\n**{summary(plan)}**\n"
     text = _Bounded(head, longest - _ROOM)
+    for field in plan.root.fields if plan.root.verb is Verb.UPDATE else ():
+        text.add(f"\n{code(field.path)}: {code(value(field.before))} → {code(value(field.after))}\n", "fields")
     decisions = list(_decisions(plan, root))
     if decisions:
         text.add("\n**Needs a decision**\n", "")

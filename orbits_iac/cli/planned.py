@@ -148,7 +148,8 @@ def _cells(guides: str, group: Group, *, everything: bool) -> "list[Text]":
     said = [_detail(change), *_properties(change, shown)] if change.properties else [_detail(change)]
     if len(group.members) > 1:
         said = [Text(named_of(group)), *(line for line in said if not line.plain.startswith("revision "))]
-    told = [_property(field) for field in group.fields]
+    alone = change.verb is Verb.UPDATE and not any(change.below) and not change.properties
+    told = [_property(field) for field in (group.fields or (change.fields if alone else ()))]
     own = [Text(f"each with its own {', '.join(group.own)}", style="dim")] if group.own else []
     return [name, kind, verb, Text("\n").join([*(line for line in said if line.plain), *told, *own])]
 
@@ -228,13 +229,14 @@ def _is_bare(change: Change) -> bool:
 def _property(one: PropertyChange) -> "Text":
     from rich.text import Text
 
-    said = Text.assemble(f"{one.path}: ", (_value(one.before), "red"), " → ", (_value(one.after), "green"))
+    said = Text.assemble(f"{one.path}: ", (value(one.before), "red"), " → ", (value(one.after), "green"))
     if one.live is not None:
-        said.append(f"  over {_value(one.live)} (changed by hand)", style="yellow")
+        said.append(f"  over {value(one.live)} (changed by hand)", style="yellow")
     return said
 
 
-def _value(text: Json | None) -> str:
+def value(text: Json | None) -> str:
+    """A value for people, on one line that is not too long."""
     if text is None:
         return "none"
     value: Any = json.loads(text)

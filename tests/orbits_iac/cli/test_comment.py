@@ -47,6 +47,8 @@ def test_what_needs_a_decision_comes_first_and_the_rest_is_by_groups() -> None:
         Change(verb=Verb.CREATE, ref="bell", kind="Bell", waits=("door",), detail="then what depends on door"),
     ]
     made = plan(*below)
+    release = PropertyChange(path="release", before='"1"', after='"2"')
+    made = replace(made, root=replace(made.root, fields=(release,)))
     assert (
         as_comment(made)
         == f"""\
@@ -54,6 +56,8 @@ def test_what_needs_a_decision_comes_first_and_the_rest_is_by_groups() -> None:
 ### `Shops Shops`
 
 **To do: 6 to update, 6 to run, 1 to replace, 1 to create, and what depends on them.**
+
+`release`: `1` → `2`
 
 **Needs a decision**
 - **loses data**: `Door Shop gold/door`, unless it is accepted by name: `--accept-loss 'Door Shop gold/door'`
