@@ -28,7 +28,7 @@ from orbits_iac.model.ids import StepKey
 from orbits_iac.model.plans import Change, Plan, PropertyChange, Verb
 from orbits_iac.model.rows import ExecutionRow, Json, OnceRow, RecordRow
 from orbits_iac.model.target import Target
-from orbits_iac.registry import source_of
+from orbits_iac.registry import source_of, sources_of
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of
 from orbits_iac.steps.workflow import Workflow
@@ -76,6 +76,7 @@ async def _plan(preview: "Preview", step: Step[Any], targets: dict[str, Json], w
         options=options,
         targets=targets,
         build=engine.build,
+        sources=sources_of(engine.registry.modules()),
         at=engine.clock.now(),
         who=who,
     )

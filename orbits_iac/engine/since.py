@@ -20,6 +20,7 @@ from orbits_iac.model.errors import ExecutionFailed, Refused
 from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, Plan, PropertyChange, Verb
 from orbits_iac.model.rows import Json, RecordRow, RevisionRow
+from orbits_iac.registry import sources_of
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, kinds_of
 
@@ -35,8 +36,7 @@ async def changed_since(engine: "Engine", plan: Plan, step: Step[Any], asked: "A
     found: list[str] = []
     if plan.project != engine.project:
         found.append(f"it was made for project {plan.project}, and this is {engine.project}")
-    if plan.build != engine.build:
-        found.append(f"it was made with build {plan.build}, and the code is now {engine.build}")
+    found += _code(engine, plan)
     if (plan.kind, plan.command) != (asked.kind, asked.command) or plan.root.digest != asked.digest:
         here, there = f"{asked.command} of {asked.kind}", f"{plan.command} of {plan.kind}"
         fields = _fields(_different(plan.argument, asked.argument))
@@ -62,6 +62,18 @@ def moved(kind: str, identity: str, then: int | None, now: int | None) -> str:
         return f"revision {revision}" if revision is not None else "nothing"
 
     return f"of {kind} {identity} stood {named(then)}, and {named(now)} stands now"
+
+
+def _code(engine: "Engine", plan: Plan) -> Iterator[str]:
+    """That the code is another: of a module that both have, or, where there is none, of all."""
+    if plan.build == engine.build:
+        return
+    now = sources_of(engine.registry.modules())
+    common = [name for name in plan.sources if name in now]
+    others = [name for name in common if plan.sources[name] != now[name]]
+    if others or not common:
+        where = f" ({', '.join(others)})" if others else ""
+        yield f"it was made with build {plan.build}, and the code is now {engine.build}{where}"
 
 
 def _decoded(engine: "Engine", texts: Mapping[str, Json]) -> dict[str, Any]:

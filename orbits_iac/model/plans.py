@@ -124,6 +124,7 @@ class Plan:
     options: Json = "{}"  # the command's own arguments
     targets: dict[str, Json] = field(default_factory=dict)  # where and as whom, by the targets' types
     build: str = ""  # the digest of the code that it was made with
+    sources: dict[str, str] = field(default_factory=dict)  # of each module of that, a digest
     at: float = 0.0  # when it was made, in seconds since the epoch
     who: str = ""  # by whom
     root: Change

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import ClassVar
 
@@ -9,8 +10,9 @@ import pytest
 
 from orbits_iac import Managed, Orbits, Outputs, Resource, action
 from orbits_iac.model.alike import grouped
-from orbits_iac.model.plans import Plan
+from orbits_iac.model.plans import Plan, Verb
 from orbits_iac.provider import Refused
+from orbits_iac.testing.clock import Clock
 from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
 
 
@@ -251,3 +253,18 @@ async def test_who_is_not_gone_to_is_never_removed_by_a_plan_or_by_prune(orbits:
     assert WORLD.stands == {**dict.fromkeys(ALL, "red"), "acme": "blue", "bolt": "blue"}
     await orbits.run(Gardens(paint="green"), prune=True)
     assert WORLD.stands == {"acme": "green", "bolt": "green", "cafe": "green", "dora": "red", "eden": "red"}
+
+
+async def test_whose_time_is_over_is_shown_as_removed_and_goes_by_the_plan(
+    orbits: Orbits, planned: Plan, clock: Clock
+) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    Gardens.source = ListSource([*ALL[:-1], Tenant(id="eden", expires=expires)])
+    await orbits.run(Gardens())
+    await clock.advance(timedelta(hours=2))
+    plan = await orbits.preview(Gardens())
+    gone = [change for change in plan.root.walk() if change.verb is Verb.REMOVE]
+    assert [(change.kind, change.identity) for change in gone] == [("Garden", "eden"), ("Shed", "Garden eden/shed")]
+    report = await orbits.run(Gardens(), plan=plan)
+    assert report.tenants["eden"].state is TenantState.ENDED
+    assert WORLD.stands == dict.fromkeys(ALL[:-1], "red")

@@ -56,18 +56,29 @@ async def test_a_plan_that_no_longer_holds_is_refused_with_all_that_changed(orbi
     await orbits.run(App(name="x", first=4, second=2))
     before = await updates(orbits)
     with pytest.raises(Refused) as refused:
-        await orbits.run(app, plan=replace(plan, build="other", project="theirs"))
+        await orbits.run(
+            app, plan=replace(plan, build="other", project="theirs", sources={**plan.sources, __name__: "0"})
+        )
     assert (
         str(refused.value).partition(": ")[2]
         == f"it was made for project theirs, and this is tests; it was made with build other, and the code is now "
-        f"{orbits.engine.build}; of App x stood revision 1, and revision 2 stands now (by {orbits.who}: first: 1 → 4); "
-        f"one: of Thing App x/one stood revision 1, and revision 2 stands now (by {orbits.who}: value: 1 → 4). Make a "
-        f"new one with `orbits preview`."
+        f"{orbits.engine.build} ({__name__}); of App x stood revision 1, and revision 2 stands now (by {orbits.who}: "
+        f"first: 1 → 4); one: of Thing App x/one stood revision 1, and revision 2 stands now (by {orbits.who}: value: "
+        f"1 → 4). Make a new one with `orbits preview`."
     )
     with pytest.raises(Refused, match="it is for update of App, and asked for is uninstall of App"):
         await orbits.run(app.uninstall(), plan=plan)
     assert await updates(orbits) == before
     assert WORLD.things["Thing App x/one"] == 4
+
+
+async def test_the_same_code_holds_whatever_else_was_imported(orbits: Orbits) -> None:
+    app = App(name="x", first=1, second=2)
+    plan = replace(await orbits.preview(app), build="other")
+    await orbits.run(app, plan=replace(plan, sources={**plan.sources, "elsewhere": "0"}), approve_deferred=True)
+    again = replace(await orbits.preview(app), build="other", sources={"elsewhere": "0"})
+    with pytest.raises(Refused, match=f"made with build other, and the code is now {orbits.engine.build}. Make"):
+        await orbits.run(app, plan=again)
 
 
 async def test_what_has_drifted_since_is_not_touched(orbits: Orbits) -> None:
