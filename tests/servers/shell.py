@@ -33,7 +33,7 @@ class Shell:
     def run(self, script: str, *, cwd: Path, env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
         """Run a script as GitHub's runners do, until one of its commands fails."""
         return subprocess.run(
-            ["/bin/bash", "-e", "-c", script],
+            ["/bin/bash", "-e", "-o", "pipefail", "-c", script],
             cwd=cwd,
             env={**env, "PATH": f"{self._programs}:{env['PATH']}"},
             stdin=subprocess.DEVNULL,
