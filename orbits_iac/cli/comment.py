@@ -104,20 +104,33 @@ def _decisions(plan: Plan, root: Group) -> Iterator[str]:
     if len(losses) > _LOSSES:
         yield f"**{len(losses) - _LOSSES:,} more would be lost**: `orbits preview --json` names them under `losses`"
     found = list(_walk(root, ()))
-    for path, group in found:
-        if group.first.verb is Verb.REMOVE and not (path and path[-1].first.verb is Verb.REMOVE):
-            yield f"**removes** {_where(path, group)}"
-    for path, group in found:
-        if group.first.no_return and group.first.verb is Verb.RUN:
-            yield f"**no return** after {_where(path, group)}"
-    for path, group in found:
-        if group.first.users and group.first.verb is not Verb.RELEASE:
-            users = ", ".join(map(code, group.first.users))
-            yield f"**others use** {_where(path, group)}: {users}"
-    for path, group in found:
-        if group.first.waits:
-            waits = ", ".join(map(code, group.first.waits))
-            yield f"**not known yet**: in {_where(path, group)}, what depends on {waits}"
+    for say in (_removal, _failure, _no_return, _use, _wait):
+        yield from (said for path, group in found if (said := say(path, group)))
+
+
+def _removal(path: tuple[Group, ...], group: Group) -> str:
+    inside = bool(path) and path[-1].first.verb is Verb.REMOVE
+    return f"**removes** {_where(path, group)}" if group.first.verb is Verb.REMOVE and not inside else ""
+
+
+def _failure(path: tuple[Group, ...], group: Group) -> str:
+    said = group.first.detail if group.first.verb is Verb.UNKNOWN else ""
+    return f"**not previewed**: {_where(path, group)}: {code(said)}" if said else ""
+
+
+def _no_return(path: tuple[Group, ...], group: Group) -> str:
+    passed = group.first.no_return and group.first.verb is Verb.RUN
+    return f"**no return** after {_where(path, group)}" if passed else ""
+
+
+def _use(path: tuple[Group, ...], group: Group) -> str:
+    users = group.first.users if group.first.verb is not Verb.RELEASE else ()
+    return f"**others use** {_where(path, group)}: {', '.join(map(code, users))}" if users else ""
+
+
+def _wait(path: tuple[Group, ...], group: Group) -> str:
+    waits = ", ".join(map(code, group.first.waits))
+    return f"**not known yet**: in {_where(path, group)}, what depends on {waits}" if waits else ""
 
 
 def _walk(group: Group, above: tuple[Group, ...]) -> Iterator[tuple[tuple[Group, ...], Group]]:

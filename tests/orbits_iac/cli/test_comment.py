@@ -112,6 +112,12 @@ def test_one_stack_is_shown_as_a_tree() -> None:
     assert "tenant[acme]" in said
 
 
+def test_what_could_not_be_previewed_is_among_what_needs_a_decision() -> None:
+    bad = [shop(name, verb=Verb.UNKNOWN) for name in ("acme", "bolt", "cafe", "dora")]
+    said = as_comment(plan(*(replace(one, detail="fails: LookupError: no plan", below=()) for one in bad)))
+    assert "- **not previewed**: 4 tenants (`acme, bolt, cafe, dora`): `fails: LookupError: no plan`\n" in said
+
+
 NASTY = "</code>`` @all <img src=x> --> ``` | *b* \n# big"
 
 
