@@ -47,15 +47,16 @@ class Runner:
         job = WORKFLOW["jobs"][name]
         (self.folder / "token").write_text(token(job["environment"]))
         signed_in = {"AWS_WEB_IDENTITY_TOKEN_FILE": str(self.folder / "token")}
-        steps = [step for step in job["steps"] if "run" in step and step["name"] not in ELSEWHERE]
-        assert steps
-        for step in steps:
+        done: list[subprocess.CompletedProcess[str]] = []
+        for step in job["steps"]:
+            if "run" not in step or step["name"] in ELSEWHERE:
+                continue
             env = {**WORKFLOW["env"], **job["env"], **step.get("env", {})}
             given = {key: self._read(str(value)) for key, value in env.items()}
-            done = self._shell.run(step["run"], cwd=self.folder, env={**self._outside, **signed_in, **given})
-            if done.returncode:
+            done.append(self._shell.run(step["run"], cwd=self.folder, env={**self._outside, **signed_in, **given}))
+            if done[-1].returncode:
                 break
-        return done
+        return done[-1]
 
     def _read(self, value: str) -> str:
         return re.sub(r"\$\{\{ *(.*?) *\}\}", lambda found: self._known[found[1]], value)

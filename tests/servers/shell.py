@@ -3,7 +3,7 @@
 import socketserver
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Shell:
 
 
 @contextmanager
-def shell(commands: Commands, folder: Path) -> Iterator[Shell]:
+def shell(commands: Commands, folder: Path) -> Generator[Shell]:
     """What runs scripts, with a folder for its program `orbits`."""
 
     class Handler(socketserver.StreamRequestHandler):

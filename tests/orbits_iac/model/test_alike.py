@@ -1,6 +1,7 @@
 """Which changes of many are alike: the same but for their own names."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,17 +30,15 @@ def tenant(
     thing = Change(
         verb=verb, ref="door", kind="Door", identity=f"Shop {name}/door", properties=properties, stateful_loss=loses
     )
-    return Change(
-        **{
-            "verb": verb,
-            "ref": f"tenant[{name}]",
-            "kind": "Shop",
-            "identity": name,
-            "key": f"update/tenant:Shop:update:{name}",
-            "below": (thing,),
-            **more,
-        }
+    change = Change(
+        verb=verb,
+        ref=f"tenant[{name}]",
+        kind="Shop",
+        identity=name,
+        key=f"update/tenant:Shop:update:{name}",
+        below=(thing,),
     )
+    return replace(change, **more)
 
 
 def many(*changes: Change) -> list[Group]:
