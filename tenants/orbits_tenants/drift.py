@@ -18,7 +18,7 @@ from orbits_iac import Error, Every, ExecutionFailed
 from orbits_iac.provider import Below, Flow, OnDrift, Refused, Selector, UsageError
 from orbits_tenants.drift_policy import DriftPolicy, Verdict, in_turn, verdict
 
-_NAMED = 10  # of those that could not be looked at, in an error
+_NAMED = 10  # tenants, in an error or an event
 
 
 async def look_after(
@@ -57,7 +57,7 @@ async def look_after(
     tenants = sum(child.tenant is not None for child in everybody.values())
     decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed, left=alone)
     if decided.brought_back:
-        flow.progress(f"{len(decided.brought_back)} tenants are brought back")
+        flow.progress(f"brings back: {', '.join(_few(decided.brought_back))}")
         with flow.scope("bring back"):
             again = {name: chosen[name] for name in decided.brought_back}
             unchecked |= await _cycle(flow, again, dict.fromkeys(again, "remediate"), policy)
@@ -66,8 +66,7 @@ async def look_after(
     if len(chosen) == len(everybody):
         await flow.looked(differences=(), unchecked=told, checked=0, stopped=decided.stopped)
     elif told or decided.stopped:
-        more = [f"and {len(told) - _NAMED} more"] if len(told) > _NAMED else []
-        raise Refused("; ".join([*told[:_NAMED], *more, *([decided.stopped] if decided.stopped else [])]))
+        raise Refused("; ".join([*_few(told), *([decided.stopped] if decided.stopped else [])]))
 
 
 def name_of(child: Below) -> str:
@@ -120,6 +119,12 @@ async def _cycle(
             for name in names:
                 group.create_task(one(name))
     return {name: why[name] for name in children if name in why}
+
+
+def _few(texts: Sequence[str]) -> list[str]:
+    """The first ones, and how many more there are."""
+    more = [f"and {len(texts) - _NAMED} more"] if len(texts) > _NAMED else []
+    return [*texts[:_NAMED], *more]
 
 
 def _said(looked: int, drifted: Mapping[str, int], decided: Verdict, unchecked: Mapping[str, str]) -> str:

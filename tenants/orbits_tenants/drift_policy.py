@@ -65,7 +65,10 @@ class DriftPolicy:
 
     def of(self, labels: Mapping[str, str]) -> OnDrift:
         """What is done about the drift of a tenant with these labels."""
-        return next((what for selector, what in self.by_label if selector.holds(labels)), self.default)
+        for selector, what in self.by_label:
+            if selector.holds(labels):
+                return what
+        return self.default
 
     def most(self, tenants: int) -> int:
         """How many of a fleet of so many tenants are brought back in one cycle without asking."""

@@ -24,10 +24,12 @@ from orbits_iac import (
     action,
     on,
 )
-from orbits_iac.model.rows import EventRow, ExecutionRow, LookRow
+from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.rows import EventRow, ExecutionRow, Held, LookRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.provider import UsageError
 from orbits_iac.steps.resource import Command
+from orbits_iac.store.contract import Transaction
 from orbits_iac.testing import crash_everywhere, start_once
 from orbits_tenants import DriftPolicy, ListSource, Rollout, Source, Tenant, Tenants
 from orbits_tenants.decisions import Decision, TenantDecisions
@@ -292,6 +294,21 @@ async def test_labels_say_what_is_done_about_whose_drift(orbits: Orbits, clock: 
     ]
     found = [row.why for row in await orbits.store.find(EventRow) if row.why == "drift found: crop"]
     assert len(found) == 3
+
+
+async def test_who_could_not_be_looked_at_now_or_is_held_is_not_brought_back(farms: Orbits, clock: Clock) -> None:
+    VALLEY.grows |= {"t1": "thistles", "t2": "moss", "t3": "nettles"}
+    await farms.record(Farms, "Farms").drift()
+    VALLEY.looked.clear()
+    VALLEY.broken = {"t1"}
+    row = await farms.record(Farm, "t2").row()
+    held = Held(by=ExecutionId("it"), steps=("sow",), at=1.0)
+    await farms.store.commit(Transaction(put=[amended(row, version=row.version + 1, held=held)]))
+    await clock.advance(10 * HOUR)
+    assert [VALLEY.grows[id_] for id_ in ("t1", "t2", "t3")] == ["thistles", "moss", "wheat"]
+    assert VALLEY.looked.count("t1") == 1
+    said = [row.why for row in await farms.store.find(EventRow) if row.why.startswith("brings back")]
+    assert said == ["brings back: t3"]
 
 
 async def test_who_is_paused_is_looked_at_and_left_unless_named(orbits: Orbits, clock: Clock) -> None:

@@ -105,7 +105,7 @@ def test_who_is_not_to_be_changed_now_is_left_and_it_is_said_why() -> None:
         Tenant(id="dodo"),
     ]
     left = left_alone(tenants, datetime(2026, 11, 26, 9, tzinfo=UTC))
-    drifted = dict.fromkeys(("acme", "cafe", "dodo"), 1)
+    drifted: dict[str, int] = dict.fromkeys(("acme", "cafe", "dodo"), 1)
     found = verdict(drifted, tenants=300, policy=DriftPolicy(), fleet="F F", left=left)
     assert found == Verdict(brought_back=("cafe", "dodo"), stopped="acme has drifted, and is paused: they migrate")
     assert left["bolt"] == "may be changed in its window alone: Sat 22:00-23:00"
