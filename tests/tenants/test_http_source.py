@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from orbits_iac import ExecutionFailed, Orbits, Resource
 from orbits_iac.provider import UsageError
-from orbits_tenants import HttpSource, Tenant
+from orbits_tenants import HttpSource, Listing, Rollout, Tenant, Tenants, TenantState
 from orbits_tenants.sources.source import read
 from tests.servers.certificates import issued
 from tests.tenants.endpoints import Endpoint, endpoint
@@ -19,6 +20,25 @@ from tests.tenants.endpoints import Endpoint, endpoint
 SECRET = "s3cret-canary"
 BOTH = (Tenant(id="acme"), Tenant(id="bolt", labels={"plan": "large"}))
 LARGE = {"id": "bolt", "labels": {"plan": "large"}}
+
+
+class Lighthouse(Resource):
+    """What a client has."""
+
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+class Lighthouses(Tenants[Lighthouse]):
+    rollout = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> Lighthouse:
+        return Lighthouse(client=tenant.id)
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +315,35 @@ def test_a_certificate_has_to_be_trusted(tmp_path: Path, waits: list[float], mon
         assert waits == []
         monkeypatch.setenv("SSL_CERT_FILE", str(certificates.authority))
         assert [tenant.id for tenant in read(HttpSource(crm.url))] == ["acme"]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"body": "", "status": 503},
+        {"body": '{"tenants": ["bo', "cut": 15},
+        {"body": {"tenants": []}},
+        {"body": "<html>please sign in</html>"},
+    ],
+)
+async def test_half_a_list_takes_nobody_from_a_fleet(
+    crm: Endpoint, orbits: Orbits, monkeypatch: pytest.MonkeyPatch, second: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(Lighthouses, "source", HttpSource(crm.url, attempts=1), raising=False)
+    crm.says({"tenants": ["acme"], "next": "/clients?page=2", "total": 2})
+    crm.says(["bolt"], at="/clients?page=2")
+    assert list((await orbits.run(Lighthouses())).tenants) == ["acme", "bolt"]
+    crm.answers["/clients?page=2"].clear()
+    crm.says(**{"at": "/clients?page=2", **second})
+    with pytest.raises((UsageError, ExecutionFailed), match=crm.url):
+        await orbits.run(Lighthouses())
+    monkeypatch.setattr(Lighthouses, "listing", Listing(on_doubt="known"))
+    report = await orbits.run(Lighthouses())
+    assert {id_: one.state for id_, one in report.tenants.items()} == dict.fromkeys(
+        ("acme", "bolt"), TenantState.UNCHANGED
+    )
+    [doubt] = report.doubts
+    assert doubt.startswith(f"the source could not be read: {crm.url}: ")
 
 
 def test_the_proxy_of_the_environment_is_asked(crm: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
