@@ -18,6 +18,7 @@ from orbits_iac.engine.names import Names
 from orbits_iac.engine.outcomes import hand_out, replay
 from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.run import LIVE, Forced, staying
+from orbits_iac.engine.suspects import counted_back
 from orbits_iac.model.errors import ExecutionFailed, Failure, Fenced, Refused
 from orbits_iac.model.rows import ExecutionRow, Json, MessageRow, OnceRow, RecordRow, TaskRow
 from orbits_iac.model.states import State
@@ -165,6 +166,7 @@ async def _hold_still(run: "Run") -> Parked | None:
     """Begin nothing more; parked once nothing is under way that has to come to its outcome here."""
     if run.leaving:
         if not staying(run):
+            _give_back(run)
             parked = await _park(run, run.now())
             run.abandon()
             return parked
@@ -179,6 +181,13 @@ async def _hold_still(run: "Run") -> Parked | None:
         await run.engine.commit(run.pages.transaction(at=run.now()))
     await _rest(run, None)
     return None
+
+
+def _give_back(run: "Run") -> None:
+    """What is under way is begun again elsewhere, and not because its process has died."""
+    for key in run.attempts:
+        if (entry := run.pages.entries[key]).state is State.EXECUTING:
+            run.pages.put(counted_back(entry), at=run.now())
 
 
 async def _begin_more(run: "Run") -> Parked | None:

@@ -17,6 +17,7 @@ from orbits_iac.engine.hosts import Hosts
 from orbits_iac.engine.loop import DefinitionLoop
 from orbits_iac.engine.resting import Resting
 from orbits_iac.engine.run import Run
+from orbits_iac.engine.suspects import Suspects
 from orbits_iac.engine.threads import Threads
 from orbits_iac.engine.watchdog import Watchdog
 from orbits_iac.measures import OFF, Measures
@@ -89,6 +90,7 @@ class Engine:
         self.shared: Callable[[str, float | None], Shared] = lambda _, __: Shared()  # likewise
         self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)
+        self.suspects = Suspects()
         self._watchdog = Watchdog(longest_block, block_ends, self._run_of)
         self._runs: dict[ExecutionId, Run] = {}
         self._resting = Resting(suspended)  # those of `_runs` that wait

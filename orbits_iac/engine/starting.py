@@ -4,6 +4,7 @@ A step that its definition has given up is not begun; one that had begun is aske
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done, End, Failed, UncertainError, attempt
@@ -144,17 +145,20 @@ def _start(run: "Run", request: Request) -> None:
         return
     if entry.state in {State.IN_PROGRESS, State.SLEEPING}:
         run.due[request.key] = entry.due or 0.0
-    elif request.key in run.fresh or request.options.get("idempotent") or request.ask is not None:
+    elif request.key in run.fresh or request.ask is not None:
         _attempt(run, request, "main")
     else:
-        _attempt(run, request, "on_interrupted")
+        again = not request.elsewhere
+        _attempt(run, request, "main" if request.options.get("idempotent") else "on_interrupted", again=again)
     if request.given_up and request.elsewhere and (task := run.attempts.get(request.key)) is not None:
         asyncio.get_running_loop().call_soon(task.cancel)  # once it has found its process
 
 
-def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None) -> None:
+def _attempt(run: "Run", request: Request, hook: str, handle: Json | None = None, *, again: bool = False) -> None:
+    """`again`: it has begun already, in a process that is gone."""
     run.fresh.discard(request.key)
-    attempted = _held_attempt(run, request, hook, handle)
+    held = partial(_held_attempt, run, request, hook, handle)
+    attempted = run.engine.suspects.attempt(run, request, held) if again else held()
     task = run.attempts[request.key] = asyncio.get_running_loop().create_task(attempted, name=request.key)
     task.add_done_callback(lambda done: _attempted(run.current, request, done))
 

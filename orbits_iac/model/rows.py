@@ -163,6 +163,7 @@ class EntryRow(Row, frozen=True, kw_only=True):
     undone: bool = False
     asked_at: float | None = None  # when its definition asked for it: its deadline counts from there
     count: int = 0  # of a `repeat`: how often it was done
+    taken_up: int = 0  # how often its attempt was begun again after its process had died
 
 
 class MessageRow(Row, frozen=True, kw_only=True):
