@@ -68,6 +68,8 @@ class Poison(Action[str]):
             case "slow":
                 time.sleep(TIMEOUT.total_seconds() * 2)  # longer than it may, and ends by itself
                 return "late"
+            case _:
+                pass
         raise AssertionError(self.way)
 
 
@@ -101,6 +103,8 @@ class Deadly(Action[str]):
                 os.kill(os.getpid(), signal.SIGSEGV)
             case "memory":
                 return str(len(bytearray(LIMIT)))
+            case _:
+                pass
         raise AssertionError(self.way)
 
 

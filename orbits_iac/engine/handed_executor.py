@@ -48,7 +48,8 @@ def text_of(executor: Executor | None) -> Json | None:
             f"the executor {name} cannot be handed down, as other processes could not make it: it has to be a "
             f"dataclass of a module that they can import"
         )
-    settings: dict[str, Any] = TypeAdapter(cls).dump_python(executor, mode="json") if is_dataclass(cls) else {}
+    adapter = _adapter(cls)
+    settings = {} if adapter is None else adapter.dump_python(executor, mode="json")
     return json.dumps({"executor": name, "settings": settings})
 
 
@@ -59,7 +60,13 @@ def executor_from(text: Json) -> Executor:
     module, _, name = kept["executor"].partition(":")
     try:
         cls: Any = getattr(importlib.import_module(module), name)
-        made: Executor = TypeAdapter(cls).validate_python(kept["settings"]) if is_dataclass(cls) else cls()
+        adapter = _adapter(cls)
+        made: Executor = cls() if adapter is None else adapter.validate_python(kept["settings"])
     except (ImportError, AttributeError, ValidationError) as error:
         raise Refused(f"the executor {kept['executor']} that was handed down cannot be made here: {error}") from error
     return made
+
+
+def _adapter(cls: Any) -> TypeAdapter[Any] | None:
+    """What reads and writes the settings of an executor; None if its class has none."""
+    return TypeAdapter(cls) if hasattr(cls, "__dataclass_fields__") else None

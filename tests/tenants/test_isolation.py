@@ -1,14 +1,17 @@
 """What one tenant does, whatever it is, fails that tenant alone: ten ways at once among healthy ones, in one worker."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from benchmarks.poisoned import HUNG, POISONS, Market
-from orbits_iac import Orbits, Settings
+from orbits_iac import Action, Options, Orbits, Resource, Settings
 from orbits_iac.model.rows import ExecutionRow
-from orbits_tenants import ListSource, Report, Tenant
+from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants
 
 HEALTHY = 20
 SAID = {
@@ -48,3 +51,39 @@ async def test_each_poison_fails_its_own_tenant_and_nobody_else(report: Report) 
     for poison, said in SAID.items():
         assert said in report.failed[poison]
     assert {report.tenants[f"t{number}"].state.value for number in range(HEALTHY)} == {"updated"}
+
+
+class Forever(Action):
+    """Never ends, unless it is asked to."""
+
+    options = Options(idempotent=True)
+
+    async def main(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Booth(Resource[None]):
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        if self.client == "endless":
+            await self.do("forever", Forever())
+
+
+class Fair(Tenants[Booth]):
+    source: ClassVar[Source] = ListSource(["endless", "acme"])
+    rollout: ClassVar[Rollout] = Rollout(
+        waves=["1", "100%"], failure_tolerance="1", tenant_timeout=timedelta(seconds=0.05)
+    )
+
+    def stack(self, tenant: Tenant) -> Booth:
+        return Booth(client=tenant.id)
+
+
+async def test_no_wave_waits_for_a_tenant_that_takes_too_long(orbits: Orbits) -> None:
+    report = await orbits.run(Fair())
+    assert report.tenants["acme"].state.value == "updated"
+    assert "TimeoutError: it took longer than its time limit of 0.05 s" in report.failed["endless"]

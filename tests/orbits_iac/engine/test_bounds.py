@@ -79,6 +79,8 @@ class Visit(Resource[None]):
                 WENT.append(await self.do("enter", Enter(), target=read.yard))
             case "instead":
                 await self.do("enter", Enter(), labels={"tenant": self.other})
+            case _:
+                pass
 
 
 class Going(Workflow[str]):

@@ -93,6 +93,8 @@ class Shop2(Resource[None]):
             case "account":
                 made = await self.do("account", Agency2(name=self.client, email=f"{self.account}@agency.example"))
                 SEEN.append(await self.do("queues", Queues(), target=made.target))
+            case _:
+                pass
 
 
 class Agency2(AwsAccount):
