@@ -64,7 +64,9 @@ class Poison(Action[str]):
             case "credentials":
                 raise PermissionError("InvalidClientTokenId: the security token is invalid")
             case "hang":
-                return str(HUNG.wait(3600))
+                HUNG.wait(3600)
+                time.sleep(TIMEOUT.total_seconds())  # though the others were sooner than its time limit
+                return "late"
             case "slow":
                 time.sleep(TIMEOUT.total_seconds() * 2)  # longer than it may, and ends by itself
                 return "late"
