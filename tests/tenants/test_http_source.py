@@ -356,6 +356,12 @@ def test_the_proxy_of_the_environment_is_asked(crm: Endpoint, monkeypatch: pytes
         read(HttpSource("http://crm.example/clients"))
 
 
+def test_a_url_without_a_host_that_can_be_asked_is_refused_at_once(waits: list[float]) -> None:
+    for url in ("http://a..b/clients", "http://exa%mple/clients"):
+        assert "the URL names no host that can be asked: Failed to parse" in refusal(HttpSource(url))
+    assert waits == []
+
+
 @pytest.mark.parametrize(
     ("url", "options", "said"),
     [

@@ -19,7 +19,7 @@ from orbits_iac import Retry
 from orbits_iac.provider import UsageError
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -55,7 +55,6 @@ class Get:
     def __init__(self, url: str, headers: Mapping[str, str], secrets: Collection[str], limits: Limits) -> None:
         """`secrets` are those of the headers' values, or of the URL, that are never to be shown."""
         self.name = shown(url)
-        self._url = url
         self._origin = origin(url)
         self._headers = {"Accept": "application/json", "User-Agent": "orbits-iac", **headers}
         self._secrets = sorted({part for one in secrets for part in (one, *one.split())}, key=len, reverse=True)
@@ -63,11 +62,12 @@ class Get:
         self._retry = Retry(attempts=limits.attempts)
         self._taken = 0
         self._connections = _connections(self._origin)
+        self._kept = self._connections_of(url)
         self._until = monotonic() + limits.deadline.total_seconds()
 
     def close(self) -> None:
         """Close its connections."""
-        self._connections.connection_from_url(self._url).close()  # clear() leaves them to the garbage collector
+        self._kept.close()  # clear() leaves them to the garbage collector
         self._connections.clear()
 
     def wrong(self, what: str) -> UsageError:
@@ -106,6 +106,14 @@ class Get:
                     ) from error
                 sleep(wait)
 
+    def _connections_of(self, url: str) -> "HTTPConnectionPool":
+        from urllib3.exceptions import LocationValueError
+
+        try:
+            return self._connections.connection_from_url(url)
+        except LocationValueError as error:
+            raise self.wrong(f"the URL names no host that can be asked: {error}") from error
+
     def _followed(self, url: str) -> Answer:
         for _ in range(_MOST_REDIRECTS + 1):
             found = self._once(url)
@@ -117,7 +125,7 @@ class Get:
     def _once(self, url: str) -> Answer | str:
         """The answer to one request, or where that redirects to."""
         from urllib3 import Timeout
-        from urllib3.exceptions import DecodeError, HTTPError, SSLError
+        from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, SSLError
 
         left = self._until - monotonic()
         if left <= 0:
@@ -139,6 +147,8 @@ class Get:
                 body = self._body(response, monotonic() + seconds)
         except DecodeError as error:
             raise self.wrong(f"the answer cannot be unpacked: {error}") from error
+        except LocationValueError as error:
+            raise self.wrong(f"the URL names no host that can be asked: {error}") from error
         except HTTPError as error:
             if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise self.wrong(f"its certificate is not trusted here: {error}") from error
