@@ -5,13 +5,15 @@ or an error, which names the list and holds nothing secret. urllib3 is imported 
 """
 
 import random
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from socket import SHUT_RDWR, socket
+from threading import Timer
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urldefrag, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -62,7 +64,9 @@ class Get:
         self._retry = Retry(attempts=limits.attempts)
         self._taken = 0
         self._connections = _connections(self._origin)
+        self._sockets: list[socket] = []
         self._kept = self._connections_of(url)
+        _tell_sockets(self._kept, self._sockets)
         self._until = monotonic() + limits.deadline.total_seconds()
 
     def close(self) -> None:
@@ -131,20 +135,22 @@ class Get:
         if left <= 0:
             raise self.wrong(f"not all of it was there within {_said(self._limits.deadline)}")
         seconds = min(left, self._limits.timeout.total_seconds())
+        until = monotonic() + seconds
         try:
-            response = self._connections.request(
-                "GET",
-                url,
-                headers=self._headers,
-                preload_content=False,
-                redirect=False,
-                retries=False,
-                timeout=Timeout(connect=seconds, read=seconds),
-            )
-            with closing(response):
-                if response.status in _REDIRECTS:
-                    return self._redirected(url, response)
-                body = self._body(response, monotonic() + seconds)
+            with self._cut_after(seconds):
+                response = self._connections.request(
+                    "GET",
+                    url,
+                    headers=self._headers,
+                    preload_content=False,
+                    redirect=False,
+                    retries=False,
+                    timeout=Timeout(connect=seconds, read=seconds),
+                )
+                with closing(response):
+                    if response.status in _REDIRECTS:
+                        return self._redirected(url, response)
+                    body = self._body(response)
         except DecodeError as error:
             raise self.wrong(f"the answer cannot be unpacked: {error}") from error
         except LocationValueError as error:
@@ -152,17 +158,38 @@ class Get:
         except HTTPError as error:
             if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise self.wrong(f"its certificate is not trusted here: {error}") from error
-            raise _Passing(f"no whole answer came: {error}") from error
+            what = self._late if monotonic() >= until else "no whole answer came"
+            raise _Passing(f"{what}: {error}") from error
+        if monotonic() >= until:  # a head that was cut looks whole
+            raise _Passing(self._late)
         return self._judged(url, response, body)
 
-    def _body(self, response: "BaseHTTPResponse", until: float) -> bytes:
+    @property
+    def _late(self) -> str:
+        return f"no whole answer came within {_said(self._limits.timeout)}"
+
+    @contextmanager
+    def _cut_after(self, seconds: float) -> Generator[None]:
+        """Cut the connection when the time is over: by a byte now and then an answer could keep within each timeout."""
+        timer = Timer(seconds, self._cut)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+    def _cut(self) -> None:
+        for connected in self._sockets:
+            with suppress(OSError):  # it is closed
+                connected.shutdown(SHUT_RDWR)
+
+    def _body(self, response: "BaseHTTPResponse") -> bytes:
         pieces: list[bytes] = []
         while piece := response.read1(_PIECE):
             self._taken += len(piece)
             if self._taken > self._limits.largest:
                 raise self.wrong(f"it is larger than {self._limits.largest} bytes: raise `largest`, if that is right")
-            if monotonic() > until:
-                raise _Passing(f"the answer was not there within {_said(self._limits.timeout)}")
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -175,6 +202,8 @@ class Get:
     def _judged(self, url: str, response: "BaseHTTPResponse", body: bytes) -> Answer:
         if response.status != 200:
             self._refuse(response, body)
+        if not body:
+            raise _Passing("it answered with nothing")
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -241,6 +270,17 @@ def _connections(of: tuple[str, str, int | None]) -> "PoolManager":
         return ProxyManager(proxy, num_pools=1, proxy_headers=make_headers(proxy_basic_auth=user) if user else None)
     except HTTPError as error:
         raise UsageError(f"the environment's proxy for {scheme} cannot be used: give http://HOST:PORT") from error
+
+
+def _tell_sockets(pool: "HTTPConnectionPool", sockets: list[socket]) -> None:
+    """Let the connections of a pool add their sockets to the list."""
+    kind: Any = pool.ConnectionCls
+
+    def connect(connection: Any) -> None:
+        kind.connect(connection)
+        sockets.append(connection.sock)
+
+    pool.ConnectionCls = type(kind.__name__, (kind,), {"connect": connect})
 
 
 def _seconds(after: str | None) -> float:
