@@ -11,6 +11,7 @@ being updated then is unchecked. Called by `Tenants.define_cycle`.
 """
 
 import asyncio
+import shlex
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -55,6 +56,8 @@ async def look_after(
     alone = await left() if left is not None and drifted and not named else {}
     allowed = len(named) if named else asked.get("most")
     tenants = sum(child.tenant is not None for child in everybody.values())
+    if asked.get("selector") is not None:
+        fleet = f"{fleet} -l {shlex.quote(asked['selector'])}"
     decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed, left=alone)
     if decided.brought_back:
         flow.progress(f"brings back: {', '.join(_few(decided.brought_back))}")

@@ -323,6 +323,15 @@ async def test_who_is_paused_is_looked_at_and_left_unless_named(orbits: Orbits, 
     assert VALLEY.grows["t1"] == "wheat"
 
 
+async def test_what_stops_for_some_says_how_to_bring_these_back(orbits: Orbits) -> None:
+    Farms.source = ListSource([Tenant(id=id_, labels={"plan": "large"}) for id_ in IDS])
+    await orbits.run(Farms())
+    VALLEY.grows |= dict.fromkeys(IDS[:4], "thistles")
+    asked = {"on_drift": "remediate", "selector": "plan in (large)"}
+    with pytest.raises(ExecutionFailed, match=r"orbits cycle Farms Farms -l 'plan in \(large\)' --remediate --most 4"):
+        await (await orbits.record(Farms, "Farms").start("cycle", asked))
+
+
 async def test_a_person_looks_at_and_brings_back_those_who_are_named(farms: Orbits) -> None:
     VALLEY.grows |= dict.fromkeys(IDS, "thistles")
     record = farms.record(Farms, "Farms")
