@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.commands import Commands
+
 FLEET = """
 from orbits_iac import Permanent, Resource, action
 from orbits_tenants import Rollout, Tenant, Tenants, YamlSource
@@ -106,6 +108,22 @@ def test_a_list_that_is_wrong_is_a_matter_of_usage_and_nothing_is_written(
     assert "Traceback" not in err
     if (street / ".orbits" / "state.db").exists():
         assert orbits(street, "get", "--json")[1].strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["Street"], "there is no store sqlite:.orbits/state.db"),
+        (["Street", "--json", "--markdown"], "a report has one form"),
+        (["street.py:House"], "street.py:House is no Tenants"),
+        (["Street", "-l", "plan="], "there is no store"),
+    ],
+)
+def test_a_report_of_nothing_makes_nothing(street: Path, commands: Commands, arguments: list[str], said: str) -> None:
+    done = commands.run(["tenants", "report", *arguments], cwd=street, env={"COLUMNS": "80"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert not (street / ".orbits").exists()
 
 
 def test_what_is_no_fleet_is_refused(street: Path) -> None:

@@ -12,6 +12,7 @@ from orbits_iac.model.rows import ExecutionRow, LookRow, amended
 from orbits_iac.provider import UsageError
 from orbits_iac.store.contract import Transaction
 from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
+from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.fleet import DriftState, Fleet, Member, Mood, ServiceState
 from orbits_tenants.standing import read
 
@@ -198,6 +199,25 @@ async def test_a_later_roll_out_that_was_cancelled_is_said_beside_the_last_good_
     assert rollout is not None
     assert rollout.execution == good.id
     assert rollout.notes[0].startswith(f"a later roll-out, {execution.id}, ended CANCELLED: ")
+
+
+async def test_what_was_decided_since_is_said(orbits: Orbits) -> None:
+    SQUARE.broken = {"bolt/awning red"}
+    await orbits.run(Fair(colour="red"))
+    for decision in (
+        Decision(what="pause", tenant="acme", who="dana", why="they move"),
+        Decision(what="pause", tenant="bolt", who="dana"),
+        Decision(what="pin", tenant="acme", who="dana", pinned={"colour": "red"}),
+        Decision(what="remove", tenant="cafe", who="dana", why="closed down"),
+    ):
+        await orbits.run(TenantDecisions(fleet="Fair", decision=decision))
+    found = by_id(await fleet(orbits))
+    assert [(one.state, one.mood, one.happened) for one in found.values()] == [
+        ("paused", Mood.WAITING, "is paused: they move"),
+        ("reverted", Mood.FAILED, "awning: Permanent: it tore → what it made was removed; it is paused"),
+        ("removed", Mood.WAITING, "was removed by dana: closed down"),
+    ]
+    assert (found["acme"].pinned, found["bolt"].pinned) == (("colour",), ())
 
 
 async def test_many_tenants_are_read_by_few_queries(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:

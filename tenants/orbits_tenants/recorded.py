@@ -1,0 +1,140 @@
+"""What is recorded of a fleet, read by few queries, however many tenants there are.
+
+The fleet's record, its last roll-outs, what people have decided since, and everything below, a kind at a time. No code
+of the user's is needed, and nothing live is asked. Called by `standing`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from orbits_iac.provider import (
+    ExecutionRow,
+    RecordId,
+    RecordRow,
+    RevisionRow,
+    Subtree,
+    UsageError,
+    kind_of,
+    masked,
+    record_of,
+    subtree,
+)
+from orbits_tenants.decisions import Decided, TenantDecisions
+from orbits_tenants.report import Report
+
+if TYPE_CHECKING:
+    from orbits_iac.provider import Store
+
+REF = "tenant"
+"""What a tenant's stack is called in the record of its fleet; whose it is, the stack's own record says."""
+
+DECISIONS = kind_of(TenantDecisions)
+_ROLL_OUTS = frozenset({"update", "rollback"})
+_PAGE = 50  # executions, of which most are cycles
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What the store has of a fleet."""
+
+    record: RecordRow
+    subtree: Subtree
+    report: Report
+    tenants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were listed, by id
+    decided: Decided = field(default_factory=Decided)  # since then, too
+    last: ExecutionRow | None = None  # the last roll-out that came to its end
+    running: ExecutionRow | None = None
+    under: tuple[ExecutionRow, ...] = ()  # what the running one does for tenants, or has done
+    broken: ExecutionRow | None = None  # a later roll-out that did not come to its end
+
+    @property
+    def stacks(self) -> Mapping[str, RecordId]:
+        """The records of the tenants' stacks, by their ids."""
+        found: dict[str, RecordId] = {}
+        for child in self.record.children:
+            stack = self.subtree.records.get(record_of(child))
+            if child.ref == REF and stack is not None:
+                found[stack.tenant or stack.identity] = record_of(child)
+        for row in self.under:
+            if row.tenant is not None and row.identity is not None:
+                found.setdefault(row.tenant, RecordId(row.kind, row.identity))
+        return found
+
+
+async def read(store: "Store", kind: str) -> Recorded:
+    """What there is of the fleet of this kind; UsageError if none was ever rolled out."""
+    record = await store.get(RecordRow, kind, kind)
+    if record is None:
+        raise UsageError(f"there is no record of a fleet {kind}: nothing of it was ever rolled out into {store.url}")
+    stands = record.revision is not None and record.brought_by
+    last = await store.get(ExecutionRow, record.brought_by or "") if stands else None
+    latest = await _latest(store, record, last)
+    running = latest if latest is not None and latest.ended_at is None else None
+    under = await store.find(ExecutionRow, parent=running.id, whole=False) if running is not None else []
+    tops = [RecordId(row.kind, row.identity) for row in under if row.identity is not None]
+    report, tenants = await _report(store, record, last)
+    return Recorded(
+        record=record,
+        subtree=await subtree(store, RecordId(kind, kind), *tops),
+        report=report,
+        tenants=tenants,
+        decided=await _decided(store, kind),
+        last=last,
+        running=running,
+        under=tuple(under),
+        broken=latest if latest is not None and latest is not running and latest != last else None,
+    )
+
+
+async def _latest(store: "Store", record: RecordRow, last: ExecutionRow | None) -> ExecutionRow | None:
+    """The latest roll-out: under way, or ended in whatever way; `last` if none came after that."""
+    since = last.created_at if last is not None else 0.0
+    after: tuple[str, ...] = ()
+    while rows := await store.find(
+        ExecutionRow, kind=record.kind, identity=record.identity, newest=True, limit=_PAGE, after=after, whole=False
+    ):
+        later = [row for row in rows if row.command in _ROLL_OUTS and row.created_at > since]
+        if later:
+            return max(later, key=lambda row: row.created_at)
+        if rows[-1].created_at < since - 1:  # ids have no order within a second
+            break
+        after = (rows[-1].id,)
+    return last
+
+
+async def _report(
+    store: "Store", record: RecordRow, last: ExecutionRow | None
+) -> tuple[Report, Mapping[str, Mapping[str, Any]]]:
+    """The report of the last roll-out that came to its end, and who its tenants are."""
+    said = masked(last.result) if last is not None else None
+    if said is None:  # the execution is gone: its revision has what it said
+        said = await _outputs(store, record)
+    if said is None:
+        return Report(tenants={}), {}
+    # As they were listed: apart, since the types of their targets may not be imported here.
+    listed = {id_: one.pop("tenant", None) or {} for id_, one in said["tenants"].items()}
+    try:
+        return Report.model_validate(said), listed
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        raise UsageError(
+            f"the report of {record.kind} was written by another version of Orbits, and is not understood: {wrong}"
+        ) from error
+
+
+async def _decided(store: "Store", kind: str) -> Decided:
+    """What people have decided about the fleet's tenants, without those that they have added."""
+    record = await store.get(RecordRow, DECISIONS, kind)
+    said = await _outputs(store, record) if record is not None else None
+    return Decided() if said is None else Decided.model_validate({**said, "added": {}})
+
+
+async def _outputs(store: "Store", record: RecordRow) -> Any:
+    """The outputs of what stands of a record, any secret in them masked; None if nothing does."""
+    if record.revision is None:
+        return None
+    revision = await store.get(RevisionRow, record.kind, record.identity, record.revision)
+    return masked(revision.outputs) if revision is not None else None
