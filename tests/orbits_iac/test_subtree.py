@@ -50,7 +50,7 @@ async def filled(rows: Sequence[RecordRow | LookRow]) -> Counting:
 
 
 async def test_a_ring_is_gone_round_once_and_what_is_not_there_is_left_out() -> None:
-    rows = [
+    rows: list[RecordRow | LookRow] = [
         record("Top", "t", child("Part", "a"), child("Part", "gone")),
         record("Part", "a", child("Top", "t"), child("Leaf", "x")),
         record("Leaf", "x"),
