@@ -84,6 +84,7 @@ def test_the_page_is_whole_and_needs_nothing_else(shown: Fleet) -> None:
     assert not re.search(r"url\(|@import|https?:", text)
     [policy] = [meta["content"] for meta in read.all("meta") if "http-equiv" in meta]
     data, script = read.texts["script"]
+    assert not set("<>&") & set(data)
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'; base-uri 'none'"
     assert json.loads(data) == document(shown)

@@ -158,6 +158,11 @@ async def test_what_was_never_looked_at_is_unchecked(orbits: Orbits) -> None:
     await orbits.run(Fair(colour="red"))
     found = await fleet(orbits)
     assert (found.drifts, found.looked) == ({DriftState.UNCHECKED: 3}, None)
+    look = LookRow(kind="Cloth", identity="Stand acme/roof", at=0.0, unchecked=("colour: not read",))
+    await orbits.store.commit(Transaction(put=[look]))
+    roof = (await fleet(orbits)).members[0].services[0].drift
+    assert roof is not None
+    assert (roof.state, roof.unchecked, roof.at) == (DriftState.UNCHECKED, 1, datetime.fromtimestamp(0, UTC))
 
 
 async def test_the_report_is_that_of_the_last_roll_out_though_it_made_no_revision(orbits: Orbits) -> None:
@@ -176,6 +181,7 @@ async def test_a_roll_out_is_seen_while_it_is_under_way(orbits: Orbits) -> None:
     await SQUARE.reached.wait()
     found = await fleet(orbits)
     assert [(one.id, one.mood, one.ended) for one in found.members] == [("acme", Mood.MOVING, None)]
+    assert found.waves[0].ended is None
     assert found.rollout is not None
     assert (found.rollout.execution, found.rollout.ended) == (execution.id, None)
     SQUARE.go_on.set()
@@ -183,6 +189,28 @@ async def test_a_roll_out_is_seen_while_it_is_under_way(orbits: Orbits) -> None:
     found = await fleet(orbits)
     assert found.rollout is not None
     assert found.rollout.ended is not None
+
+
+async def test_a_service_that_an_execution_has_is_under_way(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    SQUARE.go_on.clear()
+    SQUARE.reached.clear()
+    execution = await orbits.start(Fair(colour="blue"))
+    await SQUARE.reached.wait()
+    acme = (await fleet(orbits)).members[0]
+    assert [service.state for service in acme.services] == [ServiceState.STANDS, ServiceState.BUSY]
+    SQUARE.go_on.set()
+    await execution
+
+
+async def test_whom_a_roll_out_did_not_go_to_is_in_no_wave_of_it(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    await orbits.run(Fair(colour="blue", only=("bolt",)))
+    found = await fleet(orbits)
+    assert [[one.id for one in wave.members] for wave in found.waves] == [["bolt"]]
+    assert found.members[0].happened == "went forward (in an earlier roll-out)"
+    assert found.rollout is not None
+    assert found.rollout.argument == {"colour": "blue", "only": ["bolt"]}
 
 
 async def test_a_later_roll_out_that_was_cancelled_is_said_beside_the_last_good_one(orbits: Orbits) -> None:

@@ -16,7 +16,7 @@
     element.append(...inside);
     return element;
   };
-  const time = (text) => (text ? text.slice(0, 16).replace("T", " ") : "");
+  const time = (text) => (text ? text.slice(0, 19).replace("T", " ") : "");
 
   // Which are shown.
   const empty = made("td", "No tenant is like that.");
