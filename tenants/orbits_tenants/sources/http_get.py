@@ -1,27 +1,24 @@
 """One list got by HTTP: its requests, with limits to their time, their number and their size. Called by `http`.
 
 What always holds: the headers, which may be secret, go to the origin of the list and nowhere else; an answer is whole
-or an error, which names the list and holds nothing secret. urllib3 is imported when the first request is made.
+or an error, which names the list and holds nothing secret.
 """
 
 import random
-from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from socket import SHUT_RDWR, socket
-from threading import Timer
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urldefrag, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from orbits_iac import Retry
 from orbits_iac.provider import UsageError
+from orbits_tenants.sources.http_connections import Connections
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
+    from urllib3 import BaseHTTPResponse
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -63,16 +60,12 @@ class Get:
         self._limits = limits
         self._retry = Retry(attempts=limits.attempts)
         self._taken = 0
-        self._connections = _connections(self._origin)
-        self._sockets: list[socket] = []
-        self._kept = self._connections_of(url)
-        _tell_sockets(self._kept, self._sockets)
+        self._connections = Connections(url, self.name)
         self._until = monotonic() + limits.deadline.total_seconds()
 
     def close(self) -> None:
         """Close its connections."""
-        self._kept.close()  # clear() leaves them to the garbage collector
-        self._connections.clear()
+        self._connections.close()
 
     def wrong(self, what: str) -> UsageError:
         """The error that says this of the list, without anything secret."""
@@ -110,14 +103,6 @@ class Get:
                     ) from error
                 sleep(wait)
 
-    def _connections_of(self, url: str) -> "HTTPConnectionPool":
-        from urllib3.exceptions import LocationValueError
-
-        try:
-            return self._connections.connection_from_url(url)
-        except LocationValueError as error:
-            raise self.wrong(f"the URL names no host that can be asked: {error}") from error
-
     def _followed(self, url: str) -> Answer:
         for _ in range(_MOST_REDIRECTS + 1):
             found = self._once(url)
@@ -128,7 +113,6 @@ class Get:
 
     def _once(self, url: str) -> Answer | str:
         """The answer to one request, or where that redirects to."""
-        from urllib3 import Timeout
         from urllib3.exceptions import DecodeError, HTTPError, LocationValueError, SSLError
 
         left = self._until - monotonic()
@@ -137,20 +121,10 @@ class Get:
         seconds = min(left, self._limits.timeout.total_seconds())
         until = monotonic() + seconds
         try:
-            with self._cut_after(seconds):
-                response = self._connections.request(
-                    "GET",
-                    url,
-                    headers=self._headers,
-                    preload_content=False,
-                    redirect=False,
-                    retries=False,
-                    timeout=Timeout(connect=seconds, read=seconds),
-                )
-                with closing(response):
-                    if response.status in _REDIRECTS:
-                        return self._redirected(url, response)
-                    body = self._body(response)
+            with self._connections.response(url, self._headers, seconds) as response:
+                if response.status in _REDIRECTS:
+                    return self._redirected(url, response)
+                body = self._body(response)
         except DecodeError as error:
             raise self.wrong(f"the answer cannot be unpacked: {error}") from error
         except LocationValueError as error:
@@ -167,22 +141,6 @@ class Get:
     @property
     def _late(self) -> str:
         return f"no whole answer came within {_said(self._limits.timeout)}"
-
-    @contextmanager
-    def _cut_after(self, seconds: float) -> Generator[None]:
-        """Cut the connection when the time is over: by a byte now and then an answer could keep within each timeout."""
-        timer = Timer(seconds, self._cut)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
-
-    def _cut(self) -> None:
-        for connected in self._sockets:
-            with suppress(OSError):  # it is closed
-                connected.shutdown(SHUT_RDWR)
 
     def _body(self, response: "BaseHTTPResponse") -> bytes:
         pieces: list[bytes] = []
@@ -250,37 +208,6 @@ def shown(url: str) -> str:
     """A URL for people: without what may be secret, a user, a password and the query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _connections(of: tuple[str, str, int | None]) -> "PoolManager":
-    """The connections to an origin, through the environment's proxy if there is one for it."""
-    try:
-        from urllib3 import PoolManager, ProxyManager
-        from urllib3.exceptions import HTTPError
-        from urllib3.util import make_headers, parse_url
-    except ImportError as error:
-        raise UsageError(f"HttpSource needs urllib3: pip install 'orbits-iac[tenants]' ({error})") from error
-    scheme, host, _ = of
-    proxies = getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(host):
-        return PoolManager(num_pools=1)
-    try:
-        user = parse_url(proxy).auth
-        return ProxyManager(proxy, num_pools=1, proxy_headers=make_headers(proxy_basic_auth=user) if user else None)
-    except HTTPError as error:
-        raise UsageError(f"the environment's proxy for {scheme} cannot be used: give http://HOST:PORT") from error
-
-
-def _tell_sockets(pool: "HTTPConnectionPool", sockets: list[socket]) -> None:
-    """Let the connections of a pool add their sockets to the list."""
-    kind: Any = pool.ConnectionCls
-
-    def connect(connection: Any) -> None:
-        kind.connect(connection)
-        sockets.append(connection.sock)
-
-    pool.ConnectionCls = type(kind.__name__, (kind,), {"connect": connect})
 
 
 def _seconds(after: str | None) -> float:
