@@ -103,12 +103,12 @@ def pass_over(run: "Run", one: Asked) -> None:
     _keep(run, one.key, _linked(child, one.left.revision), why="passed over: nothing of it has changed")
 
 
-def keep(run: "Run", above: StepKey, ref: str) -> None:
-    """Keep those among the children that were done under this ref, and by this run were not."""
+def keep(run: "Run", above: StepKey, ref: str | None) -> None:
+    """Keep those among the children that were done under this ref, or any, and by this run were not."""
     done = {(entry.link.kind, entry.link.identity) for entry in run.pages.entries.values() if entry.link is not None}
     for child in run.record.children if run.record is not None else ():
-        if child.ref == ref and (child.kind, child.identity) not in done:
-            key = step_key(above, ref, child.kind, "keep", child.identity)
+        if ref in {child.ref, None} and (child.kind, child.identity) not in done:
+            key = step_key(above, child.ref, child.kind, "keep", child.identity)
             _keep(run, key, child, why="it was not asked for, and stays as it is")
 
 

@@ -77,6 +77,8 @@ async def standing(run: "Run", key: StepKey, kind: str, identity: str) -> Standi
         found = [await run.engine.store.get(RecordRow, child.kind, child.identity) for child in new]
         below.extend(child for child in found if child is not None)
     return Standing(
+        kind=kind,
+        identity=identity,
         revision=None if record is None else record.revision,
         changed=entry is not None and entry.changed,
         made=record is not None and record.made_by == run.pages.execution.id,

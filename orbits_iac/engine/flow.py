@@ -137,12 +137,13 @@ class RunFlow(Flow):
     def asked_with(self) -> Mapping[str, Any]:
         return self._run.options
 
-    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
+    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "") -> Standing:
         name = await self._name(ABOVE.get(), ref, resource, "update", key, None)
         kind, identity = name.kind, name.identity or ""
         done = key_of(ABOVE.get(), ref, kind, "update", key, None if name.owned else identity)
         question = partial(children.standing, self._run, done, kind, identity)
-        return cast("Standing", await self.ask("standing", question, Standing, key=f"{kind} {identity}"))
+        asked = f"{kind} {identity} {again}".rstrip()
+        return cast("Standing", await self.ask("standing", question, Standing, key=asked))
 
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
         asked: dict[str, at_rest.Asked] = {}
@@ -158,7 +159,7 @@ class RunFlow(Flow):
                 at_rest.pass_over(self._run, asked[key])
         return found
 
-    async def keep_children(self, ref: str) -> None:
+    async def keep_children(self, ref: str | None = None) -> None:
         at_rest.keep(self._run, ABOVE.get(), ref)
 
     async def cycle_children(self) -> None:

@@ -221,7 +221,7 @@ class Preview:
         below, waits = (*below, *more), (*waits, *further)
         done |= looking.done
         for child in reversed(record.children if record is not None and not waits else ()):
-            kept = child.ref in looking.keeps or (child.kind, child.identity) in done
+            kept = bool(looking.keeps & {child.ref, None}) or (child.kind, child.identity) in done
             if not kept and (installs or not child.installed):
                 gone = await removal(self.engine, child, looking.record)
                 below = (*below, gone) if gone is not None else below

@@ -62,7 +62,7 @@ class Looking:
         self.loop = definition_loop(self.engine.clock.now())
         self.flow = PreviewFlow(self, targets)
         self.done: set[tuple[str, str]] = set()  # the Resources that it does
-        self.keeps: set[str] = set()  # the refs under which all that was done stays
+        self.keeps: set[str | None] = set()  # the refs under which all that was done stays; None: all of them
         self._above = above
         self._entries = {entry.key: entry for entry in journal.entries} if journal is not None else {}
         self._once = once or {}

@@ -139,7 +139,7 @@ class PreviewFlow(Flow):
     def asked_with(self) -> Mapping[str, Any]:
         return {}
 
-    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None) -> Standing:
+    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "") -> Standing:
         name = await self._name(ref, resource, "update", key, None)
         store = self._looking.engine.store
         record = await self._looking.question(lambda: store.get(RecordRow, name.kind, name.identity or ""))
@@ -149,7 +149,7 @@ class PreviewFlow(Flow):
         """Nothing is passed over: a preview looks at everything."""
         return {}
 
-    async def keep_children(self, ref: str) -> None:
+    async def keep_children(self, ref: str | None = None) -> None:
         self._looking.keeps.add(ref)
 
     async def cycle_children(self) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Standing:
     """A Resource that a definition did, as its record says it stands now."""
 
+    kind: str = ""  # what its record is kept under
+    identity: str = ""
     revision: int | None  # its current revision; None: nothing of it stands
     changed: bool  # whether doing it changed anything
     made: bool = False  # whether nothing of it stood before

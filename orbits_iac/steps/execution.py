@@ -218,8 +218,11 @@ class Flow(Current):
         """What this command was asked with: of a cycle `on_drift`, and `limited` where its schedule has asked."""
 
     @abstractmethod
-    async def standing(self, ref: str, resource: "Resource[Any]", *, key: str | None) -> Standing:
-        """What stands of a Resource that this definition has done under this ref and key, well or badly."""
+    async def standing(self, ref: str, resource: "Resource[Any]", *, key: str | None, again: str = "") -> Standing:
+        """What stands of a Resource that this definition has done under this ref and key, well or badly.
+
+        It is answered once; `again` tells a later question from an earlier one.
+        """
 
     @abstractmethod
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
@@ -234,10 +237,10 @@ class Flow(Current):
         """
 
     @abstractmethod
-    async def keep_children(self, ref: str) -> None:
-        """Let what was done under `ref` before, and by this update is not, stay a child: nobody is to remove it.
+    async def keep_children(self, ref: str | None = None) -> None:
+        """Let what was done before, and by this update is not, stay a child: nobody is to remove it.
 
-        Called when all has been done under `ref`.
+        Called when all has been done under `ref`; without one, it holds of all that was not done so far.
         """
 
     @abstractmethod

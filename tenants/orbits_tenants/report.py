@@ -89,6 +89,7 @@ class TenantReport(Outputs):
         path: of a failure: the refs that lead from its stack to the step that failed first.
         error: of a failure: the first error's type and message; of one that is left out: why.
         no_return: the steps of no return that were passed: it cannot be brought back over them.
+        passed: all that ever were, each with the revision of its stack in which that was last.
         left: what could not be brought back and needs a decision.
         execution: the id of the execution that failed first; it has the events and attempts.
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
@@ -111,6 +112,7 @@ class TenantReport(Outputs):
     path: tuple[str, ...] = ()
     error: str | None = None
     no_return: tuple[str, ...] = ()
+    passed: Mapping[str, int] = {}
     left: tuple[str, ...] = ()
     execution: str = ""
     digest: str = ""
@@ -179,9 +181,10 @@ class Report(Outputs):
     @property
     def summary(self) -> str:
         """The roll-out in a line for people."""
-        counts = Counter(one.state for one in self.tenants.values())
-        said = ", ".join(f"{counts[state]} {state.value}" for state in TenantState if counts[state])
-        return f"{len(self.tenants)} tenants: {said}"
+        counts = Counter(one.state for one in self.tenants.values() if not one.earlier)
+        said = [f"{counts[state]} {state.value}" for state in TenantState if counts[state]]
+        earlier = len(self.tenants) - counts.total()
+        return f"{len(self.tenants)} tenants: {', '.join([*said, *([f'{earlier} not gone to'] if earlier else [])])}"
 
     def exit_code(self) -> int:
         """0 if none failed, 1 if all did, 4 if some did."""

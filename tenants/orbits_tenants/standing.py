@@ -21,7 +21,7 @@ _PERSON = frozenset({TenantState.HELD, TenantState.LEFT})
 _UNREPORTED = TenantReport(state=TenantState.UNCHANGED, wave="")
 """Of a tenant that no roll-out has reported."""
 
-_SCOPE = frozenset({"only", "only_failed", "from_wave"})
+_SCOPE = frozenset({"only", "only_failed", "from_wave", "back", "leaving"})
 """Fields of every fleet: to whom a roll-out went, if not to all."""
 
 

@@ -5,7 +5,7 @@ updated; a failed tenant is reported, and fails neither the others nor the roll-
 never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic
 
 from pydantic import PrivateAttr, ValidationError
@@ -13,15 +13,17 @@ from typing_extensions import TypeVar
 
 from orbits_iac import Options, Resource, Revision
 from orbits_iac.provider import UsageError, kind_of, options_of
+from orbits_tenants.back import REF, WayBack
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
+from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
 from orbits_tenants.report import APART, OK, Report, TenantReport
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import decisions, roster
 from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import Tenant, TenantId
-from orbits_tenants.waves import REF, RollOut, Scope
+from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
 
@@ -40,6 +42,8 @@ class Tenants(Resource[Report], Generic[S]):
         only: these tenants alone are gone to; nobody named: all.
         only_failed: those alone that the last roll-out has not left as they should be.
         from_wave: the wave to begin with.
+        back: instead of going forward: the tenants that go back, each to this revision of its stack, or to nothing.
+        leaving: instead of going forward: the tenants that are removed.
 
     """
 
@@ -52,6 +56,8 @@ class Tenants(Resource[Report], Generic[S]):
     only: tuple[TenantId, ...] = ()
     only_failed: bool = False
     from_wave: str = ""
+    back: Mapping[TenantId, int | None] = {}
+    leaving: tuple[TenantId, ...] = ()
 
     _updating: bool = PrivateAttr(default=False)
 
@@ -86,7 +92,7 @@ class Tenants(Resource[Report], Generic[S]):
         tenants = read(self.source)
         self.rollout.cut(tenants)
         for tenant in tenants:
-            self._stack(tenant)
+            self.stack_of(tenant)
 
     def read_source(self) -> tuple[Tenant, ...]:
         """The tenants as the source has them now."""
@@ -96,11 +102,15 @@ class Tenants(Resource[Report], Generic[S]):
         """Bring every tenant to what its stack says, wave by wave, and report."""
         self._updating = True
         before = self._before()
+        if self.back:
+            return await self._go_back(before, self.back)
+        if self.leaving:
+            return await self._let_go(before)
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.progress(doubt)
         await self.define_shared()
-        roll_out = RollOut(self, found.present, before=before, scope=self._scope(before), stack_of=self._stack)
+        roll_out = RollOut(self, found.present, before=before, scope=self._scope(before))
         if self.execution.previewing:
             await roll_out.preview(found.ending)
             await self.execution.keep_children(REF)
@@ -118,13 +128,14 @@ class Tenants(Resource[Report], Generic[S]):
         return report
 
     async def define_rollback(self, to: Revision[Report]) -> Report:
-        """Leave the tenants alone: each that failed has gone back by itself."""
-        if not self._updating:
-            raise UsageError(
-                f"rolling back the whole fleet {kind_of(type(self))} is not built yet in this version: roll back the "
-                f"tenants one by one, by their own stack, or run `up` with the release that was good"
-            )
-        return to.outputs
+        """Bring every tenant back to what stood after the roll-out that made the revision `to`.
+
+        A roll-out that fails as a whole leaves the tenants alone: each that failed has gone back by itself.
+        """
+        if self._updating:
+            return to.outputs
+        before, then = self._before(), to.outputs.tenants
+        return await self._go_back(before, {id_: then[id_].revision if id_ in then else None for id_ in before})
 
     async def define_cycle(self) -> None:
         """Look at every tenant, and do about drift what `drift` says where the schedule asks."""
@@ -144,6 +155,39 @@ class Tenants(Resource[Report], Generic[S]):
             return
         await self.execution.uninstall_children()
 
+    async def _go_back(self, before: Mapping[str, TenantReport], revisions: Mapping[str, int | None]) -> Report:
+        """Bring tenants back; the others are reported as they stand."""
+        self._refuse_unknown("back", revisions, before)
+        await self.execution.keep_children()
+        if self.execution.previewing:
+            return Report(tenants={})
+        way = WayBack(self, Lanes(self.rollout))
+        came = await way.to(before, revisions)
+        reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
+        report = Report(tenants=reports)
+        self.execution.progress(report.summary)
+        return report
+
+    async def _let_go(self, before: Mapping[str, TenantReport]) -> Report:
+        """Remove tenants; the others are reported as they stand."""
+        self._refuse_unknown("leaving", self.leaving, before)
+        await self.execution.keep_children()
+        going = [one.tenant for id_ in self.leaving if (one := before[id_]).tenant is not None]
+        roll_out = RollOut(self, (), before=before, scope=Scope())
+        if self.execution.previewing:
+            await roll_out.preview(going)
+            return Report(tenants={})
+        gone = await roll_out.end(going)
+        reports = {id_: gone.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
+        report = Report(tenants=reports)
+        self.execution.progress(report.summary)
+        return report
+
+    def _refuse_unknown(self, field: str, ids: Iterable[str], before: Mapping[str, TenantReport]) -> None:
+        unknown = ", ".join(id_ for id_ in ids if id_ not in before)
+        if unknown:
+            raise UsageError(f"{field}: the last report of {kind_of(type(self))} has no {unknown}")
+
     def _before(self) -> Mapping[str, TenantReport]:
         """The reports of the last roll-out."""
         standing = self.execution.revision
@@ -157,7 +201,7 @@ class Tenants(Resource[Report], Generic[S]):
             only = failed if only is None else only & failed
         return Scope(only=only, from_wave=self.from_wave)
 
-    def _stack(self, tenant: Tenant) -> S:
+    def stack_of(self, tenant: Tenant) -> S:
         """The tenant's stack, its overrides applied."""
         stack = self.stack(tenant)
         if not tenant.overrides and not tenant.pinned:

@@ -5,17 +5,20 @@ tenant that fails is a report, and stops no other; whatever is decided is decide
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Event, ExecutionFailed
-from orbits_iac.provider import StepOptions, UsageError
+from orbits_iac.provider import Below, Refused, StepOptions, UsageError
+from orbits_tenants.back import REF, WayBack
 from orbits_tenants.decisions import Decided
+from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import (
     BAD,
+    OK,
     Report,
     TenantReport,
     TenantState,
@@ -31,17 +34,17 @@ from orbits_tenants.tenant import Tenant
 from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
 
 if TYPE_CHECKING:
-    from orbits_iac import Resource, Step
+    from orbits_iac import Resource
     from orbits_tenants.tenants import Tenants
 
-REF = "tenant"
-"""What a tenant's stack is called in the roll-out; its key is the tenant's id."""
+PROMOTE = "promote"
+"""What the wait for a person is called between waves, with the wave's number behind it."""
 
 
 class Promoted(Event):
-    """That the wave after this one may begin: what `orbits tenants promote` sends."""
+    """That the wave after this one, counted from 1, may begin: what `orbits tenants promote` sends."""
 
-    wave: str
+    wave: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,6 @@ class RollOut:
         *,
         before: Mapping[str, TenantReport],
         scope: Scope,
-        stack_of: Callable[[Tenant], "Resource[Any]"],
     ) -> None:
         """Prepare it; nothing is done before `run`.
 
@@ -91,7 +93,6 @@ class RollOut:
             tenants: the whole fleet.
             before: the reports of the last roll-out.
             scope: to whom of them it goes.
-            stack_of: a tenant's stack, with its overrides.
 
         """
         self._fleet = fleet
@@ -99,9 +100,7 @@ class RollOut:
         self._tenants = tuple(tenants)
         self._before = before
         self._scope = scope
-        self._stack_of = stack_of
-        self._slots = asyncio.Semaphore(self._rollout.max_concurrency)
-        self._lanes: dict[tuple[str, str], asyncio.Semaphore] = {}
+        self._lanes = Lanes(self._rollout)
         self.reports: dict[str, TenantReport] = {}
         self.stopped = ""
 
@@ -134,7 +133,7 @@ class RollOut:
         decided = await decisions(self._fleet, "before")
         cuts = self._scope.cuts(self._rollout.cut(self._tenants))
         members = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
-        steps = [self._step(one, self._stack_of(one)) for one in members if not one.paused]
+        steps = [self._step(one, self._fleet.stack_of(one)) for one in members if not one.paused]
         ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
         results = await asyncio.gather(*steps, *ends, return_exceptions=True)
         for result in results:
@@ -161,53 +160,48 @@ class RollOut:
         try:
             with fleet.execution.scope(f"check {number}"), fleet.execution.admitted():
                 await fleet.define_check(cut.name, Report(tenants=dict(self.reports)))
+            if wave.check == "drift":
+                await self._refuse_drift(number, cut)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
             return f"wave {cut.name} did not pass its check: {_said(error)}"
         if wave.promote == "by hand":
-            name = type(fleet).__name__
-            fleet.execution.progress(f"wave {number} ({cut.name}) is done; go on: orbits tenants promote {name}")
-            await fleet.execution.wait_for(f"promote {number}", Promoted, where=lambda event: event.wave == cut.name)
+            go_on = f"orbits tenants promote {type(fleet).__name__}"
+            fleet.execution.progress(f"wave {number} ({cut.name}) is done, and waits: {go_on}")
+            await fleet.execution.wait_for(f"{PROMOTE} {number}", Promoted, where=lambda event: event.wave == number)
         return ""
+
+    async def _refuse_drift(self, number: int, cut: Cut) -> None:
+        """Look at those of a wave that went forward; `Refused` names those that have drifted since."""
+        flow = self._fleet.execution
+        children: list[Below] = []
+        for tenant in cut.tenants:
+            if tenant.id in self.reports and self.reports[tenant.id].state in OK:
+                stack, when = self._fleet.stack_of(tenant), f"check {number}"
+                standing = await flow.standing(REF, stack, key=tenant.id, again=when)
+                child = Below(ref=REF, kind=standing.kind, identity=standing.identity, owned=False, tenant=tenant.id)
+                children.append(child)
+
+        async def look(child: Below) -> None:
+            async with self._lanes.room(by_id[child.tenant or ""]):
+                await flow.cycle_child(child, on_drift="report")
+
+        by_id = {tenant.id: tenant for tenant in cut.tenants}
+        with flow.scope(f"look {number}"):
+            await asyncio.gather(*(look(child) for child in children))
+            found = await flow.looks_at(children)
+        drifted = [child.tenant or "" for child, one in zip(children, found, strict=True) if one.drifted]
+        if drifted:
+            raise Refused(f"drifted since: {', '.join(drifted)}")
 
     async def _stop(self, cut: Cut, why: str) -> None:
         """Begin no more; bring back the wave, or all, where that was asked for."""
         self.stopped = f"stopped after wave {cut.name}: {why}"
-        match self._rollout.on_failure:
-            case "rollback-wave":
-                await self.bring_back(cut.tenants)
-            case "rollback-all":
-                await self.bring_back(self._tenants)
-            case _:
-                pass
-
-    async def bring_back(self, tenants: Iterable[Tenant]) -> None:
-        """Bring those of these that went forward back to what stood when the roll-out began, the last first."""
-        forward = [tenant for tenant in tenants if self._went_forward(tenant)]
-        results = await asyncio.gather(*(self._back(tenant) for tenant in reversed(forward)))
-        self.reports |= dict(zip((tenant.id for tenant in reversed(forward)), results, strict=True))
-
-    def _went_forward(self, tenant: Tenant) -> bool:
-        report = self.reports.get(tenant.id)
-        return report is not None and report.state is TenantState.UPDATED
-
-    async def _back(self, tenant: Tenant) -> TenantReport:
-        report = self.reports[tenant.id]
-        if report.no_return:
-            return report.model_copy(update={"state": TenantState.HELD})
-        stack = self._stack_of(tenant)
-        step: Step[Any] = stack.uninstall(keep_data=True) if report.made else stack.rollback()
-        async with self._slot(tenant):
-            try:
-                home, within = tenant.home or None, tenant.targets
-                await self._fleet.do("back", step, key=tenant.id, target=home, within=within)
-            except ExecutionFailed as error:
-                return report.model_copy(update={"state": TenantState.LEFT, "error": _said(error)})
-        with self._fleet.execution.scope("back"):
-            standing = await self._fleet.execution.standing(REF, stack, key=tenant.id)
-        return report.model_copy(update={"state": TenantState.BROUGHT_BACK, "revision": standing.revision})
+        back = {"rollback-wave": cut.tenants, "rollback-all": self._tenants}.get(self._rollout.on_failure, ())
+        way = WayBack(self._fleet, self._lanes)
+        self.reports |= await way.from_this(self.reports[one.id] for one in back if one.id in self.reports)
 
     async def end(self, tenants: Sequence[Tenant]) -> dict[str, TenantReport]:
-        """Remove those that have expired; what cannot be is reported, and tried again by the next roll-out."""
+        """Remove these; what cannot be removed is reported, and tried again by the next roll-out if it has expired."""
         results = await asyncio.gather(*(self._end(tenant) for tenant in tenants))
         return {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
 
@@ -215,7 +209,7 @@ class RollOut:
         before = self._before[tenant.id]
         if before.state is TenantState.ENDED:
             return before
-        async with self._slot(tenant):
+        async with self._lanes.room(tenant):
             try:
                 stays = await self._ended(tenant)
             except Exception as error:  # noqa: BLE001 - one that cannot be removed stops no other
@@ -223,7 +217,7 @@ class RollOut:
         return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays or ()))
 
     async def _ended(self, tenant: Tenant) -> list[str] | None:
-        step = self._stack_of(tenant).uninstall()
+        step = self._fleet.stack_of(tenant).uninstall()
         return await self._fleet.do("end", step, key=tenant.id, target=tenant.home or None, within=tenant.targets)
 
     # Each tenant.
@@ -248,20 +242,23 @@ class RollOut:
     def _stacks(self, tenants: Iterable[Tenant]) -> "Iterator[tuple[Tenant, Resource[Any]]]":
         for tenant in tenants:
             with suppress(Exception):  # one whose stack cannot be made is reported where it is to be updated
-                yield tenant, self._stack_of(tenant)
+                yield tenant, self._fleet.stack_of(tenant)
 
     async def _one(self, wave: str, listed: Tenant, decided: Decided, unchanged: Unchanged) -> TenantReport:
         """Update one tenant, by what was decided about it; whatever happens to it is its report."""
         tenant = decided.about(listed)
         report = unchanged.report(tenant, wave) or await self._reported(wave, tenant, unchanged.digest(tenant))
-        return report.model_copy(update={"tenant": listed, "pinned": tuple(sorted(tenant.pinned))})
+        before = self._before.get(tenant.id)
+        passed = {**(before.passed if before else {}), **dict.fromkeys(report.no_return, report.revision or 0)}
+        pinned = tuple(sorted(tenant.pinned))
+        return report.model_copy(update={"tenant": listed, "pinned": pinned, "passed": passed})
 
     async def _reported(self, wave: str, tenant: Tenant, digest: str) -> TenantReport:
         if tenant.paused:
             return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
-        async with self._slot(tenant):
+        async with self._lanes.room(tenant):
             try:
-                stack = self._stack_of(tenant)
+                stack = self._fleet.stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
                 return not_begun(tenant, wave, error)
             return await self._stack(wave, tenant, stack, digest)
@@ -283,11 +280,6 @@ class RollOut:
             "within": tenant.targets,
         }
         await self._fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)
-
-    def _slot(self, tenant: Tenant) -> "_Slot":
-        lanes = self._rollout.lanes(tenant)
-        shared = [self._lanes.setdefault((what, value), asyncio.Semaphore(most)) for what, value, most in lanes]
-        return _Slot([*shared, self._slots])
 
     def _by_hour(self, tenants: Sequence[Tenant]) -> tuple[list[Tenant], list[Tenant]]:
         """Those that may be changed now, and those whose window is still to open."""
@@ -313,21 +305,6 @@ class RollOut:
             else:
                 reports[tenant.id] = carried(before, tenant)
         self.reports = reports
-
-
-class _Slot:
-    """Room for one tenant in all the lanes that it is in; they are entered in one order: nobody waits in a ring."""
-
-    def __init__(self, lanes: Sequence[asyncio.Semaphore]) -> None:
-        self._lanes = lanes
-        self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> None:
-        for lane in self._lanes:
-            await self._stack.enter_async_context(lane)
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._stack.aclose()
 
 
 def _said(error: Exception) -> str:

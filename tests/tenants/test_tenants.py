@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, action
-from orbits_iac.provider import Refused, UsageError, Verb
+from orbits_iac.provider import UsageError, Verb
 from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
 
 
@@ -372,12 +372,26 @@ async def test_a_cancelled_roll_out_leaves_the_tenants_that_were_done(orbits: Or
     assert TOWN.stands.keys() == {"acme", "bolt", "cafe"}
 
 
-async def test_rolling_back_a_whole_fleet_is_refused(orbits: Orbits) -> None:
+async def test_a_whole_fleet_is_rolled_back_to_what_stood_after_an_earlier_roll_out(orbits: Orbits) -> None:
     await orbits.run(Shops(release="1"))
+    Shops.source = ListSource(["acme", "bolt", "cafe", "duke"])
     await orbits.run(Shops(release="2"))
-    with pytest.raises((ExecutionFailed, Refused), match="not built yet"):
-        await orbits.record(Shops, "Shops").rollback()
+    await orbits.run(Shops(release="3"))
+    fleet = orbits.record(Shops, "Shops")
+    await fleet.rollback()
     assert set(TOWN.stands.values()) == {"2"}
+    await fleet.rollback(to=1)
+    assert TOWN.stands == {"acme": "1", "bolt": "1", "cafe": "1"}
+
+
+async def test_nothing_is_rolled_back_over_a_step_of_no_return_whenever_it_was_passed(orbits: Orbits) -> None:
+    await orbits.run(Shops(release="1"))
+    await orbits.run(Shops(release="2", stone="A"))
+    await orbits.run(Shops(release="3", stone="A"))
+    report = await orbits.run(Shops(release="3", back={"acme": 1, "bolt": 2}))
+    assert TOWN.stands == {"acme": "3", "bolt": "2", "cafe": "3"}
+    assert states(report) == {"acme": "forward only", "bolt": "brought back", "cafe": "updated"}
+    assert [one.earlier for one in report.tenants.values()] == [False, False, True]
 
 
 async def test_a_preview_shows_each_tenant_and_does_nothing(orbits: Orbits) -> None:

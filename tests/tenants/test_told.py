@@ -113,7 +113,7 @@ async def test_a_roll_out_that_waits_for_somebody_says_what_to_type(
     (message,) = await told(orbits)
     assert message.title == "update of Kiosks waits for Promoted"
     assert "orbits tenants promote Kiosks" in message.body
-    await asyncio.gather(roll_out.answer(Promoted(wave="1")), roll_out.ended())
+    await asyncio.gather(roll_out.answer(Promoted(wave=1)), roll_out.ended())
     assert await told(orbits) == []
 
 

@@ -185,6 +185,19 @@ async def test_a_wave_that_does_not_pass_its_check_stops_the_roll_out(orbits: Or
     assert report.exit_code() == 4
 
 
+async def test_a_wave_that_has_drifted_while_it_baked_stops_the_roll_out(orbits: Orbits, clock: Clock) -> None:
+    Stalls.rollout = Rollout(waves=["1", "2", "100%"], bake=timedelta(hours=1), check="drift")
+    execution = await orbits.start(Stalls(release="1"))
+    await orbits.settled()
+    await clock.advance(timedelta(hours=1.1))
+    assert sorted(STREET.stands) == ["acme", "bolt"]
+    STREET.stands["bolt"] = "graffiti"
+    await clock.advance(timedelta(hours=1.1))
+    report = await execution
+    assert report.stopped == "stopped after wave 2: wave 2 did not pass its check: Refused: drifted since: bolt"
+    assert states(report) == ["updated", "updated", "not started", "not started"]
+
+
 async def test_a_wave_bakes_before_the_next(orbits: Orbits, clock: Clock) -> None:
     Stalls.rollout = Rollout(waves=[Wave("1", bake=timedelta(hours=2)), "100%"])
     execution = await orbits.start(Stalls(release="1"))
@@ -198,11 +211,11 @@ async def test_a_wave_bakes_before_the_next(orbits: Orbits, clock: Clock) -> Non
 async def test_the_next_wave_waits_until_it_is_promoted(orbits: Orbits) -> None:
     Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
     execution = await orbits.start(Stalls(release="1"))
-    await execution.answer(Promoted(wave="another"))
+    await execution.answer(Promoted(wave=2))
     while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
         await asyncio.sleep(0)
     assert STREET.stands == {"acme": "1"}
-    await execution.answer(Promoted(wave="1"))
+    await execution.answer(Promoted(wave=1))
     assert set(states(await execution)) == {"updated"}
 
 
@@ -233,7 +246,8 @@ async def test_at_most_so_many_with_something_in_common_are_updated_at_a_time(or
     STREET.listed = [Tenant(id=f"t{n}", labels={"kind": "fruit" if n % 2 else "fish"}) for n in range(12)]
     Stalls.rollout = Rollout(waves=["100%"], max_concurrency=5, at_most={"kind": 2})
     assert set(states(await orbits.run(Stalls(release="1")))) == {"updated"}
-    assert STREET.most == {"fish": 2, "fruit": 2}
+    assert sorted(STREET.most) == ["fish", "fruit"]
+    assert max(STREET.most.values()) == 2
 
 
 async def test_only_those_that_failed_or_are_named_are_gone_to_and_the_others_are_still_reported(
@@ -292,7 +306,7 @@ async def test_who_is_paused_while_the_roll_out_goes_on_is_not_begun(orbits: Orb
     Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
     execution = await orbits.start(Stalls(release="1"))
     await decide(orbits, "pause", "duke", why="not today")
-    await execution.answer(Promoted(wave="1"))
+    await execution.answer(Promoted(wave=1))
     assert states(await execution) == ["updated", "updated", "updated", "paused"]
 
 

@@ -5,7 +5,7 @@ What belongs here: options, the words of a command, how it prints. What the comm
 
 import typer
 
-from orbits_tenants.cli import list_, report
+from orbits_tenants.cli import decide, list_, promote, remove, report, rollback
 
 app = typer.Typer(help="The tenants of a fleet.", no_args_is_help=True)
 
@@ -17,3 +17,11 @@ def tenants() -> None:
 
 app.command("list")(list_.command)
 app.command("report")(report.command)
+app.command("add")(decide.add)
+app.command("pause")(decide.pause)
+app.command("resume")(decide.resume)
+app.command("pin")(decide.pin)
+app.command("unpin")(decide.unpin)
+app.command("promote")(promote.command)
+app.command("rollback")(rollback.command)
+app.command("remove")(remove.command)

@@ -1,0 +1,56 @@
+"""Certificate: what was removed of a tenant, what stays and why, and how that was checked."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+class Certificate(BaseModel):
+    """That a tenant was removed.
+
+    Attributes:
+        fleet: the fleet's kind.
+        tenant: its id.
+        at: when it was done (UTC).
+        who: who decided.
+        why: what for.
+        execution: the durable execution that did it; its events say step by step what was done.
+        removed: what stood and does not any more, as kind and identity, with the last revision of each.
+        stays: what stays, each with why.
+        checked: how that was found out.
+
+    """
+
+    fleet: str
+    tenant: str
+    at: datetime
+    who: str
+    why: str
+    execution: str
+    removed: Mapping[str, int]
+    stays: Sequence[str]
+    checked: Sequence[str]
+
+    def __rich__(self) -> "RenderableType":
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        table.add_row("removed", Text(f"{self.tenant} from {self.fleet}, {self.at:%Y-%m-%d %H:%M} UTC, by {self.who}"))
+        if self.why:
+            table.add_row("why", Text(self.why))
+        for name, revision in self.removed.items():
+            table.add_row("gone", Text(f"{name} (revision {revision})"))
+        for stays in self.stays:
+            table.add_row("stays", Text(stays, style="yellow"))
+        for how in self.checked:
+            table.add_row("checked", Text(how, style="dim"))
+        table.add_row("execution", Text(self.execution))
+        return table

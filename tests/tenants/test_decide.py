@@ -1,0 +1,134 @@
+"""`orbits tenants add | pause | resume | pin | unpin | promote | rollback`, as people type them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.servers.commands import Commands
+
+LANE = """
+from pathlib import Path
+
+from orbits_iac import Resource, action
+from orbits_tenants import ListSource, Rollout, Tenant, Tenants
+
+
+@action
+def hang(house: str, sign: str) -> None:
+    Path(house).write_text(sign)
+
+
+class Lodge(Resource):
+    name: str
+    sign: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        await self.do("hang", hang(self.name, self.sign))
+
+    async def define_rollback(self, to: object) -> None:
+        await self.do("hang", hang(self.name, to.argument["sign"]))
+
+
+class Lodges(Tenants[Lodge]):
+    source = ListSource(["acme", "bolt", "cafe"])
+    rollout = Rollout(waves=["1", "100%"])
+    sign: str
+
+    def stack(self, tenant: Tenant) -> Lodge:
+        return Lodge(name=tenant.id, sign=self.sign)
+"""
+
+
+class Shell:
+    def __init__(self, folder: Path, commands: Commands) -> None:
+        self._folder, self._commands = folder, commands
+        (folder / "lane.py").write_text(LANE)
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """What it says, after it has ended so."""
+        done = self._commands.run(list(words), cwd=self._folder, env={"NO_COLOR": "1", "COLUMNS": "120"})
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return f"{done.stdout}{done.stderr}"
+
+    def states(self, text: str) -> dict[str, str]:
+        return {id_: one["state"] for id_, one in json.loads(text)["tenants"].items()}
+
+
+@pytest.fixture
+def orbits(tmp_path: Path, commands: Commands) -> Shell:
+    return Shell(tmp_path, commands)
+
+
+FLEET = "lane.py:Lodges"
+
+
+def test_decisions_are_kept_and_the_next_roll_out_goes_by_them(orbits: Shell, tmp_path: Path) -> None:
+    orbits("up", FLEET, "sign=1")
+    assert "acme is paused: away" in orbits("tenants", "pause", FLEET, "acme", "--why", "away")
+    assert "bolt keeps sign='1'" in orbits("tenants", "pin", FLEET, "bolt", 'sign="1"')
+    added = orbits("tenants", "add", FLEET, "duke", "--label", "plan=large", "--set", "sign=own", "--json")
+    assert json.loads(added)["added"]["duke"]["overrides"] == {"sign": "own"}
+    orbits("up", FLEET, "sign=2")
+    assert {one: (tmp_path / one).read_text() for one in ("acme", "bolt", "cafe", "duke")} == {
+        "acme": "1",
+        "bolt": "1",
+        "cafe": "2",
+        "duke": "own",
+    }
+    orbits("tenants", "resume", FLEET, "acme")
+    orbits("tenants", "unpin", FLEET, "bolt")
+    orbits("up", FLEET, "sign=2")
+    assert ((tmp_path / "acme").read_text(), (tmp_path / "bolt").read_text()) == ("2", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add", FLEET, "no tenant"), "tenant no tenant: tenant: String should match pattern"),
+        (("add", FLEET, "duke", "--window", "at night"), "tenant duke: added.window: Value error, 'at night' is no"),
+        (("add", FLEET, "duke", "--label", "plan"), "--label 'plan': write NAME=VALUE"),
+        (("add", FLEET, "duke", "--target", "{"), "--target '{' is no JSON"),
+        (("pause", FLEET, "acme"), "Missing option '--why'"),
+        (("promote", FLEET), "there is no record of Lodges"),
+        (("rollback", FLEET), "there is no record of Lodges"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(orbits: Shell, words: tuple[str, ...], said: str) -> None:
+    assert said in " ".join(orbits("tenants", *words, code=2).replace("│", " ").split())
+
+
+def test_some_a_wave_or_all_are_brought_back(orbits: Shell, tmp_path: Path) -> None:
+    for sign in ("1", "2", "3"):
+        orbits("up", FLEET, f"sign={sign}")
+    assert "say --yes" in orbits("tenants", "rollback", FLEET, code=2)
+    orbits("tenants", "rollback", FLEET, "--wave", "1", "--yes")
+    assert [(tmp_path / one).read_text() for one in ("acme", "bolt", "cafe")] == ["2", "3", "3"]
+    orbits("tenants", "rollback", FLEET, "--only", "cafe", "--to", "1", "--yes")
+    assert [(tmp_path / one).read_text() for one in ("acme", "bolt", "cafe")] == ["2", "3", "1"]
+    said = orbits("tenants", "rollback", FLEET, "--to", "1", "--yes")
+    assert "3 tenants: 1 brought back" not in said
+    assert [(tmp_path / one).read_text() for one in ("acme", "bolt", "cafe")] == ["1", "1", "1"]
+    assert "there were 1, 100%" in orbits("tenants", "rollback", FLEET, "--wave", "7", "--yes", code=2)
+    assert "the fleet has no echo" in orbits("tenants", "rollback", FLEET, "--only", "echo", "--yes", code=2)
+
+
+def test_a_tenant_is_removed_and_no_list_brings_it_back(orbits: Shell, tmp_path: Path) -> None:
+    orbits("up", FLEET, "sign=1")
+    assert "say --yes" in orbits("tenants", "remove", FLEET, "bolt", code=2)
+    said = orbits("tenants", "remove", FLEET, "bolt", "--why", "they left", "--yes", "--out", "bolt.json", "--json")
+    certificate = json.loads((tmp_path / "bolt.json").read_text())
+    assert (certificate["tenant"], certificate["why"], certificate["removed"]) == (
+        "bolt",
+        "they left",
+        {"Lodge bolt": 1},
+    )
+    assert certificate["checked"] == ["records: of 1 things that stood, 0 stand"]
+    assert json.loads(said[: said.rindex("}") + 1]) == certificate
+    assert "2 tenants: 2 unchanged" in orbits("up", FLEET, "sign=1")
+    orbits("tenants", "add", FLEET, "bolt", "--why", "they are back")
+    assert "3 tenants: 1 updated, 2 unchanged" in orbits("up", FLEET, "sign=1")
+    assert "knows no tenant 'echo'" in orbits("tenants", "remove", FLEET, "echo", "--yes", code=2)
