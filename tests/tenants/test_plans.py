@@ -194,15 +194,15 @@ async def test_whose_thing_has_drifted_since_is_named_and_the_others_go_on(orbit
     assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "cafe": "graffiti"}
 
 
-class Careful(Tenants[Garden]):
+class Careful(Tenants[Allotment]):
     """Looks at each wave, tells when it is done, and brings all back where too much fails."""
 
     source: ClassVar[Source] = ListSource(ALL)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="rollback-all")
     paint: str = "red"
 
-    def stack(self, tenant: Tenant) -> Garden:
-        return Garden(client=tenant.id, paint=self.paint)
+    def stack(self, tenant: Tenant) -> Allotment:
+        return Allotment(client=tenant.id, paint=self.paint)
 
     async def define_check(self, wave: str, report: Report) -> None:
         await self.do("look", say(f"looked at {wave}"))
