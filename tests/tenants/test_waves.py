@@ -334,7 +334,7 @@ async def test_a_list_that_shrinks_stops_the_roll_out_before_anything_or_changes
     STREET.listed = []
     report = await orbits.run(Stalls(release="3"))
     assert set(STREET.stands.values()) == {"3"}
-    assert "the source names no tenant" in report.doubts[0]
+    assert "names no tenant" in report.doubts[0]
 
 
 async def test_who_has_expired_is_removed_if_that_was_known_and_not_too_many_at_once(
