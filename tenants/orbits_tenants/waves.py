@@ -188,8 +188,8 @@ class RollOut:
         by_id = {tenant.id: tenant for tenant in cut.tenants}
         with flow.scope(f"look {number}"):
             await asyncio.gather(*(look(child) for child in children))
-            found = await flow.looks_at(children)
-        drifted = [child.tenant or "" for child, one in zip(children, found, strict=True) if one.drifted]
+            found = await flow.drifted(children)
+        drifted = [child.tenant or "" for child, things in zip(children, found, strict=True) if things]
         if drifted:
             raise Refused(f"drifted since: {', '.join(drifted)}")
 

@@ -59,7 +59,7 @@ class Shed(Managed[ShedState]):
         del WORLD.stands[self.name]
 
 
-class Allotment(Resource):
+class Garden(Resource):
     client: str
     paint: str
     size: str = "small"
@@ -74,14 +74,14 @@ class Allotment(Resource):
 ALL = ("acme", "bolt", "cafe", "dora", "eden")
 
 
-class Gardens(Tenants[Allotment]):
+class Gardens(Tenants[Garden]):
     source: ClassVar[Source] = ListSource(ALL)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="continue")
     listing: ClassVar[Listing] = Listing(may_shrink="100%")
     paint: str = "red"
 
-    def stack(self, tenant: Tenant) -> Allotment:
-        return Allotment(client=tenant.id, paint=self.paint)
+    def stack(self, tenant: Tenant) -> Garden:
+        return Garden(client=tenant.id, paint=self.paint)
 
 
 @pytest.fixture
@@ -118,12 +118,12 @@ async def test_tenants_are_looked_at_together(orbits: Orbits, planned: Plan) -> 
 SINCE = {
     "one has come": (
         ListSource([*ALL, "fawn"]),
-        r"holds: tenant\[fawn\] \(Allotment fawn\) has come, and the plan does not show it\. Make",
+        r"holds: tenant\[fawn\] \(Garden fawn\) has come, and the plan does not show it\. Make",
     ),
-    "one has gone": (ListSource(ALL[:-1]), r"holds: tenant\[eden\] \(Allotment eden\) is no longer there\. Make"),
+    "one has gone": (ListSource(ALL[:-1]), r"holds: tenant\[eden\] \(Garden eden\) is no longer there\. Make"),
     "overrides are others": (
         ListSource([*ALL[:-1], Tenant(id="eden", overrides={"size": "large", "paint": "pink"})]),
-        r'holds: tenant\[eden\] \(Allotment eden\): paint: "blue" → "pink", size: "small" → "large"\. Make',
+        r'holds: tenant\[eden\] \(Garden eden\): paint: "blue" → "pink", size: "small" → "large"\. Make',
     ),
 }
 
@@ -149,9 +149,9 @@ async def test_an_override_that_was_shown_and_is_taken_back_is_named(orbits: Orb
 async def test_who_was_updated_by_somebody_else_is_named_with_by_whom_and_to_what(
     orbits: Orbits, planned: Plan
 ) -> None:
-    await orbits.run(Allotment(client="bolt", paint="grey"))
+    await orbits.run(Garden(client="bolt", paint="grey"))
     said = (
-        r"holds: tenant\[bolt\]: of Allotment bolt stood revision 1, and revision 2 stands now "
+        r"holds: tenant\[bolt\]: of Garden bolt stood revision 1, and revision 2 stands now "
         rf'\(by {orbits.who}: paint: "red" → "grey"\)\. Make'
     )
     with pytest.raises(Refused, match=said):
@@ -165,11 +165,11 @@ async def test_who_is_updated_by_somebody_else_in_between_is_left_alone_and_the_
     WORLD.waits = "acme"
     execution = await orbits.start(Gardens(paint="blue"), plan=planned)
     await WORLD.came.wait()
-    await orbits.run(Allotment(client="bolt", paint="grey"))
+    await orbits.run(Garden(client="bolt", paint="grey"))
     WORLD.gate.set()
     report: Report = await execution
     assert list(report.failed) == ["bolt"]
-    assert "of Allotment bolt stood revision 1, and revision 2 stands now" in report.failed["bolt"]
+    assert "of Garden bolt stood revision 1, and revision 2 stands now" in report.failed["bolt"]
     assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "bolt": "grey"}
 
 
@@ -194,15 +194,15 @@ async def test_whose_thing_has_drifted_since_is_named_and_the_others_go_on(orbit
     assert WORLD.stands == {**dict.fromkeys(ALL, "blue"), "cafe": "graffiti"}
 
 
-class Careful(Tenants[Allotment]):
+class Careful(Tenants[Garden]):
     """Looks at each wave, tells when it is done, and brings all back where too much fails."""
 
     source: ClassVar[Source] = ListSource(ALL)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="rollback-all")
     paint: str = "red"
 
-    def stack(self, tenant: Tenant) -> Allotment:
-        return Allotment(client=tenant.id, paint=self.paint)
+    def stack(self, tenant: Tenant) -> Garden:
+        return Garden(client=tenant.id, paint=self.paint)
 
     async def define_check(self, wave: str, report: Report) -> None:
         await self.do("look", say(f"looked at {wave}"))

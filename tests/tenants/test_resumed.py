@@ -50,7 +50,7 @@ class Bed(Resource):
         await self.do("sow", Sow(client=self.client))
 
 
-class Garden(Tenants[Bed]):
+class Orchard(Tenants[Bed]):
     source: ClassVar[Source] = ListSource(f"t{number}" for number in range(TENANTS))
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "50%", "100%"], max_concurrency=2, failure_tolerance="1")
 
@@ -64,7 +64,7 @@ async def test_a_roll_out_goes_on_where_it_was_stopped(tmp_path: Path, enough: i
     YARD.enough = enough
     settings = Settings(project="tests", store=f"sqlite:{tmp_path}/state.db")
     async with Orbits(settings) as first:
-        execution = await first.start(Garden())
+        execution = await first.start(Orchard())
         await YARD.reached.wait()
     async with Orbits(settings) as second, asyncio.timeout(20):
         report = await second.execution(execution.id)
@@ -80,7 +80,7 @@ async def test_a_roll_out_goes_on_where_it_was_stopped(tmp_path: Path, enough: i
 async def test_a_fleet_that_was_asked_for_twice_is_rolled_out_once(tmp_path: Path) -> None:
     YARD.__init__()  # type: ignore[misc]
     async with Orbits(Settings(project="tests", store=f"sqlite:{tmp_path}/state.db")) as orbits:
-        one, two = await orbits.start(Garden()), await orbits.start(Garden())
+        one, two = await orbits.start(Orchard()), await orbits.start(Orchard())
         assert one.id == two.id
         assert await one == await two
     assert len(YARD.done) == TENANTS
@@ -89,7 +89,7 @@ async def test_a_fleet_that_was_asked_for_twice_is_rolled_out_once(tmp_path: Pat
 async def test_all_that_failed_is_an_ordinary_result_of_the_roll_out(tmp_path: Path) -> None:
     YARD.__init__()  # type: ignore[misc]
 
-    class Stony(Garden):
+    class Stony(Orchard):
         source: ClassVar[Source] = ListSource(["t3"])
 
     async with Orbits(Settings(project="tests", store=f"sqlite:{tmp_path}/state.db")) as orbits:
