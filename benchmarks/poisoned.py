@@ -41,6 +41,17 @@ class Add(Action[int]):
         return self.number + 1
 
 
+class Deploy(Action[int]):
+    """Waits, as one does for a cloud, and computes nothing."""
+
+    options = Options(idempotent=True)
+    seconds: float
+
+    async def main(self) -> int:
+        await asyncio.sleep(self.seconds)
+        return 0
+
+
 class AddInThread(Action[int]):
     """In a thread."""
 
@@ -115,12 +126,15 @@ class Stall(Resource[None]):
 
     client: str
     poison: str = ""
+    seconds: float = 0.0
 
     def identity(self) -> str:
         return self.client
 
     async def define_update(self) -> None:
         number = await self.do("add", Add(number=0))
+        if self.seconds:
+            await self.do("deploy", Deploy(seconds=self.seconds))
         if self.poison in DEADLY:
             await self.do("poison", Deadly(way=self.poison))
         elif self.poison in ("retry", "throttled"):
@@ -139,8 +153,10 @@ class Market(Tenants[Stall]):
     source: ClassVar[Source] = ListSource(["healthy"])
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"], max_concurrency=50, on_failure="continue")
 
+    seconds: float = 0.0  # that each tenant waits for its cloud
+
     def stack(self, tenant: Tenant) -> Stall:
-        return Stall(client=tenant.id, poison=tenant.labels.get("poison", ""))
+        return Stall(client=tenant.id, poison=tenant.labels.get("poison", ""), seconds=self.seconds)
 
 
 HUNG = threading.Event()

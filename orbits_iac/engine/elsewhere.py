@@ -102,6 +102,7 @@ class _Process:
             execution=run.pages.execution.id, key=request.key, token=entry.token, attempt=entry.attempt
         )
         self.host = host
+        run.engine.hosts.used(run.pages.execution.id)
         self._owner = msgspec.json.encode(owner)
         name = hashlib.blake2b(self._owner + hook.encode(), digest_size=12).hexdigest()
         self.id = f"{owner.execution}-{name}"

@@ -42,6 +42,7 @@ class Hosts:
         self._fleeting: tempfile.TemporaryDirectory[str] | None = None
         self._hosts: dict[ProcessExecutor, Host] = {}
         self._sweeps: set[asyncio.Task[None]] = set()
+        self._used_by: set[ExecutionId] = set()  # that have looked for runs here
 
     @property
     def know_all(self) -> bool:
@@ -70,8 +71,15 @@ class Hosts:
                 await host.stop(run, LONGEST_GRACE)
                 await host.clean(run)
 
+    def used(self, execution: ExecutionId) -> None:
+        """An execution has runs, or looks for some that it may have."""
+        self._used_by.add(execution)
+
     def ended(self, execution: ExecutionId) -> None:
-        """An execution has ended: so have its runs."""
+        """An execution has ended: so have its runs. One that had none here costs nothing."""
+        if execution not in self._used_by:
+            return
+        self._used_by.discard(execution)
         for host in self._hosts.values():
             self._sweep_beside(host, execution)
 
