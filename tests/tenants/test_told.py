@@ -17,7 +17,7 @@ from orbits_iac.store.contract import Transaction
 from orbits_tenants import ListSource, Promoted, Rollout, Tenant, Tenants, Wave
 
 
-class Kiosk(Resource):
+class Newsstand(Resource):
     owner: str
     broken: bool = False
 
@@ -29,12 +29,12 @@ class Kiosk(Resource):
             raise ValueError("the shutter\nis stuck")
 
 
-class Kiosks(Tenants[Kiosk]):
+class Newsstands(Tenants[Newsstand]):
     source = ListSource(["acme", Tenant(id="bolt", overrides={"broken": True}), "cafe"])
     rollout: ClassVar[Rollout] = Rollout(waves=["2", "100%"])
 
-    def stack(self, tenant: Tenant) -> Kiosk:
-        return Kiosk(owner=tenant.id)
+    def stack(self, tenant: Tenant) -> Newsstand:
+        return Newsstand(owner=tenant.id)
 
 
 class SignState(Outputs):
@@ -95,9 +95,9 @@ async def told(orbits: Orbits) -> list[Message]:
 
 
 async def test_a_roll_out_that_stops_is_one_message_with_who_failed_and_why(orbits: Orbits) -> None:
-    await orbits.run(Kiosks())
+    await orbits.run(Newsstands())
     (message,) = await told(orbits)
-    assert message.title.startswith("Kiosks: 3 tenants: 1 updated, ")
+    assert message.title.startswith("Newsstands: 3 tenants: 1 updated, ")
     first, second, *_ = message.body.splitlines()
     assert first.startswith("- stopped after wave 2: 1 of 3 tenants failed")
     assert second.startswith("- bolt: `ValueError: the shutter is stuck")
@@ -106,13 +106,13 @@ async def test_a_roll_out_that_stops_is_one_message_with_who_failed_and_why(orbi
 async def test_a_roll_out_that_waits_for_somebody_says_what_to_type(
     orbits: Orbits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Kiosks, "rollout", Rollout(waves=[Wave("1", promote="by hand"), "100%"]))
-    monkeypatch.setattr(Kiosks, "source", ListSource(["acme", "cafe"]))
-    roll_out = await orbits.start(Kiosks())
+    monkeypatch.setattr(Newsstands, "rollout", Rollout(waves=[Wave("1", promote="by hand"), "100%"]))
+    monkeypatch.setattr(Newsstands, "source", ListSource(["acme", "cafe"]))
+    roll_out = await orbits.start(Newsstands())
     await orbits.settled()
     (message,) = await told(orbits)
-    assert message.title == "update of Kiosks waits for Promoted"
-    assert "orbits tenants promote Kiosks" in message.body
+    assert message.title == "update of Newsstands waits for Promoted"
+    assert "orbits tenants promote Newsstands" in message.body
     await asyncio.gather(roll_out.answer(Promoted(wave=1)), roll_out.ended())
     assert await told(orbits) == []
 
