@@ -15,7 +15,7 @@ from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, 
 from orbits_iac.model.selector import Selector
 from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.queries import payloads
-from orbits_iac.reading import reading
+from orbits_iac.reading import exists, reading
 from orbits_iac.registry import load
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
@@ -57,6 +57,7 @@ __all__ = [
     "Verb",
     "compare",
     "current",
+    "exists",
     "hook",
     "imported_by",
     "is_project_file",

@@ -69,8 +69,7 @@ async def read(store: "Store", kind: str) -> Recorded:
     record = await store.get(RecordRow, kind, kind)
     if record is None:
         raise UsageError(f"there is no record of a fleet {kind}: nothing of it was ever rolled out into {store.url}")
-    stands = record.revision is not None and record.brought_by
-    last = await store.get(ExecutionRow, record.brought_by or "") if stands else None
+    last = await _last(store, record)
     latest = await _latest(store, record, last)
     running = latest if latest is not None and latest.ended_at is None else None
     under = await store.find(ExecutionRow, parent=running.id, whole=False) if running is not None else []
@@ -87,6 +86,22 @@ async def read(store: "Store", kind: str) -> Recorded:
         under=tuple(under),
         broken=latest if latest is not None and latest is not running and latest != last else None,
     )
+
+
+async def last_report(store: "Store", kind: str) -> Report:
+    """What the last roll-out that came to its end has said of each tenant; of nobody if there was none."""
+    record = await store.get(RecordRow, kind, kind)
+    if record is None:
+        return Report(tenants={})
+    report, _ = await _report(store, record, await _last(store, record))
+    return report
+
+
+async def _last(store: "Store", record: RecordRow) -> ExecutionRow | None:
+    """The last roll-out that came to its end, though it has changed nothing; None if nothing stands of the fleet."""
+    if record.revision is None or record.brought_by is None:
+        return None
+    return await store.get(ExecutionRow, record.brought_by)
 
 
 async def _latest(store: "Store", record: RecordRow, last: ExecutionRow | None) -> ExecutionRow | None:

@@ -5,7 +5,6 @@ Each command reads it so.
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,14 +37,10 @@ async def members(fleet: "type[Tenants[Any]]", selector: str | None) -> "tuple[T
 
 async def last_reports(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Mapping[str, TenantReport]":
     """What the last roll-out left of each tenant, by its id; nothing if there was none."""
-    from orbits_iac import Orbits
-    from orbits_iac.provider import UsageError, kind_of
+    from orbits_iac.provider import exists, kind_of, reading
+    from orbits_tenants.recorded import last_report
 
-    folder = settings.folder()
-    if folder is not None and not folder.is_dir():  # nothing was ever run here, and looking must not make a store
+    if not exists(settings.store) or settings.store.startswith("memory:"):  # nothing was ever run here
         return {}
-    async with Orbits(settings, work=False) as orbits:
-        with suppress(UsageError):  # never rolled out
-            last: Mapping[str, TenantReport] = (await orbits.record(fleet, kind_of(fleet)).outputs()).tenants
-            return last
-    return {}
+    async with reading(settings.store) as store:
+        return (await last_report(store, kind_of(fleet))).tenants

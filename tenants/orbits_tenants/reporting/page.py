@@ -48,7 +48,7 @@ def page(fleet: Fleet) -> str:
 
 
 def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("orbits_tenants.reporting").joinpath(name).read_text(encoding="utf-8")
 
 
 def _embedded(fleet: Fleet) -> str:
