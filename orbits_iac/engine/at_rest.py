@@ -76,11 +76,10 @@ async def find(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
         resource, labels = one.left.resource, dict(one.left.labels)
         own = [[type(target).__name__, target] for target in one.left.targets]
         digests[name] = codec.digest(one.name.kind, "update", resource, labels, there, own, codes[type(resource)])
-    children = {RecordId(child.kind, child.identity) for child in run.record.children} if run.record else set()
     maybe = {
         name: one
         for name, one in asked.items()
-        if digests[name] == one.left.digest and one.record in children and _may_pass(run, one)
+        if digests[name] == one.left.digest and one.record in run.children_before and _may_pass(run, one)
     }
     known = await _survey(run.engine, [one.record for one in maybe.values()])
     fresh = await _Reads(run.engine).unchanged(known)
@@ -97,9 +96,7 @@ async def find(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
 
 def pass_over(run: "Run", one: Asked) -> None:
     """Keep it among the children, at the revision that it was left at; done once, however often this is run."""
-    if run.record is None:
-        return
-    child = next(child for child in run.record.children if (child.kind, child.identity) == one.record)
+    child = run.children_before[one.record]
     _keep(run, one.key, _linked(child, one.left.revision), why="passed over: nothing of it has changed")
 
 

@@ -15,6 +15,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +33,7 @@ from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, ExecutionId, RecordId, StepKey, refs
 from orbits_iac.model.rows import (
+    Child,
     EntryRow,
     Json,
     LookRow,
@@ -146,6 +148,12 @@ class Run:
         """The kind and identity of the record that this is a command of."""
         execution = self.pages.execution
         return (execution.kind, execution.identity) if execution.identity is not None else None
+
+    @cached_property
+    def children_before(self) -> dict[RecordId, Child]:
+        """The children of the record, as it stood when the run began."""
+        children = () if self.record is None else self.record.children
+        return {RecordId(child.kind, child.identity): child for child in children}
 
     # What the definition side calls, on the definition's loop.
 

@@ -116,7 +116,7 @@ class Threads:
 
     def _share_out(self) -> None:
         """Let go on whoever may: each time the first tenant with room, which then comes last."""
-        while (tenant := next(filter(self._has_room, self._waiting), None)) is not None:
+        while self._free > 0 and (tenant := next(filter(self._has_room, self._waiting), None)) is not None:
             turn = self._waiting[tenant].popleft()
             self._take(tenant)
             turn.set_result(None)
