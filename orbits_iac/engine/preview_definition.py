@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 NOTHING = object()
 """The outputs of what has none yet."""
 
+AT_ONCE = 64
+"""Of the steps under one ref, how many are looked at at a time: each takes memory for all that is below it."""
+
 _OUTSIDE = "something outside"
 _TOP = StepKey("")
 
@@ -66,6 +69,7 @@ class Looking:
         self._above = above
         self._entries = {entry.key: entry for entry in journal.entries} if journal is not None else {}
         self._once = once or {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._asked: dict[StepKey, Asked] = {}
         self._new: list[Asked] = []
         self._outside: list[tuple[str, asyncio.Future[Any]]] = []
@@ -153,7 +157,8 @@ class Looking:
     async def _answered(self, asked: Asked) -> None:
         """Answer one; those under one ref are answered at a time, each with all that is below it."""
         try:
-            await self._answer(asked)
+            async with self._slots:
+                await self._answer(asked)
         except Exception as error:  # noqa: BLE001 - whatever a user's definition or hook raises is the step's end
             asked.future.set_exception(self.failed_at(asked, error))
 
