@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,8 +136,12 @@ def _named(node: ast.AST, package: str) -> Iterator[str]:
 
 
 def _found_file(name: str) -> str | None:
+    above = sys.modules.get(name.rpartition(".")[0])
+    if above is not None:  # most of what is imported by name from a module is no module: that is known without a look
+        below = getattr(above, "__path__", None)
+        spec = None if below is None else PathFinder.find_spec(name, list(below))
+        return None if spec is None else spec.origin
     path: list[str] | None = None
-    spec: ModuleSpec | None = None
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:end]), path)
