@@ -22,7 +22,7 @@ def services(under: Subtree, stack: RecordId, report: TenantReport | None) -> tu
         name = child.ref if times[child.ref] == 1 else f"{child.ref} {times[child.ref]}"
         failed = _leads_to(path, child.ref)
         made.append(service(under, name, record_of(child), owned=child.owned, failed=failed))
-    if made or stack not in under.records:
+    if made or stack not in under.records or under.records[stack].revision is None:
         return tuple(made)
     return (service(under, stack.kind, stack, owned=True, failed=bool(report is not None and report.path)),)
 

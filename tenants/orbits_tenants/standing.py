@@ -3,6 +3,7 @@
 Called by `orbits tenants report`.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed
@@ -53,6 +54,7 @@ def _member(id_: str, recorded: Recorded, stack: RecordId | None, running: Execu
     made = services(recorded.subtree, stack, report) if stack is not None else ()
     listed = recorded.tenants.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
+    now = said.began is not None and not said.earlier and said.began >= _begun(recorded)
     state, mood, happened = _state(id_, recorded, report, running, record)
     return Member(
         id=id_,
@@ -71,8 +73,8 @@ def _member(id_: str, recorded: Recorded, stack: RecordId | None, running: Execu
         error=said.error,
         path=said.path,
         execution=said.execution,
-        began=None if said.earlier else said.began,
-        ended=None if said.earlier else said.ended,
+        began=said.began if now else None,
+        ended=said.ended if now else None,
         services=made,
     )
 
@@ -101,6 +103,12 @@ def _state(
             return TenantState.PAUSED.value, Mood.WAITING, paused
         happened = f"{happened}; it {paused}"
     return state, mood, happened
+
+
+def _begun(recorded: Recorded) -> datetime:
+    """When the last roll-out was asked for: what was begun before is of an earlier one."""
+    row = recorded.running or recorded.last
+    return utc(row.created_at if row is not None else 0)
 
 
 def _now(row: ExecutionRow) -> TenantReport:

@@ -213,6 +213,20 @@ async def test_whom_a_roll_out_did_not_go_to_is_in_no_wave_of_it(orbits: Orbits)
     assert found.rollout.argument == {"colour": "blue", "only": ["bolt"]}
 
 
+async def test_who_was_brought_back_later_is_in_no_wave_and_who_was_removed_has_no_services(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    await orbits.run(Fair(colour="blue"))
+    await orbits.run(Fair(colour="blue", back={"acme": 1}))
+    found = await fleet(orbits)
+    assert [one.state for one in found.members] == ["brought back", "updated", "updated"]
+    assert found.waves == ()
+    leaves = Decision(what="remove", tenant="cafe", who="dana")
+    await orbits.run(TenantDecisions(fleet="Fair", decision=leaves))
+    await orbits.run(Fair(colour="blue", leaving=("cafe",)))
+    services = {one.id: len(one.services) for one in (await fleet(orbits)).members}
+    assert services == {"acme": 2, "bolt": 2, "cafe": 0}
+
+
 async def test_a_later_roll_out_that_was_cancelled_is_said_beside_the_last_good_one(orbits: Orbits) -> None:
     good = await orbits.start(Fair(colour="red"))
     await good

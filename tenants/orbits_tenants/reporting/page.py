@@ -16,7 +16,7 @@ from importlib.resources import files
 from orbits_tenants.fleet import Drift, DriftState, Fleet, Member, Mood, Service
 from orbits_tenants.reporting.document import document
 from orbits_tenants.reporting.timeline import timeline
-from orbits_tenants.reporting.words import DRIFT_MARKS, MARKS, counted, reason, took
+from orbits_tenants.reporting.words import DRIFT_MARKS, MARKS, counted, reason, short, took
 
 _MOODS = list(Mood)
 _DRIFTS = list(DriftState)
@@ -63,7 +63,7 @@ def _header(fleet: Fleet) -> Iterator[str]:
     if rollout is None:
         yield '<p class="under">No roll-out has come to its end yet.</p>\n'
     else:
-        fields = " ".join(f"{name}={value}" for name, value in rollout.argument.items())
+        fields = " ".join(f"{name}={short(value)}" for name, value in rollout.argument.items())
         what = f" <code>{escape(fields)}</code>" if fields else ""
         ended = "under way" if rollout.ended is None else f"took {took(rollout.ended - rollout.began)}"
         yield (
