@@ -2,8 +2,9 @@
 
 It covers the modules that the class and its bases stand in, and every module of the project that those import, through
 however many others, inside of functions too; the files and folders that those name in a text (a template, a function's
-folder), as they lie beside the module or where the process was started; and the versions of the installed packages that
-they import, with those that these need. Packages of Orbits that lie in a checkout count as a whole.
+folder), as they lie beside the module or in the project's folder that the process was started in; and the versions of
+the installed packages that they import, with those that these need. Packages of Orbits that lie in a checkout count as
+a whole.
 
 It does not cover modules that nothing of this imports. What imports or runs something by a name that is not written in
 it (`import_module(name)`, `exec`, entry points) could do anything: then the digest is that of the whole build, with all
@@ -115,7 +116,8 @@ def _called(name: str, file: str) -> str:
 
 def _there(text: str, beside: Path) -> Iterator[Path]:
     """What a text names: a file that is no module, or a folder that is no package."""
-    for folder in dict.fromkeys((beside, Path.cwd())):
+    started = Path.cwd()  # elsewhere, what has such a name is what a stack that is installed has written itself
+    for folder in dict.fromkeys((beside, started) if started in beside.parents else (beside,)):
         path = folder / text
         if (path.is_file() and path.suffix != ".py") or (path.is_dir() and not (path / "__init__.py").exists()):
             yield path

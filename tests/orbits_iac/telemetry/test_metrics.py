@@ -234,6 +234,7 @@ async def test_the_page_has_every_metric_of_the_table_and_no_other(measured: Mea
     counted.drift_found("CountedResource", 2)
     counted.fired(3.0)
     counted.store_did("commit", 0.1, "StoreError")
+    counted.notified("1 slack", "failed")
     samples = await measured.samples()
     ours = {name: found for name, found in samples.items() if name.startswith("orbits_")}
     known = {metric.for_prometheus: metric for metric in METRICS}
