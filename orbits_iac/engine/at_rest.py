@@ -191,7 +191,7 @@ def _thing(row: RecordRow, look: LookRow | None) -> _Thing:
     drifted = look is not None and counts and (look.error or any(not each.remediated for each in look.differences))
     return _Thing(
         revision=row.revision,
-        quiet=not (row.queue or row.held or row.unsettled or row.adopted or row.reads is None or drifted),
+        quiet=not (row.queue or row.unsettled or row.adopted or row.reads is None or drifted),
         done_at=done_at,
         children=tuple((RecordId(child.kind, child.identity), child.revision) for child in row.children),
         reads=row.reads or (),

@@ -21,6 +21,7 @@ class Square:
     def __init__(self) -> None:
         self.racks: dict[str, str] = {}
         self.water = "well"
+        self.parasol = "green"
         self.failing: set[str] = set()
         self.swept = False
         self.gate: asyncio.Event | None = None
@@ -92,6 +93,14 @@ class Spring(Resource[Wares]):
         return Wares(wares=SQUARE.water)
 
 
+class Parasol(Resource[Wares]):
+    def identity(self) -> str:
+        return "parasol"
+
+    async def define_update(self) -> Wares:
+        return Wares(wares=SQUARE.parasol)
+
+
 class Booth(Resource):
     client: str
     wares: str = "figs"
@@ -104,6 +113,8 @@ class Booth(Resource):
     async def define_update(self) -> None:
         if self.thirsty:
             await self.execution.outputs(Spring, "spring")
+        if self.client == "bolt":
+            await self.do("parasol", Parasol())
         await self.do("rack", Rack(wares=self.wares))
         if self.signed:
             await self.do("sign", ink(self.client), no_return=True)
@@ -171,6 +182,16 @@ async def moved_on(orbits: Orbits) -> None:
     await orbits.run(Booth(client="acme", wares="dates"))
 
 
+async def moved_on_below(orbits: Orbits) -> None:
+    SQUARE.parasol = "red"
+    await orbits.run(Parasol())
+
+
+async def brought_back(orbits: Orbits) -> None:
+    await orbits.run(Booth(client="acme", wares="dates"))
+    await orbits.record(Booth, "acme").rollback(to=1)
+
+
 async def held(orbits: Orbits) -> None:
     SQUARE.failing = {"acme"}
     with pytest.raises(ExecutionFailed):
@@ -203,6 +224,8 @@ async def watered(orbits: Orbits) -> None:
         (overridden, ["acme"]),
         (labelled, ["acme"]),
         (moved_on, ["acme"]),
+        (moved_on_below, ["bolt"]),
+        (brought_back, ["acme"]),
         (held, ["acme"]),
         (left_for_a_decision, ["acme"]),
         (drifted, ["acme"]),
@@ -308,10 +331,15 @@ async def test_a_roll_out_that_is_gone_on_with_passes_over_the_same(
         Bazaar.source = ListSource(["acme", Tenant(id="bolt", overrides={"wares": "dates"}), "cafe"])
         execution = await first.start(Bazaar())
         await SQUARE.calling.wait()
+        before = await first.store.find(EntryRow, execution=execution.id)
     monkeypatch.setattr("orbits_iac.engine.at_rest.code_of", lambda _: "other")
     SQUARE.gate.set()
     async with Orbits(settings) as second, asyncio.timeout(20):
         report = await second.execution(execution.id)
         assert await asked_of(second, execution.id) == ["bolt"]
+        after = await second.store.find(EntryRow, execution=execution.id)
+        passed = [row for row in before if row.skipped]
+        assert len(passed) == 2
+        assert all(row in after for row in passed)
         assert [one.state.value for one in report.tenants.values()] == ["unchanged", "updated", "unchanged"]
         assert (await second.record(Bazaar, "Bazaar").row()).revision == 2
