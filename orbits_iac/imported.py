@@ -141,7 +141,7 @@ def _found_file(name: str) -> str | None:
         below = getattr(above, "__path__", None)
         spec = None if below is None else PathFinder.find_spec(name, list(below))
         return None if spec is None else spec.origin
-    path: list[str] | None = None
+    path, spec = None, None
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         spec = PathFinder.find_spec(".".join(parts[:end]), path)
