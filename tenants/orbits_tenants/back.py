@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac import ExecutionFailed
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import TenantReport, TenantState
+from orbits_tenants.tenant import REF
 
 if TYPE_CHECKING:
     from orbits_iac import Resource, Step
     from orbits_tenants.tenants import Tenants
-
-REF = "tenant"
-"""What a tenant's stack is called in the roll-out; its key is the tenant's id."""
 
 
 class WayBack:

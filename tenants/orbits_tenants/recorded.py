@@ -24,12 +24,10 @@ from orbits_iac.provider import (
 )
 from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.report import Report
+from orbits_tenants.tenant import REF
 
 if TYPE_CHECKING:
     from orbits_iac.provider import Store
-
-REF = "tenant"
-"""What a tenant's stack is called in the record of its fleet; whose it is, the stack's own record says."""
 
 DECISIONS = kind_of(TenantDecisions)
 _ROLL_OUTS = frozenset({"update", "rollback"})

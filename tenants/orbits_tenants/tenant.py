@@ -11,6 +11,9 @@ from orbits_tenants.window import Window
 
 TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
+REF = "tenant"
+"""What a tenant's stack is called in the record of its fleet; its key is the tenant's id."""
+
 
 def _targets(given: Any) -> tuple[Target, ...]:
     """Targets as they are, or each as the name of its type and its fields: `AwsTarget: {account: "448811223344"}`."""

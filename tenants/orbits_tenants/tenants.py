@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac import Options, Resource, Revision
 from orbits_iac.provider import UsageError, kind_of, options_of
-from orbits_tenants.back import REF, WayBack
+from orbits_tenants.back import WayBack
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.lanes import Lanes
@@ -22,7 +22,7 @@ from orbits_tenants.report import APART, OK, Report, TenantReport
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import decisions, roster
 from orbits_tenants.sources.source import Source, read
-from orbits_tenants.tenant import Tenant, TenantId
+from orbits_tenants.tenant import REF, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])

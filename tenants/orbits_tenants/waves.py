@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Event, ExecutionFailed
 from orbits_iac.provider import Below, Refused, StepOptions, UsageError
-from orbits_tenants.back import REF, WayBack
+from orbits_tenants.back import WayBack
 from orbits_tenants.decisions import Decided
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import (
@@ -30,7 +30,7 @@ from orbits_tenants.report import (
 )
 from orbits_tenants.rollout import Cut, Rollout
 from orbits_tenants.roster import decisions
-from orbits_tenants.tenant import Tenant
+from orbits_tenants.tenant import REF, Tenant
 from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
 
 if TYPE_CHECKING:

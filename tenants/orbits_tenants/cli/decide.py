@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from orbits_tenants.cli.options import AsJson, Fleet
+from orbits_tenants.cli.options import AsJson, Fleet, Id, Why
 
 if TYPE_CHECKING:
     from orbits_tenants.decisions import Decided
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")]
-Why = Annotated[str, typer.Option("--why", help="Why, for those who read it later.")]
 Reason = Annotated[str, typer.Option("--why", help="Why; reports say it.")]
 Fields = Annotated[
     list[str], typer.Argument(metavar="NAME=VALUE", help="Fields of its stack; anything but text as JSON.")

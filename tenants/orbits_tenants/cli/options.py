@@ -15,3 +15,6 @@ Select = Annotated[
     typer.Option("-l", "--selector", metavar="SELECTOR", help="Those with these labels: plan=large,region!=eu."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")]
+Why = Annotated[str, typer.Option("--why", help="Why, for those who read it later.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal it is needed.")]

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orbits_tenants.cli.decide import Id, Why
-from orbits_tenants.cli.options import AsJson, Fleet
+from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
     from orbits_iac import Resource
     from orbits_iac.provider import Change
     from orbits_tenants.certificate import Certificate
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal it is needed.")]
 AcceptLoss = Annotated[
     list[str] | None,
     typer.Option("--accept-loss", metavar="'KIND IDENTITY'", help="What may be lost with it; several times."),

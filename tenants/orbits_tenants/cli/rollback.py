@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orbits_tenants.cli.options import AsJson, Fleet
+from orbits_tenants.cli.options import AsJson, Fleet, Yes
 
 if TYPE_CHECKING:
     from orbits_tenants.report import Report, TenantReport
@@ -17,7 +17,6 @@ Only = Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="Th
 To = Annotated[
     int | None, typer.Option("--to", help="The fleet's revision to go back to; without it, the one before the last.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal it is needed.")]
 
 
 def command(
