@@ -163,7 +163,7 @@ class PreviewFlow(Flow):
         """Nothing is cycled."""
         return False
 
-    async def drifted(self, children: Sequence[Below]) -> Sequence[int]:
+    async def drifted(self, below: Sequence[Below]) -> Sequence[int]:
         """Nothing is cycled."""
         return ()
 

@@ -259,7 +259,7 @@ class Flow(Current):
         """
 
     @abstractmethod
-    async def drifted(self, children: Sequence[Below]) -> Sequence[int]:
+    async def drifted(self, below: Sequence[Below]) -> Sequence[int]:
         """How many things of each of these, all below it included, differed at the last look and do still."""
 
     @abstractmethod
