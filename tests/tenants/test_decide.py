@@ -132,3 +132,14 @@ def test_a_tenant_is_removed_and_no_list_brings_it_back(orbits: Shell, tmp_path:
     orbits("tenants", "add", FLEET, "bolt", "--why", "they are back")
     assert "3 tenants: 1 updated, 2 unchanged" in orbits("up", FLEET, "sign=1")
     assert "knows no tenant 'echo'" in orbits("tenants", "remove", FLEET, "echo", "--yes", code=2)
+
+
+def test_all_that_is_recorded_of_a_tenant_is_shown(orbits: Shell) -> None:
+    orbits("up", FLEET, "sign=1")
+    orbits("tenants", "pause", FLEET, "bolt", "--why", "away")
+    shown = json.loads(orbits("tenants", "show", "Lodges", "bolt", "--json"))
+    assert (shown["id"], shown["state"], shown["revision"]) == ("bolt", "paused", 1)
+    said = " ".join(orbits("tenants", "show", FLEET, "bolt").split())
+    assert said.startswith("tenant bolt state")
+    assert "away" in said
+    assert "recorded of a tenant 'echo'" in orbits("tenants", "show", FLEET, "echo", code=2)

@@ -5,7 +5,7 @@ What belongs here: options, the words of a command, how it prints. What the comm
 
 import typer
 
-from orbits_tenants.cli import decide, list_, promote, remove, report, rollback
+from orbits_tenants.cli import decide, list_, promote, remove, report, rollback, show
 
 app = typer.Typer(help="The tenants of a fleet.", no_args_is_help=True)
 
@@ -16,6 +16,7 @@ def tenants() -> None:
 
 
 app.command("list")(list_.command)
+app.command("show")(show.command)
 app.command("report")(report.command)
 app.command("add")(decide.add)
 app.command("pause")(decide.pause)

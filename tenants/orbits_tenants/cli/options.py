@@ -10,6 +10,13 @@ Fleet = Annotated[
         metavar="FLEET", help="module:Class or file.py:Class of a Tenants, or a name from [stacks] in orbits.toml."
     ),
 ]
+Recorded = Annotated[
+    str,
+    typer.Argument(
+        metavar="FLEET",
+        help="The kind of a Tenants, which is its class's name; or module:Class, file.py:Class, a name in orbits.toml.",
+    ),
+]
 Select = Annotated[
     str | None,
     typer.Option("-l", "--selector", metavar="SELECTOR", help="Those with these labels: plan=large,region!=eu."),

@@ -4,11 +4,13 @@ Each command reads it so.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_iac import Settings
+    from orbits_tenants.fleet import Fleet
     from orbits_tenants.report import TenantReport
     from orbits_tenants.tenant import Tenant
     from orbits_tenants.tenants import Tenants
@@ -44,3 +46,23 @@ async def last_reports(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Ma
         return {}
     async with reading(settings.store) as store:
         return (await last_report(store, kind_of(fleet))).tenants
+
+
+async def recorded(spec: str, selector: str | None) -> "Fleet":
+    """How the fleet stands, by what is recorded of it; those of its tenants that are meant."""
+    from orbits_iac import Settings
+    from orbits_iac.provider import kind_of, reading
+    from orbits_tenants.selector import Selector
+    from orbits_tenants.standing import read
+    from orbits_tenants.tenant import Tenant
+
+    settings = Settings()
+    chosen = None if selector is None else Selector(selector)
+    known = ":" in spec or spec in settings.stacks
+    kind = kind_of(named(spec, settings)) if known else spec
+    async with reading(settings.store) as store:
+        fleet = await read(store, kind, now=time.time())
+    if chosen is None:
+        return fleet
+    meant = {one.id for one in chosen.chosen([Tenant(id=one.id, labels=one.labels) for one in fleet.members])}
+    return fleet.of(one for one in fleet.members if one.id in meant)

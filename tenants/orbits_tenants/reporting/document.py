@@ -17,7 +17,7 @@ def document(fleet: Fleet) -> dict[str, Any]:
         "oldest_look": _time(fleet.looked),
         "rollout": _roll_out(fleet),
         "waves": [_wave(wave) for wave in fleet.waves],
-        "tenants": [_member(member) for member in fleet.members],
+        "tenants": [of_member(member) for member in fleet.members],
         "shared": [_service(service) for service in fleet.shared],
     }
 
@@ -45,7 +45,8 @@ def _wave(wave: Wave) -> dict[str, Any]:
     }
 
 
-def _member(member: Member) -> dict[str, Any]:
+def of_member(member: Member) -> dict[str, Any]:
+    """A tenant in JSON's own types."""
     return {
         "id": member.id,
         "name": member.name,
