@@ -98,7 +98,7 @@ async def _rolled(folder: Path, name: str, tenants: int, *, poisoned: bool) -> R
         orbits.engine.on_end(ended)
         start, computed = time.perf_counter(), _computed()
         report = await orbits.run(Market(seconds=SECONDS))
-        rows = await orbits.store.find(ExecutionRow, kind="Stall")
+        rows = await orbits.store.find(ExecutionRow, kind="PoisonedStall")
     wrong = [id_ for id_ in report.tenants if (id_ in report.failed) != (poisoned and id_ in sick)]
     return Rolled(
         healthy=[

@@ -30,7 +30,7 @@ DEADLY = ("result", "exit", "crash", "memory")
 POISONS = (*ALIVE, *DEADLY)
 
 
-class Add(Action[int]):
+class QuickSum(Action[int]):
     """On the event loop."""
 
     options = Options(idempotent=True)
@@ -41,7 +41,7 @@ class Add(Action[int]):
         return self.number + 1
 
 
-class Deploy(Action[int]):
+class SlowDeploy(Action[int]):
     """Waits, as one does for a cloud, and computes nothing."""
 
     options = Options(idempotent=True)
@@ -52,7 +52,7 @@ class Deploy(Action[int]):
         return 0
 
 
-class AddInThread(Action[int]):
+class SumInThread(Action[int]):
     """In a thread."""
 
     options = Options(idempotent=True)
@@ -86,7 +86,7 @@ class Poison(Action[str]):
         raise AssertionError(self.way)
 
 
-class Retried(Action[str]):
+class RetriedForEver(Action[str]):
     """Fails again and again, and would be tried for ever."""
 
     options = Options(
@@ -121,7 +121,7 @@ class Deadly(Action[str]):
         raise AssertionError(self.way)
 
 
-class Stall(Resource[None]):
+class PoisonedStall(Resource[None]):
     """One tenant's."""
 
     client: str
@@ -132,22 +132,22 @@ class Stall(Resource[None]):
         return self.client
 
     async def define_update(self) -> None:
-        number = await self.do("add", Add(number=0))
+        number = await self.do("add", QuickSum(number=0))
         if self.seconds:
-            await self.do("deploy", Deploy(seconds=self.seconds))
+            await self.do("deploy", SlowDeploy(seconds=self.seconds))
         if self.poison in DEADLY:
             await self.do("poison", Deadly(way=self.poison))
         elif self.poison in ("retry", "throttled"):
-            await self.do("poison", Retried(way=self.poison))
+            await self.do("poison", RetriedForEver(way=self.poison))
         elif self.poison in ("hang", "slow"):
             await self.do("poison", Poison(way=self.poison), timeout=TIMEOUT)
         elif self.poison:
             await self.do("poison", Poison(way=self.poison))
         for step in range(3):
-            number = await self.do("more", AddInThread(number=number), key=str(step))
+            number = await self.do("more", SumInThread(number=number), key=str(step))
 
 
-class Market(Tenants[Stall]):
+class Market(Tenants[PoisonedStall]):
     """The fleet."""
 
     source: ClassVar[Source] = ListSource(["healthy"])
@@ -155,8 +155,8 @@ class Market(Tenants[Stall]):
 
     seconds: float = 0.0  # that each tenant waits for its cloud
 
-    def stack(self, tenant: Tenant) -> Stall:
-        return Stall(client=tenant.id, poison=tenant.labels.get("poison", ""), seconds=self.seconds)
+    def stack(self, tenant: Tenant) -> PoisonedStall:
+        return PoisonedStall(client=tenant.id, poison=tenant.labels.get("poison", ""), seconds=self.seconds)
 
 
 HUNG = threading.Event()

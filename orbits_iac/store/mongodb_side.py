@@ -27,6 +27,9 @@ from orbits_iac.store.mongodb_writer import LAST_WORD, Writer
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
+QUESTION = "orbits-store-question"
+"""What a task is called that is done with a question, whoever asked it."""
+
 
 class Side:
     """Everything of a store that belongs to one event loop: the one that it is made in."""
@@ -52,6 +55,8 @@ class Side:
         a server may leave its lock taken, for which all other calls of its client then wait.
         """
         asked = asyncio.ensure_future(ask(self))
+        if isinstance(asked, asyncio.Task):
+            asked.set_name(QUESTION)
         self._asked.add(asked)
         asked.add_done_callback(self._asked.discard)
         return await asyncio.shield(asked)

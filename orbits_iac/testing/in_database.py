@@ -111,6 +111,7 @@ class Database:
         """Let the database hold these documents, and no others. The gate is written last, for a majority, with all."""
         from pymongo import DeleteMany, InsertOne, WriteConcern
 
+        self.now(_answered())  # what a process asked that died then is of its time
         for name, there in sorted(self.content().items(), key=lambda item: item[0] == GATE):
             then, surely = wanted[name], name == GATE
             same = {key for key in then.keys() & there.keys() if then[key].document.raw == there[key].document.raw}
@@ -129,11 +130,21 @@ class Database:
 
     def _end(self) -> None:
         if self.client is not None:
+            self.now(_answered())
             self.now(self.client.close())
         self._client.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _answered() -> None:
+    """Wait until the driver is done with all that was asked, by whomever."""
+    from orbits_iac.store.mongodb_side import QUESTION
+
+    asked = [task for task in asyncio.all_tasks() if task.get_name() == QUESTION]
+    if asked:
+        await asyncio.wait(asked)
 
 
 class _Reopened(MongoStore):

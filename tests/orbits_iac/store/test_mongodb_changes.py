@@ -29,6 +29,7 @@ class Told:
         self.changes = Changes(here["writer"], self.hints, "mongodb://tests")
         self.changes._await_ms = 50  # a stream that was broken off says so with its next answer
         self._there = there
+        self._others: set[int] = set()  # streams that an earlier test of the database has left, when its process died
 
     async def commit(self) -> None:
         await self._there["writer"].update_one({"_id": "other"}, {"$inc": {"n": 1}}, upsert=True)
@@ -36,6 +37,10 @@ class Told:
     async def wait(self) -> None:
         """Only for a change: the time that it would wait without one is longer than the test may take."""
         await asyncio.wait_for(self.changes.wait(LONG), LONG / 6)
+
+    async def begin_alone(self) -> None:
+        """Know which streams are not this test's."""
+        self._others = set(await self.cursors())
 
     async def begin(self) -> None:
         """Open the stream; that it begins is a hint by itself, since what came before is not told."""
@@ -51,9 +56,9 @@ class Told:
         return await self._there.client.admin.command(command)
 
     async def let_go(self) -> None:
-        """Wait until no stream is open on the server."""
+        """Wait until no stream of this test is open on the server."""
         cursors = await self.cursors()
-        while cursors:
+        while set(cursors) - self._others:
             cursors = await self.cursors()
 
     async def cursors(self) -> list[int]:
@@ -69,6 +74,7 @@ async def _told(url: str) -> AsyncIterator[Told]:
     address = parse(url)
     async with client_of(address) as here, client_of(address) as there:
         told = Told(here[address.database], there[address.database])
+        await told.begin_alone()
         await told.commit()
         yield told
         await told.changes.close()
