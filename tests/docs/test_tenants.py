@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ def program(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
 
 def test_the_fleet_is_listed_whole_and_as_it_is_chosen(tmp_path: Path, commands: Commands) -> None:
     (tmp_path / "sites.py").write_text(PROGRAMS["sites"])
+    os.utime(tmp_path / "sites.py", (0, 0))  # code that may be of after a process began is looked at each time
     (tmp_path / "trials.txt").write_text("tryout\n")
     (tmp_path / "clients").mkdir()
     (tmp_path / "clients" / "acme.yaml").write_text("id: acme\nlabels: {plan: large, region: eu}\n")

@@ -47,7 +47,7 @@ class Rack(Managed[Wares]):
     @property
     def _client(self) -> str:
         assert self.execution.record is not None
-        return self.execution.record[1].removeprefix("Booth ").removesuffix("/rack")
+        return self.execution.record[1].removeprefix("Pavilion ").removesuffix("/rack")
 
     def read(self, recorded: Wares | None, /) -> Wares | None:
         found = SQUARE.racks.get(self._client)
@@ -101,7 +101,7 @@ class Parasol(Resource[Wares]):
         return Wares(wares=SQUARE.parasol)
 
 
-class Booth(Resource):
+class Pavilion(Resource):
     client: str
     wares: str = "figs"
     signed: bool = False
@@ -124,13 +124,13 @@ class Booth(Resource):
             await self.do("call", shout_out(self.client))
 
 
-class Bazaar(Tenants[Booth]):
+class Bazaar(Tenants[Pavilion]):
     source: ClassVar[Source] = ListSource(CLIENTS)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], failure_tolerance="100%")
     wares: str = "figs"
 
-    def stack(self, tenant: Tenant) -> Booth:
-        return Booth(client=tenant.id, wares=self.wares, thirsty=tenant.id == "cafe")
+    def stack(self, tenant: Tenant) -> Pavilion:
+        return Pavilion(client=tenant.id, wares=self.wares, thirsty=tenant.id == "cafe")
 
     async def define_shared(self) -> None:
         await self.do("spring", Spring())
@@ -152,7 +152,7 @@ async def rolled_out(orbits: Orbits, bazaar: Bazaar | None = None, **how: Any) -
 
 
 async def asked_of(orbits: Orbits, execution: ExecutionId) -> list[str]:
-    entries = [row for row in await orbits.store.find(EntryRow, execution=execution) if row.kind == "Booth"]
+    entries = [row for row in await orbits.store.find(EntryRow, execution=execution) if row.kind == "Pavilion"]
     assert all((row.child is None) is row.skipped for row in entries)
     return sorted(row.link.identity for row in entries if row.link is not None and not row.skipped)
 
@@ -179,7 +179,7 @@ async def labelled(orbits: Orbits) -> None:
 
 
 async def moved_on(orbits: Orbits) -> None:
-    await orbits.run(Booth(client="acme", wares="dates"))
+    await orbits.run(Pavilion(client="acme", wares="dates"))
 
 
 async def moved_on_below(orbits: Orbits) -> None:
@@ -188,24 +188,24 @@ async def moved_on_below(orbits: Orbits) -> None:
 
 
 async def brought_back(orbits: Orbits) -> None:
-    await orbits.run(Booth(client="acme", wares="dates"))
-    await orbits.record(Booth, "acme").rollback(to=1)
+    await orbits.run(Pavilion(client="acme", wares="dates"))
+    await orbits.record(Pavilion, "acme").rollback(to=1)
 
 
 async def held(orbits: Orbits) -> None:
     SQUARE.failing = {"acme"}
     with pytest.raises(ExecutionFailed):
-        await orbits.run(Booth(client="acme", signed=True))
-    assert (await orbits.record(Booth, "acme").row()).held is not None
+        await orbits.run(Pavilion(client="acme", signed=True))
+    assert (await orbits.record(Pavilion, "acme").row()).held is not None
     SQUARE.failing = set()
 
 
 async def left_for_a_decision(orbits: Orbits) -> None:
     SQUARE.failing = {"acme", "broom"}
     with pytest.raises(ExecutionFailed) as failed:
-        await orbits.run(Booth(client="acme"))
+        await orbits.run(Pavilion(client="acme"))
     assert failed.value.failure.left
-    assert (await orbits.record(Booth, "acme").row()).revision == 1
+    assert (await orbits.record(Pavilion, "acme").row()).revision == 1
     SQUARE.failing = set()
 
 
@@ -291,7 +291,7 @@ async def test_what_was_passed_over_stays_a_child(orbits: Orbits) -> None:
     assert bazaar.revision == 2
     revision = await orbits.store.get(RevisionRow, "Bazaar", "Bazaar", 2)
     assert revision is not None
-    stalls = {child.identity: child.revision for child in revision.children if child.kind == "Booth"}
+    stalls = {child.identity: child.revision for child in revision.children if child.kind == "Pavilion"}
     assert stalls == {"acme": 2, "bolt": 1, "cafe": 1}
     SQUARE.racks["bolt"] = "stolen"
     assert len((await orbits.record(Bazaar, "Bazaar").drift()).drifted) == 1
@@ -302,7 +302,7 @@ async def test_what_was_passed_over_stays_a_child(orbits: Orbits) -> None:
 async def test_what_is_under_way_is_waited_for(orbits: Orbits) -> None:
     await rolled_out(orbits)
     SQUARE.gate = asyncio.Event()
-    own = await orbits.start(Booth(client="bolt"))
+    own = await orbits.start(Pavilion(client="bolt"))
     await SQUARE.calling.wait()
     bazaar = await orbits.start(Bazaar())
     async with asyncio.timeout(30):
