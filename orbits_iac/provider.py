@@ -13,6 +13,7 @@ from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.selector import Selector
+from orbits_iac.model.spans import ago
 from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.queries import payloads
 from orbits_iac.reading import exists, reading
@@ -55,6 +56,7 @@ __all__ = [
     "Unknown",
     "UsageError",
     "Verb",
+    "ago",
     "compare",
     "current",
     "exists",

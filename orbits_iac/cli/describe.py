@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.cli import log, looking, render, report, schedules, tree
-from orbits_iac.cli.render import ago, duration, glyph
+from orbits_iac.cli.render import duration, glyph
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.bounds import given
 from orbits_iac.model.marks import masked
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, ScheduleRow
+from orbits_iac.model.spans import ago
 from orbits_iac.model.states import State
 from orbits_iac.queries import Found, Picture, document, waits
 from orbits_iac.roster import Waiting

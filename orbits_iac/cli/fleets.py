@@ -159,7 +159,7 @@ def print_fleet(
     from rich.table import Table
     from rich.text import Text
 
-    from orbits_iac.cli.render import ago
+    from orbits_iac.model.spans import ago
 
     shown = [line for line in made if line.drifted or line.unseen or line.healed or (everything and line.tenant)]
     if shown:

@@ -200,7 +200,7 @@ def _short(text: str, most: int = 60) -> str:
 
 def said(found: "Sequence[Found]", now: float) -> str:
     """How many are in sync, tenants in a fleet and else resources, and when that was seen."""
-    from orbits_iac.cli.render import ago
+    from orbits_iac.model.spans import ago
 
     looked = [one for one in found if one.look is not None and is_leaf(one)]
     if not looked:

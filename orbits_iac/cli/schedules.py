@@ -170,7 +170,7 @@ def said(row: "ScheduleRow", *, now: float) -> str:
 
 
 def _paused(row: "ScheduleRow", now: float) -> str:
-    from orbits_iac.cli.render import ago
+    from orbits_iac.model.spans import ago
 
     since = f" {ago(now - row.at)}" if row.at else ""
     return f"paused{since} by {row.by}{f': {row.why}' if row.why else ''}"
@@ -179,7 +179,8 @@ def _paused(row: "ScheduleRow", now: float) -> str:
 def _when(at: float, now: float) -> str:
     from datetime import datetime
 
-    from orbits_iac.cli.render import ago, duration
+    from orbits_iac.cli.render import duration
+    from orbits_iac.model.spans import ago
 
     moment = f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
     return f"{moment} (in {duration(at - now)})" if at > now else f"{moment} ({ago(now - at)})"

@@ -89,7 +89,7 @@ def table(seen: "Seen", *, now: float) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from orbits_iac.cli.render import ago
+    from orbits_iac.model.spans import ago
     from orbits_iac.roster import Presence
 
     if not seen.members:
@@ -130,7 +130,7 @@ def _said(member: "Member") -> str:
 
 def _lines(seen: "Seen", *, now: float) -> list[str]:
     """Who was taken over; whom nobody reaches; what nobody can go on with, each reason once, with its executions."""
-    from orbits_iac.cli.render import ago
+    from orbits_iac.model.spans import ago
 
     by_reason: dict[str, list[str]] = {}
     for one in seen.waiting:

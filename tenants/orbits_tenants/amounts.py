@@ -20,5 +20,5 @@ def amount(text: str, tenants: int, said: str) -> float:
     """
     if not is_amount(text):
         raise UsageError(f"{said}: {text!r} is neither a number of tenants ('3') nor a share ('10%')")
-    number, _, share = text.partition("%")
-    return int(number) * tenants / 100 if share or text.endswith("%") else int(number)
+    number, share, _ = text.partition("%")
+    return int(number) * tenants / 100 if share else int(number)

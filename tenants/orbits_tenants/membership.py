@@ -5,7 +5,7 @@ cannot be believed changes nothing; one that can adds tenants, and changes what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from orbits_iac.provider import UsageError
@@ -49,7 +49,7 @@ class Members:
 
     present: tuple[Tenant, ...]
     vanished: tuple[Tenant, ...] = ()
-    doubts: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = ()
 
 
 def members(

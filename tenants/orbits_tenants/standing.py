@@ -14,6 +14,7 @@ from orbits_tenants.recorded import DECISIONS, Recorded
 from orbits_tenants.report import BAD, TenantReport, TenantState, state_of
 from orbits_tenants.services import in_service, service, services, since, utc
 from orbits_tenants.tenant import REF
+from orbits_tenants.tenants import SCOPE
 
 if TYPE_CHECKING:
     from orbits_iac.provider import Store
@@ -22,9 +23,6 @@ _WELL = frozenset({TenantState.UPDATED, TenantState.UNCHANGED, TenantState.ENDED
 _PERSON = frozenset({TenantState.HELD, TenantState.LEFT})
 _UNREPORTED = TenantReport(state=TenantState.UNCHANGED, wave="")
 """Of a tenant that no roll-out has reported."""
-
-_SCOPE = frozenset({"only", "only_failed", "from_wave", "back", "leaving"})
-"""Fields of every fleet: to whom a roll-out went, if not to all."""
 
 
 async def read(store: "Store", kind: str, *, now: float) -> Fleet:
@@ -169,6 +167,6 @@ def _roll_out(recorded: Recorded) -> LastRollOut | None:
         who=row.who,
         began=utc(row.started_at or row.created_at),
         ended=utc(row.ended_at) if row.ended_at is not None else None,
-        argument={name: value for name, value in (masked(row.argument) or {}).items() if value or name not in _SCOPE},
+        argument={name: value for name, value in (masked(row.argument) or {}).items() if value or name not in SCOPE},
         notes=tuple(notes),
     )

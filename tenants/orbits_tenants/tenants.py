@@ -215,3 +215,12 @@ class Tenants(Resource[Report], Generic[S]):
                 for each in error.errors()
             )
             raise UsageError(f"tenant {tenant.id}, {wrong}") from error
+
+
+SCOPE = frozenset(Tenants.model_fields)
+"""The fields of every fleet: to whom a roll-out goes, and which way, if not forward to all."""
+
+
+def released(argument: Mapping[str, Any]) -> dict[str, Any]:
+    """What a roll-out with this argument has brought, whomever it went to."""
+    return {name: value for name, value in argument.items() if name not in SCOPE}

@@ -173,23 +173,21 @@ class RollOut:
     async def _refuse_drift(self, number: int, cut: Cut) -> None:
         """Look at those of a wave that went forward; `Refused` names those that have drifted since."""
         flow = self._fleet.execution
-        children: list[Below] = []
-        for tenant in cut.tenants:
-            if tenant.id in self.reports and self.reports[tenant.id].state in OK:
-                stack, when = self._fleet.stack_of(tenant), f"check {number}"
-                standing = await flow.standing(REF, stack, key=tenant.id, again=when)
-                child = Below(ref=REF, kind=standing.kind, identity=standing.identity, owned=False, tenant=tenant.id)
-                children.append(child)
 
-        async def look(child: Below) -> None:
-            async with self._lanes.room(by_id[child.tenant or ""]):
-                await flow.cycle_child(child, on_drift="report")
+        async def look(tenant: Tenant) -> Below:
+            stack, when = self._fleet.stack_of(tenant), f"check {number}"
+            standing = await flow.standing(REF, stack, key=tenant.id, again=when)
+            child = Below(ref=REF, kind=standing.kind, identity=standing.identity, owned=False, tenant=tenant.id)
+            async with self._lanes.room(tenant):
+                with flow.scope(f"look {number}"):
+                    await flow.cycle_child(child, on_drift="report")
+            return child
 
-        by_id = {tenant.id: tenant for tenant in cut.tenants}
+        well = [one for one in cut.tenants if one.id in self.reports and self.reports[one.id].state in OK]
+        children = await asyncio.gather(*(look(tenant) for tenant in well))
         with flow.scope(f"look {number}"):
-            await asyncio.gather(*(look(child) for child in children))
             found = await flow.drifted(children)
-        drifted = [child.tenant or "" for child, things in zip(children, found, strict=True) if things]
+        drifted = [tenant.id for tenant, things in zip(well, found, strict=True) if things]
         if drifted:
             raise Refused(f"drifted since: {', '.join(drifted)}")
 

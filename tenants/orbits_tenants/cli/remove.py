@@ -51,6 +51,7 @@ async def _remove(spec: str, id_: str, why: str, losses: list[str], *, yes: bool
     from orbits_tenants.cli.subject import named
     from orbits_tenants.decisions import Decision, TenantDecisions
     from orbits_tenants.report import TenantState
+    from orbits_tenants.tenants import released
 
     settings = Settings()
     cls = named(spec, settings)
@@ -62,8 +63,7 @@ async def _remove(spec: str, id_: str, why: str, losses: list[str], *, yes: bool
             raise UsageError(
                 f"the last roll-out of {kind} knows no tenant {id_!r}: orbits tenants list shows who is in it"
             )
-        chosen: dict[str, Any] = {"only": [], "only_failed": False, "from_wave": "", "back": {}, "leaving": [id_]}
-        step = cls.model_validate({**last.argument, **chosen})
+        step = cls.model_validate({**released(last.argument), "leaving": [id_]})
         stack: Resource[Any] = step.stack_of(report.tenant)
         top = RecordId(kind_of(type(stack)), stack.identity() or "")
         if not yes:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,6 +37,7 @@ async def _rollback(spec: str, wave: str | None, only: list[str], to: int | None
     from orbits_iac import Orbits, Settings
     from orbits_iac.provider import UsageError, kind_of
     from orbits_tenants.cli.subject import named
+    from orbits_tenants.tenants import released
 
     settings = Settings()
     cls = named(spec, settings)
@@ -50,15 +51,7 @@ async def _rollback(spec: str, wave: str | None, only: list[str], to: int | None
         back = _meant(now.outputs.tenants, then.outputs.tenants, wave, only)
         if not yes:
             _ask(back, now.outputs.tenants)
-        argument: dict[str, Any] = {
-            **now.argument,
-            "only": [],
-            "only_failed": False,
-            "from_wave": "",
-            "leaving": [],
-            "back": back,
-        }
-        report: Report = await orbits.run(cls.model_validate(argument))
+        report: Report = await orbits.run(cls.model_validate({**released(now.argument), "back": back}))
         return report
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from orbits_iac.provider import ago
 from orbits_tenants.fleet import Drift, DriftState, Finding, Fleet, Member, Mood, Service
 
 MARKS: Mapping[Mood, str] = {
@@ -23,18 +24,6 @@ DRIFT_MARKS: Mapping[DriftState, str] = {
     DriftState.IN_SYNC: "=",
 }
 _LONGEST = 60  # characters of a value
-
-
-def ago(span: timedelta) -> str:
-    """How long ago, for people: just now, 4 min ago, 3 h ago, 2 days ago."""
-    seconds = span.total_seconds()
-    if seconds < 60:
-        return "just now"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min ago"
-    if seconds < 2 * 86400:
-        return f"{seconds // 3600:.0f} h ago"
-    return f"{seconds // 86400:.0f} days ago"
 
 
 def took(span: timedelta) -> str:
@@ -68,7 +57,7 @@ def drift_line(fleet: Fleet) -> str:
 
 
 def _oldest(span: timedelta) -> str:
-    return f"the oldest look was {ago(span)}"
+    return f"the oldest look was {ago(span.total_seconds())}"
 
 
 def roll_out_line(fleet: Fleet) -> str:
@@ -77,7 +66,9 @@ def roll_out_line(fleet: Fleet) -> str:
     if rollout is None:
         return "no roll-out came to its end yet"
     what = " ".join(f"{name}={short(value)}" for name, value in rollout.argument.items())
-    begun = f"roll-out {rollout.execution}{' of ' if what else ''}{what}, {ago(fleet.at - rollout.began)}"
+    begun = (
+        f"roll-out {rollout.execution}{' of ' if what else ''}{what}, {ago((fleet.at - rollout.began).total_seconds())}"
+    )
     if rollout.ended is None:
         return f"{begun} by {rollout.who}: under way"
     return f"{begun} by {rollout.who}, took {took(rollout.ended - rollout.began)}"
@@ -87,7 +78,7 @@ def changed(one: Member | Service, now: datetime) -> str:
     """When it was last changed, and by whom; "-" if that is not recorded."""
     if one.since is None:
         return "-"
-    return f"{ago(now - one.since)}{f' by {one.by}' if one.by else ''}"
+    return f"{ago((now - one.since).total_seconds())}{f' by {one.by}' if one.by else ''}"
 
 
 def drift_said(drift: Drift | None, now: datetime) -> str:
@@ -96,7 +87,7 @@ def drift_said(drift: Drift | None, now: datetime) -> str:
         return "-"
     many = f" ({counted(len(drift.findings), 'difference')})" if drift.findings else ""
     beside = f", {drift.unchecked:,} unchecked" if drift.unchecked and drift.state is not DriftState.UNCHECKED else ""
-    when = "" if drift.at is None else f", {ago(now - drift.at)}"
+    when = "" if drift.at is None else f", {ago((now - drift.at).total_seconds())}"
     return f"{drift.state.value}{many}{beside}{when}"
 
 

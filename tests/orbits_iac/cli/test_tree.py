@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from orbits_iac.cli import render, tree
-from orbits_iac.cli.render import Style, ago, bar, duration
+from orbits_iac.cli.render import Style, bar, duration
 from orbits_iac.cli.tree import Mark, Node
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.rows import EntryRow, ExecutionRow
+from orbits_iac.model.spans import ago
 from orbits_iac.model.states import State
 
 from .pictures import UNLUCKY, busy, child, entry, execution, picture
