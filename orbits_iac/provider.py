@@ -15,6 +15,7 @@ from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, 
 from orbits_iac.model.selector import Selector
 from orbits_iac.model.spans import ago
 from orbits_iac.model.standing import Rest, Standing
+from orbits_iac.model.target import target_types
 from orbits_iac.queries import payloads
 from orbits_iac.reading import exists, reading
 from orbits_iac.registry import load
@@ -78,4 +79,5 @@ __all__ = [
     "source_file",
     "stamp_of",
     "subtree",
+    "target_types",
 ]

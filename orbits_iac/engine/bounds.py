@@ -12,7 +12,7 @@ bound may act wherever its definition says, and its hooks only there.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,7 +21,7 @@ from orbits_iac.codec import Codec
 from orbits_iac.model.bounds import WITHIN, given
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.rows import Json
-from orbits_iac.model.target import Target
+from orbits_iac.model.target import Target, target_types
 
 
 def realm_of(target: Target) -> str:
@@ -54,7 +54,7 @@ def bound(
     """The targets of a step that is bound to `within`; `Refused` where one of that is beyond what is bound already."""
     for target in within:
         check(above, target, what=what, tenant=tenant)
-    classes = {cls.__name__: cls for cls in _subclasses(Target)}
+    classes = target_types()
     inherited = [codec.decode(text, classes[name]) for name, text in given(above).items() if name in classes]
     realms = {*(_realms(above) or ()), *found, *map(realm_of, [*within, *inherited])}
     return {**above, WITHIN: json.dumps(sorted(realms))}
@@ -99,12 +99,6 @@ def admit(codec: Codec, targets: Mapping[str, Json], target: Target, *, what: st
 def _realms(targets: Mapping[str, Json]) -> set[str] | None:
     text = targets.get(WITHIN)
     return None if text is None else set(json.loads(text))
-
-
-def _subclasses(cls: type[Target]) -> Iterator[type[Target]]:
-    for sub in cls.__subclasses__():
-        yield sub
-        yield from _subclasses(sub)
 
 
 def _of(tenant: str | None) -> str:

@@ -19,3 +19,11 @@ class Target(BaseModel):
     def realm(self) -> str:
         """What its credentials are for, and a tenant has or has not: the account, the cluster. By default `place`."""
         return self.place()
+
+
+def target_types() -> dict[str, type[Target]]:
+    """The classes of targets that are imported, by their names."""
+    found = list(Target.__subclasses__())
+    for cls in found:
+        found += cls.__subclasses__()
+    return {cls.__name__: cls for cls in found}

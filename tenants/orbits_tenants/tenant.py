@@ -1,12 +1,13 @@
 """Tenant: one client, as a source names it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from orbits_iac import Target
+from orbits_iac.provider import target_types
 from orbits_tenants.window import Window
 
 TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -23,7 +24,7 @@ def _targets(given: Any) -> tuple[Target, ...]:
 
 
 def _target(given: Any) -> Target:
-    known = {cls.__name__: cls for cls in _types(Target)}
+    known = target_types()
     if not isinstance(given, Mapping) or len(given) != 1 or next(iter(given)) not in known:
         raise ValueError(
             f"{given!r} is no target: the name of its type, and below it its fields; the types that are imported are "
@@ -35,12 +36,6 @@ def _target(given: Any) -> Target:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise ValueError(f"{name}: {wrong}") from error
-
-
-def _types(cls: type[Target]) -> Iterable[type[Target]]:
-    for one in cls.__subclasses__():
-        yield one
-        yield from _types(one)
 
 
 def _written(targets: Sequence[Target]) -> list[dict[str, Any]]:
