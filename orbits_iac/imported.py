@@ -9,6 +9,7 @@ import importlib.util
 import re
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.machinery import PathFinder
@@ -22,6 +23,9 @@ _FILE = re.compile(r"(?!\.{1,2}$)[\w@+-][\w.@+ -]*(?:/[\w.@+ -]+)*")  # a relati
 _LONGEST = 200  # characters of one
 _BY_NAME = frozenset({"__import__", "import_module"})
 _UNKNOWN = frozenset({"entry_points", "eval", "exec", "run_module", "run_path", "spec_from_file_location"})
+
+_PARSING = threading.Lock()
+"""Python 3.11 counts how deep a tree is for all threads together: two that make one at a time fail (SystemError)."""
 
 
 class Stamp(NamedTuple):
@@ -76,7 +80,9 @@ def imported_by(file: str, package: str) -> Named:
 @lru_cache(maxsize=1024)
 def _read(file: str, package: str, _: Stamp) -> Named:
     try:
-        tree = ast.parse(Path(file).read_bytes())
+        source = Path(file).read_bytes()
+        with _PARSING:
+            tree = ast.parse(source)
     except (OSError, SyntaxError, ValueError):
         return Named(sure=False)
     found: dict[str, None] = {}
