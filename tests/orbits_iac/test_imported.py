@@ -42,6 +42,7 @@ def test_many_threads_read_source_files_at_the_same_time() -> None:
             Garbage()
         return imported.imported_by(file, "orbits_iac.engine")
 
-    imported._read.cache_clear()
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(read, files)) == first
+    for _ in range(3):  # once finds nothing one time in three
+        imported._read.cache_clear()
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(read, files)) == first
