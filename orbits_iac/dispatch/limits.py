@@ -168,8 +168,9 @@ class Permits:
     async def _slot(self, task: TaskRow, mine: LineRow, size: int) -> PermitRow | None:
         """A permit with the lowest slot that is free for it, with those who come before it counted; None if none is."""
         lines = await self._first(mine.name, size)
+        under_way = set(self._under_way)  # one that is committed while these are read may be among neither
         permits = await self._engine.store.find(PermitRow, name=mine.name)
-        taken = {permit.slot for permit in (*permits, *self._under_way) if permit.name == mine.name}
+        taken = {permit.slot for permit in (*permits, *under_way, *self._under_way) if permit.name == mine.name}
         free = size - len(taken)
         if free <= sum(_place(line) < _place(mine) for line in lines):
             return None
