@@ -5,6 +5,7 @@ Nothing is defined here; this is the one list of names that a package outside ma
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
+from orbits_iac.engine.passed import passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError
@@ -72,6 +73,7 @@ __all__ = [
     "mongodb_shown",
     "options_of",
     "package_of",
+    "passed_since",
     "payloads",
     "reading",
     "record_of",

@@ -54,6 +54,7 @@ Resources
     rings         who waits for whom in a circle
     children      cycling and uninstalling them without their code
     restoring     bringing them back; removing what a failed update made
+    passed        the steps of no return that they cannot be brought back over
     references    where values came from: they follow what is made anew
     adopting      taking what was there before into a record
     revisions     making one, reading one

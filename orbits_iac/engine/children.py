@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.losses import data_held
+from orbits_iac.engine.passed import passed_since
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
 from orbits_iac.engine.sharing import refuse_others, released
@@ -64,9 +65,15 @@ async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
     return (await read_revision(run.engine, kind, identity, record.revision)).row.outputs
 
 
-async def standing(run: "Run", key: StepKey, kind: str, identity: str) -> Standing:
-    """What stands of a child that this execution has done under `key`, and where it and what is below it are."""
+async def standing(run: "Run", key: StepKey, kind: str, identity: str, since: int | None) -> Standing:
+    """What stands of a child that this execution has done under `key`, and where it and what is below it are.
+
+    `since`: a revision, from which on all that it has passed counts, whoever has asked for that.
+    """
     entry = run.pages.entries.get(key)
+    passed = () if entry is None else entry.passed
+    if since is not None:
+        passed = await passed_since(run.engine.store, kind, identity, since)
     record = await run.engine.store.get(RecordRow, kind, identity)
     places: dict[str, None] = {}
     below, seen = [record] if record is not None else [], {(kind, identity)}
@@ -82,7 +89,7 @@ async def standing(run: "Run", key: StepKey, kind: str, identity: str) -> Standi
         revision=None if record is None else record.revision,
         changed=entry is not None and entry.changed,
         made=record is not None and record.made_by == run.pages.execution.id,
-        passed=() if entry is None else entry.passed,
+        passed=passed,
         places=tuple(places),
         own=entry is not None
         and entry.link is not None

@@ -137,11 +137,13 @@ class RunFlow(Flow):
     def asked_with(self) -> Mapping[str, Any]:
         return self._run.options
 
-    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "") -> Standing:
+    async def standing(
+        self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "", since: int | None = None
+    ) -> Standing:
         name = await self._name(ABOVE.get(), ref, resource, "update", key, None)
         kind, identity = name.kind, name.identity or ""
         done = key_of(ABOVE.get(), ref, kind, "update", key, None if name.owned else identity)
-        question = partial(children.standing, self._run, done, kind, identity)
+        question = partial(children.standing, self._run, done, kind, identity, since)
         asked = f"{kind} {identity} {again}".rstrip()
         return cast("Standing", await self.ask("standing", question, Standing, key=asked))
 

@@ -139,7 +139,10 @@ class PreviewFlow(Flow):
     def asked_with(self) -> Mapping[str, Any]:
         return {}
 
-    async def standing(self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "") -> Standing:
+    async def standing(
+        self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "", since: int | None = None
+    ) -> Standing:
+        del since
         name = await self._name(ref, resource, "update", key, None)
         store = self._looking.engine.store
         record = await self._looking.question(lambda: store.get(RecordRow, name.kind, name.identity or ""))

@@ -12,7 +12,7 @@ class Standing:
     revision: int | None  # its current revision; None: nothing of it stands
     changed: bool  # whether doing it changed anything
     made: bool = False  # whether nothing of it stood before
-    passed: tuple[str, ...] = ()  # the steps of no return that doing it has passed
+    passed: tuple[str, ...] = ()  # the steps of no return that doing it has passed; or all since a revision, if asked
     places: tuple[str, ...] = ()  # where it and what it consists of are, as their targets say, each once
     own: bool = True  # whether that revision is the one that doing it has left, and not another's since
 

@@ -218,10 +218,13 @@ class Flow(Current):
         """What this command was asked with: of a cycle `on_drift`, and `limited` where its schedule has asked."""
 
     @abstractmethod
-    async def standing(self, ref: str, resource: "Resource[Any]", *, key: str | None, again: str = "") -> Standing:
+    async def standing(
+        self, ref: str, resource: "Resource[Any]", *, key: str | None, again: str = "", since: int | None = None
+    ) -> Standing:
         """What stands of a Resource that this definition has done under this ref and key, well or badly.
 
-        It is answered once; `again` tells a later question from an earlier one.
+        It is answered once; `again` tells a later question from an earlier one. `since`: a revision (0: none), from
+        which on all the steps of no return count that it has passed, by whatever execution.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orbits_tenants.drift_policy import DriftPolicy
     from orbits_tenants.membership import Listing
+    from orbits_tenants.promotion import Promoted
     from orbits_tenants.report import Report, TenantReport, TenantState
     from orbits_tenants.rollout import Rollout, Wave
     from orbits_tenants.selector import Selector
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from orbits_tenants.sources.source import Source
     from orbits_tenants.tenant import Tenant
     from orbits_tenants.tenants import Tenants
-    from orbits_tenants.waves import Promoted
     from orbits_tenants.window import Window
 
 _HOME = {
@@ -35,7 +35,7 @@ _HOME = {
     "ListSource": "sources.code",
     "Listing": "membership",
     "MongoSource": "sources.mongodb",
-    "Promoted": "waves",
+    "Promoted": "promotion",
     "Report": "report",
     "Rollout": "rollout",
     "Selector": "selector",

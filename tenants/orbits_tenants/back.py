@@ -1,20 +1,21 @@
 """The way back of tenants that went forward: with their wave or with all, or because somebody asks for it later.
 
 What always holds: each goes back by its own stack's revisions, the last one first; nothing is brought back over a step
-of no return, and who has passed one is held and listed; one that cannot be brought back stops no other.
+of no return, and who has passed one is held and listed; what somebody else has done to a tenant meanwhile is not taken
+back with what its roll-out did; one that cannot be brought back stops no other.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac import ExecutionFailed
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.report import TenantReport, TenantState
-from orbits_tenants.tenant import REF
+from orbits_tenants.report import TenantReport, TenantState, said_of
+from orbits_tenants.tenant import REF, Tenant
 
 if TYPE_CHECKING:
     from orbits_iac import Resource, Step
+    from orbits_iac.provider import Standing
     from orbits_tenants.tenants import Tenants
 
 
@@ -28,48 +29,69 @@ class WayBack:
     async def from_this(self, reports: Iterable[TenantReport]) -> dict[str, TenantReport]:
         """Those of these that went forward go back to what stood when this roll-out began."""
         forward = [report for report in reports if report.state is TenantState.UPDATED]
-        return await self._all((report, report.no_return, self._step(report)) for report in reversed(forward))
+        return await self._all(reversed(forward), self._from_this)
 
     async def to(
         self, before: Mapping[str, TenantReport], revisions: Mapping[str, int | None]
     ) -> dict[str, TenantReport]:
-        """Tenants go back to these revisions of their stacks; None: to nothing. `before`: how they stand."""
-        going: list[tuple[TenantReport, tuple[str, ...], Step[Any] | None]] = []
-        for id_, revision in reversed([*revisions.items()]):
-            report = before[id_]
-            if report.revision is None or report.revision == revision or report.tenant is None:
-                continue
-            stack = self._fleet.stack_of(report.tenant)
-            passed = tuple(name for name, at in report.passed.items() if at > (revision or 0))
-            step = stack.rollback(to=revision) if revision is not None else stack.uninstall(keep_data=True)
-            going.append((report, passed, step))
-        return await self._all(going)
+        """Tenants go back to these revisions of their stacks; None: to nothing. `before`: how they were reported.
 
-    def _step(self, report: TenantReport) -> "Step[Any] | None":
-        if report.tenant is None:
-            return None
-        stack: Resource[Any] = self._fleet.stack_of(report.tenant)
-        return stack.uninstall(keep_data=True) if report.made else stack.rollback()
+        Those that stand so already are left out.
+        """
+
+        async def one(tenant: Tenant, report: TenantReport) -> TenantReport | None:
+            revision, stack = revisions[tenant.id], self._fleet.stack_of(tenant)
+            standing = await self._standing(tenant, stack, "before", since=revision or 0)
+            if standing.revision in {None, revision}:
+                return None
+            passed = [*standing.passed, *(name for name, at in report.passed.items() if at > (revision or 0))]
+            if passed:
+                return _held(report, passed)
+            step = stack.rollback(to=revision) if revision is not None else stack.uninstall(keep_data=True)
+            return await self._gone_back(tenant, report, stack, step)
+
+        return await self._all((before[id_] for id_ in reversed([*revisions])), one)
+
+    async def _from_this(self, tenant: Tenant, report: TenantReport) -> TenantReport:
+        if report.no_return:
+            return _held(report, report.no_return)
+        stack = self._fleet.stack_of(tenant)
+        standing = await self._standing(tenant, stack, "before")
+        if not standing.own:
+            why = f"somebody else brought it to revision {standing.revision} meanwhile: it stays there"
+            return report.model_copy(update={"state": TenantState.LEFT, "error": "went forward", "left": (why,)})
+        step = stack.uninstall(keep_data=True) if report.made else stack.rollback()
+        return await self._gone_back(tenant, report, stack, step)
 
     async def _all(
-        self, going: "Iterable[tuple[TenantReport, tuple[str, ...], Step[Any] | None]]"
+        self,
+        reports: Iterable[TenantReport],
+        back: Callable[[Tenant, TenantReport], Awaitable[TenantReport | None]],
     ) -> dict[str, TenantReport]:
-        reports = await asyncio.gather(*(self._one(report, passed, step) for report, passed, step in going))
-        return {report.tenant.id: report for report in reports if report.tenant is not None}
+        async def one(tenant: Tenant, report: TenantReport) -> TenantReport | None:
+            async with self._lanes.room(tenant):
+                try:
+                    return await back(tenant, report)
+                except Exception as error:  # noqa: BLE001 - one that cannot be brought back stops no other
+                    return report.model_copy(update={"state": TenantState.LEFT, "error": said_of(error)})
 
-    async def _one(self, report: TenantReport, passed: tuple[str, ...], step: "Step[Any] | None") -> TenantReport:
-        tenant, execution = report.tenant, self._fleet.execution
-        if tenant is None or step is None:
-            return report
-        if passed:
-            return report.model_copy(update={"state": TenantState.HELD, "no_return": passed})
-        async with self._lanes.room(tenant):
-            try:
-                home, within = tenant.home or None, tenant.targets
-                await self._fleet.do("back", step, key=tenant.id, target=home, within=within)
-            except ExecutionFailed as error:
-                return report.model_copy(update={"state": TenantState.LEFT, "error": str(error)})
-        standing = await execution.standing(REF, self._fleet.stack_of(tenant), key=tenant.id, again="back")
-        return report.model_copy(
-            update={"state": TenantState.BROUGHT_BACK, "revision": standing.revision, "earlier": False, "error": None}
-        )
+        known = [(report.tenant, report) for report in reports if report.tenant is not None]
+        found = await asyncio.gather(*(one(tenant, report) for tenant, report in known))
+        return {tenant.id: report for (tenant, _), report in zip(known, found, strict=True) if report is not None}
+
+    async def _gone_back(
+        self, tenant: Tenant, report: TenantReport, stack: "Resource[Any]", step: "Step[Any]"
+    ) -> TenantReport:
+        await self._fleet.do("back", step, key=tenant.id, target=tenant.home or None, within=tenant.targets)
+        standing = await self._standing(tenant, stack, "back")
+        update = {"state": TenantState.BROUGHT_BACK, "revision": standing.revision, "earlier": False, "error": None}
+        return report.model_copy(update=update)
+
+    async def _standing(
+        self, tenant: Tenant, stack: "Resource[Any]", when: str, since: int | None = None
+    ) -> "Standing":
+        return await self._fleet.execution.standing(REF, stack, key=tenant.id, again=when, since=since)
+
+
+def _held(report: TenantReport, passed: Iterable[str]) -> TenantReport:
+    return report.model_copy(update={"state": TenantState.HELD, "no_return": tuple(dict.fromkeys(passed))})

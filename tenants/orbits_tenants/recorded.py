@@ -86,6 +86,18 @@ async def read(store: "Store", kind: str) -> Recorded:
     )
 
 
+async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
+    """The records of the tenants' stacks of a fleet, by the tenants' ids."""
+    fleet = await store.get(RecordRow, kind, kind)
+    tops = [record_of(child) for child in (fleet.children if fleet is not None else ()) if child.ref == REF]
+    found = {
+        RecordId(row.kind, row.identity): row
+        for name in {top.kind for top in tops}
+        for row in await store.find(RecordRow, kind=name)
+    }
+    return {found[top].tenant or top.identity: found[top] for top in tops if top in found}
+
+
 async def last_report(store: "Store", kind: str) -> Report:
     """What the last roll-out that came to its end has said of each tenant; of nobody if there was none."""
     record = await store.get(RecordRow, kind, kind)

@@ -280,11 +280,11 @@ def left_out(
     tenant: Tenant, before: TenantReport | None, state: TenantState, why: str = "", wave: str = ""
 ) -> TenantReport:
     """The report of a tenant to which nothing was done: what stands of it is what stood."""
+    report = TenantReport(state=state, wave=wave, tenant=tenant, error=why or None)
     if before is None:
-        return TenantReport(state=state, wave=wave, tenant=tenant, error=why or None)
-    return TenantReport(
-        state=state, wave=wave, tenant=tenant, error=why or None, revision=before.revision, account=before.account
-    )
+        return report
+    stood = {"revision": before.revision, "account": before.account, "passed": before.passed}
+    return report.model_copy(update=stood)
 
 
 def carried(before: TenantReport | None, tenant: Tenant) -> TenantReport:
@@ -294,6 +294,11 @@ def carried(before: TenantReport | None, tenant: Tenant) -> TenantReport:
             state=TenantState.NOT_STARTED, wave="", tenant=tenant, error="it was not asked for", earlier=True
         )
     return before.model_copy(update={"earlier": True, "changed": False, "tenant": tenant})
+
+
+def said_of(error: Exception) -> str:
+    """An error as reports have it."""
+    return str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"
 
 
 def state_of(error: ExecutionFailed) -> TenantState:

@@ -87,6 +87,8 @@ class Tenants(Resource[Report], Generic[S]):
         every = options_of(cls).get("schedule")
         if cls.drift is not None and every is not None and every.on_drift != "report":
             raise UsageError(f"{cls.__name__}: schedule and `drift` both say what is done about drift: leave one out")
+        if self.back or self.leaving:  # it goes to those who are known, whatever the source says now
+            return
         if self.listing.on_doubt == "known":  # who is known is not known here
             return
         tenants = read(self.source)

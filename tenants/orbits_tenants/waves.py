@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac import Event, ExecutionFailed
+from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, Refused, StepOptions, UsageError
 from orbits_tenants.back import WayBack
 from orbits_tenants.decisions import Decided
 from orbits_tenants.lanes import Lanes
+from orbits_tenants.promotion import PROMOTE, Promoted
 from orbits_tenants.report import (
     BAD,
     OK,
@@ -26,6 +27,7 @@ from orbits_tenants.report import (
     failed,
     left_out,
     not_begun,
+    said_of,
     succeeded,
 )
 from orbits_tenants.rollout import Cut, Rollout
@@ -36,15 +38,6 @@ from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
 if TYPE_CHECKING:
     from orbits_iac import Resource
     from orbits_tenants.tenants import Tenants
-
-PROMOTE = "promote"
-"""What the wait for a person is called between waves, with the wave's number behind it."""
-
-
-class Promoted(Event):
-    """That the wave after this one, counted from 1, may begin: what `orbits tenants promote` sends."""
-
-    wave: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +156,7 @@ class RollOut:
             if wave.check == "drift":
                 await self._refuse_drift(number, cut)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
-            return f"wave {cut.name} did not pass its check: {_said(error)}"
+            return f"wave {cut.name} did not pass its check: {said_of(error)}"
         if wave.promote == "by hand":
             go_on = f"orbits tenants promote {type(fleet).__name__}"
             fleet.execution.progress(f"wave {number} ({cut.name}) is done, and waits: {go_on}")
@@ -211,7 +204,7 @@ class RollOut:
             try:
                 stays = await self._ended(tenant)
             except Exception as error:  # noqa: BLE001 - one that cannot be removed stops no other
-                return left_out(tenant, before, TenantState.LEFT, _said(error))
+                return left_out(tenant, before, TenantState.LEFT, said_of(error))
         return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays or ()))
 
     async def _ended(self, tenant: Tenant) -> list[str] | None:
@@ -247,7 +240,8 @@ class RollOut:
         tenant = decided.about(listed)
         report = unchanged.report(tenant, wave) or await self._reported(wave, tenant, unchanged.digest(tenant))
         before = self._before.get(tenant.id)
-        passed = {**(before.passed if before else {}), **dict.fromkeys(report.no_return, report.revision or 0)}
+        reached = (report.revision or 0) + (report.state is TenantState.HELD)  # it was on its way to that one
+        passed = {**(before.passed if before else {}), **dict.fromkeys(report.no_return, reached)}
         pinned = tuple(sorted(tenant.pinned))
         return report.model_copy(update={"tenant": listed, "pinned": pinned, "passed": passed})
 
@@ -303,7 +297,3 @@ class RollOut:
             else:
                 reports[tenant.id] = carried(before, tenant)
         self.reports = reports
-
-
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"

@@ -2,16 +2,14 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
-    from orbits_iac import Resource
     from orbits_iac.provider import Change
     from orbits_tenants.certificate import Certificate
 
@@ -44,51 +42,17 @@ def command(
     Console().print(certificate)
 
 
-async def _remove(spec: str, id_: str, why: str, losses: list[str], *, yes: bool) -> "Certificate":
+async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: bool) -> "Certificate":
     from orbits_iac import Orbits, Settings
-    from orbits_iac.provider import RecordId, Refused, UsageError, kind_of, subtree
-    from orbits_tenants.certificate import Certificate
     from orbits_tenants.cli.subject import named
-    from orbits_tenants.decisions import Decision, TenantDecisions
-    from orbits_tenants.report import TenantState
-    from orbits_tenants.tenants import released
+    from orbits_tenants.removal import remove, would_go
 
     settings = Settings()
-    cls = named(spec, settings)
-    kind = kind_of(cls)
+    fleet = named(spec, settings)
     async with Orbits(settings) as orbits:
-        last = (await orbits.record(cls, kind).history())[-1]
-        report = last.outputs.tenants.get(id_)
-        if report is None or report.tenant is None:
-            raise UsageError(
-                f"the last roll-out of {kind} knows no tenant {id_!r}: orbits tenants list shows who is in it"
-            )
-        step = cls.model_validate({**released(last.argument), "leaving": [id_]})
-        stack: Resource[Any] = step.stack_of(report.tenant)
-        top = RecordId(kind_of(type(stack)), stack.identity() or "")
         if not yes:
-            _ask(id_, (await orbits.preview(step)).root)
-        before = await subtree(orbits.store, top)
-        decision = Decision(what="remove", tenant=id_, who=orbits.who, why=why)
-        await orbits.run(TenantDecisions(fleet=kind, decision=decision))  # first: no roll-out brings it back meanwhile
-        execution = await orbits.start(step, accept_loss=losses)
-        done = (await execution).tenants[id_]
-        if done.state is not TenantState.ENDED:
-            raise Refused(f"tenant {id_} is in no roll-out any more, and still stands: {done.happened}")
-        after = await subtree(orbits.store, top)
-        stood = {one: row.revision for one, row in before.records.items() if row.revision is not None}
-        stand = {one for one, row in after.records.items() if row.revision is not None}
-        return Certificate(
-            fleet=kind,
-            tenant=id_,
-            at=datetime.now(UTC),
-            who=orbits.who,
-            why=why,
-            execution=execution.id,
-            removed={f"{one.kind} {one.identity}": revision for one, revision in stood.items() if one not in stand},
-            stays=done.left,
-            checked=[f"records: of {len(stood)} things that stood, {len(stood.keys() & stand)} stand"],
-        )
+            _ask(tenant, await would_go(orbits, fleet, tenant))
+        return await remove(orbits, fleet, tenant, why=why, accept_loss=losses)
 
 
 def _ask(id_: str, change: "Change") -> None:

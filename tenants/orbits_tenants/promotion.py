@@ -1,0 +1,41 @@
+"""Promotion by hand: a roll-out waits between two waves for a person, and goes on once that person says so.
+
+`Promoted` is what it waits for; `promote` sends it, for `orbits tenants promote` and whoever does that from Python.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orbits_iac import Event
+from orbits_iac.provider import UsageError, kind_of
+
+if TYPE_CHECKING:
+    from orbits_iac import Orbits
+    from orbits_tenants.tenants import Tenants
+
+PROMOTE = "promote"
+"""What the wait for a person is called between waves, with the wave's number behind it."""
+
+
+class Promoted(Event):
+    """That the wave after this one, counted from 1, may begin: what `orbits tenants promote` sends."""
+
+    wave: int
+
+
+class Waiting(NamedTuple):
+    """A roll-out that waits for a person, and after which of its waves, counted from 1."""
+
+    execution: str
+    wave: int
+
+
+async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]]") -> Waiting:
+    """Let the next wave of the fleet's roll-out begin; durable on return. UsageError if none waits for that."""
+    for id_ in (await orbits.record(fleet, kind_of(fleet)).row()).queue:
+        execution = orbits.execution(id_)
+        for wait in await execution.waits():
+            if wait.entry.execution == id_ and wait.entry.kind == Promoted.__name__:
+                wave = int(wait.what.removeprefix(PROMOTE))
+                await execution.answer(Promoted(wave=wave))
+                return Waiting(id_, wave)
+    raise UsageError(f"no roll-out of {kind_of(fleet)} waits to be promoted")

@@ -1,0 +1,205 @@
+"""Bringing tenants of a fleet back to what stood after an earlier roll-out: what that would do, and doing it.
+
+What always holds: what is shown is what the records of the tenants' stacks say now; nobody goes back over a step of no
+return, and one who would have to is named with it. Called by `orbits tenants rollback`.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac import Orbits, Revision
+from orbits_iac.provider import RecordRow, UsageError, kind_of, passed_since
+from orbits_tenants.recorded import stacks_of
+from orbits_tenants.report import Report, TenantReport
+from orbits_tenants.tenants import Tenants, released
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_AT_ONCE = 50  # records that are read together
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoingBack:
+    """What a rollback would do to one tenant.
+
+    Attributes:
+        tenant: its id.
+        revision: its stack's revision that stands now; None if none does.
+        to: the one that it goes back to; None: to nothing, its data kept.
+        passed: the steps of no return that it has passed since: it stays, forward only.
+        since: by whom it was brought to where it stands, if that was after the last roll-out.
+
+    """
+
+    tenant: str
+    revision: int | None
+    to: int | None
+    passed: tuple[str, ...] = ()
+    since: str = ""
+
+    @property
+    def is_otherwise(self) -> bool:
+        """Whether it stands otherwise than it did then."""
+        return self.revision is not None and self.revision != self.to
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it stays as it is though it stands otherwise."""
+        return self.is_otherwise and bool(self.passed)
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything would be done to it."""
+        return self.is_otherwise and not self.passed
+
+    @property
+    def happens(self) -> str:
+        """What would be done to it, in a line for people."""
+        if not self.is_otherwise:
+            return "unchanged"
+        if self.is_held:
+            return f"forward only: {', '.join(self.passed)} cannot be taken back"
+        said = "goes back" if self.to is not None else "is removed, its data kept"
+        return f"{said}; {self.since} brought it to revision {self.revision} since" if self.since else said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
+    """A rollback of a fleet's tenants, before it is done.
+
+    Attributes:
+        fleet: the class of the fleet.
+        argument: what it is asked with.
+        to: the fleet's revision that its tenants go back to.
+        at: when that was made (UTC).
+        tenants: those that are meant, in the order of the fleet.
+
+    """
+
+    fleet: type[Tenants[Any]]
+    argument: Mapping[str, Any]
+    to: int
+    at: datetime
+    tenants: tuple[GoingBack, ...]
+
+    def __bool__(self) -> bool:
+        """Whether anybody would go back."""
+        return any(one.moves for one in self.tenants)
+
+    @property
+    def summary(self) -> str:
+        """It in a line for people."""
+        moving = [one for one in self.tenants if one.moves]
+        counts = {
+            "go back": sum(one.to is not None for one in moving),
+            "are removed": sum(one.to is None for one in moving),
+            "forward only": sum(one.is_held for one in self.tenants),
+            "unchanged": sum(not one.is_otherwise for one in self.tenants),
+        }
+        said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        return f"{len(self.tenants)} tenants, to how they stood at {self.at:%Y-%m-%d %H:%M} UTC: {said}"
+
+    def __rich__(self) -> "RenderableType":
+        """The table: tenant, the revision that stands, the one it goes back to, what is done."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+        for name in ("tenant", "from", "to"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("what happens", overflow="fold")
+        for one in self.tenants:
+            cells = ("-" if number is None else str(number) for number in (one.revision, one.to))
+            table.add_row(Text(one.tenant), *cells, Text(one.happens, style="" if one.moves else "dim"))
+        return Group(table, Text(self.summary, style="bold"))
+
+
+async def look(
+    orbits: Orbits,
+    fleet: type[Tenants[Any]],
+    *,
+    wave: str | None = None,
+    only: Collection[str] = (),
+    to: int | None = None,
+) -> Rollback:
+    """What bringing tenants back would do.
+
+    Args:
+        orbits: what is asked.
+        fleet: the class of the fleet.
+        wave: those alone that belong to this wave of the last roll-out.
+        only: these alone; nobody named: all.
+        to: the fleet's revision that they go back to; without one, the last before the current one.
+
+    Raises UsageError for a wave, a tenant or a revision that is not there.
+
+    """
+    history = await roll_outs(orbits, fleet)
+    good = [one for one in history[:-1] if to is None or one.number == to]
+    if not good:
+        there = ", ".join(str(one.number) for one in history[:-1]) or "none"
+        raise UsageError(f"{kind_of(fleet)} has no such earlier revision to go back to; there are: {there}")
+    now, then = history[-1], good[-1]
+    before = then.outputs.tenants
+    stacks = await stacks_of(orbits.store, kind_of(fleet))
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(id_: str, report: TenantReport) -> GoingBack:
+        revision = before[id_].revision if id_ in before else None
+        async with slots:
+            return await _going_back(orbits, id_, report, revision, stacks.get(id_))
+
+    meant = _meant(now.outputs.tenants, wave, only)
+    tenants = await asyncio.gather(*(one(id_, report) for id_, report in meant.items()))
+    argument = released(now.argument)
+    return Rollback(fleet=fleet, argument=argument, to=then.number, at=then.at, tenants=tuple(tenants))
+
+
+async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
+    """Do what `look` has shown; UsageError if there is nothing to bring back."""
+    back = {one.tenant: one.to for one in rollback.tenants if one.moves or one.is_held}
+    if not back:
+        raise UsageError("none of them stands otherwise than it did then: there is nothing to bring back")
+    report: Report = await orbits.run(rollback.fleet.model_validate({**rollback.argument, "back": back}))
+    return report
+
+
+async def roll_outs(orbits: Orbits, fleet: type[Tenants[Any]]) -> Sequence[Revision[Report]]:
+    """The revisions of a fleet, the last one last; UsageError if no roll-out of it has come to its end."""
+    found = await orbits.record(fleet, kind_of(fleet)).history()
+    if not found:
+        raise UsageError(f"no roll-out of {kind_of(fleet)} has come to its end: there is nothing to take back")
+    return found
+
+
+async def _going_back(
+    orbits: Orbits, id_: str, report: TenantReport, to: int | None, stack: RecordRow | None
+) -> GoingBack:
+    if stack is None or stack.revision is None:
+        return GoingBack(tenant=id_, revision=None, to=to)
+    passed = await passed_since(orbits.store, stack.kind, stack.identity, to or 0)
+    known = [name for name, at in report.passed.items() if at > (to or 0)]
+    return GoingBack(
+        tenant=id_,
+        revision=stack.revision,
+        to=to,
+        passed=tuple(dict.fromkeys((*passed, *known))),
+        since=stack.by if stack.revision != report.revision else "",
+    )
+
+
+def _meant(now: Mapping[str, TenantReport], wave: str | None, only: Collection[str]) -> dict[str, TenantReport]:
+    unknown = ", ".join(id_ for id_ in only if id_ not in now)
+    if unknown:
+        raise UsageError(f"--only: the fleet has no {unknown}")
+    waves = {one.wave for one in now.values()}
+    if wave is not None and wave not in waves:
+        raise UsageError(
+            f"--wave: the last roll-out had no wave {wave!r}; there were {', '.join(sorted(waves - {''}))}"
+        )
+    return {id_: one for id_, one in now.items() if (not only or id_ in only) and wave in {None, one.wave}}

@@ -1,0 +1,165 @@
+"""Tenants that are brought back: what is shown before, what is done then, and what is never gone back over."""
+
+import asyncio
+from typing import Any, ClassVar
+
+import pytest
+
+from orbits_iac import Action, Options, Orbits, Permanent, Resource
+from orbits_iac.provider import UsageError
+from orbits_tenants import FunctionSource, Promoted, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants.rollback import GoingBack, bring_back, look
+
+
+class Quay:
+    """Who lies there, and what goes wrong with whom."""
+
+    def __init__(self) -> None:
+        self.listed = ["acme", "bolt", "cafe"]
+        self.failing: set[str] = set()
+        self.impossible: set[str] = set()
+
+
+QUAY = Quay()
+
+
+class Moor(Action):
+    options = Options(idempotent=True)
+    ship: str
+    berth: str
+
+    def main(self) -> None:
+        if self.ship in QUAY.failing:
+            raise Permanent("the rope is torn")
+
+
+class Rename(Action):
+    """Cannot be taken back."""
+
+    name: str
+
+    def main(self) -> None:
+        """It is done by being asked for."""
+
+
+class Ship(Resource):
+    owner: str
+    berth: str
+    name: str = ""
+
+    def identity(self) -> str:
+        return self.owner
+
+    async def define_update(self) -> None:
+        if self.name:
+            await self.do("rename", Rename(name=self.name), once=True, no_return=True)
+        await self.do("moor", Moor(ship=self.owner, berth=self.berth))
+
+    async def define_rollback(self, to: Any) -> None:
+        """Nothing stands that was to be brought back."""
+
+
+class Ships(Tenants[Ship]):
+    source: ClassVar[Source] = FunctionSource(lambda: QUAY.listed)
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], failure_tolerance="100%")
+    berth: str
+    names: dict[str, str] = {}
+
+    def stack(self, tenant: Tenant) -> Ship:
+        if tenant.id in QUAY.impossible:
+            raise Permanent(f"nobody builds {tenant.id} any more")
+        return Ship(owner=tenant.id, berth=self.berth, name=self.names.get(tenant.id, ""))
+
+
+@pytest.fixture(autouse=True)
+def quay() -> None:
+    QUAY.__init__()  # type: ignore[misc]
+    Ships.rollout = Rollout(waves=["1", "100%"], failure_tolerance="100%")
+
+
+def happens(tenants: tuple[GoingBack, ...]) -> dict[str, tuple[int | None, int | None, str]]:
+    return {one.tenant: (one.revision, one.to, one.happens) for one in tenants}
+
+
+async def test_what_would_be_brought_back_is_shown_by_tenant_and_then_done(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1", names={"bolt": ""}))
+    QUAY.listed.append("duke")
+    await orbits.run(Ships(berth="2", names={"bolt": "Beagle"}))
+    orbits.who = "ann"
+    await orbits.run(Ship(owner="cafe", berth="1"))
+    shown = await look(orbits, Ships)
+    assert happens(shown.tenants) == {
+        "acme": (2, 1, "goes back"),
+        "bolt": (2, 1, "forward only: rename cannot be taken back"),
+        "cafe": (3, 1, "goes back; ann brought it to revision 3 since"),
+        "duke": (1, None, "is removed, its data kept"),
+    }
+    assert shown.summary.endswith("UTC: 2 go back, 1 are removed, 1 forward only")
+    assert [one.tenant for one in (await look(orbits, Ships, wave="1")).tenants] == ["acme"]
+    report = await bring_back(orbits, shown)
+    assert {id_: (one.state.value, one.revision) for id_, one in report.tenants.items()} == {
+        "acme": ("brought back", 1),
+        "bolt": ("forward only", 2),
+        "cafe": ("brought back", 1),
+        "duke": ("brought back", None),
+    }
+    assert happens((await look(orbits, Ships, only=["acme"], to=1)).tenants) == {"acme": (1, 1, "unchanged")}
+    with pytest.raises(UsageError, match="there is nothing to bring back"):
+        await bring_back(orbits, await look(orbits, Ships, only=["acme"], to=1))
+
+
+async def test_what_a_failed_release_has_passed_is_not_gone_back_over_once_it_is_mended(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    QUAY.failing = {"bolt"}
+    report = await orbits.run(Ships(berth="2", names={"bolt": "Beagle"}))
+    assert report.tenants["bolt"].state is TenantState.HELD
+    QUAY.failing = set()
+    report = await orbits.run(Ships(berth="2", names={"bolt": "Beagle"}, only=("bolt",)))
+    assert (report.tenants["bolt"].passed, report.tenants["bolt"].revision) == ({"rename": 2}, 2)
+    report = await bring_back(orbits, await look(orbits, Ships, to=1))
+    assert [one.state.value for one in report.tenants.values()] == ["brought back", "forward only", "brought back"]
+
+
+async def test_a_step_that_was_passed_by_the_tenants_stack_alone_holds_it_too(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    await orbits.run(Ships(berth="2"))
+    await orbits.run(Ship(owner="cafe", berth="2", name="Cutty Sark"))
+    report = await bring_back(orbits, await look(orbits, Ships))
+    assert report.tenants["cafe"].happened.endswith("forward only: rename cannot be taken back")
+    assert (report.tenants["cafe"].state, report.tenants["cafe"].passed) == (TenantState.HELD, {})
+
+
+async def test_a_roll_out_in_between_that_leaves_a_tenant_out_forgets_nothing_that_it_has_passed(
+    orbits: Orbits,
+) -> None:
+    await orbits.run(Ships(berth="1", names={"bolt": "Beagle"}))
+    QUAY.failing = {"acme"}
+    Ships.rollout = Rollout(waves=["1", "100%"])
+    report = await orbits.run(Ships(berth="2", names={"bolt": "Beagle"}))
+    assert (report.tenants["bolt"].state, report.tenants["bolt"].passed) == (TenantState.NOT_STARTED, {"rename": 1})
+
+
+async def test_who_was_brought_on_by_somebody_else_is_not_brought_back_with_its_wave(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+
+    Ships.rollout = Rollout(waves=["1", "100%"], on_failure="rollback-all", promote="by hand")
+    QUAY.failing = {"cafe"}
+    execution = await orbits.start(Ships(berth="2"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    await orbits.run(Ship(owner="acme", berth="3"))
+    await execution.answer(Promoted(wave=1))
+    report = await execution
+    assert [one.state.value for one in report.tenants.values()] == ["needs a decision", "brought back", "reverted"]
+    assert report.tenants["acme"].happened == (
+        "went forward → left for a decision: somebody else brought it to revision 3 meanwhile: it stays there"
+    )
+
+
+async def test_one_whose_stack_cannot_be_made_any_more_stops_no_other(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    await orbits.run(Ships(berth="2"))
+    QUAY.impossible = {"bolt"}
+    report = await bring_back(orbits, await look(orbits, Ships))
+    assert [one.state.value for one in report.tenants.values()] == ["brought back", "needs a decision", "brought back"]
+    assert report.tenants["bolt"].error == "Permanent: nobody builds bolt any more"
