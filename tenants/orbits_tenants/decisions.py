@@ -85,7 +85,7 @@ class Decided(Outputs):
 
     def about(self, tenant: Tenant) -> Tenant:
         """A tenant with what was decided about it."""
-        paused = self.paused.get(tenant.id, tenant.paused)
+        paused = self.paused.get(tenant.id, tenant.paused) or ("nobody said why" if tenant.id in self.paused else "")
         pinned = {**tenant.pinned, **self.pinned.get(tenant.id, {})}
         if paused == tenant.paused and pinned == tenant.pinned:
             return tenant

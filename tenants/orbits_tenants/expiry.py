@@ -1,7 +1,8 @@
 """Expiry: which tenants have ended by themselves, and which of them a roll-out removes. Pure.
 
 What always holds: one is removed only if it was known to expire then before it did, so that no list removes anybody by
-a date that it brings, now or later; and at most so many are in one roll-out.
+a date that it brings, now or later; nobody is who is paused, or whose window is closed; and at most so many are in one
+roll-out.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -23,7 +24,12 @@ class Expiry:
 
 
 def expiry(
-    listing: Listing, tenants: Sequence[Tenant], known: Mapping[str, Tenant], gone: Container[str], now: datetime
+    listing: Listing,
+    tenants: Sequence[Tenant],
+    known: Mapping[str, Tenant],
+    gone: Container[str],
+    left: Mapping[str, str],
+    now: datetime,
 ) -> Expiry:
     """Sort out those of these that have expired.
 
@@ -32,6 +38,7 @@ def expiry(
         tenants: as the source has them now.
         known: as they were said to be before.
         gone: those of which nothing stands any more.
+        left: those that are not to be changed now, and why.
         now: the time.
 
     """
@@ -48,6 +55,8 @@ def expiry(
             kept.append((tenant.model_copy(update={"expires": before and before.expires}), why))
         elif tenant.id in gone:
             ending.append(tenant)
+        elif tenant.id in left:
+            kept.append((tenant, f"it has expired, and {left[tenant.id]}"))
         elif sum(one.id not in gone for one in ending) == most:
             kept.append((tenant, f"it has expired, and at most {listing.most_removals} are removed in one roll-out"))
         else:

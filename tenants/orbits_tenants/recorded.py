@@ -78,7 +78,7 @@ async def read(store: "Store", kind: str) -> Recorded:
         subtree=await subtree(store, RecordId(kind, kind), *tops),
         report=report,
         tenants=tenants,
-        decided=await _decided(store, kind),
+        decided=_decided(await _decisions(store, kind)),
         last=last,
         running=running,
         under=tuple(under),
@@ -98,13 +98,25 @@ async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
     return {found[top].tenant or top.identity: found[top] for top in tops if top in found}
 
 
-async def last_report(store: "Store", kind: str) -> Report:
-    """What the last roll-out that came to its end has said of each tenant; of nobody if there was none."""
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """Who is known of a fleet, without what stands of them."""
+
+    report: Report = field(default_factory=lambda: Report(tenants={}))  # of the last roll-out that came to its end
+    tenants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were listed then, by id
+    decided: Decided = field(default_factory=Decided)  # since then, too
+    added: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # those whom people have added, by id
+
+
+async def known(store: "Store", kind: str) -> Known:
+    """Who is known of the fleet of this kind; nobody if it was never rolled out, and nothing decided."""
     record = await store.get(RecordRow, kind, kind)
+    said = await _decisions(store, kind)
+    decided, added = _decided(said), said.get("added", {})
     if record is None:
-        return Report(tenants={})
-    report, _ = await _report(store, record, await _last(store, record))
-    return report
+        return Known(decided=decided, added=added)
+    report, tenants = await _report(store, record, await _last(store, record))
+    return Known(report=report, tenants=tenants, decided=decided, added=added)
 
 
 async def _last(store: "Store", record: RecordRow) -> ExecutionRow | None:
@@ -150,11 +162,15 @@ async def _report(
         ) from error
 
 
-async def _decided(store: "Store", kind: str) -> Decided:
-    """What people have decided about the fleet's tenants, without those that they have added."""
+async def _decisions(store: "Store", kind: str) -> Mapping[str, Any]:
+    """What people have decided about the fleet's tenants, as it is kept."""
     record = await store.get(RecordRow, DECISIONS, kind)
-    said = await _outputs(store, record) if record is not None else None
-    return Decided() if said is None else Decided.model_validate({**said, "added": {}})
+    return (await _outputs(store, record) if record is not None else None) or {}
+
+
+def _decided(said: Mapping[str, Any]) -> Decided:
+    """The same, without those that they have added: the types of their targets may not be imported here."""
+    return Decided.model_validate({**said, "added": {}})
 
 
 async def _outputs(store: "Store", record: RecordRow) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Refused, UsageError, hook, kind_of
 from orbits_tenants.decisions import Decided, TenantDecisions
+from orbits_tenants.drift_policy import left_alone
 from orbits_tenants.expiry import expiry
 from orbits_tenants.membership import members
 from orbits_tenants.report import TenantReport, TenantState, left_out
@@ -55,7 +56,9 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     standing = [tenant for id_, tenant in known.items() if id_ not in gone]
     found = members(fleet.listing, standing, listed, why=why, gone=gone)
     ended = {id_ for id_, one in there.items() if one.state is TenantState.ENDED}
-    due = expiry(fleet.listing, found.present, known, ended, fleet.execution.now())
+    now = fleet.execution.now()
+    left = left_alone(map(decided.about, found.present), now)
+    due = expiry(fleet.listing, found.present, known, ended, left, now)
     apart = {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.PAUSED, why) for tenant, why in due.kept}
     apart |= {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.VANISHED) for tenant in found.vanished}
     return Roster(present=due.present, ending=due.ending, apart=apart, doubts=found.doubts)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FORM = re.compile(
-    r"^(?:(?P<days>[A-Za-z,-]+) )?(?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)(?: (?P<zone>[A-Za-z0-9_+/-]+))?$"
+    r"(?:(?P<days>[A-Za-z,-]+) )?(?P<start>\d\d:\d\d)-(?P<end>\d\d:\d\d)(?: (?P<zone>[A-Za-z0-9_+/-]+))?"
 )
 _EXAMPLE = "'Sat,Sun 22:00-04:00 Europe/Berlin'"
 
@@ -21,13 +21,14 @@ class Window:
 
     Days (every day if there are none), each by its first three letters, alone, in a list or as a span; from when to
     when, past midnight if the end is not after the beginning, and then of the day on which it begins; a time zone, UTC
-    if there is none. Where clocks change, an hour that is left out begins when it would have ended.
+    if there is none. Where clocks change, what begins in the hour that is left out begins that much later; if that is
+    its end already, it is as long as written.
 
     Raises ValueError for what is none, and says what of it is wrong.
     """
 
     def __init__(self, text: str) -> None:
-        found = _FORM.match(text)
+        found = _FORM.fullmatch(text)
         if found is None:
             raise ValueError(f"{text!r} is no window: write days, hours and a time zone, as in {_EXAMPLE}")
         self.text = text
@@ -53,12 +54,11 @@ class Window:
         day = now.astimezone(self._zone).date() - timedelta(days=1)
         for _ in range(9):
             if day.weekday() in self._days:
-                later = self._end <= self._start
-                yield self._at(day, self._start), self._at(day + timedelta(days=later), self._end)
+                begins = datetime.combine(day, self._start, tzinfo=self._zone)
+                ends = datetime.combine(day + timedelta(days=self._end <= self._start), self._end, tzinfo=self._zone)
+                start, end = begins.astimezone(UTC), ends.astimezone(UTC)
+                yield start, end if end > start else start + (ends - begins)  # one zone: what the clocks show
             day += timedelta(days=1)
-
-    def _at(self, day: date, hour: time) -> datetime:
-        return datetime.combine(day, hour, tzinfo=self._zone).astimezone(UTC)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Window) and self.text == other.text

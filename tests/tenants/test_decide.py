@@ -72,6 +72,13 @@ def test_decisions_are_kept_and_the_next_roll_out_goes_by_them(orbits: Shell, tm
     assert "bolt keeps sign='1'" in orbits("tenants", "pin", FLEET, "bolt", 'sign="1"')
     added = orbits("tenants", "add", FLEET, "duke", "--label", "plan=large", "--set", "sign=own", "--json")
     assert json.loads(added)["added"]["duke"]["overrides"] == {"sign": "own"}
+    assert [line.split() for line in orbits("tenants", "list", FLEET).splitlines()] == [
+        ["tenant", "labels", "account", "state", "revision"],
+        ["acme", "-", "paused", "1", "away"],
+        ["bolt", "-", "updated", "1", "pinned:", "sign"],
+        ["cafe", "-", "updated", "1"],
+        ["duke", "plan=large", "-", "new", "-"],
+    ]
     orbits("up", FLEET, "sign=2")
     assert {one: (tmp_path / one).read_text() for one in ("acme", "bolt", "cafe", "duke")} == {
         "acme": "1",
@@ -93,6 +100,7 @@ def test_decisions_are_kept_and_the_next_roll_out_goes_by_them(orbits: Shell, tm
         (("add", FLEET, "duke", "--label", "plan"), "--label 'plan': write NAME=VALUE"),
         (("add", FLEET, "duke", "--target", "{"), "--target '{' is no JSON"),
         (("pause", FLEET, "acme"), "Missing option '--why'"),
+        (("pause", FLEET, "acme", "--why", " "), "tenant acme: --why is empty, and a pause says why"),
         (("promote", FLEET), "there is no record of Lodges"),
         (("rollback", FLEET), "there is no record of Lodges"),
     ],

@@ -27,6 +27,10 @@ def at(text: str) -> datetime:
         pytest.param("22:00-23:00 Europe/Berlin", "2026-11-26 20:59", "2026-11-26 21:00", id="winter-there"),
         pytest.param("22:00-23:00 Europe/Berlin", "2026-07-26 20:10", "2026-07-26 20:10", id="summer-there"),
         pytest.param("02:00-03:00 Europe/Berlin", "2026-03-28 23:30", "2026-03-29 01:00", id="an-hour-left-out"),
+        pytest.param("02:00-03:00 Europe/Berlin", "2026-03-29 01:00", "2026-03-29 01:00", id="it-is-open-then"),
+        pytest.param("02:30-03:15 Europe/Berlin", "2026-03-29 02:00", "2026-03-29 02:00", id="half-of-it-left-out"),
+        pytest.param("02:30-03:15 Europe/Berlin", "2026-03-29 02:15", "2026-03-30 00:30", id="as-long-as-written"),
+        pytest.param("22:00-03:30 Europe/Berlin", "2026-03-29 01:30", "2026-03-29 20:00", id="over-a-change-of-clocks"),
         pytest.param("00:00-00:00", "2026-11-26 12:00", "2026-11-26 12:00", id="always"),
     ],
 )
@@ -47,6 +51,7 @@ def test_it_opens_within_a_week_and_is_open_then(now: datetime) -> None:
     [
         ("at night", "'at night' is no window"),
         ("Sab 08:00-10:00", "'Sab' is no day or span of days: Mon, Tue"),
+        ("08:00-10:00\n", "is no window"),
         ("25:00-26:00", "hour must be in 0..23"),
         ("08:00-10:00 Europe/Atlantis", "there is no time zone Europe/Atlantis"),
         (7, "a window is a text"),

@@ -85,7 +85,7 @@ def _decide(
     as_json: bool,
     **more: Any,
 ) -> None:
-    decided = asyncio.run(_recorded(spec, {"what": what, "tenant": tenant, "why": why, **more}))
+    decided, but = asyncio.run(_recorded(spec, {"what": what, "tenant": tenant, "why": why, **more}))
     if as_json:
         typer.echo(decided.model_dump_json(indent=2))
         return
@@ -96,16 +96,17 @@ def _decide(
         "pin": f"keeps {', '.join(f'{name}={value!r}' for name, value in decided.pinned.get(tenant, {}).items())}",
         "unpin": "has what all have",
     }
-    typer.echo(f"{tenant} {said[what]}; roll-outs that are under way see it at their next wave", err=True)
+    typer.echo(f"{tenant} {but or said[what]}; roll-outs that are under way see it at their next wave", err=True)
 
 
-async def _recorded(spec: str, given: Mapping[str, Any]) -> "Decided":
-    """Record the decision; what is wrong with it, or with the tenant that it makes, is a UsageError."""
+async def _recorded(spec: str, given: Mapping[str, Any]) -> "tuple[Decided, str]":
+    """Record the decision; what holds in spite of it. What is wrong with it, or with its tenant, is a UsageError."""
     from pydantic import ValidationError
 
     from orbits_iac import Orbits, Settings
     from orbits_iac.provider import UsageError, kind_of
     from orbits_tenants.cli.subject import named
+    from orbits_tenants.deciding import check
     from orbits_tenants.decisions import Decision, TenantDecisions
 
     settings = Settings()
@@ -116,7 +117,8 @@ async def _recorded(spec: str, given: Mapping[str, Any]) -> "Decided":
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, each['loc'][-2:]))}: {each['msg']}" for each in error.errors())
             raise UsageError(f"tenant {given['tenant']}: {wrong}") from error
-        return await orbits.run(TenantDecisions(fleet=kind_of(fleet), decision=decision))
+        but = await check(orbits, fleet, decision)
+        return await orbits.run(TenantDecisions(fleet=kind_of(fleet), decision=decision)), but
 
 
 def _pairs(texts: Sequence[str], what: str) -> dict[str, str]:

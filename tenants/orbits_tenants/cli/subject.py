@@ -1,18 +1,15 @@
-"""The fleet that a command is about: its class, who is in it now, and what was recorded of it.
+"""The fleet that a command is about: its class, who is known of it, and how it stands by what is recorded.
 
 Each command reads it so.
 """
 
-import asyncio
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_iac import Settings
     from orbits_tenants.fleet import Fleet
-    from orbits_tenants.report import TenantReport
-    from orbits_tenants.tenant import Tenant
+    from orbits_tenants.recorded import Known
     from orbits_tenants.tenants import Tenants
 
 
@@ -27,25 +24,15 @@ def named(spec: str, settings: "Settings") -> "type[Tenants[Any]]":
     return cls
 
 
-async def members(fleet: "type[Tenants[Any]]", selector: str | None) -> "tuple[Tenant, ...]":
-    """The tenants as the source has them now, those that are meant."""
-    from orbits_tenants.selector import Selector
-    from orbits_tenants.sources.source import read
-
-    chosen = None if selector is None else Selector(selector)
-    found = await asyncio.to_thread(read, fleet.source)
-    return found if chosen is None else chosen.chosen(found)
-
-
-async def last_reports(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Mapping[str, TenantReport]":
-    """What the last roll-out left of each tenant, by its id; nothing if there was none."""
+async def known(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Known":
+    """Who is known of the fleet from its last roll-out, and what was decided since; nobody if there is no store."""
     from orbits_iac.provider import exists, kind_of, reading
-    from orbits_tenants.recorded import last_report
+    from orbits_tenants import recorded
 
     if not exists(settings.store) or settings.store.startswith("memory:"):  # nothing was ever run here
-        return {}
+        return recorded.Known()
     async with reading(settings.store) as store:
-        return (await last_report(store, kind_of(fleet))).tenants
+        return await recorded.known(store, kind_of(fleet))
 
 
 async def recorded(spec: str, selector: str | None) -> "Fleet":
@@ -54,7 +41,6 @@ async def recorded(spec: str, selector: str | None) -> "Fleet":
     from orbits_iac.provider import kind_of, reading
     from orbits_tenants.selector import Selector
     from orbits_tenants.standing import read
-    from orbits_tenants.tenant import Tenant
 
     settings = Settings()
     chosen = None if selector is None else Selector(selector)
@@ -64,5 +50,4 @@ async def recorded(spec: str, selector: str | None) -> "Fleet":
         fleet = await read(store, kind, now=time.time())
     if chosen is None:
         return fleet
-    meant = {one.id for one in chosen.chosen([Tenant(id=one.id, labels=one.labels) for one in fleet.members])}
-    return fleet.of(one for one in fleet.members if one.id in meant)
+    return fleet.of(chosen.chosen(fleet.members))

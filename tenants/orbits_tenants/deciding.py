@@ -1,0 +1,97 @@
+"""What is looked at before a decision is kept: that there is such a tenant, and that its stack can have what is said.
+
+What always holds: a decision about nobody is refused, so that no misspelt name is taken for a paused tenant. Whether a
+source has a tenant is asked only where it matters: somebody is paused in a hurry though the source does not answer.
+Called by `orbits tenants add | pause | resume | pin | unpin`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from orbits_iac import Orbits, Resource
+from orbits_iac.provider import Refused, UsageError, kind_of
+from orbits_tenants.decisions import Decided, Decision, TenantDecisions
+from orbits_tenants.report import Report
+from orbits_tenants.sources.source import Source, read
+from orbits_tenants.tenant import Tenant
+from orbits_tenants.tenants import Tenants, released
+
+
+async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -> str:
+    """Refuse a decision about nobody, or one that the tenant's stack cannot have; else what holds in spite of it.
+
+    Raises UsageError.
+    """
+    kind, id_ = kind_of(fleet), decision.tenant
+    decided = await _outputs(orbits, TenantDecisions, kind) or Decided()
+    report = await _outputs(orbits, fleet, kind) or Report(tenants={})
+    known = {id_: one.tenant for id_, one in report.tenants.items() if one.tenant is not None} | dict(decided.added)
+    if decision.what != "add" and id_ in decided.removed:
+        stone = decided.removed[id_]
+        raise UsageError(f"tenant {id_} was removed by {stone.who}: `orbits tenants add` takes it back")
+    if decision.what == "pause" and not decision.why.strip():
+        raise UsageError(f"tenant {id_}: --why is empty, and a pause says why: reports show it")
+    if decision.what == "pause" and id_ in known:
+        return ""
+    listed, why = await _listed(fleet.source)
+    tenant = listed.get(id_) or known.get(id_)
+    if decision.what == "add":
+        _refuse_twice(decision, listed)
+        tenant = listed.get(id_) or decision.added
+    if tenant is None:
+        there = f"whether the source has one is not known: {why}" if why else "`orbits tenants list` shows who is there"
+        raise UsageError(f"no tenant {id_!r} is known in {kind}, and {there}")
+    if decision.what in {"add", "pin"}:
+        await _refuse_unfit(orbits, fleet, decided.and_then(decision, datetime.now(UTC)).about(tenant))
+    return _said(fleet.source, decision, tenant)
+
+
+def _refuse_twice(decision: Decision, listed: Mapping[str, Tenant]) -> None:
+    """Of one whom the source has, the source says what it is."""
+    added = decision.added
+    if decision.tenant in listed and added is not None and added.model_fields_set != {"id"}:
+        raise UsageError(
+            f"tenant {added.id} is in the source, which says what it is: change it there, or `orbits tenants pin`"
+        )
+
+
+async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenant) -> None:
+    """Make the tenant's stack as the last roll-out would; a fleet that needs fields and has none yet is let be."""
+    try:
+        argument = released((await orbits.record(fleet, kind_of(fleet)).history())[-1].argument)
+    except (UsageError, IndexError):  # there was no roll-out yet
+        argument = {}
+    try:
+        step = fleet.model_validate(argument)
+    except ValidationError:
+        return
+    step.stack_of(tenant)
+
+
+def _said(source: Source, decision: Decision, tenant: Tenant) -> str:
+    """What the source says of the tenant, and the decision does not take back."""
+    if decision.what == "resume" and tenant.paused:
+        return f"is still paused, by {source.name}: {tenant.paused}"
+    if decision.what == "unpin" and tenant.pinned:
+        return f"still keeps what {source.name} pins: {', '.join(tenant.pinned)}"
+    return ""
+
+
+async def _listed(source: Source) -> tuple[Mapping[str, Tenant], str]:
+    """Whom the source has now, by their ids; nobody if that cannot be known, and why."""
+    try:
+        return {tenant.id: tenant for tenant in await asyncio.to_thread(read, source)}, ""
+    except UsageError as error:
+        return {}, str(error)
+
+
+async def _outputs(orbits: Orbits, cls: type[Resource[Any]], identity: str) -> Any:
+    """What stands of a record; None if nothing does."""
+    try:
+        return await orbits.record(cls, identity).outputs()
+    except Refused:
+        return None

@@ -1,0 +1,128 @@
+"""A decision about a tenant is one about somebody, and one that its stack can have."""
+
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Literal
+
+import pytest
+
+from orbits_iac import Orbits, Resource
+from orbits_iac.provider import UsageError
+from orbits_iac.testing import Clock
+from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants.deciding import check
+from orbits_tenants.decisions import Decided, Decision, TenantDecisions
+
+LISTED = [Tenant(id="acme"), Tenant(id="bolt", paused="by the list", pinned={"colour": "red"}), Tenant(id="cafe")]
+
+
+def listed() -> list[Tenant]:
+    if not LISTED:
+        raise OSError("nobody answers")
+    return LISTED
+
+
+class Tent(Resource):
+    name: str
+    colour: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+class Tents(Tenants[Tent]):
+    source: ClassVar[Source] = FunctionSource(listed)
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+    colour: str = "green"
+
+    def stack(self, tenant: Tenant) -> Tent:
+        return Tent(name=tenant.id, colour=self.colour)
+
+
+def decision(
+    what: Literal["add", "pause", "resume", "pin", "unpin", "remove"], tenant: str, **more: object
+) -> Decision:
+    return Decision.model_validate({"what": what, "tenant": tenant, "who": "ada", "why": "so", **more})
+
+
+REFUSED = [
+    (decision("pause", "acm"), r"no tenant 'acm' is known in Tents, and `orbits tenants list` shows who is there"),
+    (decision("resume", "acm"), "no tenant 'acm' is known"),
+    (decision("pin", "acme", pinned={"color": 1}), "tenant acme, pinned: color: Extra inputs are not permitted"),
+    (decision("add", "duke", added={"id": "duke", "overrides": {"colour": 1}}), "tenant duke, overrides: colour: "),
+    (
+        decision("add", "acme", added={"id": "acme", "labels": {"a": "b"}}),
+        "acme is in the source, which says what it is",
+    ),
+]
+
+
+@pytest.mark.parametrize("rolled_out", [False, True])
+async def test_a_decision_about_nobody_or_that_no_stack_can_have_is_refused(orbits: Orbits, rolled_out: bool) -> None:
+    if rolled_out:
+        await orbits.run(Tents(colour="blue"))
+    for wrong, said in REFUSED:
+        with pytest.raises(UsageError, match=said):
+            await check(orbits, Tents, wrong)
+
+
+async def test_what_the_source_says_in_spite_of_a_decision_is_said(orbits: Orbits) -> None:
+    said = {what: await check(orbits, Tents, decision(what, "bolt")) for what in ("pause", "resume", "unpin")}
+    assert said == {
+        "pause": "",
+        "resume": "is still paused, by listed(): by the list",
+        "unpin": "still keeps what listed() pins: colour",
+    }
+
+
+async def test_a_known_tenant_is_paused_though_the_source_does_not_answer(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orbits.run(Tents())
+    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", [])
+    assert await check(orbits, Tents, decision("pause", "acme")) == ""
+    with pytest.raises(UsageError, match="whether the source has one is not known: listed\\(\\) cannot be read"):
+        await check(orbits, Tents, decision("pause", "duke"))
+
+
+async def test_tenants_are_brought_back_and_removed_though_the_source_does_not_answer(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for colour in ("blue", "white"):
+        await orbits.run(Tents(colour=colour))
+    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", [])
+    report = await orbits.run(Tents(colour="white", back={"acme": 1}))
+    assert report.tenants["acme"].state is TenantState.BROUGHT_BACK
+    report = await orbits.run(Tents(colour="white", leaving=("cafe",)))
+    assert report.tenants["cafe"].state is TenantState.ENDED
+    with pytest.raises(UsageError, match="nobody answers"):
+        await orbits.run(Tents(colour="red"))
+
+
+async def test_who_is_paused_is_not_removed_when_its_time_is_over(
+    orbits: Orbits, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", [Tenant(id="acme", expires=expires)])
+    await orbits.run(Tents())
+    await orbits.run(TenantDecisions(fleet="Tents", decision=decision("pause", "acme", why="a lawsuit")))
+    await clock.advance(timedelta(hours=2))
+    report = await orbits.run(Tents())
+    assert report.tenants["acme"].happened == "is paused: it has expired, and is paused: a lawsuit"
+    await orbits.run(TenantDecisions(fleet="Tents", decision=decision("resume", "acme")))
+    assert (await orbits.run(Tents())).tenants["acme"].state is TenantState.ENDED
+
+
+async def test_who_was_removed_is_added_before_anything_is_decided(orbits: Orbits) -> None:
+    await orbits.run(TenantDecisions(fleet="Tents", decision=decision("remove", "acme")))
+    with pytest.raises(UsageError, match="acme was removed by ada: `orbits tenants add` takes it back"):
+        await check(orbits, Tents, decision("resume", "acme"))
+    assert await check(orbits, Tents, decision("add", "acme", added={"id": "acme"})) == ""
+
+
+def test_who_was_paused_without_a_word_is_paused() -> None:
+    decided = Decided().and_then(decision("pause", "acme", why=""), datetime.now(UTC))
+    assert decided.about(Tenant(id="acme", paused="by the list")).paused == "nobody said why"
+    assert decided.about(Tenant(id="bolt")).paused == ""
