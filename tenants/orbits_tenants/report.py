@@ -271,11 +271,6 @@ def failed(tenant: Tenant, wave: str, standing: Standing, error: ExecutionFailed
     )
 
 
-def not_begun(tenant: Tenant, wave: str, error: Exception) -> TenantReport:
-    """The report of a tenant whose stack could not even be asked for."""
-    return TenantReport(state=TenantState.FAILED, wave=wave, tenant=tenant, error=f"{type(error).__name__}: {error}")
-
-
 def left_out(
     tenant: Tenant, before: TenantReport | None, state: TenantState, why: str = "", wave: str = ""
 ) -> TenantReport:

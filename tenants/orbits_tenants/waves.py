@@ -26,7 +26,6 @@ from orbits_tenants.report import (
     carried,
     failed,
     left_out,
-    not_begun,
     said_of,
     succeeded,
 )
@@ -252,7 +251,7 @@ class RollOut:
             try:
                 stack = self._fleet.stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
-                return not_begun(tenant, wave, error)
+                return left_out(tenant, self._before.get(tenant.id), TenantState.FAILED, said_of(error), wave)
             return await self._stack(wave, tenant, stack, digest)
 
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:

@@ -262,6 +262,19 @@ async def test_a_stack_that_cannot_be_made_in_the_roll_out_fails_its_tenant_alon
     assert TOWN.stands == {"acme": "1", "cafe": "1"}
 
 
+async def test_one_whose_stack_could_not_be_made_still_stands_and_is_never_brought_back_to_nothing(
+    orbits: Orbits,
+) -> None:
+    await orbits.run(Shops(release="1"))
+    execution = await orbits.start(Shops(release="2"))
+    TOWN.failing = {"bolt", "stack"}
+    assert (await execution).tenants["bolt"].revision == 1
+    TOWN.failing = set()
+    await orbits.run(Shops(release="3"))
+    await orbits.record(Shops, "Shops").rollback()
+    assert TOWN.stands == {"acme": "2", "bolt": "1", "cafe": "2"}
+
+
 async def test_a_message_that_cannot_be_sent_fails_no_roll_out(orbits: Orbits) -> None:
     TOWN.failing = {"telling"}
     report = await orbits.run(Shops(release="1"))
