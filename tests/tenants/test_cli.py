@@ -144,3 +144,9 @@ def test_what_is_no_fleet_is_refused(street: Path) -> None:
 
 def test_the_help_names_the_command() -> None:
     assert "list" in orbits(Path(sys.prefix), "tenants", "--help")[1]
+
+
+def test_the_help_is_as_that_of_other_commands(tmp_path: Path, commands: Commands) -> None:
+    said = commands.run(["tenants", "list", "-h"], cwd=tmp_path, env={"COLUMNS": "80"}).stdout
+    assert said.startswith("Usage: orbits tenants list [OPTIONS] {FLEET}\n")
+    assert "or a name from\n               [stacks] in orbits.toml" in said

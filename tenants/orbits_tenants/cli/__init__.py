@@ -7,7 +7,14 @@ import typer
 
 from orbits_tenants.cli import decide, list_, promote, remove, report, rollback, show
 
-app = typer.Typer(help="The tenants of a fleet.", no_args_is_help=True)
+app = typer.Typer(
+    help="The tenants of a fleet.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # as in the other commands: "[stacks]" is no markup
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.callback()
