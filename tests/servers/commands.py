@@ -25,7 +25,11 @@ from typing import Any
 from tests.servers.orphans import end_with_parent
 
 _STREAMS = 3
-_PRELOADED = ("orbits_iac", "orbits_iac.dispatch.worker", "orbits_iac.store.sqlite", "orbits_aws", "rich.live")
+_PRELOADED = (
+    *("orbits_iac", "orbits_iac.orbits", "orbits_iac.dispatch.worker", "orbits_iac.store.sqlite"),
+    *("orbits_tenants.cli", "orbits_tenants.tenants", "orbits_tenants.sources.files", "orbits_tenants.drift_policy"),
+    *("orbits_aws", "pydantic_settings", "rich.live", "rich.table", "yaml"),
+)
 
 
 class Commands:
