@@ -12,7 +12,7 @@ where more was approved, or `force` asked for.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -100,9 +100,10 @@ def pass_over(run: "Run", one: Asked) -> None:
     _keep(run, one.key, _linked(child, one.left.revision), why="passed over: nothing of it has changed")
 
 
-def keep(run: "Run", above: StepKey, ref: str | None) -> None:
-    """Keep those among the children that were done under this ref, or any, and by this run were not."""
+def keep(run: "Run", above: StepKey, ref: str | None, but: Collection[tuple[str, str]]) -> None:
+    """Keep those among the children that were done under this ref, or any, and by this run were not; `but` these."""
     done = {(entry.link.kind, entry.link.identity) for entry in run.pages.entries.values() if entry.link is not None}
+    done |= {*but}
     for child in run.record.children if run.record is not None else ():
         if ref in {child.ref, None} and (child.kind, child.identity) not in done:
             key = step_key(above, child.ref, child.kind, "keep", child.identity)

@@ -61,7 +61,7 @@ async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
         raise Refused(f"{kind} {identity} has no outputs: it was not installed, or was uninstalled")
     refuse_others(record, run.pages.execution.tenant, "its outputs are not for")
     if run.record_id is not None:
-        await change_users(run, kind, identity, add=True)
+        await _count_in(run, kind, identity)
     return (await read_revision(run.engine, kind, identity, record.revision)).row.outputs
 
 
@@ -194,6 +194,32 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
             flow.leaves(f"{child.kind} {child.identity}: {child.kept}")
 
 
+async def let_go(run: "Run", flow: "RunFlow", one: RecordId) -> list[str]:
+    """Let go of a child that is no longer done, and uninstall it where nobody else uses it; what stays, and why."""
+    child = run.children_before.get(one)
+    if child is None:
+        return []
+    if run.approval.change is not None and not run.approval.removes(*one):
+        return [f"{one}: plan {run.approval.plan} does not show that it goes"]
+    known = await flow.ask("last", partial(_last_known, run, child), Known | None, key=str(one))
+    run.removed.add(one)
+    if known is None:
+        return []
+    users = await flow.ask("release", partial(change_users, run, *one, add=False), tuple[str, ...], key=str(one))
+    if users or known.kept:
+        return [f"{one}: {known.kept or 'it is used by ' + ', '.join(users)}"]
+    try:
+        return list(await flow.command(known, "uninstall", {}) or ())
+    except BaseException:
+        run.removed.discard(one)
+        raise
+
+
+async def _last_known(run: "Run", child: Child) -> Known | None:
+    found = await _known_child(run, child, to_remove=True)
+    return None if found is None else found[0]
+
+
 async def _known(run: "Run", *, to_remove: bool = False) -> list[Known]:
     """The children of the record that stand, as the store knows them; what gives outputs before what needs them.
 
@@ -290,6 +316,26 @@ async def change_users(run: "Run", kind: str, identity: str, *, add: bool) -> tu
         except Conflict:
             continue
         return changed.users
+
+
+async def _count_in(run: "Run", kind: str, identity: str) -> None:
+    """Add this record to another's users because it reads its outputs; each of the two records says so."""
+    own, name = RecordId(*(run.record_id or ("", ""))), f"{kind} {identity}"
+    while own != (kind, identity):
+        theirs = await run.engine.store.get(RecordRow, kind, identity)
+        mine = await run.engine.store.get(RecordRow, *own)
+        put = list[RecordRow]()
+        if theirs is not None and str(own) not in theirs.users:
+            put.append(amended(theirs, version=theirs.version + 1, users=(*theirs.users, str(own))))
+        if mine is not None and name not in mine.uses:
+            put.append(amended(mine, version=mine.version + 1, uses=(*mine.uses, name)))
+        if not put:
+            return
+        try:
+            await run.engine.commit(Transaction(fence=run.pages.fence, put=put))
+        except Conflict:
+            continue
+        return
 
 
 def me(run: "Run") -> str:

@@ -163,7 +163,7 @@ async def _installed_and_updated(run: "Run", flow: RunFlow, resource: Resource[A
     if run.record is None or wanted > run.record.install_version:
         enter("install", flow)
         await resource.define_install()
-        run.installed = wanted
+        run.installed, run.installed_with = wanted, tuple(map(str, run.reads))
     enter("update", flow)
     return await resource.define_update()
 

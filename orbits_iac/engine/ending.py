@@ -1,5 +1,6 @@
 """The one transaction that ends an execution: its state, the record and its revision, and everyone who waits for it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +9,9 @@ from orbits_iac.engine.events import WAITS, joined, to_all
 from orbits_iac.engine.looking import record_after, tell
 from orbits_iac.engine.noticing import notices
 from orbits_iac.engine.revisions import make_revision
+from orbits_iac.engine.sharing import released
 from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
-from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.ids import ExecutionId, RecordId
 from orbits_iac.model.rows import (
     Child,
     ExecutionRow,
@@ -168,8 +170,10 @@ async def _record_after(
 
 
 async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordRow, list[Row], list[Row]]:
-    children = _children(run, record)
+    children = _not_removed(run, _children(run, record))
     made = make_revision(run, record, outputs, children)
+    installed_with = record.installed_with if run.installed is None else run.installed_with
+    uses = tuple(dict.fromkeys([*installed_with, *map(str, run.reads)]))
     number = made.number if made is not None else record.revision
     after = amended(
         record,
@@ -181,6 +185,8 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         held=None,
         remediated=(),
         reads=tuple(run.reads.values()),
+        uses=uses,
+        installed_with=installed_with,
         unsettled=None,
         build=run.pages.execution.build,
         brought_by=run.pages.execution.id,
@@ -188,10 +194,33 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         targets=run.pages.execution.targets,
         children=_with_earlier(children, _not_removed(run, record.children)),
     )
-    rows: list[Row] = [made] if made is not None else []
+    stands = made if made is not None or run.standing is None else run.standing.row
+    rows: list[Row] = [amended(stands, uses=uses)] if stands is not None and stands.uses != uses else []
+    done = {f"{child.kind} {child.identity}" for child in after.children}
+    rows += await _let_go(run, record, (name for name in record.uses if name not in {*uses, *done}))
     schedule, unscheduled = await _schedule(run, record)
     moved, forgotten = run.names.moved(run.once)
     return after, [*rows, *schedule, *moved], [*unscheduled, *forgotten]
+
+
+async def _let_go(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
+    """The records, by these names, of which this one is a user no more: it does not read their outputs now."""
+    user = f"{record.kind} {record.identity}"
+    theirs = [await run.engine.store.get(RecordRow, *_named(name)) for name in names]
+    return [released(row, user) for row in theirs if row is not None and user in row.users]
+
+
+async def _used_again(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
+    """The records, by these names, of which this one is a user once more: what it goes back to has read them."""
+    user = f"{record.kind} {record.identity}"
+    theirs = [await run.engine.store.get(RecordRow, *_named(name)) for name in names]
+    used = [row for row in theirs if row is not None and user not in row.users]
+    return [amended(row, version=row.version + 1, users=(*row.users, user)) for row in used]
+
+
+def _named(name: str) -> RecordId:
+    kind, _, identity = name.partition(" ")  # kinds have no spaces
+    return RecordId(kind, identity)
 
 
 async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:
@@ -234,6 +263,7 @@ async def _failed(
     after = amended(
         record,
         install_version=run.installed or record.install_version,
+        installed_with=record.installed_with if run.installed is None else run.installed_with,
         children=await _with_later(run, record.children, _children(run, record)),
     )
     if record.revision is None:
@@ -260,6 +290,7 @@ async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[Rec
     revisions = await run.engine.store.find(RevisionRow, kind=record.kind, identity=record.identity)
     abandoned = [row for row in revisions if row.number > to.number and not row.abandoned]
     executions = {row.execution for row in abandoned if row.execution is not None}
+    again = [name for name in to.row.uses or () if name not in record.uses]
     after = amended(
         record,
         revision=to.number,
@@ -268,13 +299,14 @@ async def _rolled_back(run: "Run", record: RecordRow, outputs: str) -> tuple[Rec
         by=run.pages.execution.who,
         remediated=(),
         reads=None,
+        uses=(*record.uses, *again),  # what it has read since is let go of by the next update
         unsettled=None,
         adopted=to.number == 0,
         children=_with_earlier(to.row.children, record.children),
         targets=to.row.targets,
     )
     given_up: list[Row] = [amended(row, abandoned=True) for row in abandoned]
-    given_up.append(amended(to.row, outputs=outputs, abandoned=False))
+    given_up += [amended(to.row, outputs=outputs, abandoned=False), *await _used_again(run, record, again)]
     return after, given_up, await _forgotten(run, executions)
 
 
@@ -298,12 +330,15 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         adopted=False,
         remediated=(),
         reads=None,
+        uses=(),
+        installed_with=(),
         unsettled=None,
     )
+    users = await _let_go(run, record, record.uses)
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)
     schedules = await run.engine.store.find(ScheduleRow, kind=record.kind, identity=record.identity)
-    return after, [], [*once, *looks, *schedules]
+    return after, users, [*once, *looks, *schedules]
 
 
 async def _forgotten(run: "Run", executions: set[ExecutionId]) -> list[Row]:

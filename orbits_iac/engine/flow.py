@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ from orbits_iac.engine.waiting import waiting
 from orbits_iac.engine.wanted import PLAIN, Wanted, check_step, request_of
 from orbits_iac.model.below import Below
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
-from orbits_iac.model.ids import UNDO, StepKey, step_key
+from orbits_iac.model.ids import UNDO, RecordId, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json
 from orbits_iac.model.standing import Rest, Standing
@@ -161,8 +161,11 @@ class RunFlow(Flow):
                 at_rest.pass_over(self._run, asked[key])
         return found
 
-    async def keep_children(self, ref: str | None = None) -> None:
-        at_rest.keep(self._run, ABOVE.get(), ref)
+    async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
+        at_rest.keep(self._run, ABOVE.get(), ref, but)
+
+    async def let_go(self, kind: str, identity: str) -> Sequence[str]:
+        return await children.let_go(self._run, self, RecordId(kind, identity))
 
     async def cycle_children(self) -> None:
         await children.cycle(self._run, self)

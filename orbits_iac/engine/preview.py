@@ -133,6 +133,7 @@ class Preview:
         self.takes_over = takes_over
         self.journals = journals or {}  # of what is under way: what it has done stands
         self.updated: set[tuple[str, str]] = set()  # records that would be updated
+        self.removed: set[str] = set()  # those, as users of others, that would be removed
         self._found: dict[tuple[str, str, str], tuple[Change, Any]] = {}
 
     async def resource(
@@ -220,10 +221,11 @@ class Preview:
         more, further = await looking.follow(resource, resource.define_update, "update")
         below, waits = (*below, *more), (*waits, *further)
         done |= looking.done
-        for child in reversed(record.children if record is not None and not waits else ()):
-            kept = bool(looking.keeps & {child.ref, None}) or (child.kind, child.identity) in done
-            if not kept and (installs or not child.installed):
-                gone = await removal(self.engine, child, looking.record)
+        for child in reversed(record.children if record is not None else ()):
+            me = (child.kind, child.identity)
+            kept = me in done or any(me not in looking.keeps.get(ref, {me}) for ref in (child.ref, None))
+            if me in looking.lets_go or not (waits or kept or (child.installed and not installs)):
+                gone = await removal(self.engine, child, looking.record, self.removed)
                 below = (*below, gone) if gone is not None else below
         if standing is None:
             return Change(verb=Verb.CREATE, below=below, waits=waits, detail=then(waits))

@@ -65,7 +65,9 @@ class Looking:
         self.loop = definition_loop(self.engine.clock.now())
         self.flow = PreviewFlow(self, targets)
         self.done: set[tuple[str, str]] = set()  # the Resources that it does
-        self.keeps: set[str | None] = set()  # the refs under which all that was done stays; None: all of them
+        # The refs under which all that was done stays, but for these; None: all of them.
+        self.keeps: dict[str | None, frozenset[tuple[str, str]]] = {}
+        self.lets_go: set[tuple[str, str]] = set()  # the children that go, whatever is approved
         self._above = above
         self._entries = {entry.key: entry for entry in journal.entries} if journal is not None else {}
         self._once = once or {}
@@ -228,6 +230,8 @@ class Looking:
                 asked.future.set_result(outputs)
         else:
             asked.change = await command_change(self.engine, asked.step, asked.identity or "", inside=True)
+            if asked.change.verb is Verb.REMOVE:
+                self.preview.removed.add(f"{asked.change.kind} {asked.change.identity}")
             outputs = await command_outputs(self.engine, asked.step, asked.identity or "")
             if outputs is not NOTHING:
                 asked.future.set_result(outputs)

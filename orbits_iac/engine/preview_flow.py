@@ -1,7 +1,7 @@
 """What `self.execution` is in a previewed definition: it takes up what would be done, and does nothing."""
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -152,8 +152,12 @@ class PreviewFlow(Flow):
         """Nothing is passed over: a preview looks at everything."""
         return {}
 
-    async def keep_children(self, ref: str | None = None) -> None:
-        self._looking.keeps.add(ref)
+    async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
+        self._looking.keeps[ref] = frozenset(but)
+
+    async def let_go(self, kind: str, identity: str) -> Sequence[str]:
+        self._looking.lets_go.add((kind, identity))
+        return ()
 
     async def cycle_children(self) -> None:
         """Nothing is cycled."""

@@ -3,6 +3,7 @@
 The same rules as in `children`, `pruning` and `commands`, which do it.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -64,20 +65,28 @@ async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any
     return (await _destination(engine, record, step, inside=True)).outputs
 
 
-async def removal(engine: Engine, child: Child, user: tuple[str, str] | None) -> Change | None:
-    """What removing a child of `user` would do; None if nothing of it stands."""
+async def removal(
+    engine: Engine, child: Child, user: tuple[str, str] | None, gone: Collection[str] = ()
+) -> Change | None:
+    """What removing a child of `user` would do, once these users of it are `gone`; None if nothing of it stands."""
     record = await engine.store.get(RecordRow, child.kind, child.identity)
     if record is None or (record.revision is None and not record.children):
         return None
     retained = child.retain or record.retain
-    change = await _removed(engine, record, owned=child.owned, retained=retained, user=user)
+    change = await _removed(engine, record, owned=child.owned, retained=retained, user=user, gone=gone)
     return replace(change, ref=child.ref.replace("/", "."), protected=child.protect or change.protected)
 
 
 async def _removed(
-    engine: Engine, record: RecordRow, *, owned: bool, retained: bool, user: tuple[str, str] | None
+    engine: Engine,
+    record: RecordRow,
+    *,
+    owned: bool,
+    retained: bool,
+    user: tuple[str, str] | None,
+    gone: Collection[str] = (),
 ) -> Change:
-    others = [other for other in record.users if user is None or other != " ".join(user)]
+    others = [other for other in record.users if other not in gone and (user is None or other != " ".join(user))]
     change = Change(
         verb=Verb.RELEASE,
         kind=record.kind,

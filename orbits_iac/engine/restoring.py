@@ -76,7 +76,7 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
         name = (child.kind, child.identity)
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         target = installed.get(name, child.revision)
-        if theirs is None or target is None:
+        if theirs is None or target is None or (not failed and _is_led_by_another(run, child, theirs)):
             continue
         kept = ""
         if theirs.revision == target:
@@ -99,6 +99,11 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
         found.append(replace(known, to=target, expect=theirs.revision))
     order = await sources_first(run.engine, [(RecordId(child.kind, child.identity), child.to) for child in found])
     return [found[position] for position in order]
+
+
+def _is_led_by_another(run: "Run", child: Child, theirs: RecordRow) -> bool:
+    """Whether a record that this one uses is another's to bring forward, or back: that of the first who used it."""
+    return not child.owned and theirs.users[:1] not in {(), ("direct",), (me(run),)}
 
 
 async def _is_others(run: "Run", theirs: RecordRow) -> bool:

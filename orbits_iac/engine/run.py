@@ -124,6 +124,7 @@ class Run:
         self.standing: StoredRevision | None = None  # its current revision, then
         self.given = Given(engine.codec, execution.argument, execution.references)
         self.reads: dict[RecordId, Read] = {}
+        self.installed_with: tuple[str, ...] = ()  # the records whose outputs its install has read
         self.payload: dict[str, Json] = {}
         self.adopting = False  # it is looking at what was there before
         self.said = ""  # the last word of its definition on how far it is

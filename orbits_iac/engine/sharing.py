@@ -3,6 +3,9 @@
 A request on the record itself, or of its only user, updates it. Of one among several users: a later build brings it
 forward; the same build may not ask for another argument than the one who asked first; what an earlier build asks for
 changes nothing, and it is given what stands. Called by `requests`, before anything is written.
+
+Users are those who do it, and those who have read its outputs: the ones until they let go of it, the others until an
+update of theirs reads them no more, or they go. A user's rollback leaves alone what another leads.
 """
 
 from dataclasses import dataclass

@@ -263,6 +263,8 @@ class RecordRow(Row, frozen=True, kw_only=True):
     adopted: bool = False  # what stands was there before: protected until one update has succeeded
     remediated: tuple[float, ...] = ()  # when drift was brought back, since the last update
     reads: tuple[Read, ...] | None = None  # by the update that brought it to where it stands; None: not known
+    uses: tuple[str, ...] = ()  # the records (as "kind identity") whose outputs it has read: it is one of their users
+    installed_with: tuple[str, ...] = ()  # those of them that its install has read
     unsettled: ExecutionId | None = None  # the command that has left something for a decision, and none succeeded since
 
 
@@ -288,6 +290,7 @@ class RevisionRow(Row, frozen=True, kw_only=True):
     execution: ExecutionId | None = None
     abandoned: bool = False  # it was gone back from: never the last good one
     not_restorable: str | None = None  # the reason, where it cannot be brought back
+    uses: tuple[str, ...] | None = None  # the records whose outputs its update has read; None: not known
 
 
 class OnceRow(Row, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ is called by a hook and does not know it, a client for instance, finds it by `cu
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -240,10 +240,19 @@ class Flow(Current):
         """
 
     @abstractmethod
-    async def keep_children(self, ref: str | None = None) -> None:
+    async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
         """Let what was done before, and by this update is not, stay a child: nobody is to remove it.
 
-        Called when all has been done under `ref`; without one, it holds of all that was not done so far.
+        Called when all has been done under `ref`; without one, it holds of all that was not done so far. `but`: the
+        kinds and identities of those of which it does not hold.
+        """
+
+    @abstractmethod
+    async def let_go(self, kind: str, identity: str) -> Sequence[str]:
+        """Let go of a child that this update does not do: it goes with its last user, unless it is retained.
+
+        Returns what stays, each with why. Called once for each. Raises ExecutionFailed or `Refused` where it would go
+        and cannot, or is protected.
         """
 
     @abstractmethod

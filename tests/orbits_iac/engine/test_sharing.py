@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Resource, Workflow, action
+from orbits_iac import ExecutionFailed, Options, Orbits, Outputs, Resource, Workflow, action
+from orbits_iac.model.plans import Verb
 from orbits_iac.model.rows import ExecutionRow, MessageRow, RecordRow, SubscriberRow, TaskRow
 from orbits_iac.model.states import ENDED, State
+from orbits_iac.provider import Refused
 
 from .world import WORLD, App, SharedThing, Thing, add
 
@@ -23,12 +25,13 @@ class User(Resource):
     name: str
     value: int = 1
     fails: bool = False
+    thing: str = "net"
 
     def identity(self) -> str:
         return self.name
 
     async def define_update(self) -> None:
-        await self.do("net", SharedThing(name="net", value=self.value))
+        await self.do("net", SharedThing(name=self.thing, value=self.value))
         if self.fails:
             raise ValueError("no")
 
@@ -399,3 +402,136 @@ async def test_a_child_is_cancelled_with_the_last_who_waits_for_it(orbits: Orbit
     ended = await orbits.execution(child.id).ended()
     assert ended.state is (State.SUCCESS if outside else State.CANCELLED)
     await all_ended(orbits)
+
+
+class Reader(Resource):
+    """Reads what others keep: in its install, and in each update."""
+
+    name: str
+    of: str = "net"
+    base: str = ""
+    fails: bool = False
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_install(self) -> None:
+        if self.base:
+            await self.execution.outputs(SharedThing, self.base)
+
+    async def define_update(self) -> None:
+        if self.of:
+            await self.execution.outputs(SharedThing, self.of)
+        if self.fails:
+            raise ValueError("no")
+
+
+async def users_of(orbits: Orbits, *names: str) -> list[str]:
+    return [", ".join((await orbits.record(SharedThing, name).row()).users[1:]) for name in names]
+
+
+@pytest.fixture
+async def three(orbits: Orbits) -> Orbits:
+    for name in ("base", "net", "other"):
+        await orbits.run(SharedThing(name=name, value=1))
+    return orbits
+
+
+async def test_who_reads_outputs_is_a_user_until_an_update_reads_them_no_more(three: Orbits) -> None:
+    await three.run(Reader(name="a", base="base"))
+    assert await users_of(three, "base", "net", "other") == ["Reader a", "Reader a", ""]
+    await three.run(Reader(name="a", of="other"))
+    assert await users_of(three, "base", "net", "other") == ["Reader a", "", "Reader a"]
+    await three.record(Reader, "a").rollback()
+    assert await users_of(three, "base", "net", "other") == ["Reader a", "Reader a", "Reader a"]
+    await three.run(Reader(name="a"))
+    assert await users_of(three, "base", "net", "other") == ["Reader a", "Reader a", ""]
+    await three.run(Reader(name="a", of=""))
+    assert await users_of(three, "base", "net", "other") == ["Reader a", "", ""]
+    await three.record(Reader, "a").uninstall()
+    assert await users_of(three, "base", "net", "other") == ["", "", ""]
+
+
+async def test_what_a_failed_update_has_read_is_used_until_one_succeeds_or_all_goes(three: Orbits) -> None:
+    await three.run(Reader(name="a"))
+    for name in ("a", "b"):
+        with pytest.raises(ExecutionFailed, match="no"):
+            await three.run(Reader(name=name, of="other", fails=True))
+    assert await users_of(three, "net", "other") == ["Reader a", "Reader a, Reader b"]
+    await three.run(Reader(name="a"))
+    await three.record(Reader, "b").uninstall()
+    assert await users_of(three, "net", "other") == ["Reader a", ""]
+
+
+class Staying(Outputs):
+    """What stays, and why."""
+
+    stays: list[str] = []
+
+
+class Landlord(Resource[Staying]):
+    """Does a thing that others read, while it is wanted; then lets go of it."""
+
+    wanted: bool = True
+    value: int = 1
+    retain: bool = False
+    protect: bool = False
+
+    def identity(self) -> str:
+        return "landlord"
+
+    async def define_update(self) -> Staying:
+        if self.wanted:
+            await self.do("roof", SharedThing(name="roof", value=self.value), retain=self.retain, protect=self.protect)
+            return Staying()
+        try:
+            return Staying(stays=[*await self.execution.let_go("SharedThing", "roof")])
+        except (ExecutionFailed, Refused) as failed:
+            return Staying(stays=[str(failed)])
+
+
+async def test_what_is_let_go_of_goes_with_its_last_user(orbits: Orbits) -> None:
+    await orbits.run(Landlord())
+    await orbits.run(Reader(name="a", of="roof"))
+    shown = (await orbits.preview(Landlord(wanted=False))).root.below
+    assert [(change.verb, change.detail) for change in shown] == [(Verb.RELEASE, "it stays: Reader a uses it too")]
+    assert (await orbits.run(Landlord(wanted=False))).stays == ["SharedThing roof: it is used by Reader a"]
+    assert (await orbits.record(SharedThing, "roof").row()).users == ("Reader a",)
+    await orbits.run(Landlord())
+    await orbits.record(Reader, "a").uninstall()
+    shown = (await orbits.preview(Landlord(wanted=False))).root.below
+    assert [(change.verb, change.detail) for change in shown] == [(Verb.REMOVE, "gone with its last user")]
+    assert (await orbits.run(Landlord(wanted=False))).stays == []
+    assert (WORLD.things, (await orbits.record(Landlord, "landlord").row()).children) == ({}, ())
+
+
+@pytest.mark.parametrize(
+    ("stays_by", "said", "children"),
+    [
+        ("retain", "SharedThing roof: it is retained", 0),
+        ("protect", "SharedThing roof is protected: take protect=True away first", 1),
+    ],
+)
+async def test_what_is_retained_or_protected_stays_when_it_is_let_go_of(
+    orbits: Orbits, stays_by: str, said: str, children: int
+) -> None:
+    await orbits.run(Landlord(retain=stays_by == "retain", protect=stays_by == "protect"))
+    [stays] = (await orbits.run(Landlord(wanted=False))).stays
+    assert said in stays
+    assert WORLD.things == {"SharedThing roof": 1}
+    assert len((await orbits.record(Landlord, "landlord").row()).children) == children
+
+
+async def test_nothing_is_let_go_of_that_a_plan_does_not_show(orbits: Orbits) -> None:
+    await orbits.run(Landlord())
+    plan = await orbits.preview(Landlord(wanted=False))
+    assert (await orbits.run(Landlord(wanted=False), plan=plan)).stays == []
+    assert WORLD.things == {}
+
+
+async def test_a_user_that_goes_back_leaves_alone_what_another_brings_forward(orbits: Orbits) -> None:
+    for value in (1, 2):
+        await orbits.run(Landlord(value=value))
+        await orbits.run(User(name="a", thing="roof", value=value))
+    await orbits.record(User, "a").rollback()
+    assert WORLD.things == {"SharedThing roof": 2}
