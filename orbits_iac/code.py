@@ -2,15 +2,15 @@
 
 It covers the modules that the class and its bases stand in, and every module of the project that those import, through
 however many others, inside of functions too; the files and folders that those name in a text (a template, a function's
-folder), as they lie beside the module or in the project's folder that the process was started in; and the versions of
-the installed packages that they import, with those that these need. Packages of Orbits that lie in a checkout count as
-a whole.
+folder or source), as they lie beside the module, in the project's folder that the process was started in, or between
+these; and the versions of the installed packages that they import, with those that these need. Packages of Orbits that
+lie in a checkout count as a whole.
 
-It does not cover modules that nothing of this imports. What imports or runs something by a name that is not written in
-it (`import_module(name)`, `exec`, entry points) could do anything: then the digest is that of the whole build, with all
-that is installed. A class without a source file, or with one that was written after this process began, so that older
-code may run here, has a digest that no other has. What no reading tells is the environment, and files whose names are
-put together.
+It does not cover modules that nothing of this imports or names. What imports or runs something by a name that is not
+written in it (`import_module(name)`, `exec`, entry points) could do anything: then the digest is that of the whole
+build, with all that is installed. A class without a source file, or one of whose files was written after this process
+began, so that what was read before may be used here, has a digest that no other process gives. What no reading tells is
+the environment, and files whose names are put together.
 
 Called where something is left out because nothing has changed.
 """
@@ -30,7 +30,7 @@ from uuid import uuid4
 
 import psutil
 
-from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
+from orbits_iac.imported import Stamp, imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.registry import Registry, build_of, sources_of
 from orbits_iac.steps.step import Step
 
@@ -49,33 +49,67 @@ class _Made:
     sure: bool = True
 
 
-@lru_cache(maxsize=1024)
 def code_of(cls: type[Step[Any]]) -> str:
-    """The digest of the code of a class; found once in a process."""
-    return digest_of(cls, began=_began())
+    """The digest of the code of a class: the modules as this process has them, the files that they name as they are."""
+    return _code(cls).digest()
 
 
 def digest_of(cls: type[Step[Any]], *, began: float) -> str:
     """The digest of the code of a class, in a process that began then (seconds since the epoch)."""
-    made = _made_of(base.__module__ for base in cls.__mro__)
+    return _Code(cls, began=began).digest()
+
+
+class _Code:
+    """The code of a class in one process: modules are read once, as they are imported."""
+
+    def __init__(self, cls: type[Step[Any]], *, began: float) -> None:
+        made = _made_of(base.__module__ for base in cls.__mro__)
+        ours = made.packages & _ours()
+        self._modules = _modules_digest(cls, made, ours)
+        self._named = sorted(made.named)
+        self._stamps = self._stamped()
+        self._first = self._read = self._contents()
+        sources = [*made.files.values(), *(own for name in ours if (own := source_file(name)) is not None)]
+        times = [stamp_of(file).at for file in sources] + [stamp.at for _, stamp in self._stamps]
+        self._sure = bool(sources) and all(at < began * 1e9 for at in times)
+        self._here = uuid4().bytes
+
+    def digest(self) -> str:
+        """What it is now; of this process alone where a file that it names is not as it was when it was first asked."""
+        if (stamps := self._stamped()) != self._stamps:
+            self._stamps, self._read = stamps, self._contents()
+        sure = self._sure and self._read == self._first
+        return hashlib.sha256(self._modules + self._read + (b"" if sure else self._here)).hexdigest()[:32]
+
+    def _stamped(self) -> list[tuple[Path, Stamp]]:
+        return [(each, stamp_of(str(each))) for path in self._named for each in _files(path)]
+
+    def _contents(self) -> bytes:
+        digest = hashlib.sha256()
+        for path in self._named:
+            for each in _files(path):
+                digest.update(f"{each.relative_to(path.parent)}\0".encode())
+                digest.update(each.read_bytes())
+        return digest.digest()
+
+
+@lru_cache(maxsize=1024)
+def _code(cls: type[Step[Any]]) -> _Code:
+    return _Code(cls, began=_began())
+
+
+def _modules_digest(cls: type[Step[Any]], made: _Made, ours: Iterable[str]) -> bytes:
+    """The digest of modules, and of the packages that they import."""
     digest = hashlib.sha256(f"{cls.__qualname__}\0".encode())
     for name, file in sorted(made.files.items()):
         digest.update(f"{name}\0".encode())
         digest.update(Path(file).read_bytes())
-    for path in sorted(made.named):
-        for each in _files(path):
-            digest.update(f"{each.relative_to(path.parent)}\0".encode())
-            digest.update(each.read_bytes())
-    ours = made.packages & _ours()
     for name in sorted(ours):
         digest.update(f"{name} {_package(name)}\0".encode())
     digest.update("\0".join(_versions(frozenset(made.packages)) if made.sure else _everything()).encode())
     if not made.sure:
         digest.update(build_of(sources_of(Registry().modules())).encode())
-    sources = [*made.files.values(), *(own for name in ours if (own := source_file(name)) is not None)]
-    if not sources or any(stamp_of(file).at >= began * 1e9 for file in sources):
-        digest.update(uuid4().bytes)
-    return digest.hexdigest()[:32]
+    return digest.digest()
 
 
 def _made_of(modules: Iterable[str]) -> _Made:
@@ -115,11 +149,13 @@ def _called(name: str, file: str) -> str:
 
 
 def _there(text: str, beside: Path) -> Iterator[Path]:
-    """What a text names: a file that is no module, or a folder that is no package."""
+    """What a text names: files and folders, those of modules too; hidden folders are what tools keep."""
     started = Path.cwd()  # elsewhere, what has such a name is what a stack that is installed has written itself
-    for folder in dict.fromkeys((beside, started) if started in beside.parents else (beside,)):
+    within = started in beside.parents[:-1]  # the whole machine is no project
+    inside = beside.parents[: beside.parents.index(started) + 1] if within else ()
+    for folder in (beside, *inside):
         path = folder / text
-        if (path.is_file() and path.suffix != ".py") or (path.is_dir() and not (path / "__init__.py").exists()):
+        if path.is_file() or (path.is_dir() and not path.name.startswith(".")):
             yield path
 
 

@@ -19,7 +19,9 @@ from typing import NamedTuple
 _INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
-_FILE = re.compile(r"(?!\.{1,2}$)[\w@+-][\w.@+ -]*(?:/[\w.@+ -]+)*")  # a relative name, in no hidden place
+_FILE = re.compile(  # a relative name, in no hidden folder
+    r"(?:\.{1,2}/)*(?:[\w@+-][\w.@+ -]*/(?:\.{1,2}/)*)*(?!\.{1,2}$)[\w.@+-][\w.@+ -]*"
+)
 _LONGEST = 200  # characters of one
 _BY_NAME = frozenset({"__import__", "import_module"})
 _UNKNOWN = frozenset({"entry_points", "eval", "exec", "run_module", "run_path", "spec_from_file_location"})

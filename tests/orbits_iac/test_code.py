@@ -29,6 +29,9 @@ def late() -> None:
     from stall import lazy
     import_module("stall.named")
     from_asset("folder/")
+    from_asset("handlers")
+    Path("./beside.json"), Path("../above.json"), Path("inline.py"), Path(".hidden")
+    Path(".tool"), Path(".."), Path("../.."), Path("."), Path("../")
 """,
     "stall/prices.py": "from stall.deep.cents import cents",
     "stall/deep/__init__.py": "",
@@ -42,6 +45,12 @@ def late() -> None:
     "stall/clients.yaml": "",
     "stall/folder/handler.py": "",
     "stall/folder/.git/config": "",
+    "stall/handlers/__init__.py": "",
+    "stall/beside.json": "",
+    "above.json": "",
+    "stall/inline.py": "",
+    "stall/.hidden": "",
+    "stall/.tool/state": "",
     "stall/notes.txt": "",
     "site/acmelib.py": "",
     "site/acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\nRequires-Dist: in.ner>=1\n",
@@ -89,6 +98,12 @@ CHANGED = [
     "stall/template.json",
     "stall/folder/handler.py",
     "stall/folder/new.txt",
+    "stall/handlers/__init__.py",
+    "stall/handlers/new.py",
+    "stall/beside.json",
+    "above.json",
+    "stall/inline.py",
+    "stall/.hidden",
     "site/acme-1.0.dist-info/METADATA",
     "site/in_ner-1.0.dist-info/METADATA",
 ]
@@ -98,6 +113,8 @@ UNCHANGED = [
     "stall/clients.yaml",
     "stall/notes.txt",
     "stall/folder/.git/config",
+    "stall/.tool/state",
+    "new.txt",
     "site/alone-1.0.dist-info/METADATA",
 ]
 
@@ -151,5 +168,30 @@ class CodeOf(Resource):
     pass
 
 
-def test_it_is_found_once_in_a_process() -> None:
-    assert code_of(CodeOf) is code_of(CodeOf)
+def test_its_modules_are_read_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = code_of(CodeOf)
+    monkeypatch.setattr(code, "_made_of", None)
+    assert code_of(CodeOf) == before
+
+
+def test_a_file_that_is_changed_meanwhile_makes_it_like_no_other_until_it_is_as_before(folder: Path) -> None:
+    _forget()
+    cls: Any = type("Stall", (), {"__module__": "stall.stack"})
+    first, template = code._Code(cls, began=NEVER), folder / "stall/template.json"
+    before, text = first.digest(), template.read_text()
+    _edit(template)
+    changed = first.digest()
+    assert changed not in {before, code._Code(cls, began=NEVER).digest()}  # what was read before may still be used here
+    assert first.digest() == changed
+    template.write_text(text)
+    assert first.digest() == before
+
+
+def test_a_file_between_the_module_and_the_folder_of_the_process_counts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "stall/far/near.py").write_text('TEMPLATE = "template.json"')
+    monkeypatch.chdir(folder)
+    before = digest("stall.far.near")
+    _edit(folder / "stall/template.json")
+    assert digest("stall.far.near") != before
