@@ -38,6 +38,7 @@ from orbits_iac.model.rows import BuildRow, ExecutionRow, amended
 from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, build_of, source_of, sources_of
 from orbits_iac.settings import Settings
+from orbits_iac.steps.options import OnConflict
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
 from orbits_iac.store import open_store
@@ -167,20 +168,34 @@ class Orbits:
         finally:
             await self.store.close()
 
-    async def run(self, step: Step[T], *, target: Target | None = None, **approved: Unpack[Approving]) -> T:
-        """Run a step to its end and return its result; what may be approved with it is in `Approving`.
+    async def run(
+        self,
+        step: Step[T],
+        *,
+        target: Target | None = None,
+        on_conflict: OnConflict | None = None,
+        **approved: Unpack[Approving],
+    ) -> T:
+        """Run a step to its end and return its result, as `start` starts it; what may be approved is in `Approving`.
 
         Raises:
             ExecutionFailed: it ended badly.
             Refused: it is not allowed; nothing was done.
 
         """
-        return await (await self.start(step, target=target, **approved))
+        return await (await self.start(step, target=target, on_conflict=on_conflict, **approved))
 
     async def start(
-        self, step: Step[T], *, target: Target | None = None, **approved: Unpack[Approving]
+        self,
+        step: Step[T],
+        *,
+        target: Target | None = None,
+        on_conflict: OnConflict | None = None,
+        **approved: Unpack[Approving],
     ) -> Execution[T]:
         """Start a step durably, or join the equal one in flight, and return at once.
+
+        `on_conflict`: what becomes of a Resource's command whose record is busy; without it, as its class says.
 
         Raises `Refused` where it is not allowed, or where a plan no longer holds, saying what has changed since.
         """
@@ -220,7 +235,7 @@ class Orbits:
             who=self.who,
             adopt=command == "update" and settings.get("adopt", False),
             priority=settings.get("priority", 0),
-            fail_on_conflict=settings.get("on_conflict") == "fail",
+            on_conflict=on_conflict or settings.get("on_conflict", "wait"),
             retain=settings.get("retain", False),
             protect=settings.get("protect", False),
             shared=settings.get("shared", False),

@@ -111,8 +111,8 @@ def paths(picture: Picture) -> dict[ExecutionId, tuple[str, ...]]:
 
 
 def is_hidden(entry: EntryRow) -> bool:
-    """Whether it is the engine's own: a question to the store, a timer, a cancel."""
-    return entry.kind in {"ask", "timer", "cancel"} and "~" in entry.key
+    """Whether it is the engine's own: a question to the store, a timer, what people want."""
+    return entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key
 
 
 def is_hook(entry: EntryRow, execution: ExecutionRow) -> bool:

@@ -1,6 +1,7 @@
 """`orbits up`: bring a stack to what it says, or do what a kept plan shows."""
 
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from orbits_iac.model.ids import ExecutionId
     from orbits_iac.orbits import Approving, Orbits
     from orbits_iac.settings import Settings
+    from orbits_iac.steps.options import OnConflict
     from orbits_iac.steps.step import Step
 
 OptionalStack = Annotated[
@@ -33,6 +35,24 @@ Deferred = Annotated[
 ]
 
 
+class Busy(StrEnum):
+    """What is done where another execution has the record: `OnConflict`, which is not imported for the help."""
+
+    WAIT = "wait"
+    FAIL = "fail"
+    SUPERSEDE = "supersede"
+
+
+Conflict = Annotated[
+    Busy | None,
+    typer.Option(
+        "--on-conflict",
+        help="Where another execution is at it: wait for it; fail; or supersede it: a fleet's roll-out begins no "
+        "further tenant then. Without it, as the stack's options say.",
+    ),
+]
+
+
 def command(  # noqa: PLR0913, PLR0917 - a command's options
     stack: OptionalStack = None,
     arguments: Arguments = None,
@@ -42,6 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     force: Force = False,
     accept_loss: AcceptLoss = None,
     approve_deferred: Deferred = False,
+    on_conflict: Conflict = None,
     store: Store = None,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -57,6 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     settings = session.settings_with(store)
     losses = accept_loss or []
     approved: Approving
+    busy: OnConflict | None = None if on_conflict is None else on_conflict.value
     ask = sys.stdin.isatty() and not (yes or as_json)
     if plan is not None:
         if stack is not None:
@@ -67,17 +89,25 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
             "force": force,
             "accept_loss": losses,
         }
-        finish(_by_plan(plan, approved, settings, ask=ask, as_json=as_json))
+        finish(_by_plan(plan, approved, settings, busy, ask=ask, as_json=as_json))
     if stack is None:
         raise UsageError("name a stack, or give a plan with --plan FILE")
     if approve_deferred:
         raise UsageError("--approve-deferred is about a plan: give it with --plan FILE")
     step, named = stacks.step_of(stack, arguments or (), settings)
     approved = {"prune": prune, "force": force, "accept_loss": losses}
-    finish(bring_up(step, named, approved, settings, ask=ask, as_json=as_json))
+    finish(bring_up(step, named, approved, settings, busy, ask=ask, as_json=as_json))
 
 
-async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool) -> int:
+async def _by_plan(
+    file: str,
+    approved: "Approving",
+    settings: "Settings",
+    on_conflict: "OnConflict | None",
+    *,
+    ask: bool,
+    as_json: bool,
+) -> int:
     """Do what a kept plan shows."""
     from orbits_iac.cli import planned, stacks
     from orbits_iac.cli.running import run_to_end
@@ -89,13 +119,20 @@ async def _by_plan(file: str, approved: "Approving", settings: "Settings", *, as
 
     async def start(orbits: "Orbits") -> "ExecutionId":
         step = step_of(plan, named.cls, orbits.engine.codec)
-        return (await orbits.start(step, **approved)).id
+        return (await orbits.start(step, on_conflict=on_conflict, **approved)).id
 
     return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)
 
 
 async def bring_up(
-    step: "Step[Any]", named: "Named", approved: "Approving", settings: "Settings", *, ask: bool, as_json: bool
+    step: "Step[Any]",
+    named: "Named",
+    approved: "Approving",
+    settings: "Settings",
+    on_conflict: "OnConflict | None" = None,
+    *,
+    ask: bool,
+    as_json: bool,
 ) -> int:
     """Do what a stack says; asked about the plan first, if there is somebody to ask."""
     from orbits_iac.cli import exits, follow, planned, session
@@ -114,6 +151,6 @@ async def bring_up(
         approved["plan"], approved["approve_deferred"] = plan, answer is planned.Answer.ALL
 
     async def start(orbits: "Orbits") -> "ExecutionId":
-        return (await orbits.start(step, **approved)).id
+        return (await orbits.start(step, on_conflict=on_conflict, **approved)).id
 
     return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)

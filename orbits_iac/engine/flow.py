@@ -137,6 +137,10 @@ class RunFlow(Flow):
     def asked_with(self) -> Mapping[str, Any]:
         return self._run.options
 
+    @property
+    def superseded(self) -> asyncio.Future[str]:
+        return self._run.superseded
+
     async def standing(
         self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "", since: int | None = None
     ) -> Standing:

@@ -13,7 +13,7 @@ from orbits_iac.engine.letting_go import leave_ring
 from orbits_iac.engine.outcomes import number
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import ExecutionFailed, Failure
-from orbits_iac.model.ids import StepKey
+from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.rows import ExecutionRow, MessageRow, amended
 from orbits_iac.model.states import State
 
@@ -40,6 +40,8 @@ async def take(run: "Run", message: MessageRow) -> None:
     match message.what:
         case "cancel":
             await _cancel(run, message)
+        case "supersede":
+            _supersede(run, message)
         case "pause":
             pausing.pause(run, _said_by(message))
         case "resume":
@@ -94,6 +96,18 @@ async def _cancel(run: "Run", message: MessageRow) -> None:
     run.stuck = None
     number(run, "cancel")
     run.cancel_main()
+    run.drain()
+
+
+def _supersede(run: "Run", message: MessageRow) -> None:
+    """Another execution is to take its place: its definition is told of the first one that is."""
+    by = ExecutionId(json.loads(message.body)["by"])
+    run.pages.note(at=run.now(), key="", why=f"is superseded by execution {by}", who=_said_by(message))
+    if run.main is None or run.main.done() or run.closed or run.pages.execution.superseded_by is not None:
+        return
+    run.pages.change(at=run.now(), superseded_by=by)
+    number(run, "supersede")
+    run.supersede()
     run.drain()
 
 

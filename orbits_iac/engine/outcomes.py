@@ -48,7 +48,7 @@ def hand_out(run: "Run") -> None:
 
 
 def number(run: "Run", kind: str, *, due: float | None = None, above: str = "") -> None:
-    """Journal an outcome that is no step's: a timer that fired, set by the definition `above`; a cancel."""
+    """Journal an outcome that is no step's: a timer that fired, set by the definition `above`; what people want."""
     run.pages.seq += 1
     at = run.now()
     entry = EntryRow(
@@ -116,6 +116,8 @@ def replay(run: "Run", entry: EntryRow) -> None:
             run.loop.fire()
     elif entry.kind == "cancel":
         run.cancel_main()
+    elif entry.kind == "supersede":
+        run.supersede()
     elif (request := run.asked.get(run.pages.called(entry.key))) is not None:
         resolve(run, request, entry)
 

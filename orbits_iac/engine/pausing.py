@@ -16,7 +16,7 @@ from orbits_iac.model.states import State
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
 
-_WAKES = frozenset({"resume", "cancel", "end"})
+_WAKES = frozenset({"resume", "cancel", "end", "supersede"})  # one that is superseded may be where it can end
 
 
 def stays_paused(run: "Run") -> bool:

@@ -139,6 +139,11 @@ class PreviewFlow(Flow):
     def asked_with(self) -> Mapping[str, Any]:
         return {}
 
+    @property
+    def superseded(self) -> asyncio.Future[str]:
+        """Nothing takes the place of a preview."""
+        return self._looking.loop.create_future()
+
     async def standing(
         self, ref: str, resource: Resource[Any], *, key: str | None, again: str = "", since: int | None = None
     ) -> Standing:

@@ -35,7 +35,7 @@ from orbits_iac.store.contract import Transaction
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
 
-_OWN = frozenset({"ask", "timer", "cancel"})  # the engine's own entries: they are made anew
+_OWN = frozenset({"ask", "timer", "cancel", "supersede"})  # the engine's own entries: they are made anew
 _BACK = (f"{UNDO}/", "rollback/")
 
 
@@ -146,7 +146,7 @@ class _Rewind:
             or (self._point is not None and entry.seq > self._point)
             or entry.undone
             or any(key.startswith(f"{entry.key}/") for key in self._undone)
-            or entry.kind == "cancel"
+            or entry.kind in {"cancel", "supersede"}
             or entry.key.startswith(_BACK)
             or entry.key.startswith(f"{self._key}/")
             or self._key.startswith(f"{entry.key}/")
@@ -208,6 +208,7 @@ async def _reopen(engine: "Engine", row: ExecutionRow, rewind: _Rewind, written:
             revision=stands,
             no_return=(),
             paused_at=None,
+            superseded_by=None,
         )
     )
     task = task_of(row, due=None if queued else engine.clock.now())

@@ -32,6 +32,7 @@ from orbits_iac.model.rows import (
     amended,
 )
 from orbits_iac.model.states import ENDED, State
+from orbits_iac.steps.options import OnConflict
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
 
@@ -59,7 +60,7 @@ class Asked:
     references: Mapping[str, Reference] = field(default_factory=dict)
     adopt: bool = False
     priority: int = 0
-    fail_on_conflict: bool = False
+    on_conflict: OnConflict = "wait"
     retain: bool = False
     protect: bool = False
     shared: bool = False
@@ -92,7 +93,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         references=request.references,
         adopt=request.command == "update" and request.options.get("adopt", False),
         priority=request.options.get("priority", execution.priority),
-        fail_on_conflict=request.options.get("on_conflict") == "fail",
+        on_conflict=request.options.get("on_conflict", "wait"),
         retain=request.options.get("retain", False),
         protect=request.options.get("protect", False),
         shared=request.options.get("shared", False),
@@ -132,7 +133,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         run.pages.put(entry, at=run.now(), why=made.why or f"is execution {made.child}")
         written = run.pages.transaction(also=made.rows)
         try:
-            await engine.commit(amended(written, events=[*written.events, *made.events]))
+            await engine.commit(amended(written, events=[*written.events, *made.events]), wake=made.wake)
         except Conflict:
             run.pages.restore()
             continue
@@ -169,7 +170,7 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
         if made.child is None:
             raise Refused(f"{asked.kind} {asked.identity} is busy: its {asked.command} was skipped")
         try:
-            await engine.commit(Transaction(put=[*made.rows, *with_it], events=made.events))
+            await engine.commit(Transaction(put=[*made.rows, *with_it], events=made.events), wake=made.wake)
         except Conflict:
             if with_it:
                 raise
@@ -180,7 +181,7 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
 
 def creation(engine: "Engine", asked: Asked) -> Transaction:
     """What creates an execution without a record that is asked for from outside: to be written with its cause."""
-    made = _create(engine, asked, None, new_id(engine.clock.now()), None, queued=False)
+    made = _create(engine, asked, None, new_id(engine.clock.now()), None, before=())
     return Transaction(put=made.rows, events=made.events)
 
 
@@ -195,12 +196,13 @@ class _Made:
     revision: int | None = None
     why: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    wake: list[ExecutionId] = field(default_factory=list)
 
 
 async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     """What a request makes; raises `Refused` if it is not allowed."""
     if asked.identity is None:
-        return _create(engine, asked, key, new_id(engine.clock.now()), None, queued=False)
+        return _create(engine, asked, key, new_id(engine.clock.now()), None, before=())
     record = asked.record or await engine.store.get(RecordRow, asked.kind, asked.identity)
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
@@ -223,12 +225,13 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         joined = given.join if given is not None else await _equal(engine, record, asked)
         if joined is not None:
             return _Made(rows=[used(record, asked), *_subscribe(asked, key, joined)], child=joined)
-        if record.queue and asked.fail_on_conflict:
+        if record.queue and asked.on_conflict == "fail":
             raise Refused(
                 f"{asked.kind} {asked.identity} is busy with execution {record.queue[0]}, and on_conflict='fail'"
             )
     execution = new_id(engine.clock.now())
-    made = _create(engine, asked, key, execution, record, queued=bool(record.queue) and not inside)
+    before = record.queue if not inside else ()
+    made = _create(engine, asked, key, execution, record, before=before)
     fresh = record.revision is None and not record.queue and record.made_by is None
     taken = used(record, asked)
     taken = amended(
@@ -239,7 +242,14 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         labels=record.labels if asked.labels is None else made.labels,
         executor=record.executor if asked.labels is None else asked.executor,
     )
-    return replace(made, rows=[taken, *made.rows])
+    told = [_superseded(asked, one, by=execution) for one in before] if asked.on_conflict == "supersede" else []
+    return replace(made, rows=[taken, *made.rows, *told], wake=[message.execution for message in told])
+
+
+def _superseded(asked: Asked, execution: ExecutionId, *, by: ExecutionId) -> MessageRow:
+    """What tells an execution which one is to take its place; of several, the last one, if it has read of none."""
+    body = json.dumps({"by": by, "who": asked.who})
+    return MessageRow(execution=execution, id="supersede", what="supersede", body=body)
 
 
 def _create(
@@ -249,8 +259,9 @@ def _create(
     execution: ExecutionId,
     record: RecordRow | None,
     *,
-    queued: bool,
+    before: Sequence[ExecutionId],
 ) -> _Made:
+    """The execution that is asked for; `before`: those whose end it waits for."""
     now = engine.clock.now()
     root = asked.parent.root if asked.parent is not None else execution
     row = ExecutionRow(
@@ -277,7 +288,7 @@ def _create(
         executor=record.executor if asked.labels is None and record is not None else asked.executor,
         beside=is_beside(engine, asked.kind, asked.command),
     )
-    task = task_of(row, due=None if queued else now)
+    task = task_of(row, due=None if before else now)
     event = EventRow(
         at=now,
         execution=execution,
@@ -285,7 +296,7 @@ def _create(
         kind=asked.kind,
         after=State.SLEEPING,
         who=asked.who,
-        why=_why(asked, queued=queued),
+        why=_why(asked, before),
     )
     return _Made(
         rows=[row, task, *_subscribe(asked, key, execution)], events=[event], child=execution, labels=row.labels
@@ -345,10 +356,13 @@ def _options(asked: Asked) -> Json:
     return json.dumps({**json.loads(asked.options), "adopt": True}) if asked.adopt else asked.options
 
 
-def _why(asked: Asked, *, queued: bool) -> str:
+def _why(asked: Asked, before: Sequence[ExecutionId]) -> str:
     """What there is to say of a request beyond who has made it."""
     said = [f"plan {asked.approval.plan}, approved by {asked.approval.by}"] if asked.approval.plan else []
-    return "; ".join([*said, *([asked.why] if asked.why else []), *(["waits its turn"] if queued else [])])
+    said += [asked.why] if asked.why else []
+    if before and asked.on_conflict == "supersede":
+        said.append(f"supersedes {', '.join(before)}")
+    return "; ".join([*said, *(["waits its turn"] if before else [])])
 
 
 def _subscribe(asked: Asked, key: StepKey | None, execution: ExecutionId) -> list[Row]:
@@ -391,8 +405,16 @@ async def _equal(engine: "Engine", record: RecordRow, asked: Asked) -> Execution
             continue
         same = (row.digest, row.approval) == (asked.digest, asked.approval.text())
         same = same and await engine.is_same_build(row.build)
-        if same and await engine.store.get(MessageRow, execution, "cancel") is None:
+        if same and not await _is_to_end(engine, row):
             return execution
         if row.command != "cycle":
             return None
     return None
+
+
+async def _is_to_end(engine: "Engine", row: ExecutionRow) -> bool:
+    """Whether somebody wants it to end before all of it is done."""
+    if row.superseded_by is not None:
+        return True
+    told = [await engine.store.get(MessageRow, row.id, name) for name in ("cancel", "supersede")]
+    return any(message is not None for message in told)

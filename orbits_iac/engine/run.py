@@ -151,6 +151,11 @@ class Run:
         return (execution.kind, execution.identity) if execution.identity is not None else None
 
     @cached_property
+    def superseded(self) -> asyncio.Future[str]:
+        """Done once its definition is to know which execution takes its place."""
+        return self.loop.create_future()
+
+    @cached_property
     def children_before(self) -> dict[RecordId, Child]:
         """The children of the record, as it stood when the run began."""
         children = () if self.record is None else self.record.children
@@ -233,6 +238,11 @@ class Run:
         self.cancel_again = self.loop.time() + self.engine.grace
         if self.main is not None:
             self.main.cancel()
+
+    def supersede(self) -> None:
+        """Let the definition know which execution is to take its place."""
+        if self.pages.execution.superseded_by is not None and not self.superseded.done():
+            self.superseded.set_result(self.pages.execution.superseded_by)
 
     def was_cancelled(self, error: BaseException) -> bool:
         """Whether it ends with this error because it was cancelled."""

@@ -8,7 +8,7 @@ from orbits_iac.model.ids import UNDO, ExecutionId, refs
 from orbits_iac.model.rows import EntryRow, ExecutionRow
 from orbits_iac.store.contract import Store
 
-_OWN = frozenset({"ask", "timer", "cancel"})
+_OWN = frozenset({"ask", "timer", "cancel", "supersede"})
 _BACK = (f"{UNDO}/", "rollback/")
 
 

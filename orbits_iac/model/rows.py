@@ -106,6 +106,7 @@ class ExecutionRow(Row, frozen=True, kw_only=True):
     approval: Json = "{}"  # what was approved of it, and by whom: see model/approvals
     executor: Json | None = None  # where Actions below it run that say nothing else
     beside: bool = False  # it holds nothing of its record, and is not in its queue: a cycle that only asks its children
+    superseded_by: ExecutionId | None = None  # its definition knows that this one is to take its place
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,7 +174,7 @@ class MessageRow(Row, frozen=True, kw_only=True):
 
     execution: ExecutionId
     id: str
-    what: str  # "ended", "cancel", "event"
+    what: str  # "ended", "cancel", "supersede", "event"
     key: StepKey | None = None
     child: ExecutionId | None = None
     body: Json = "null"

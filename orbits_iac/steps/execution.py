@@ -26,6 +26,8 @@ from orbits_iac.model.target import Target
 from orbits_iac.steps.options import OnDrift, StepOptions
 
 if TYPE_CHECKING:
+    import asyncio
+
     from orbits_iac.steps.resource import Resource, Revision
     from orbits_iac.steps.shell import Done, Shell
     from orbits_iac.steps.step import Step
@@ -216,6 +218,15 @@ class Flow(Current):
     @abstractmethod
     def asked_with(self) -> Mapping[str, Any]:
         """What this command was asked with: of a cycle `on_drift`, and `limited` where its schedule has asked."""
+
+    @property
+    @abstractmethod
+    def superseded(self) -> "asyncio.Future[str]":
+        """Done once another execution is to take the place of this one, with that one's id.
+
+        That one was asked for with `on_conflict="supersede"`, and waits until this one has ended. A definition may end
+        sooner for it, where that is safe; one that does not look at this goes on to its end.
+        """
 
     @abstractmethod
     async def standing(

@@ -12,6 +12,8 @@ from orbits_iac.model.schedule import Timing
 from orbits_iac.model.target import Target
 
 OnDrift = Literal["report", "notify", "remediate"]
+OnConflict = Literal["wait", "fail", "supersede"]
+"""What a command does whose record is busy: wait its turn, be refused, or wait and let what goes before it end soon."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class StepOptions(TypedDict, total=False):
     grace: timedelta  # how long a step may take to end when it is asked to
     priority: int  # who is claimed first; handed down to what it does
     labels: Mapping[str, str]  # "tenant", "worker" (the label of workers that go on with it), your own; handed down
-    on_conflict: Literal["wait", "fail"]
+    on_conflict: OnConflict  # where its record is busy; `supersede`: what goes before it ends where that is safe
     protect: bool  # never removed or replaced without being named
     retain: bool  # stays when what did it is uninstalled
     adopt: bool  # take what is live already into the record, as revision 0

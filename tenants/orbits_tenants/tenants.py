@@ -111,14 +111,15 @@ class Tenants(Resource[Report], Generic[S]):
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.progress(doubt)
-        await self.define_shared()
+        if not self.execution.superseded.done():
+            await self.define_shared()
         roll_out = RollOut(self, found.present, before=before, scope=self._scope(before))
         if self.execution.previewing:
             await roll_out.preview(found.ending)
             await self.execution.keep_children(REF)
             return Report(tenants={})
         await roll_out.run()
-        reports = {**roll_out.reports, **await roll_out.end(found.ending), **found.apart}
+        reports = {**roll_out.reports, **await roll_out.expire(found.ending), **found.apart}
         await self.execution.keep_children(REF)
         report = Report(tenants=reports, doubts=found.doubts, stopped=roll_out.stopped)
         self.execution.progress(report.summary)

@@ -31,6 +31,7 @@ from orbits_tenants.report import (
 )
 from orbits_tenants.rollout import Cut, Rollout
 from orbits_tenants.roster import decisions
+from orbits_tenants.superseded import Superseded
 from orbits_tenants.tenant import REF, Tenant
 from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
 
@@ -93,6 +94,7 @@ class RollOut:
         self._before = before
         self._scope = scope
         self._lanes = Lanes(self._rollout)
+        self._superseded = Superseded(fleet.execution)
         self.reports: dict[str, TenantReport] = {}
         self.stopped = ""
 
@@ -102,6 +104,8 @@ class RollOut:
         later: list[tuple[Cut, Tenant]] = []
         reached = 0
         for number, cut in enumerate(cuts, start=1):
+            if self._superseded:
+                break
             decided = await decisions(self._fleet, f"wave {number}")
             now, at_their_hour = self._by_hour(cut.tenants)
             later += [(cut, tenant) for tenant in at_their_hour]
@@ -111,7 +115,9 @@ class RollOut:
             await self._update(cut.name, now, decided)
             reached += len(cut.tenants)
             last = number == len(cuts)
-            why = self._why_not_on(cut) or ("" if last else await self._hold(number, cut))
+            why = self._why_not_on(cut)
+            if not why and not last:
+                why = await self._superseded.unless(self._hold(number, cut)) or ""
             if why and self._rollout.on_failure != "continue":
                 if not last or later or self._rollout.on_failure != "stop":  # else nothing is left to be stopped
                     await self._stop(cut, why)
@@ -190,6 +196,18 @@ class RollOut:
         way = WayBack(self._fleet, self._lanes)
         self.reports |= await way.from_this(self.reports[one.id] for one in back if one.id in self.reports)
 
+    async def expire(self, tenants: Sequence[Tenant]) -> dict[str, TenantReport]:
+        """Remove those that have expired, unless the roll-out is superseded: then the next one does."""
+        if not self._superseded:
+            return await self.end(tenants)
+        before, why = self._before, self._superseded.why
+        return {
+            tenant.id: before[tenant.id]
+            if before[tenant.id].state is TenantState.ENDED
+            else left_out(tenant, before[tenant.id], TenantState.NOT_STARTED, why)
+            for tenant in tenants
+        }
+
     async def end(self, tenants: Sequence[Tenant]) -> dict[str, TenantReport]:
         """Remove these; what cannot be removed is reported, and tried again by the next roll-out if it has expired."""
         results = await asyncio.gather(*(self._end(tenant) for tenant in tenants))
@@ -219,7 +237,9 @@ class RollOut:
 
     async def _at_its_hour(self, wave: str, tenant: Tenant) -> None:
         """Update a tenant once its window opens; by then it may have been paused."""
-        await asyncio.sleep(self._opens_in(tenant).total_seconds())
+        await self._superseded.unless(asyncio.sleep(self._opens_in(tenant).total_seconds()))
+        if self._superseded:
+            return
         decided = await decisions(self._fleet, f"window {tenant.id}")
         unchanged = await self._pass_over([tenant], decided)
         self.reports[tenant.id] = await self._one(wave, tenant, decided, unchanged)
@@ -248,6 +268,10 @@ class RollOut:
         if tenant.paused:
             return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
         async with self._lanes.room(tenant):
+            if self._superseded:
+                return left_out(
+                    tenant, self._before.get(tenant.id), TenantState.NOT_STARTED, self._superseded.why, wave
+                )
             try:
                 stack = self._fleet.stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
@@ -285,6 +309,7 @@ class RollOut:
 
     def _leave_out(self, cuts: Iterable[Cut]) -> None:
         """Report those that the roll-out did not come to, or did not go to; all in the order of the fleet."""
+        why = self._superseded.why
         waves = {tenant.id: cut.name for cut in cuts for tenant in cut.tenants}
         reports: dict[str, TenantReport] = {}
         for tenant in self._tenants:
@@ -292,7 +317,10 @@ class RollOut:
             if tenant.id in self.reports:
                 reports[tenant.id] = self.reports[tenant.id]
             elif wave is not None:
-                reports[tenant.id] = left_out(tenant, before, TenantState.NOT_STARTED, wave=wave)
+                reports[tenant.id] = left_out(tenant, before, TenantState.NOT_STARTED, why, wave)
             else:
                 reports[tenant.id] = carried(before, tenant)
         self.reports = reports
+        left = any(one.state is TenantState.NOT_STARTED and not one.earlier for one in reports.values())
+        if why and left and not self.stopped:
+            self.stopped = why
