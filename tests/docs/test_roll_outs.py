@@ -1,40 +1,58 @@
-"""docs/roll-outs.md: its commands are run as they stand there, and say what they say there."""
+"""docs/roll-outs.md: its fleet can be made, and its tables have what the code has."""
 
-import json
+import inspect
 import re
-import shlex
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import get_args
 
-from tests.servers.commands import Commands
+import pytest
+
+from orbits_tenants import Listing, Rollout, TenantState, Wave
+from orbits_tenants.report import BAD
+from orbits_tenants.rollout import OnFailure
+from orbits_tenants.tenants import SCOPE
+
+from .pages import loading, programs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "roll-outs.md").read_text()
-COMMAND = re.compile(r"^\$ orbits (.*?)(?:  # exits with (\d))?$", re.MULTILINE)
 
 
-def _lines(text: str) -> list[str]:
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Callable[[str], ModuleType]]:
+    """Imports a program of the page by its name."""
+    yield from loading(tmp_path, programs(PAGE))
 
 
-def test_each_command_says_what_the_page_says(tmp_path: Path, commands: Commands) -> None:
-    [program] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    [listed] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    (tmp_path / "menus.py").write_text(program)
-    (tmp_path / "restaurants.yaml").write_text(listed)
-    said = ""
-    for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL):
-        for text, file in re.findall(r'^\$ echo "(.*)" > (\S+)$', block, re.MULTILINE):
-            (tmp_path / file).write_text(f"{text}\n")
-        parts = COMMAND.split(block)
-        for command, code, shown in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            done = commands.run(shlex.split(command), cwd=tmp_path, env={"NO_COLOR": "1", "COLUMNS": "100"})
-            assert done.returncode == int(code or 0), (command, done.stdout, done.stderr)
-            wanted = _lines(shown)
-            assert _lines(done.stdout)[-len(wanted) :] == wanted or not wanted, (command, done.stdout)
-            said = " ".join(done.stderr.replace("│", " ").split())
-    [quoted] = re.findall(r"`(2 of 3 tenants are .*?)`", PAGE)
-    assert quoted in said
-    assert (tmp_path / "bolt.txt").read_text() == "salad"
-    assert json.loads((tmp_path / "cafe.json").read_text())["removed"] == {
-        "Restaurant cafe": 3,
-        "Menu Restaurant cafe/menu": 3,
-    }
+def rows(head: str) -> list[list[str]]:
+    """The cells of the table whose head begins so."""
+    table = PAGE.partition(f"\n| {head} |")[2].partition("\n\n")[0]
+    return [row.split(" | ") for row in re.findall(r"^\| (.*) \|$", table, re.MULTILINE)]
+
+
+def test_its_fleet_says_all_that_one_may_say(program: Callable[[str], ModuleType]) -> None:
+    fleet = program("fleet").Shops
+    assert isinstance(fleet.rollout, Rollout)
+    for cls in (Rollout, Listing, Wave):
+        for name in inspect.signature(cls).parameters:
+            assert f"`{name}" in PAGE or name == "reaches", name
+
+
+def test_its_tables_have_what_the_code_has() -> None:
+    states = rows("state")
+    assert [state for state, *_ in states] == [state.value for state in TenantState]
+    assert {state for state, _, counts in states if counts == "yes"} == {state.value for state in BAD}
+    assert [row[0].strip("`") for row in rows("`on_failure`")] == [*get_args(OnFailure)]
+    named = "".join(row[0] for row in rows("`orbits up FLEET ...`"))
+    assert {name for name in SCOPE if f"`{name}=" in named} == SCOPE - {"back", "leaving"}
+
+
+def test_its_figures_are_those_of_the_code() -> None:
+    page = " ".join(PAGE.split())
+    rollout, listing = Rollout(waves=["100%"]), Listing()
+    assert f"`max_concurrency` tenants ({rollout.max_concurrency})" in page
+    assert f"`failure_tolerance` (`{rollout.failure_tolerance}`)" in page
+    assert f"`wave_tolerance` (`{rollout.wave_tolerance}`)" in page
+    assert f"`may_shrink` ({listing.may_shrink.replace('%', ' %')})" in page
+    assert f"`most_removals` ({listing.most_removals.replace('%', ' %')}, but one)" in page
