@@ -5,6 +5,7 @@ Nothing is defined here; this is the one list of names that a package outside ma
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
+from orbits_iac.engine.naming import check_identity
 from orbits_iac.engine.passed import passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.model.below import Below
@@ -22,7 +23,7 @@ from orbits_iac.reading import exists, reading
 from orbits_iac.registry import load
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
-from orbits_iac.steps.options import OnDrift, StepOptions
+from orbits_iac.steps.options import OnDrift, StepOptions, check_labels
 from orbits_iac.steps.step import kind_of, options_of, result_type
 from orbits_iac.store.contract import Store
 from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
@@ -59,6 +60,8 @@ __all__ = [
     "UsageError",
     "Verb",
     "ago",
+    "check_identity",
+    "check_labels",
     "compare",
     "current",
     "exists",

@@ -70,6 +70,11 @@ def identity_of(
     return f"{record[0]} {record[1]}/{place}", True
 
 
+def check_identity(resource: Resource[Any], where: str) -> None:
+    """Raise UsageError, which begins with `where`, unless a record can be named by what a Resource calls itself."""
+    identity_of(resource, ("", ""), StepKey(""), where, None)
+
+
 def key_of(above: StepKey, ref: str, kind: str, command: str, key: str | None, identity: str | None) -> StepKey:
     """The key of a `do`: `key=` if it was given, else the identity that the step names."""
     return step_key(above, ref, kind, command, key if key is not None else identity or "")

@@ -4,10 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+)
 
 from orbits_iac import Target
-from orbits_iac.provider import target_types
+from orbits_iac.provider import check_labels, target_types
 from orbits_tenants.window import Window
 
 TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -42,6 +51,37 @@ def _written(targets: Sequence[Target]) -> list[dict[str, Any]]:
     return [{type(target).__name__: target.model_dump(mode="json", exclude_defaults=True)} for target in targets]
 
 
+def _text(given: str) -> str:
+    """A text that can be kept: half a character, which JSON may have, is none."""
+    if not given.isascii():
+        try:
+            given.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{given!r} is no Unicode text") from None
+    return given
+
+
+def _texts(given: Any) -> Any:
+    """The same for all texts within a value, names of fields too."""
+    match given:
+        case str():
+            _text(given)
+        case Mapping():
+            _texts(list(given.items()))
+        case list() | tuple():
+            for one in given:
+                _texts(one)
+    return given
+
+
+def _labels(given: Mapping[str, str]) -> Mapping[str, str]:
+    check_labels(given)
+    return given
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Labels = Annotated[Mapping[Text, Text], AfterValidator(_labels)]
+Fields = Annotated[Mapping[str, Any], AfterValidator(_texts)]
 Targets = Annotated[tuple[Target, ...], PlainValidator(_targets), PlainSerializer(_written)]
 
 
@@ -66,14 +106,14 @@ class Tenant(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: TenantId
-    name: str = ""
-    labels: Mapping[str, str] = {}
-    overrides: Mapping[str, Any] = {}
-    pinned: Mapping[str, Any] = {}
+    name: Text = ""
+    labels: Labels = {}
+    overrides: Fields = {}
+    pinned: Fields = {}
     targets: Targets = ()
     window: Window | None = None
     expires: AwareDatetime | None = None
-    paused: str = ""
+    paused: Text = ""
 
     @property
     def places(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from pydantic import PrivateAttr, ValidationError
 from typing_extensions import TypeVar
 
 from orbits_iac import Options, Resource, Revision
-from orbits_iac.provider import UsageError, kind_of, options_of
+from orbits_iac.provider import UsageError, check_identity, kind_of, options_of
 from orbits_tenants.back import WayBack
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
@@ -94,7 +94,11 @@ class Tenants(Resource[Report], Generic[S]):
         tenants = read(self.source)
         self.rollout.cut(tenants)
         for tenant in tenants:
-            self.stack_of(tenant)
+            try:
+                self.stack_of(tenant)
+            except Exception as error:
+                failed = "" if isinstance(error, UsageError) else f"tenant {tenant.id}: {type(error).__name__}: "
+                raise UsageError(f"{self.source.place(tenant.id)}: {failed}{error}") from error
 
     def read_source(self) -> tuple[Tenant, ...]:
         """The tenants as the source has them now."""
@@ -205,8 +209,14 @@ class Tenants(Resource[Report], Generic[S]):
         return Scope(only=only, from_wave=self.from_wave)
 
     def stack_of(self, tenant: Tenant) -> S:
-        """The tenant's stack, its overrides applied."""
-        stack = self.stack(tenant)
+        """The tenant's stack, its overrides applied; UsageError for one that could not be asked for."""
+        stack = self._overridden(tenant, self.stack(tenant))
+        if not isinstance(stack, Resource):
+            raise UsageError(f"tenant {tenant.id}: stack() returned a {type(stack).__name__}, and no Resource")
+        check_identity(stack, f"tenant {tenant.id}")
+        return stack
+
+    def _overridden(self, tenant: Tenant, stack: S) -> S:
         if not tenant.overrides and not tenant.pinned:
             return stack
         try:

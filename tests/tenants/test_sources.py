@@ -1,5 +1,6 @@
 """Sources: what they read, and what they say of a list that is wrong."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -67,6 +68,11 @@ def test_a_file_lists_tenants_in_order(clients: Path, text: str) -> None:
             "- id: acme\n  targets: [moon]\n",
             "clients.yaml, line 1: tenant 'acme': targets: Value error, 'moon' is no target",
         ),
+        (
+            "- id: acme\n  labels: {a=b: c}\n",
+            "clients.yaml, line 1: tenant 'acme': labels: Value error, 'a=b': 'c'",
+        ),
+        ("- id: acme\n  ? [a]\n  : b\n", "clients.yaml, line 2: a key that is no text"),
         ("- acme\n- [\n", "clients.yaml, line 3: is not valid YAML"),
         ("- a: b: c\n", "clients.yaml, line 1: is not valid YAML: mapping values are not allowed here"),
         (
@@ -155,6 +161,15 @@ def test_a_file_may_be_json(clients: Path, text: str) -> None:
         ('["acme", {"id": "bolt", "lables": {}}]', "clients.json, entry 2: tenant 'bolt': unknown field 'lables'"),
         ('[{"labels": {}}]', "clients.json, entry 1: id: is missing"),
         ('[{"id": "acme", "id": "bolt"}]', "clients.json: the key 'id' is there twice in one object"),
+        *(
+            (json.dumps([{"id": "acme", field: value}]), f"clients.json, entry 1: tenant 'acme': {field}")
+            for field, value in {
+                "name": "\ud800",
+                "paused": "half a \udc00",
+                "labels": {"\ud800": ""},
+                "overrides": {"a": [{"\ud800": 1}]},
+            }.items()  # half a character, which no store keeps
+        ),
         ('[{"id": "acme", "targets": ["moon"]}]', "clients.json, entry 1: tenant 'acme': targets: Value error, 'moon'"),
     ],
 )

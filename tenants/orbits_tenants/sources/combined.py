@@ -32,3 +32,8 @@ class CombinedSource(Source):
                     )
                 found[tenant.id] = (tenant, source.name)
         return [tenant for tenant, _ in found.values()]
+
+    def place(self, tenant: str) -> str:
+        """The place in the source that has it."""
+        having = (source for source in self._sources if any(one.id == tenant for one in given(source)))
+        return next((source.place(tenant) for source in having), self.name)

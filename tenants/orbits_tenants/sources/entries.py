@@ -45,6 +45,11 @@ def numbered(entries: Iterable[Any]) -> Iterable[tuple[str, Any]]:
     return ((f"entry {number}", entry) for number, entry in enumerate(entries, start=1))
 
 
+def id_of(entry: Any) -> Any:
+    """What an entry says that its id is: itself, or its field."""
+    return entry.get("id") if isinstance(entry, Mapping) else entry
+
+
 def refuse_empty(source: str, tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
     """The tenants; UsageError if there are none, which of a list that stands elsewhere is more often a mistake."""
     if not tenants:
@@ -68,7 +73,7 @@ def _tenant(where: str, entry: Any) -> Tenant:
     if isinstance(entry, Tenant):
         return entry
     given: Mapping[Any, Any] = entry if isinstance(entry, Mapping) else {"id": entry}
-    named = f"tenant {given['id']!r}: " if isinstance(given.get("id"), str) else ""
+    named = f"tenant {id_!r}: " if isinstance(id_ := id_of(given), str) else ""
     try:
         tenant = Tenant.model_validate(given)
     except ValidationError as error:

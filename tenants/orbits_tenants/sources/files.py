@@ -1,6 +1,8 @@
 """Tenants from files: one in YAML or JSON, or a folder of them."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import yaml
 
 from orbits_iac.provider import UsageError
 from orbits_tenants.sources.combined import CombinedSource
-from orbits_tenants.sources.entries import numbered, refuse_empty, tenants_of
+from orbits_tenants.sources.entries import id_of, numbered, refuse_empty, tenants_of
 from orbits_tenants.sources.json_text import json_of
 from orbits_tenants.sources.source import Source
 from orbits_tenants.tenant import Tenant
@@ -26,6 +28,19 @@ class _FileSource(Source):
     def name(self) -> str:
         return self.path
 
+    def read(self) -> Sequence[Tenant]:
+        """The tenants in the order of the file; UsageError names file, place and field of what is wrong."""
+        return refuse_empty(self.path, tenants_of(self.path, self._entries()))
+
+    def place(self, tenant: str) -> str:
+        """The file, and the line or the number of the entry."""
+        places = (place for place, entry in self._entries() if id_of(entry) == tenant)
+        return ", ".join([self.path, *islice(places, 1)])
+
+    @abstractmethod
+    def _entries(self) -> Iterable[tuple[str, Any]]:
+        """What the file lists, each with its place."""
+
     def _wrong(self, where: str, what: str) -> UsageError:
         return UsageError(f"{self.path}{where}: {what}")
 
@@ -36,10 +51,8 @@ class YamlSource(_FileSource):
     A relative path is looked up from the folder in which Orbits runs.
     """
 
-    def read(self) -> Sequence[Tenant]:
-        """The tenants in the order of the file; UsageError names file, line and field of what is wrong."""
-        entries = ((f"line {_line(node)}", self._value(node)) for node in self._items())
-        return refuse_empty(self.path, tenants_of(self.path, entries))
+    def _entries(self) -> Iterable[tuple[str, Any]]:
+        return ((f"line {_line(node)}", self._value(node)) for node in self._items())
 
     def _items(self) -> list[yaml.Node]:
         """The nodes of the list's entries."""
@@ -82,6 +95,8 @@ class YamlSource(_FileSource):
         """YAML lets the last of equal keys win; people did not mean that."""
         seen: set[Any] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._wrong(_at(key), "a key that is no text")
             if key.value in seen:
                 raise self._wrong(_at(key), f"the key {key.value!r} is there twice in one tenant")
             seen.add(key.value)
@@ -95,9 +110,8 @@ class JsonSource(_FileSource):
     A relative path is looked up from the folder in which Orbits runs.
     """
 
-    def read(self) -> Sequence[Tenant]:
-        """The tenants in the order of the file; UsageError names file, entry and field of what is wrong."""
-        return refuse_empty(self.path, tenants_of(self.path, numbered(self._items())))
+    def _entries(self) -> Iterable[tuple[str, Any]]:
+        return numbered(self._items())
 
     def _items(self) -> list[Any]:
         root = json_of(_text(self.path, "in a list"), self._wrong)
@@ -126,13 +140,20 @@ class DirectorySource(Source):
 
     def read(self) -> Sequence[Tenant]:
         """The tenants of all files; UsageError names the file of what is wrong."""
+        return self._files().read()
+
+    def place(self, tenant: str) -> str:
+        """The place in the file that has it."""
+        return self._files().place(tenant)
+
+    def _files(self) -> CombinedSource:
         try:
             files = sorted(file for file in Path(self.path).iterdir() if file.suffix in _READERS)
         except OSError as error:
             raise UsageError(f"the folder {self.path} cannot be read from {Path.cwd()}: {error}") from error
         if not files:
             raise UsageError(f"the folder {self.path} holds no file of a tenant: *.yaml, *.yml or *.json")
-        return CombinedSource(*(_READERS[file.suffix](str(file)) for file in files)).read()
+        return CombinedSource(*(_READERS[file.suffix](str(file)) for file in files))
 
 
 class _YamlOfOne(YamlSource):

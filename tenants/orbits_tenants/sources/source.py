@@ -30,6 +30,10 @@ class Source(ABC):
         Called in a thread, possibly several times. Raises UsageError where the list is not usable.
         """
 
+    def place(self, tenant: str) -> str:
+        """Where a tenant of this id stands, for people who have to mend it: at least the source."""
+        return self.name
+
 
 def read(source: Source) -> tuple[Tenant, ...]:
     """What the source has now; UsageError if that is nobody, or not usable."""

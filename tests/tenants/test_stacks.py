@@ -1,0 +1,107 @@
+"""What is wrong with one tenant's stack is named with its place in the list, and is nobody else's."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from orbits_iac import Orbits, Resource
+from orbits_iac.provider import UsageError
+from orbits_tenants import (
+    CombinedSource,
+    DirectorySource,
+    FunctionSource,
+    JsonSource,
+    Listing,
+    ListSource,
+    Rollout,
+    Source,
+    Tenant,
+    Tenants,
+    YamlSource,
+)
+
+
+class Cabin(Resource):
+    name: str
+    rooms: int = 1
+
+    def identity(self) -> str:
+        if self.name == "nameless":
+            raise LookupError("no name is left")
+        return self.name
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+class Cabins(Tenants[Cabin]):
+    source: ClassVar[Source] = ListSource(["acme", "bolt", "cafe"])
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"], failure_tolerance="1")
+    bolt: ClassVar[Callable[[], Any]] = lambda: Cabin(name="bolt")
+
+    def stack(self, tenant: Tenant) -> Cabin:
+        return type(self).bolt() if tenant.id == "bolt" else Cabin(name=tenant.id)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: Cabin(name="nameless"), "LookupError: no name is left"),
+        (lambda: Cabin(name=""), "UsageError: tenant bolt: identity() of Cabin is empty"),
+        (lambda: Cabin(name="x" * 1001), "an identity of 1,001 characters is too long for a name (tenant bolt:"),
+        (lambda: None, "UsageError: tenant bolt: stack() returned a NoneType, and no Resource"),
+        (lambda: Cabin, "UsageError: tenant bolt: stack() returned a ModelMetaclass, and no Resource"),
+    ],
+)
+async def test_a_stack_that_could_not_be_asked_for_fails_its_tenant_alone(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch, made: Callable[[], Any], said: str
+) -> None:
+    monkeypatch.setattr(Cabins, "bolt", staticmethod(made))
+    with pytest.raises(UsageError, match=r"^the list of tenants: .*tenant bolt"):
+        await orbits.run(Cabins())
+    monkeypatch.setattr(Cabins, "listing", Listing(on_doubt="known"))
+    report = await orbits.run(Cabins())
+    assert [one.state.value for one in report.tenants.values()] == ["updated", "failed", "updated"]
+    assert said in report.failed["bolt"]
+
+
+def _yaml(folder: Path) -> Source:
+    (folder / "cabins.yaml").write_text("- acme\n# so\n- id: bolt\n  overrides: {rooms: many}\n")
+    return YamlSource(str(folder / "cabins.yaml"))
+
+
+def _json(folder: Path) -> Source:
+    (folder / "cabins.json").write_text('["acme", {"id": "bolt", "overrides": {"rooms": "many"}}]')
+    return JsonSource(str(folder / "cabins.json"))
+
+
+def _folder(folder: Path) -> Source:
+    _yaml(folder)
+    return CombinedSource(ListSource(["cafe"]), DirectorySource(str(folder)))
+
+
+def _function(folder: Path) -> Source:
+    def cabins() -> list[Tenant]:
+        return [Tenant(id="bolt", overrides={"rooms": "many"})]
+
+    return FunctionSource(cabins)
+
+
+@pytest.mark.parametrize(
+    ("made", "place"),
+    [
+        (_yaml, "cabins.yaml, line 3"),
+        (_json, "cabins.json, entry 2"),
+        (_folder, "cabins.yaml, line 3"),
+        (_function, "cabins()"),
+    ],
+)
+async def test_an_override_that_its_stack_cannot_have_is_named_with_its_place(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: Callable[[Path], Source], place: str
+) -> None:
+    monkeypatch.setattr(Cabins, "source", made(tmp_path))
+    with pytest.raises(UsageError) as refused:
+        await orbits.run(Cabins())
+    assert f"{place}: tenant bolt, overrides: rooms: Input should be a valid integer" in str(refused.value)
