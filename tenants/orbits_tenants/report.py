@@ -24,6 +24,7 @@ class TenantState(StrEnum):
     LEFT = "needs a decision"  # failed, and could not be brought back
     FAILED = "failed"  # failed before anything was done
     BROUGHT_BACK = "brought back"  # went forward, and back again with its wave, or with all
+    HELD_BACK = "held back"  # what it uses together with others has failed: nothing was done to it
     UNREACHABLE = "unreachable"  # its account is closed or suspended, or lets nobody in: outside the tolerance
     PAUSED = "paused"  # somebody said that it is not to be changed
     VANISHED = "not listed"  # the source does not have it any more: it stays as it is
@@ -31,6 +32,7 @@ class TenantState(StrEnum):
     NOT_STARTED = "not started"  # its wave was not reached
 
 
+_GONE = frozenset({TenantState.ENDED})
 _TOLD = 10  # failed tenants that whoever is told of a roll-out reads of
 
 OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED})
@@ -49,6 +51,7 @@ _STYLES = {
     TenantState.LEFT: "bold red",
     TenantState.FAILED: "red",
     TenantState.BROUGHT_BACK: "yellow",
+    TenantState.HELD_BACK: "yellow",
     TenantState.UNREACHABLE: "magenta",
     TenantState.PAUSED: "cyan",
     TenantState.VANISHED: "yellow",
@@ -65,10 +68,11 @@ _HAPPENED: Mapping[TenantState, str] = {
     TenantState.LEFT: "{why} → left for a decision: {left}",
     TenantState.FAILED: "{why}",
     TenantState.BROUGHT_BACK: "went forward, and is back {back}",
+    TenantState.HELD_BACK: "{why}",
     TenantState.UNREACHABLE: "{why} → nothing was done; it does not count as failed",
     TenantState.PAUSED: "is paused: {why}",
     TenantState.VANISHED: "the source does not have it any more: it stays as it is, until it is removed",
-    TenantState.ENDED: "it had expired: {why}",
+    TenantState.ENDED: "was removed{stays}",
     TenantState.NOT_STARTED: "{why}",
 }
 
@@ -90,6 +94,7 @@ class TenantReport(Outputs):
         error: of a failure: the first error's type and message; of one that is left out: why.
         no_return: the steps of no return that were passed: it cannot be brought back over them.
         passed: all that ever were, each with the revision of its stack in which that was last.
+        shared: what it uses together with others, each by its kind and identity.
         left: what could not be brought back and needs a decision.
         execution: the id of the execution that failed first; it has the events and attempts.
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
@@ -113,6 +118,7 @@ class TenantReport(Outputs):
     error: str | None = None
     no_return: tuple[str, ...] = ()
     passed: Mapping[str, int] = {}
+    shared: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     execution: str = ""
     digest: str = ""
@@ -132,6 +138,7 @@ class TenantReport(Outputs):
             back=self._back,
             came_back=self._came_back,
             passed=", ".join(self.no_return),
+            stays=f"; it stays: {'; '.join(self.left)}" if self.left else "",
             left="; ".join(self.left) or "see its execution",
             seen="" if self.unseen_for is None else f"; looked at {_ago(self.unseen_for)}",
         )
@@ -150,6 +157,7 @@ class Report(Outputs):
 
     Attributes:
         tenants: each one that is in the fleet.
+        shared: what tenants use together, by its kind and identity: what came of it, in the terms of a tenant.
         doubts: what the source said and was not believed.
         stopped: why the roll-out did not go further; "" if it went to its end.
         finish_error: why `define_finish` failed: that fails no roll-out, and is said.
@@ -157,6 +165,7 @@ class Report(Outputs):
     """
 
     tenants: Mapping[str, TenantReport]
+    shared: Mapping[str, TenantReport] = {}
     doubts: tuple[str, ...] = ()
     stopped: str = ""
     finish_error: str | None = None
@@ -167,6 +176,21 @@ class Report(Outputs):
         return {id_: one.happened for id_, one in self.tenants.items() if one.state in BAD and not one.earlier}
 
     @property
+    def causes(self) -> Mapping[str, str]:
+        """What several tenants use and has failed, each with what happened and how many wait for it."""
+        bad = {name: one for name, one in self.shared.items() if not one.earlier and one.state not in OK | _GONE}
+        return {name: f"{one.happened}{self._waits(name)}" for name, one in bad.items()}
+
+    def _waits(self, name: str) -> str:
+        held = [one for one in self.tenants.values() if one.state is TenantState.HELD_BACK and not one.earlier]
+        number = sum(name in one.shared for one in held)
+        return f"; {number:,} tenant{'s wait' if number != 1 else ' waits'} for it" if number else ""
+
+    def users(self, name: str) -> tuple[str, ...]:
+        """The tenants that use what is called so together."""
+        return tuple(id_ for id_, one in self.tenants.items() if name in one.shared)
+
+    @property
     def not_started(self) -> tuple[str, ...]:
         """The tenants that the roll-out did not reach."""
         return tuple(
@@ -175,8 +199,8 @@ class Report(Outputs):
 
     @property
     def changed(self) -> bool:
-        """Whether anything of any tenant is otherwise than before."""
-        return any(one.changed for one in self.tenants.values())
+        """Whether anything of any tenant, or of what they share, is otherwise than before."""
+        return any(one.changed for one in (*self.tenants.values(), *self.shared.values()))
 
     @property
     def summary(self) -> str:
@@ -187,18 +211,20 @@ class Report(Outputs):
         return f"{len(self.tenants)} tenants: {', '.join([*said, *([f'{earlier} not gone to'] if earlier else [])])}"
 
     def exit_code(self) -> int:
-        """0 if none failed, 1 if all did, 4 if some did."""
-        if not self.failed and not self.stopped:
+        """0 if none failed, 1 if all did, 4 if some did; who waits for what has failed counts as failed here."""
+        if not self.failed and not self.stopped and not self.causes:
             return 0
         begun = [one for one in self.tenants.values() if one.state not in APART and not one.earlier]
-        return 1 if len(self.failed) == len(begun) else 4
+        held = sum(one.state is TenantState.HELD_BACK for one in begun)
+        return 1 if len(self.failed) + held == len(begun) else 4
 
     def problem(self) -> str:
         """Why it was stopped, what of the source was not believed, and the first tenants that failed, as a list."""
-        if not (self.failed or self.stopped or self.doubts):
+        if not (self.failed or self.stopped or self.doubts or self.causes):
             return ""
         lines = [*([self.stopped] if self.stopped else []), *self.doubts[:_TOLD]]
-        told = [(id_, what.replace("`", "'")) for id_, what in list(self.failed.items())[:_TOLD]]
+        told = [*self.causes.items(), *list(self.failed.items())[:_TOLD]]
+        told = [(id_, what.replace("`", "'")) for id_, what in told]
         lines += [f"{id_}: `{what}`" for id_, what in told]
         if len(self.failed) > _TOLD:
             lines.append(f"and {len(self.failed) - _TOLD:,} more")
@@ -209,7 +235,8 @@ class Report(Outputs):
         timeless: dict[str, object] = {"began": None, "ended": None}
         done = {**timeless, "state": TenantState.UPDATED, "changed": False, "made": False, "wave": "", "earlier": False}
         done |= {"no_return": (), "checked_at": None, "unseen_for": None}
-        return {id_: one.model_copy(update=done if one.state in OK else timeless) for id_, one in self.tenants.items()}
+        all_ = (*self.tenants.items(), *self.shared.items())
+        return {id_: one.model_copy(update=done if one.state in OK else timeless) for id_, one in all_}
 
     def __rich__(self) -> "RenderableType":
         """The table: tenant, account, state, revision, what happened."""
@@ -230,6 +257,7 @@ class Report(Outputs):
                 Text(one.happened.replace(" → ", "\n→ ")),
             )
         lines = [Text(self.summary, style="bold")]
+        lines += [Text(f"{name}: {why}".replace(" → ", "\n→ "), style="red") for name, why in self.causes.items()]
         lines += [Text(doubt, style="yellow") for doubt in self.doubts]
         if self.stopped:
             lines.append(Text(self.stopped, style="bold red"))
@@ -238,8 +266,8 @@ class Report(Outputs):
         return Group(table, *lines)
 
 
-def succeeded(tenant: Tenant, wave: str, standing: Standing, digest: str) -> TenantReport:
-    """The report of a tenant whose stack was done; `digest`: of what was done."""
+def succeeded(tenant: Tenant | None, wave: str, standing: Standing, digest: str) -> TenantReport:
+    """The report of a tenant whose stack was done, or of what is shared; `digest`: of what was done."""
     return TenantReport(
         state=TenantState.UPDATED if standing.changed else TenantState.UNCHANGED,
         wave=wave,
@@ -253,8 +281,8 @@ def succeeded(tenant: Tenant, wave: str, standing: Standing, digest: str) -> Ten
     )
 
 
-def failed(tenant: Tenant, wave: str, standing: Standing, error: ExecutionFailed) -> TenantReport:
-    """The report of a tenant whose stack ended badly; `error.path` begins at the roll-out's own step for it."""
+def failed(tenant: Tenant | None, wave: str, standing: Standing, error: ExecutionFailed) -> TenantReport:
+    """The report of a tenant whose stack, or of what is shared and, ended badly; its path begins at the roll-out."""
     failure = error.failure
     return TenantReport(
         state=state_of(error),
@@ -278,7 +306,7 @@ def left_out(
     report = TenantReport(state=state, wave=wave, tenant=tenant, error=why or None)
     if before is None:
         return report
-    stood = {"revision": before.revision, "account": before.account, "passed": before.passed}
+    stood = {"revision": before.revision, "account": before.account, "passed": before.passed, "shared": before.shared}
     return report.model_copy(update=stood)
 
 

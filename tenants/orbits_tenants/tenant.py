@@ -24,6 +24,9 @@ TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0
 REF = "tenant"
 """What a tenant's stack is called in the record of its fleet; its key is the tenant's id."""
 
+SHARED = "shared"
+"""What is called so there is used by several tenants; its key is its kind and identity."""
+
 
 def _targets(given: Any) -> tuple[Target, ...]:
     """Targets as they are, or each as the name of its type and its fields: `AwsTarget: {account: "448811223344"}`."""

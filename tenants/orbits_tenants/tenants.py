@@ -21,8 +21,9 @@ from orbits_tenants.membership import Listing
 from orbits_tenants.report import APART, OK, Report, TenantReport
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import decisions, roster
+from orbits_tenants.shared import refuse_unlike, used_by
 from orbits_tenants.sources.source import Source, read
-from orbits_tenants.tenant import REF, Tenant, TenantId
+from orbits_tenants.tenant import REF, SHARED, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
@@ -69,8 +70,16 @@ class Tenants(Resource[Report], Generic[S]):
         """The stack for this tenant. Pure: it is asked for at any time. `overrides` are applied to what it returns."""
         raise NotImplementedError(f"{type(self).__name__} has no stack(): return the Resource for a tenant")
 
+    def shared(self, tenant: Tenant) -> Iterable[Resource[Any]]:
+        """What this tenant uses together with others: named Resources, done before the first wave, each once.
+
+        Its stack reads what they publish by `self.execution.outputs`. Pure, as `stack` is.
+        """
+        del tenant
+        return ()
+
     async def define_shared(self) -> None:
-        """What all tenants share, done before the first wave."""
+        """What all tenants share, done before anything else: where it fails, so does the roll-out."""
 
     async def define_check(self, wave: str, report: Report) -> None:
         """What has to be so when a wave has ended and baked; if it raises, the next one does not begin."""
@@ -93,12 +102,15 @@ class Tenants(Resource[Report], Generic[S]):
             return
         tenants = read(self.source)
         self.rollout.cut(tenants)
+        used: dict[str, Mapping[str, Resource[Any]]] = {}
         for tenant in tenants:
             try:
                 self.stack_of(tenant)
+                used[tenant.id] = used_by(self, tenant)
             except Exception as error:
                 failed = "" if isinstance(error, UsageError) else f"tenant {tenant.id}: {type(error).__name__}: "
                 raise UsageError(f"{self.source.place(tenant.id)}: {failed}{error}") from error
+        refuse_unlike(used)
 
     def read_source(self) -> tuple[Tenant, ...]:
         """The tenants as the source has them now."""
@@ -117,15 +129,20 @@ class Tenants(Resource[Report], Generic[S]):
             self.execution.progress(doubt)
         if not self.execution.superseded.done():
             await self.define_shared()
-        roll_out = RollOut(self, found.present, before=before, scope=self._scope(before))
+        roll_out = RollOut(self, found.present, before=self._last, scope=self._scope(before))
+        sharing = roll_out.sharing
         if self.execution.previewing:
             await roll_out.preview(found.ending)
             await self.execution.keep_children(REF)
+            await self.execution.keep_children(SHARED, but=sharing.unused())
             return Report(tenants={})
         await roll_out.run()
-        reports = {**roll_out.reports, **await roll_out.expire(found.ending), **found.apart}
+        reports = sharing.noted({**roll_out.reports, **await roll_out.expire(found.ending), **found.apart})
+        await sharing.let_go(reports)
         await self.execution.keep_children(REF)
-        report = Report(tenants=reports, doubts=found.doubts, stopped=roll_out.stopped)
+        await self.execution.keep_children(SHARED, but=sharing.unused(reports))
+        shared = sharing.reports(reports)
+        report = Report(tenants=reports, shared=shared, doubts=found.doubts, stopped=roll_out.stopped)
         self.execution.progress(report.summary)
         try:
             with self.execution.admitted():
@@ -171,22 +188,25 @@ class Tenants(Resource[Report], Generic[S]):
         way = WayBack(self, Lanes(self.rollout))
         came = await way.to(before, revisions)
         reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        report = Report(tenants=reports)
+        report = Report(tenants=reports, shared=self._last.shared)
         self.execution.progress(report.summary)
         return report
 
     async def _let_go(self, before: Mapping[str, TenantReport]) -> Report:
         """Remove tenants; the others are reported as they stand."""
         self._refuse_unknown("leaving", self.leaving, before)
-        await self.execution.keep_children()
         going = [one.tenant for id_ in self.leaving if (one := before[id_]).tenant is not None]
-        roll_out = RollOut(self, (), before=before, scope=Scope())
+        roll_out = RollOut(self, (), before=self._last, scope=Scope())
         if self.execution.previewing:
             await roll_out.preview(going)
+            await self.execution.keep_children()
             return Report(tenants={})
         gone = await roll_out.end(going)
         reports = {id_: gone.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        report = Report(tenants=reports)
+        reports = roll_out.sharing.noted(reports)
+        await roll_out.sharing.let_go(reports)
+        await self.execution.keep_children()
+        report = Report(tenants=reports, shared=roll_out.sharing.reports(reports))
         self.execution.progress(report.summary)
         return report
 
@@ -195,10 +215,15 @@ class Tenants(Resource[Report], Generic[S]):
         if unknown:
             raise UsageError(f"{field}: the last report of {kind_of(type(self))} has no {unknown}")
 
-    def _before(self) -> Mapping[str, TenantReport]:
-        """The reports of the last roll-out."""
+    @property
+    def _last(self) -> Report:
+        """The report of the last roll-out."""
         standing = self.execution.revision
-        return {} if standing is None else standing.outputs.tenants
+        return Report(tenants={}) if standing is None else standing.outputs
+
+    def _before(self) -> Mapping[str, TenantReport]:
+        """The tenants' reports of the last roll-out."""
+        return self._last.tenants
 
     def _scope(self, before: Mapping[str, TenantReport]) -> Scope:
         """To whom this roll-out goes."""

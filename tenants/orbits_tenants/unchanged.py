@@ -34,18 +34,23 @@ class Unchanged:
         rest, last = self.rests.get(tenant.id), self.last.get(tenant.id)
         if rest is None or last is None or rest.looked_at is None:
             return None
-        return TenantReport(
-            state=TenantState.UNCHANGED,
-            wave=wave,
-            tenant=tenant,
-            revision=last.revision,
-            account=last.account,
-            digest=rest.digest,
-            checked_at=rest.looked_at,
-            unseen_for=max(0.0, self.at.timestamp() - rest.looked_at),
-            began=self.at,
-            ended=self.at,
-        )
+        return passed_over(last, rest, self.at).model_copy(update={"wave": wave, "tenant": tenant})
+
+
+def passed_over(last: TenantReport, rest: Rest, at: datetime) -> TenantReport:
+    """The report of what was passed over, by its last one."""
+    looked_at = rest.looked_at or 0.0
+    return TenantReport(
+        state=TenantState.UNCHANGED,
+        wave="",
+        revision=last.revision,
+        account=last.account,
+        digest=rest.digest,
+        checked_at=looked_at,
+        unseen_for=max(0.0, at.timestamp() - looked_at),
+        began=at,
+        ended=at,
+    )
 
 
 def labels_of(tenant: Tenant) -> dict[str, str]:

@@ -5,7 +5,7 @@ tenant that fails is a report, and stops no other; whatever is decided is decide
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -31,6 +31,7 @@ from orbits_tenants.report import (
 )
 from orbits_tenants.rollout import Cut, Rollout
 from orbits_tenants.roster import decisions
+from orbits_tenants.shared import Sharing, without
 from orbits_tenants.superseded import Superseded
 from orbits_tenants.tenant import REF, Tenant
 from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
@@ -76,7 +77,7 @@ class RollOut:
         fleet: "Tenants[Any]",
         tenants: Sequence[Tenant],
         *,
-        before: Mapping[str, TenantReport],
+        before: Report,
         scope: Scope,
     ) -> None:
         """Prepare it; nothing is done before `run`.
@@ -84,14 +85,15 @@ class RollOut:
         Args:
             fleet: whose definition this is a part of.
             tenants: the whole fleet.
-            before: the reports of the last roll-out.
+            before: the report of the last roll-out.
             scope: to whom of them it goes.
 
         """
         self._fleet = fleet
         self._rollout: Rollout = fleet.rollout
         self._tenants = tuple(tenants)
-        self._before = before
+        self._before = before.tenants
+        self.sharing = Sharing(fleet, before)
         self._scope = scope
         self._lanes = Lanes(self._rollout)
         self._superseded = Superseded(fleet.execution)
@@ -100,7 +102,7 @@ class RollOut:
 
     async def run(self) -> None:
         """Go through the waves; `reports` and `stopped` say what came of it."""
-        cuts = self._scope.cuts(self._rollout.cut(self._tenants))
+        cuts = await self._with_what_they_share(self._scope.cuts(self._rollout.cut(self._tenants)))
         later: list[tuple[Cut, Tenant]] = []
         reached = 0
         for number, cut in enumerate(cuts, start=1):
@@ -126,21 +128,36 @@ class RollOut:
             await asyncio.gather(*(self._at_its_hour(cut.name, tenant) for cut, tenant in later))
         self._leave_out(cuts)
 
+    async def _with_what_they_share(self, cuts: Sequence[Cut]) -> list[Cut]:
+        """Do what the tenants of these waves use together; the waves without those for whom that has failed."""
+        decided = await decisions(self._fleet, "shared")
+        waves = {tenant.id: cut.name for cut in cuts for tenant in cut.tenants}
+        tenants = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
+        held = await self.sharing.roll_out([tenant for tenant in tenants if not tenant.paused])
+        for id_, (tenant, why) in held.items():
+            report = left_out(tenant, self._before.get(id_), TenantState.HELD_BACK, why, waves[id_])
+            self.reports[id_] = report.model_copy(update={"pinned": tuple(sorted(tenant.pinned))})
+        return without(cuts, held)
+
     async def preview(self, ending: Sequence[Tenant]) -> None:
         """Ask at once for all that a roll-out would do if it went well: what is not known yet ends a branch alone."""
         decided = await decisions(self._fleet, "before")
         cuts = self._scope.cuts(self._rollout.cut(self._tenants))
         members = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
-        steps = [self._step(one, self._fleet.stack_of(one)) for one in members if not one.paused]
+        going = [one for one in members if not one.paused]
+        steps = [*self.sharing.steps(going), *(self._step(one, self._fleet.stack_of(one)) for one in going)]
         ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
         results = await asyncio.gather(*steps, *ends, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, ExecutionFailed):  # else its change says it
                 raise result
+        await self.sharing.preview(self._tenants, ending)
 
     def _why_not_on(self, cut: Cut) -> str:
         """Why more have failed than is tolerated; "" if not."""
         rollout = self._rollout
+        if not cut.tenants:
+            return f"everybody in wave {cut.name} waits for what has failed before, so nothing was tried in it"
         bad = sum(report.state in BAD for report in self.reports.values())
         here = sum(self.reports[tenant.id].state in BAD for tenant in cut.tenants if tenant.id in self.reports)
         if not rollout.tolerates(failed=bad, tenants=len(self._tenants)):
@@ -274,6 +291,7 @@ class RollOut:
                 )
             try:
                 stack = self._fleet.stack_of(tenant)
+                self.sharing.of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
                 return left_out(tenant, self._before.get(tenant.id), TenantState.FAILED, said_of(error), wave)
             return await self._stack(wave, tenant, stack, digest)
