@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource
+from orbits_iac import ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, Workflow
 from orbits_iac.model.plans import Verb
 from orbits_iac.provider import UsageError
-from orbits_iac.testing import outside
+from orbits_iac.testing import crash_everywhere, outside
 from orbits_iac.testing.clock import Clock
 from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.decisions import Decision, TenantDecisions
@@ -75,7 +75,7 @@ class Basin(Managed[Water]):
 
     async def delete(self, live: Water, /) -> None:
         with outside(f"no basin {self.region}"):
-            del PARK.stands[f"basin {self.region}"]
+            PARK.stands.pop(f"basin {self.region}", None)
 
 
 class Spray(Outputs):
@@ -105,7 +105,7 @@ class Jet(Managed[Spray]):
 
     async def delete(self, live: Spray, /) -> None:
         with outside(f"no jet {self.client}"):
-            del PARK.stands[self.client]
+            PARK.stands.pop(self.client, None)
 
 
 class Fountain(Resource):
@@ -376,3 +376,30 @@ async def test_what_holds_data_is_lost_by_its_name_alone_and_what_is_retained_st
         await orbits.record(Vault, "large").uninstall()
     await orbits.record(Vault, "large").uninstall(accept_loss=["Vault large"])
     assert sorted(PARK.stands) == ["basin small"]
+
+
+class Parks:
+    """What stands in the park, for the crash harness."""
+
+    def snapshot(self) -> dict[str, str]:
+        return dict(PARK.stands)
+
+    def restore(self, snapshot: dict[str, str], /) -> None:
+        PARK.stands = dict(snapshot)
+
+    def stands(self) -> Any:
+        return PARK.stands
+
+
+class ComesAndGoes(Workflow[dict[str, str]]):
+    """A roll-out in which one basin cannot be made, and the removal of who uses the other; what is said of each."""
+
+    async def define(self) -> dict[str, str]:
+        came = await self.do("up", Fountains(), key="comes")
+        gone = await self.do("up", Fountains(leaving=("acme",)), key="goes")
+        return {**states(came), **{name: one.happened for name, one in gone.shared.items()}}
+
+
+def test_a_process_that_dies_anywhere_changes_nothing_of_who_is_held_back_and_what_goes() -> None:
+    Fountains.source, PARK.broken = ListSource(FOUR[:2]), {"us spring"}
+    crash_everywhere(ComesAndGoes, world=Parks(), again=0, faults=False).check()
