@@ -3,7 +3,7 @@
 from typing import Any
 
 from orbits_aws.credentials import Role
-from orbits_aws.errors import AccessDenied, AwsRefused
+from orbits_aws.errors import AccessDenied, AwsRefused, NotLetIn, denied_by
 
 _TAGS = "Allow sts:TagSession in the role's trust policy, or leave session_tags out of the target"
 _IDENTITY = "Allow sts:SetSourceIdentity in the role's trust policy, or leave source_identity out of the target"
@@ -11,6 +11,9 @@ _LENGTH = (
     "Take a shorter session= for the target, or raise the role's MaxSessionDuration; where the management credentials "
     "are a role's themselves, an hour is the most"
 )
+
+_OF_THE_ACCOUNT = ("role trust policy", "resource-based policy", "resource control policy")
+"""Policies that say no on the side of the account; all others are about who asks."""
 
 
 def assumption(role: Role) -> dict[str, Any]:
@@ -26,7 +29,11 @@ def assumption(role: Role) -> dict[str, Any]:
 
 
 def not_assumed(role: Role, error: AwsRefused) -> AwsRefused:
-    """The error of an AssumeRole that was refused, with what to do about it."""
+    """The error of an AssumeRole that was refused, with what to do about it.
+
+    `NotLetIn` where it is the account that does not let whoever asks in, as far as AWS tells; where who asks may not
+    assume roles, or asks for what the role does not allow, it is refused as any call is: that is ours to mend.
+    """
     words = str(error)
     if not isinstance(error, AccessDenied):
         return _anew(AwsRefused, f"{words}. {_LENGTH}", role, error) if "DurationSeconds" in words else error
@@ -35,9 +42,13 @@ def not_assumed(role: Role, error: AwsRefused) -> AwsRefused:
     if "sts:SetSourceIdentity" in words:
         return _anew(AccessDenied, f"{words}. {_IDENTITY}", role, error)
     by = "the management credentials" if role.before is None else role.before.arn
+    if (policy := denied_by(error)) not in (None, *_OF_THE_ACCOUNT):
+        return _anew(
+            AccessDenied, f"{words}. This is about {by}, not about the account: see to that {policy}", role, error
+        )
     external = "an external id" if role.external_id is None else "another external id"
     return _anew(
-        AccessDenied,
+        NotLetIn,
         f"AccessDenied on sts:AssumeRole of {role.arn}: the account {role.account} has no such role, or the role does "
         f"not trust {by}, or it asks for {external}, or {by} may not assume roles. AWS says: {error.said}",
         role,

@@ -23,8 +23,21 @@ from botocore.parsers import ResponseParserError
 
 from orbits_aws.assuming import assumption, not_assumed
 from orbits_aws.credentials import Role, RoleSessions
-from orbits_aws.errors import WITHOUT_CREDENTIALS, AwsRefused, NoCredentials, is_stale, resource_of, translate
+from orbits_aws.errors import (
+    WITHOUT_CREDENTIALS,
+    AccessDenied,
+    AccountUnusable,
+    AwsError,
+    AwsRefused,
+    NoCredentials,
+    NotLetIn,
+    asks_for_the_account,
+    is_stale,
+    resource_of,
+    translate,
+)
 from orbits_aws.governor import Governor, LocalRates
+from orbits_aws.reach import unusable, why_not_let_in
 from orbits_aws.retries import allow_each
 from orbits_aws.settings import aws_settings
 from orbits_aws.targets import AwsTarget
@@ -82,12 +95,17 @@ class AsWhom(Protocol):
         """Get new ones next time, unless there are newer ones than `keys`."""
         ...
 
+    def unusable(self, region: str) -> AwsError | None:
+        """Why nobody can do anything with them in a region, where that can be told: asked after a refusal."""
+        ...
+
 
 class AwsClient:
     """A boto3 client of one service in one region, acting as one target.
 
     Every operation is a method, as boto3 has it. `items` goes through the pages of a list. What is refused because
-    the session is no longer valid is done once more with a new one: nothing was done.
+    the session is no longer valid is done once more with a new one: nothing was done. Where that is refused in the
+    same way, the account is asked about.
     """
 
     def __init__(self, raw: Any, as_whom: AsWhom, *, service: str, account: str, region: str) -> None:
@@ -126,6 +144,10 @@ class AwsClient:
                 self._as_whom.forget(keys)
                 return _signed(self._as_whom.keys(), method, arguments)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
+            if isinstance(error, ClientError) and asks_for_the_account(error):
+                why = self._as_whom.unusable(self._region)
+                if why is not None:
+                    raise why from error
             model = self._raw.meta.service_model.operation_model(operation)
             raise translate(
                 error,
@@ -166,6 +188,9 @@ class _Ambient:
     def forget(self, keys: ReadOnlyCredentials) -> None:
         """The chain of providers renews what it can by itself."""
 
+    def unusable(self, region: str) -> AwsError | None:
+        """Nobody can be asked."""
+
 
 def _asks_for_mfa(session: botocore.session.Session) -> str | None:
     """The profile, of the one that is used and those it is based on, that asks for an MFA code."""
@@ -182,15 +207,19 @@ def _asks_for_mfa(session: botocore.session.Session) -> str | None:
 
 
 class _AsRole:
-    def __init__(self, sessions: RoleSessions, role: Role) -> None:
+    def __init__(self, sessions: RoleSessions, role: Role, unusable: Callable[[Role, str], AwsError | None]) -> None:
         self._sessions = sessions
         self._role = role
+        self._unusable = unusable
 
     def keys(self) -> ReadOnlyCredentials:
         return self._sessions.keys(self._role)
 
     def forget(self, keys: ReadOnlyCredentials) -> None:
         self._sessions.forget(self._role, keys)
+
+    def unusable(self, region: str) -> AwsError | None:
+        return self._unusable(self._role, region)
 
 
 class _Clients:
@@ -224,7 +253,14 @@ class _Clients:
 
     def _acting(self, role: Role, service: str, region: str, attempts: int) -> AwsClient:
         raw = self._client(service, region, attempts)
-        return AwsClient(raw, _AsRole(self.sessions, role), service=service, account=role.account, region=region)
+        as_whom = _AsRole(self.sessions, role, self._unusable)
+        return AwsClient(raw, as_whom, service=service, account=role.account, region=region)
+
+    def _unusable(self, role: Role, region: str) -> AwsError | None:
+        def account(home: str) -> AwsClient:
+            return self._acting(role, "account", home, 1)
+
+        return unusable(role.account, region, self.partition(region), account, self.management("organizations", 1))
 
     def _assume(self, role: Role, name: str) -> dict[str, Any]:
         before = role.before
@@ -233,8 +269,14 @@ class _Clients:
         )
         try:
             answer: dict[str, Any] = sts.assume_role(RoleSessionName=name, **assumption(role))
+        except (AccountUnusable, NotLetIn) as error:  # of the role before: the way there is what is wrong
+            words = f"{role.arn} is reached through {role.via[-1]}, which cannot be used: {error}"
+            raise AccessDenied(words, code=error.code, said=error.said, account=role.account) from error.__cause__
         except AwsRefused as error:
-            raise not_assumed(role, error) from error
+            refused = not_assumed(role, error)
+            if isinstance(refused, NotLetIn):
+                raise why_not_let_in(self.management("organizations", 1), refused) from error
+            raise refused from error
         return answer
 
     def partition(self, region: str) -> str:

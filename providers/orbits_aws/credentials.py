@@ -2,8 +2,8 @@
 
 What always holds: a session belongs to one role of one account, assumed in one way, and is never handed out for
 another. It is renewed in good time, by one thread: the others go on with the one that still holds, and so does
-everybody where renewing fails. The environment's own credentials are used to assume roles and for the management
-target, and for nothing else. Called by `clients`.
+everybody where renewing fails. The environment's own credentials are used to assume roles, to ask what state an account
+is in that refuses, and for the management target, and for nothing else. Called by `clients`.
 """
 
 import hashlib

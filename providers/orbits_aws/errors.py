@@ -3,6 +3,8 @@
 AwsError                    names operation, resource, service, account, region and the service's code
 ├── AwsRefused              also Permanent: the same call will be refused again
 │   ├── AccessDenied        the role may not do this
+│   │   └── NotLetIn        also OutOfReach: the account lets nobody in, since its role cannot be assumed
+│   ├── AccountUnusable     also OutOfReach: the account is suspended or closed, or its region is not enabled
 │   ├── NotThere            what the call is about does not exist
 │   └── QuotaReached        the account has as much of something as AWS allows it
 ├── AwsUnavailable          throttled, failing, or not ready yet: worth trying again
@@ -40,6 +42,7 @@ from botocore.parsers import ResponseParserError
 
 from orbits_aws import explained
 from orbits_iac import Error, Permanent
+from orbits_iac.provider import OutOfReach
 
 
 class AwsError(Error):
@@ -76,6 +79,14 @@ class AwsRefused(AwsError, Permanent):
 
 class AccessDenied(AwsRefused):
     """The role that was assumed may not do this."""
+
+
+class NotLetIn(AccessDenied, OutOfReach):
+    """The target's role cannot be assumed: it is not there, or does not trust whoever asks."""
+
+
+class AccountUnusable(AwsRefused, OutOfReach):
+    """The account is suspended or closed, or has not enabled the region: nobody can do anything there."""
 
 
 class NotThere(AwsRefused):
@@ -126,6 +137,11 @@ _LONGEST_NAME = 200
 def is_stale(error: ClientError) -> bool:
     """Whether the session's credentials were refused themselves, so that certainly nothing was done."""
     return _code(error) in explained.STALE or _code(error) in explained.STALE_OF_EC2
+
+
+def asks_for_the_account(error: ClientError) -> bool:
+    """Whether the account or its region may be what is wrong: whoever gets this answer has to ask about them."""
+    return is_stale(error) or _code(error) in explained.NOT_ENABLED
 
 
 def is_throttled(code: str) -> bool:
@@ -220,6 +236,8 @@ def _meaning(
         return AwsRefused, "AWS has no such region, or not this service there: check the region of the target"
     if reason in explained.REASONS or reason in explained.PASSING_REASONS:
         return _meaning_of_reason(reason)
+    if (service, code) in explained.UNUSABLE:
+        return AccountUnusable, explained.UNUSABLE[service, code]
     if code in explained.DENIED:
         return AccessDenied, _denied(code, said)
     if code in explained.QUOTAS:

@@ -33,6 +33,15 @@ STALE = frozenset(
 STALE_OF_EC2 = frozenset({"AuthFailure", "RequestExpired"})
 """What EC2 says of a session that is over; also of a wrong clock, and of a region that is not enabled."""
 
+NOT_ENABLED = frozenset({"NotSignedUp", "OptInRequired", "SubscriptionRequiredException"})
+"""A new account is not ready yet; or the region is not enabled, or the account is not what it was."""
+
+UNUSABLE: Mapping[tuple[str, str], str] = {
+    ("ec2", "Blocked"): "AWS has blocked the account: ask AWS Support",
+    ("s3", "AccountProblem"): "AWS has locked the account: look into its billing console, or ask AWS Support",
+}
+"""What services say of an account that nobody can use at the moment, and what to do."""
+
 SKEWED = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 """The clocks differ. Services of other protocols say so in the message of a refused signature."""
 SIGNATURES = frozenset({"AuthFailure", "InvalidSignatureException", "SignatureDoesNotMatch"})

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orbits_aws.errors import AnswerLost, AwsError, AwsRefused, AwsUnavailable, NotThere, QuotaReached, todo_for_reason
+from orbits_aws.errors import (
+    AccountUnusable,
+    AnswerLost,
+    AwsError,
+    AwsRefused,
+    AwsUnavailable,
+    NotThere,
+    QuotaReached,
+    todo_for_reason,
+)
 from orbits_aws.explained import PASSING_REASONS, QUOTA_REASONS
 
 _TAKEN = "EMAIL_ALREADY_EXISTS"
@@ -106,13 +115,13 @@ def request_status(organizations: Any, request: str, wanted: Wanted) -> Request 
 
 
 def refuse_unusable(found: Found) -> None:
-    """Raise AwsRefused where the account is suspended or closed, AwsUnavailable where it is not active yet."""
+    """Raise AccountUnusable where the account is suspended or closed, AwsUnavailable where it is not active yet."""
     if found.status == "ACTIVE":
         return
-    what = f"The account {found.account} ({found.email}) is {found.status}"
+    what = f"The account {found.account} ({found.email}) is {found.status} in AWS Organizations"
     if found.status in _GOING:
         raise AwsUnavailable(f"{what}: AWS has not activated it yet", account=found.account)
-    raise AwsRefused(
+    raise AccountUnusable(
         f"{what}: reopen it with AWS Support, which is possible for 90 days after it was closed, or use another "
         f"address for a new one",
         account=found.account,

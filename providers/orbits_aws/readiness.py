@@ -9,6 +9,7 @@ from typing import Any
 
 from orbits_aws.clients import partition_of
 from orbits_aws.errors import AccessDenied, AwsError, AwsRefused, AwsUnavailable, denied_by
+from orbits_aws.regions import ENABLED, HOME, may_be_off, region_status
 
 PROBES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "apigateway": ("get_account", {}),
@@ -27,44 +28,14 @@ PROBES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """For each service that can be waited for, a call that reads little and needs no resource."""
 
-ENABLED_BY_DEFAULT = frozenset(
-    {
-        "ap-northeast-1",
-        "ap-northeast-2",
-        "ap-northeast-3",
-        "ap-south-1",
-        "ap-southeast-1",
-        "ap-southeast-2",
-        "ca-central-1",
-        "cn-north-1",
-        "cn-northwest-1",
-        "eu-central-1",
-        "eu-north-1",
-        "eu-west-1",
-        "eu-west-2",
-        "eu-west-3",
-        "sa-east-1",
-        "us-east-1",
-        "us-east-2",
-        "us-gov-east-1",
-        "us-gov-west-1",
-        "us-west-1",
-        "us-west-2",
-    }
-)
-"""Regions that every account has: those from before 20 March 2019, and other partitions' (Account Management guide)."""
-
-_HOME = "us-east-1"  # where Account Management is, and every account can be called
-_ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
-
 
 def what_is_missing(client: Callable[[str, str], Any], region: str, services: Sequence[str]) -> str | None:
     """What the account still lacks, for people; None if it can be used in the region.
 
     `client` gives one of a service in a region. Raises what the services do: `passes` says what goes away by itself.
     """
-    if region not in ENABLED_BY_DEFAULT and partition_of(region) == "aws":
-        missing = enable_region(client("account", _HOME), region)
+    if may_be_off(region, partition_of(region)):
+        missing = enable_region(client("account", HOME), region)
         if missing is not None:
             return missing
     for service in services:
@@ -85,7 +56,7 @@ def enable_region(accounts: Any, region: str) -> str | None:
 
     `accounts` is a client of Account Management that acts in the account itself.
     """
-    status = _status(accounts, region)
+    status = region_status(accounts, region)
     if status == "DISABLED":
         try:
             accounts.enable_region(RegionName=region)
@@ -93,11 +64,7 @@ def enable_region(accounts: Any, region: str) -> str | None:
             if error.code != "ConflictException":  # it is being enabled or disabled just now
                 raise
         except AwsError:
-            if _status(accounts, region) == "DISABLED":
+            if region_status(accounts, region) == "DISABLED":
                 raise
         status = "ENABLING"
-    return None if status in _ENABLED else f"the region {region} is {status}, which takes minutes, or hours"
-
-
-def _status(accounts: Any, region: str) -> str:
-    return str(accounts.get_region_opt_status(RegionName=region)["RegionOptStatus"])
+    return None if status in ENABLED else f"the region {region} is {status}, which takes minutes, or hours"

@@ -69,7 +69,7 @@ _HAPPENED: Mapping[TenantState, str] = {
     TenantState.FAILED: "{why}",
     TenantState.BROUGHT_BACK: "went forward, and is back {back}",
     TenantState.HELD_BACK: "{why}",
-    TenantState.UNREACHABLE: "{why} → nothing was done; it does not count as failed",
+    TenantState.UNREACHABLE: "{why} → {stands}; it does not count as failed",
     TenantState.PAUSED: "is paused: {why}",
     TenantState.VANISHED: "the source does not have it any more: it stays as it is, until it is removed",
     TenantState.ENDED: "was removed{stays}",
@@ -140,6 +140,7 @@ class TenantReport(Outputs):
             passed=", ".join(self.no_return),
             stays=f"; it stays: {'; '.join(self.left)}" if self.left else "",
             left="; ".join(self.left) or "see its execution",
+            stands=f"left for a decision: {'; '.join(self.left)}" if self.left else "it stands as it did",
             seen="" if self.unseen_for is None else f"; looked at {_ago(self.unseen_for)}",
         )
 

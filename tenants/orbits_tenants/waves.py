@@ -154,12 +154,14 @@ class RollOut:
         await self.sharing.preview(self._tenants, ending)
 
     def _why_not_on(self, cut: Cut) -> str:
-        """Why more have failed than is tolerated; "" if not."""
+        """Why more have failed than is tolerated, or nobody could be reached so far; "" if neither."""
         rollout = self._rollout
         if not cut.tenants:
             return f"everybody in wave {cut.name} waits for what has failed before, so nothing was tried in it"
         bad = sum(report.state in BAD for report in self.reports.values())
         here = sum(self.reports[tenant.id].state in BAD for tenant in cut.tenants if tenant.id in self.reports)
+        if len(self.reports) > 1 and all(one.state is TenantState.UNREACHABLE for one in self.reports.values()):
+            return f"none of {len(self.reports)} tenants could be reached: that shows nothing of the release"
         if not rollout.tolerates(failed=bad, tenants=len(self._tenants)):
             return f"{bad} of {len(self._tenants)} tenants failed, and {rollout.failure_tolerance} may"
         if not rollout.tolerates_in_wave(failed=here, tenants=len(cut.tenants)):

@@ -316,7 +316,7 @@ async def test_an_account_that_lets_nobody_in_is_reported_apart(orbits: Orbits) 
     assert states(report) == ["unreachable", "updated", "updated", "updated"]
     assert (report.failed, report.exit_code()) == ({}, 0)
     assert report.tenants["acme"].happened == (
-        "serve: OutOfReach: account 1 is suspended → nothing was done; it does not count as failed"
+        "serve: OutOfReach: account 1 is suspended → it stands as it did; it does not count as failed"
     )
 
 

@@ -168,7 +168,7 @@ def test_only_what_the_target_says_is_asked_of_the_role() -> None:
 )
 def test_a_role_that_cannot_be_assumed_is_explained(error: AwsRefused, todo: str) -> None:
     explained = not_assumed(ROLE, error)
-    assert type(explained) is type(error)
+    assert isinstance(explained, type(error))
     assert todo in str(explained)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orbits_aws.errors import AwsError, AwsRefused, AwsUnavailable, QuotaReached
+from orbits_aws.errors import AccountUnusable, AwsError, AwsRefused, AwsUnavailable, QuotaReached
 from orbits_aws.organization import Found, Request, Wanted, refuse_unusable, request_status
 
 ACME = Wanted(name="acme", email="Aws+acme@agency.example", role="R", tags={})
@@ -54,7 +54,7 @@ def test_why_an_account_was_not_made(reason: str, kind: type[AwsError], message:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [("SUSPENDED", AwsRefused), ("PENDING_CLOSURE", AwsRefused), ("PENDING_ACTIVATION", AwsUnavailable)],
+    [("SUSPENDED", AccountUnusable), ("PENDING_CLOSURE", AccountUnusable), ("PENDING_ACTIVATION", AwsUnavailable)],
 )
 def test_an_account_that_is_not_active_is_not_used(status: str, kind: type[AwsError]) -> None:
     with pytest.raises(kind, match=status) as refused:
