@@ -179,7 +179,7 @@ async def test_an_account_is_closed_only_if_that_is_said_and_accepted(orbits: Or
     aws.lose_answer("organizations", "CloseAccount")
     await record.uninstall(accept_loss=[ACME.email])
     assert organizations(aws).describe_account(AccountId=account)["Account"]["Status"] == "SUSPENDED"
-    with pytest.raises(ExecutionFailed, match="SUSPENDED: reopen it"):
+    with pytest.raises(ExecutionFailed, match="SUSPENDED in AWS Organizations: reopen it"):
         await orbits.run(closing)
 
 
