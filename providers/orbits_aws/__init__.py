@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_aws.account import AccountOutputs, AwsAccount
+    from orbits_aws.alarms import AlarmRang, AlarmsQuiet, AlarmsSeen
     from orbits_aws.aws_call import AwsCall, Until
     from orbits_aws.bucket import Bucket, BucketOutputs
     from orbits_aws.bucket_form import CorsRule, LifecycleRule
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _HOME = {
     "AccessDenied": "errors",
     "AccountOutputs": "account",
+    "AlarmRang": "alarms",
+    "AlarmsQuiet": "alarms",
+    "AlarmsSeen": "alarms",
     "AwsAccount": "account",
     "AwsCall": "aws_call",
     "AwsError": "errors",
@@ -81,6 +85,9 @@ _HOME = {
 __all__ = [
     "AccessDenied",
     "AccountOutputs",
+    "AlarmRang",
+    "AlarmsQuiet",
+    "AlarmsSeen",
     "AwsAccount",
     "AwsCall",
     "AwsError",

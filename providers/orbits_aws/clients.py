@@ -103,9 +103,9 @@ class AsWhom(Protocol):
 class AwsClient:
     """A boto3 client of one service in one region, acting as one target.
 
-    Every operation is a method, as boto3 has it. `items` goes through the pages of a list. What is refused because
-    the session is no longer valid is done once more with a new one: nothing was done. Where that is refused in the
-    same way, the account is asked about.
+    Every operation is a method, as boto3 has it. `pages` goes through those of a list, `items` through what is in them.
+    What is refused because the session is no longer valid is done once more with a new one: nothing was done. Where
+    that is refused in the same way, the account is asked about.
     """
 
     def __init__(self, raw: Any, as_whom: AsWhom, *, service: str, account: str, region: str) -> None:
@@ -124,10 +124,15 @@ class AwsClient:
 
     def items(self, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
         """Everything that a list operation returns under `key`, page by page."""
+        for page in self.pages(operation, **arguments):
+            yield from page.get(key, ())
+
+    def pages(self, operation: str, **arguments: Any) -> Iterator[Any]:
+        """The answers of a list operation, until there is no more."""
         token: dict[str, Any] = {}
         while True:
             page = getattr(self, operation)(**arguments, **token)
-            yield from page.get(key, ())
+            yield page
             name = "Marker" if page.get("IsTruncated") else "NextToken"  # the former is IAM's
             if not page.get(name):
                 return

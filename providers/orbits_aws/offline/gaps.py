@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
-from . import moto_adapter, moto_state
+from . import moto_adapter, moto_alarms, moto_state
 from .assume import refuse_assuming
 from .crossing import reach
 from .identify import Identity
@@ -43,6 +43,12 @@ def _attach_policy(call: Call) -> Answer:
     policy = str(moto_adapter.parse_query("iam", call.identity.operation, call.environ).get("PolicyArn", ""))
     if ":iam::aws:policy/" in policy:
         moto_state.provide_aws_policy(call.identity.account, policy)
+    return call.work()
+
+
+def _alarms(call: Call) -> Answer:
+    """Alarms may be composite, come in pages, tell when they changed, and have a history; in moto they do not."""
+    moto_alarms.provide()
     return call.work()
 
 
@@ -173,6 +179,9 @@ def _update_function_code(call: Call) -> Answer:
 
 
 _GAPS: dict[tuple[str, str], Callable[[Call], Answer]] = {
+    ("cloudwatch", "DescribeAlarmHistory"): _alarms,
+    ("cloudwatch", "DescribeAlarms"): _alarms,
+    ("cloudwatch", "PutCompositeAlarm"): _alarms,
     ("dynamodb", "CreateTable"): _change_table,
     ("dynamodb", "DescribeTable"): _describe_table,
     ("dynamodb", "TagResource"): _change_table,

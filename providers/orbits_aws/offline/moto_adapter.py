@@ -2,7 +2,8 @@
 
 moto keeps its state in module globals, so there is one simulated AWS in a process however many applications are made;
 `OfflineAws` sees to it that only one runs at a time. The account of a call is handed to moto in a header of its own
-(`x-moto-account-id`), which moto trusts above the access key. Only this module and `moto_state` import moto.
+(`x-moto-account-id`), which moto trusts above the access key. Only this module, `moto_state` and
+`moto_alarms` import moto.
 """
 
 import functools
