@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -147,19 +147,19 @@ async def test_what_cannot_be_looked_at_is_told_and_is_not_quiet(
 
 
 @pytest.fixture
-def kiosks(tmp_path: Path) -> Iterator[ModuleType]:
+def branches(tmp_path: Path) -> Iterator[Any]:
     """The program of docs/roll-outs.md."""
     page = (Path(__file__).parents[3] / "docs" / "roll-outs.md").read_text()
     loader = loading(tmp_path, programs(page))
-    yield next(loader)("kiosks")
+    yield next(loader)("branches")
     assert next(loader, None) is None
 
 
 async def test_no_wave_begins_after_an_alarm(
-    orbits: Orbits, acme: AwsTarget, alarms: Alarms, clock: Clock, kiosks: ModuleType
+    orbits: Orbits, acme: AwsTarget, alarms: Alarms, clock: Clock, branches: Any
 ) -> None:
-    kiosks.OPERATIONS = acme
-    going = await orbits.start(kiosks.Kiosks())
+    branches.OPERATIONS = acme
+    going = await orbits.start(branches.Branches())
     await clock.advance(timedelta())
     await clock.advance(2 * HOUR)
     await clock.advance(HOUR)

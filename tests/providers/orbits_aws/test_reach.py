@@ -99,7 +99,7 @@ def test_what_is_ours_to_mend_is_no_property_of_the_account(aws: OfflineAws, acm
     assert not isinstance(mine.value, OutOfReach)
 
 
-class Probe(Action[int]):
+class CountQueues(Action[int]):
     """Counts queues, where it was told to."""
 
     options = Options(idempotent=True)
@@ -115,7 +115,7 @@ class Outpost(Resource[None]):
         return self.client
 
     async def define_update(self) -> None:
-        await self.do("probe", Probe())
+        await self.do("probe", CountQueues())
 
 
 class Outposts(Tenants[Outpost]):
