@@ -159,7 +159,7 @@ async def test_no_wave_begins_after_an_alarm(
     orbits: Orbits, acme: AwsTarget, alarms: Alarms, clock: Clock, branches: Any
 ) -> None:
     branches.OPERATIONS = acme
-    going = await orbits.start(branches.Branches())
+    going = await orbits.start(branches.BranchOffices())
     await clock.advance(timedelta())
     await clock.advance(2 * HOUR)
     await clock.advance(HOUR)
