@@ -78,6 +78,7 @@ class Service:
     drift: Drift | None = None  # None: nothing stands
     error: str | None = None
     shared: bool = False  # others may use it, too
+    users: tuple[str, ...] | None = None  # of what tenants use together: those that do
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +104,7 @@ class Member:
     began: datetime | None = None
     ended: datetime | None = None
     services: tuple[Service, ...] = ()
+    shared: tuple[str, ...] = ()  # what it uses together with others, by their names
 
     def service(self, name: str) -> Service | None:
         """Its service of this name."""
@@ -148,7 +150,7 @@ class Fleet:
     name: str
     at: datetime  # when this was read
     members: tuple[Member, ...] = ()
-    shared: tuple[Service, ...] = ()  # what was done for all, before the tenants
+    shared: tuple[Service, ...] = ()  # what was done before the tenants: for all, or for those that use it together
     rollout: LastRollOut | None = None
 
     def of(self, members: Iterable[Member]) -> "Fleet":

@@ -4,7 +4,7 @@ What always holds: the decision is recorded before anything is removed, so that 
 tenant back meanwhile. Called by `orbits tenants remove`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +13,15 @@ from orbits_iac.provider import Change, RecordId, Refused, UsageError, kind_of, 
 from orbits_tenants.certificate import Certificate
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.recorded import stacks_of
-from orbits_tenants.report import TenantState
+from orbits_tenants.report import Report, TenantState
 from orbits_tenants.rollback import roll_outs
 from orbits_tenants.tenants import Tenants, released
 
 
-async def would_go(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Change:
-    """What removing a tenant would do; UsageError if the last roll-out knows none of this id."""
-    return (await orbits.preview(await _leaving(orbits, fleet, tenant))).root
+async def would_go(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Change, list[str]]:
+    """What removing a tenant would do, and what it uses that stays, and why; UsageError if there is none of this id."""
+    last, step = await _leaving(orbits, fleet, tenant)
+    return (await orbits.preview(step)).root, [*_kept(last, tenant).values()]
 
 
 async def remove(
@@ -33,14 +34,17 @@ async def remove(
         Refused: it could not be removed, and still stands; no roll-out goes to it any more.
 
     """
-    step, kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
+    (last, step), kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
     stacks = await stacks_of(orbits.store, kind)
     tops = [RecordId(stacks[tenant].kind, stacks[tenant].identity)] if tenant in stacks else []
+    shared, kept = last.tenants[tenant].shared, _kept(last, tenant)
+    tops += [RecordId(*name.split(" ", 1)) for name in shared if name not in kept]
     before = await subtree(orbits.store, *tops)
     decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
     await orbits.run(TenantDecisions(fleet=kind, decision=decision))
     execution = await orbits.start(step, accept_loss=accept_loss)
-    done = (await execution).tenants[tenant]
+    report = await execution
+    done = report.tenants[tenant]
     if done.state is not TenantState.ENDED:
         raise Refused(f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}")
     after = await subtree(orbits.store, *tops)
@@ -54,17 +58,35 @@ async def remove(
         why=why,
         execution=execution.id,
         removed={f"{one.kind} {one.identity}": revision for one, revision in stood.items() if one not in stand},
-        stays=done.left,
+        stays=[*done.left, *(stays for name in shared for stays in _stays(report, name, kept))],
         checked=[f"records: of {len(stood)} things that stood, {len(stood.keys() & stand)} stand"],
     )
 
 
-async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Tenants[Any]:
-    """The roll-out that removes a tenant."""
+async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Report, Tenants[Any]]:
+    """The report of the last roll-out, and the roll-out that removes a tenant."""
     last = (await roll_outs(orbits, fleet))[-1]
     report = last.outputs.tenants.get(tenant)
     if report is None or report.tenant is None:
         raise UsageError(
             f"the last roll-out of {kind_of(fleet)} knows no tenant {tenant!r}: orbits tenants list shows who is in it"
         )
-    return fleet.model_validate({**released(last.argument), "leaving": [tenant]})
+    return last.outputs, fleet.model_validate({**released(last.argument), "leaving": [tenant]})
+
+
+def _kept(last: Report, tenant: str) -> dict[str, str]:
+    """What a tenant uses together with others, each with how many these are."""
+    others = {name: len(last.users(name)) - 1 for name in last.tenants[tenant].shared}
+    return {
+        name: f"{name}: {number:,} other tenant{'s use' if number != 1 else ' uses'} it"
+        for name, number in others.items()
+        if number
+    }
+
+
+def _stays(report: Report, name: str, kept: Mapping[str, str]) -> Sequence[str]:
+    """What stays of a thing that the tenant has used, and why."""
+    came = report.shared.get(name)
+    if came is None or came.earlier:
+        return [kept[name]] if name in kept else []
+    return came.left if came.state is TenantState.ENDED else [f"{name}: {came.error}"]

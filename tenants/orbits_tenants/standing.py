@@ -3,17 +3,19 @@
 Called by `orbits tenants report`.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import ExecutionRow, RecordId, RecordRow, Subtree, masked, record_of
 from orbits_tenants import recorded as recording
-from orbits_tenants.fleet import Fleet, LastRollOut, Member, Mood, worst
+from orbits_tenants.fleet import Fleet, LastRollOut, Member, Mood, Service, worst
 from orbits_tenants.recorded import DECISIONS, Recorded
 from orbits_tenants.report import BAD, TenantReport, TenantState, state_of
 from orbits_tenants.services import in_service, service, services, since, utc
-from orbits_tenants.tenant import REF
+from orbits_tenants.tenant import REF, SHARED
 from orbits_tenants.tenants import SCOPE
 
 if TYPE_CHECKING:
@@ -32,18 +34,30 @@ async def read(store: "Store", kind: str, *, now: float) -> Fleet:
     running = {row.tenant: row for row in recorded.under if row.tenant is not None}
     ids = dict.fromkeys((*recorded.report.tenants, *stacks, *running))
     members = [_member(id_, recorded, stacks.get(id_), running.get(id_)) for id_ in ids]
-    shared = [
-        service(recorded.subtree, child.ref, record_of(child), owned=child.owned)
-        for child in recorded.record.children
-        if child.ref != REF and child.kind != DECISIONS
-    ]
     return Fleet(
         name=kind,
         at=utc(now),
         members=tuple(members),
-        shared=tuple(shared),
+        shared=tuple(_shared(recorded)),
         rollout=_roll_out(recorded),
     )
+
+
+def _shared(recorded: Recorded) -> Iterator[Service]:
+    """What was done before the tenants; what they use together by its kind and identity, whether or not it stands."""
+    children = {str(record_of(child)): child for child in recorded.record.children}
+    together = [name for name, child in children.items() if child.ref == SHARED]
+    there = {name for name, one in recorded.report.shared.items() if one.state is not TenantState.ENDED}
+    together += [name for name in recorded.report.shared if name in there and name not in children]
+    for child in children.values():
+        if child.ref not in {REF, SHARED} and child.kind != DECISIONS:
+            yield service(recorded.subtree, child.ref, record_of(child), owned=child.owned)
+    for name in sorted(together):
+        report = recorded.report.shared.get(name)
+        bad = report is not None and report.state in BAD
+        made = service(recorded.subtree, name, RecordId(*name.split(" ", 1)), owned=False, failed=bad)
+        error = report.happened if report is not None and bad else made.error
+        yield replace(made, users=recorded.report.users(name), error=error)
 
 
 def _member(id_: str, recorded: Recorded, stack: RecordId | None, running: ExecutionRow | None) -> Member:
@@ -75,6 +89,7 @@ def _member(id_: str, recorded: Recorded, stack: RecordId | None, running: Execu
         began=said.began if now else None,
         ended=said.ended if now else None,
         services=made,
+        shared=report.shared if (report := recorded.report.tenants.get(id_)) is not None else (),
     )
 
 
@@ -150,6 +165,7 @@ def _roll_out(recorded: Recorded) -> LastRollOut | None:
     row = recorded.running or recorded.last
     notes: list[str] = []
     if recorded.running is None:
+        notes += [f"{name}: {why}" for name, why in recorded.report.causes.items()]
         notes += [*recorded.report.doubts, *([recorded.report.stopped] if recorded.report.stopped else [])]
         if recorded.report.finish_error:
             notes.append(f"define_finish failed: {recorded.report.finish_error}")

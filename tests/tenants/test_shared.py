@@ -1,12 +1,15 @@
 """What several tenants use together: rolled out before them, its failure theirs alone, and gone with its last user."""
 
 import asyncio
+import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from rich.console import Console
 
 from orbits_iac import ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, Workflow
 from orbits_iac.model.plans import Verb
@@ -15,6 +18,14 @@ from orbits_iac.testing import crash_everywhere, outside
 from orbits_iac.testing.clock import Clock
 from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.decisions import Decision, TenantDecisions
+from orbits_tenants.fleet import Mood
+from orbits_tenants.removal import remove, would_go
+from orbits_tenants.reporting.document import document, of_member
+from orbits_tenants.reporting.markdown import markdown
+from orbits_tenants.reporting.page import page
+from orbits_tenants.reporting.sheet import Sheet
+from orbits_tenants.reporting.terminal import Drawing
+from orbits_tenants.standing import read
 
 
 class Park:
@@ -272,6 +283,19 @@ async def test_what_is_shared_goes_with_its_last_user_alone(orbits: Orbits) -> N
     assert "Basin eu" not in (await orbits.run(Fountains())).shared
 
 
+async def test_a_removal_says_what_of_what_is_shared_goes_and_what_stays(orbits: Orbits) -> None:
+    await orbits.run(Fountains())
+    shown, kept = await would_go(orbits, Fountains, "acme")
+    assert ([change.identity for change in shown.below], kept) == (["acme"], ["Basin eu: 1 other tenant uses it"])
+    certificate = await remove(orbits, Fountains, "acme")
+    assert (list(certificate.removed), certificate.stays) == (["Fountain acme", "Jet Fountain acme/jet"], kept)
+    shown, kept = await would_go(orbits, Fountains, "cafe")
+    assert ([change.identity for change in shown.below], kept) == (["cafe", "eu"], [])
+    certificate = await remove(orbits, Fountains, "cafe")
+    assert certificate.removed == {"Fountain cafe": 1, "Jet Fountain cafe/jet": 1, "Basin eu": 1}
+    assert (certificate.stays, certificate.checked) == ([], ["records: of 3 things that stood, 0 stand"])
+
+
 async def test_what_others_than_tenants_use_stays_and_says_so(orbits: Orbits) -> None:
     await orbits.run(Fountains())
     await orbits.run(Fountain(client="museum", region="eu"))
@@ -306,6 +330,36 @@ async def test_no_list_takes_anything_away_that_was_shared(orbits: Orbits) -> No
     ]
     await orbits.run(Fountains(), prune=True)
     assert "basin eu" not in PARK.stands
+
+
+async def test_reports_say_what_is_shared_how_it_stands_and_how_many_use_it(orbits: Orbits) -> None:
+    await orbits.run(Fountains())
+    PARK.broken = {"eu sea"}
+    await orbits.run(Fountains(water="sea"))
+    found = await read(orbits.store, "Fountains", now=time.time())
+    [eu, us] = document(found)["shared"]
+    assert [(one["name"], one["state"], one["revision"], one["users"]) for one in (eu, us)] == [
+        ("Basin eu", "failed", 1, ["acme", "cafe"]),
+        ("Basin us", "stands", 2, ["bolt", "duke"]),
+    ]
+    said = "Permanent: it leaks → back at revision 1; 2 tenants wait for it"
+    assert f"Basin eu: {said}" in (found.rollout.notes if found.rollout is not None else ())
+    assert printed(Drawing(found)).count("it leaks") == 1
+    assert re.search(r"shared +Basin us +✔ 2 .* used by 2 tenants", printed(Drawing(found)))
+    assert "Shared: Basin eu ✘ 1 (used by 2 tenants), Basin us ✔ 2 (used by 2 tenants)." in markdown(found)
+    assert "Basin us" in page(found)
+    acme = found.members[0]
+    assert (acme.state, acme.mood, of_member(acme)["shared"]) == ("held back", Mood.WAITING, ["Basin eu"])
+    assert "Basin eu: ✘ failed, revision 1, used by 2 tenants; Permanent: it leaks" in printed(
+        Sheet(acme, found.at, found.shared)
+    )
+
+
+def printed(what: Any) -> str:
+    console = Console(width=200, color_system=None)
+    with console.capture() as capture:
+        console.print(what)
+    return capture.get()
 
 
 async def test_a_preview_shows_each_once(orbits: Orbits) -> None:

@@ -10,6 +10,8 @@ import typer
 from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orbits_iac.provider import Change
     from orbits_tenants.certificate import Certificate
 
@@ -51,16 +53,16 @@ async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: b
     fleet = named(spec, settings)
     async with Orbits(settings) as orbits:
         if not yes:
-            _ask(tenant, await would_go(orbits, fleet, tenant))
+            _ask(tenant, *await would_go(orbits, fleet, tenant))
         return await remove(orbits, fleet, tenant, why=why, accept_loss=losses)
 
 
-def _ask(id_: str, change: "Change") -> None:
+def _ask(id_: str, change: "Change", kept: "Sequence[str]") -> None:
     from orbits_iac.provider import UsageError
 
     if not sys.stdin.isatty():
         raise UsageError(f"removing {id_} removes what it stands for: say --yes")
-    for line in _lines(change):
+    for line in (*_lines(change), *(f"  {'keep':10} {stays}" for stays in kept)):
         typer.echo(line, err=True)
     typed = typer.prompt(f"This removes {id_} and what belongs to it. Type {id_} to go on", err=True)
     if typed != id_:

@@ -26,4 +26,4 @@ def command(fleet: Recorded, tenant: Id, *, as_json: AsJson = False) -> None:
 
     from orbits_tenants.reporting.sheet import Sheet
 
-    Console().print(Sheet(member, found.at))
+    Console().print(Sheet(member, found.at, found.shared))

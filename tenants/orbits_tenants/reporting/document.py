@@ -18,7 +18,10 @@ def document(fleet: Fleet) -> dict[str, Any]:
         "rollout": _roll_out(fleet),
         "waves": [_wave(wave) for wave in fleet.waves],
         "tenants": [of_member(member) for member in fleet.members],
-        "shared": [_service(service) for service in fleet.shared],
+        "shared": [
+            {**_service(service), "users": None if service.users is None else list(service.users)}
+            for service in fleet.shared
+        ],
     }
 
 
@@ -67,6 +70,7 @@ def of_member(member: Member) -> dict[str, Any]:
         "began": _time(member.began),
         "ended": _time(member.ended),
         "services": [_service(service) for service in member.services],
+        "shared": list(member.shared),
     }
 
 

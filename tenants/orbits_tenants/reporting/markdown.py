@@ -18,6 +18,7 @@ from orbits_tenants.reporting.words import (
     found,
     headline,
     roll_out_line,
+    used_by,
 )
 
 LONGEST = 60_000
@@ -65,6 +66,9 @@ def _facts(fleet: Fleet) -> Iterator[str]:
     yield f"**{escaped(headline(fleet))}**  "
     yield f"{escaped(_begun(drift_line(fleet)))}.  "
     yield f"{escaped(_begun(roll_out_line(fleet)))}."
+    if fleet.shared:
+        yield ""
+        yield f"Shared: {', '.join(map(_shared, fleet.shared))}."
     for note in fleet.rollout.notes if fleet.rollout is not None else ():
         yield ""
         yield f"> {escaped(note)}"
@@ -133,6 +137,11 @@ def _service(service: Service | None) -> str:
     if service is None:
         return ""
     return f"{MARKS[service.mood]} {'-' if service.revision is None else service.revision}"
+
+
+def _shared(service: Service) -> str:
+    used = used_by(service)
+    return f"{escaped(service.name)} {_service(service)}{f' ({used})' if used else ''}"
 
 
 def _number(one: Member) -> str:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from orbits_tenants.fleet import Drift, DriftState, Fleet, Member, Mood, Service
 from orbits_tenants.reporting.document import document
 from orbits_tenants.reporting.timeline import timeline
-from orbits_tenants.reporting.words import DRIFT_MARKS, MARKS, counted, reason, short, took
+from orbits_tenants.reporting.words import DRIFT_MARKS, MARKS, counted, reason, short, took, used_by
 
 _MOODS = list(Mood)
 _DRIFTS = list(DriftState)
@@ -119,7 +119,7 @@ def _tenants(fleet: Fleet) -> Iterator[str]:
     yield '<input type="search" placeholder="Filter by any text" id="text"></label>'
     yield '<output id="shown" role="status"></output></div>\n'
     if fleet.shared:
-        yield f'<p class="hint">Shared by all: {", ".join(_shared(one) for one in fleet.shared)}</p>\n'
+        yield f'<p class="hint">Shared: {", ".join(_shared(one) for one in fleet.shared)}</p>\n'
     yield '<div class="table" tabindex="0" role="region" aria-labelledby="tenants"><table>\n'
     yield f'<caption class="unseen">The tenants of {escape(fleet.name)} and their services</caption>\n<thead><tr>'
     yield from _heads(fleet)
@@ -130,7 +130,10 @@ def _tenants(fleet: Fleet) -> Iterator[str]:
 
 
 def _shared(service: Service) -> str:
-    return f'{escape(service.name)} <span class="cell">{_stands(service)}</span>'
+    used = used_by(service)
+    title = f' title="{escape(service.error)}"' if service.error else ""
+    beside = f" ({used})" if used else ""
+    return f'<span{title}>{escape(service.name)} <span class="cell">{_stands(service)}</span>{beside}</span>'
 
 
 def _heads(fleet: Fleet) -> Iterator[str]:

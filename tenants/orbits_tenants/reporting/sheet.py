@@ -1,23 +1,24 @@
 """One tenant on a terminal: what it is and how it stands, then a line for each of its services."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from orbits_tenants.fleet import Member
+from orbits_tenants.fleet import Member, Service
 from orbits_tenants.reporting.terminal import STYLES
-from orbits_tenants.reporting.words import MARKS, changed, drift_said, found, reason
+from orbits_tenants.reporting.words import MARKS, changed, drift_said, found, reason, used_by
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
 
 class Sheet:
-    """A tenant, to be printed; `at`: when it was read."""
+    """A tenant, to be printed; `at`: when it was read; `shared`: what tenants use together."""
 
-    def __init__(self, member: Member, at: datetime) -> None:
+    def __init__(self, member: Member, at: datetime, shared: Iterable[Service] = ()) -> None:
         self._member = member
         self._at = at
+        self._shared = [one for one in shared if one.name in member.shared]
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
         from rich.table import Table
@@ -62,5 +63,8 @@ class Sheet:
             yield "labels", ", ".join(f"{name}={value}" for name, value in member.labels.items())
         if member.pinned:
             yield "pinned", ", ".join(member.pinned)
+        for one in self._shared:
+            stands = f"{MARKS[one.mood]} {one.state.value}, revision {one.revision or '-'}, {used_by(one)}"
+            yield "shares", f"{one.name}: {stands}{f'; {one.error}' if one.error else ''}"
         if member.execution:
             yield "execution", member.execution

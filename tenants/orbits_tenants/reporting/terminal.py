@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from orbits_tenants.fleet import DriftState, Fleet, Member, Mood, Service, ServiceState
+from orbits_tenants.report import TenantState
 from orbits_tenants.reporting.words import (
     DRIFT_MARKS,
     MARKS,
@@ -14,6 +15,7 @@ from orbits_tenants.reporting.words import (
     headline,
     reason,
     roll_out_line,
+    used_by,
 )
 
 if TYPE_CHECKING:
@@ -51,8 +53,10 @@ class Drawing:
         yield self._table(options.max_width)
         yield Text()
         for service in fleet.shared:
-            yield Text.assemble("shared  ", service.name, "  ", _service(service))
-        waiting = [one for one in fleet.members if one.mood is Mood.WAITING]
+            used = used_by(service)
+            yield Text.assemble("shared  ", service.name, "  ", _service(service), f"  {used}" if used else "")
+        held = TenantState.HELD_BACK.value  # a note says for what they wait, once
+        waiting = [one for one in fleet.members if one.mood is Mood.WAITING and one.state != held]
         for member in (*waiting, *reversed(fleet.troubled)):
             yield Text.assemble(
                 (f"{MARKS[member.mood]} {member.id}", STYLES[member.mood]), "  ", " ".join(reason(member).split())

@@ -42,6 +42,11 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def used_by(service: Service) -> str:
+    """How many tenants use what they use together; "" for what was done for all."""
+    return "" if service.users is None else f"used by {counted(len(service.users), 'tenant')}"
+
+
 def headline(fleet: Fleet) -> str:
     """The fleet in a line: how many tenants, and how many of each state."""
     states = ", ".join(f"{count:,} {state}" for state, count in fleet.states.items())
