@@ -5,7 +5,8 @@ What always holds:
 - where one is throttled, all that call the same service there slow down together; the rate then recovers with time;
 - whoever waits has a place of its own, in the order in which they came, so that nobody starves: at most as many go
   before as there are threads. The wait shows as progress, and ends when its hook is cancelled;
-- cycles, which have time, keep to a share of each rate that is known, so that updates find room;
+- cycles, which have time, keep to a share of each rate that is known, so that updates find room, and to the budget of
+  calls for each account where one is set;
 - what changes anything is sent only while the hook's execution is certainly still held by this worker.
 
 Workers of one store share what AWS publishes, and what they found out by being throttled: each keeps to its part, by
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 from orbits_aws.errors import AwsUnavailable, is_throttled
 from orbits_aws.known_rates import GLOBAL, KNOWN, UNLIMITED, Known
 from orbits_aws.reads import is_read
+from orbits_aws.settings import aws_settings
 from orbits_iac.provider import NotHeld, Shared, current
 
 CUT = 0.7
@@ -90,11 +92,17 @@ def shared(bucket: str, rate: float | None) -> Shared:
     return Shared() if execution is None else execution.shared(bucket, rate)
 
 
+def budget() -> float | None:
+    """Calls a second that cycles may make in each account, by the project's settings; None: as many as they like."""
+    a_minute = aws_settings().cycle_calls_per_minute
+    return None if a_minute is None else a_minute / 60
+
+
 class LocalRates(Rates):
     """The rates of one process, as its part of what it shares with others.
 
     `clock` is in seconds from some moment, `rest` is how long nobody calls after a cut, `published` are the rates that
-    are kept to from the beginning, `shared` says who else keeps to a rate.
+    are kept to from the beginning, `shared` says who else keeps to a rate, `budget` what cycles may call in an account.
     """
 
     def __init__(
@@ -103,11 +111,13 @@ class LocalRates(Rates):
         rest: float = REST,
         published: Mapping[tuple[str, str], Known] = KNOWN,
         shared: Callable[[str, float | None], Shared] = shared,
+        budget: Callable[[], float | None] = budget,
     ) -> None:
         self._clock = clock
         self._rest = rest
         self._rates = published
         self._shared = shared
+        self._budget = budget
         self._lock = threading.Lock()
         self._paces: dict[Where, _Pace] = {}
         self._known: dict[tuple[Where, str], float] = {}  # when the bucket is full again
@@ -129,11 +139,13 @@ class LocalRates(Rates):
         with self._lock:
             pace = self._paces.get(where)
             limit = _grown(pace, now) if pace is not None and pace.limit is not None else None
-            wait = 0.0 if limit is None else self._turn((where, ""), limit, now)
-            if known is None:
-                return wait
-            workers = self._shared(f"{_bucket(where)}:{operation}", known.rate).most
-            return max(wait, self._turn((where, operation), known.rate / workers, now))
+            waits = [self._of_budget(where, now)]
+            if limit is not None:
+                waits.append(self._turn((where, ""), limit * LOOKS, now))
+            if known is not None:
+                workers = self._shared(f"{_bucket(where)}:{operation}", known.rate).most
+                waits.append(self._turn((where, operation), known.rate / workers * LOOKS, now))
+            return max(waits)
 
     def throttled(self, where: Where, age: float) -> None:
         now = self._clock()
@@ -154,10 +166,18 @@ class LocalRates(Rates):
             return "*", self._rates.get((where.service, "*"))
         return operation, known
 
+    def _of_budget(self, where: Where, now: float) -> float:
+        """Seconds until the account's budget has the next call; to assume its role takes none of it."""
+        rate = None if where.service == "sts" else self._budget()
+        if rate is None:
+            return 0.0
+        workers = self._shared(f"aws {where.account} cycles", rate).most
+        return self._turn((Where(where.account, "", ""), ""), rate / workers, now)
+
     def _turn(self, key: tuple[Where, str], rate: float, now: float) -> float:
         """Seconds until the next turn of cycles, which is taken with this."""
         at = max(now, self._looks.get(key, now))
-        self._looks[key] = at + 1 / (rate * LOOKS)
+        self._looks[key] = at + 1 / rate
         return at - now
 
     def _published(self, key: tuple[Where, str], known: Known, now: float) -> float:

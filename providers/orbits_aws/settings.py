@@ -5,6 +5,7 @@
     region = "eu-central-1"                  # for calls to the management account
     service_role = "orbits-cloudformation"   # the role that CloudFormation acts as, in each account
     service_role_policies = ["PowerUserAccess"]  # names of AWS's own policies, or ARNs; [] leaves the role to you
+    cycle_calls_per_minute = 120             # what all cycles together call at most, in each account
 
 Read once for each process and folder; a table that is wrong is a UsageError that names the file.
 """
@@ -13,7 +14,7 @@ import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orbits_iac.provider import UsageError
 
@@ -29,6 +30,7 @@ class AwsSettings(BaseModel):
     region: str | None = None
     service_role: str = "orbits-cloudformation"
     service_role_policies: tuple[str, ...] = ("AdministratorAccess",)
+    cycle_calls_per_minute: float | None = Field(default=None, gt=0)
 
 
 def project_folder() -> Path:

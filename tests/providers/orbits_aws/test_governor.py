@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,13 @@ from orbits_aws.known_rates import KNOWN, UNLIMITED
 from orbits_aws.offline.calls import is_write
 from orbits_aws.reads import is_read
 from orbits_iac import ExecutionFailed, Orbits, Resource, action
+from orbits_iac.dispatch.sharing import Sharing
 from orbits_iac.engine import attempts
-from orbits_iac.model.rows import EntryRow
+from orbits_iac.model.ids import WorkerId
+from orbits_iac.model.rows import EntryRow, WorkerRow
 from orbits_iac.provider import Shared
+from orbits_iac.store import open_store
+from orbits_iac.store.contract import Transaction
 
 SQS = Where("111111111111", "eu-west-1", "sqs")
 
@@ -196,6 +201,56 @@ def test_cycles_keep_to_half_of_what_is_published(rates: LocalRates) -> None:
     assert [rates.look(logs, "DescribeLogGroups") for _ in range(4)] == pytest.approx([0, 0.2, 0.4, 0.6])
     assert rates.look(logs, "FilterLogEvents") == 0
     assert rates.reserve(logs, "DescribeLogGroups") == 0
+
+
+class Looker:
+    """A worker whose cycles call one account, whatever the service, as fast as they may."""
+
+    def __init__(self, time: Time, sharing: Sharing, begins: float) -> None:
+        self.rates = LocalRates(time, shared=sharing.shared, budget=lambda: 1.0)
+        self.at = begins
+        self.calls: list[float] = []
+
+    def call(self, time: Time, until: float) -> None:
+        """Call until then, each time as soon as it may."""
+        while self.at < until:
+            time.now = self.at
+            self.at += self.rates.look(SQS._replace(service=f"service-{len(self.calls) % 3}"), "List")
+            self.calls.append(self.at)
+
+
+async def test_cycles_keep_to_the_budget_of_an_account_over_all_workers(time: Time) -> None:
+    start = time.now
+    async with open_store("memory:") as store:
+        living = [WorkerRow(id=WorkerId(name), build="b") for name in ("one", "two")]
+        await store.commit(Transaction(put=living))
+        sharing = [Sharing(store, worker.id, time) for worker in living]
+        lookers = [Looker(time, sharing[0], start), Looker(time, sharing[1], start + 60)]
+        for second in range(180):
+            for looker in lookers:
+                looker.call(time, start + second)
+            time.now = start + second
+            for each in sharing:
+                await each.sweep(living)
+    minutes = [sum(start + m <= at < start + m + 60 for one in lookers for at in one.calls) for m in (0, 60, 120)]
+    assert minutes[0] == pytest.approx(60, abs=2)  # though the other might call
+    assert 60 <= minutes[1] <= 63  # until each knows of the other
+    assert minutes[2] == pytest.approx(60, abs=1)
+
+
+def test_to_assume_a_role_takes_nothing_of_the_budget(time: Time) -> None:
+    rates = LocalRates(time, budget=lambda: 1.0)
+    assert [rates.look(SQS._replace(service="sts"), "AssumeRole") for _ in range(3)] == [0.0] * 3
+    assert [rates.look(SQS, "ListQueues") for _ in range(3)] == [0.0, 1.0, 2.0]
+    assert rates.look(SQS._replace(account="2"), "ListQueues") == 0.0
+    assert rates.reserve(SQS, "ListQueues") == 0.0
+
+
+def test_the_budget_is_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, time: Time) -> None:
+    (tmp_path / "orbits.toml").write_text("[aws]\ncycle_calls_per_minute = 30\n")
+    monkeypatch.chdir(tmp_path)
+    rates = LocalRates(time)
+    assert [rates.look(SQS, "ListQueues") for _ in range(2)] == [0.0, 2.0]
 
 
 def test_what_is_published_are_operations_that_there_are() -> None:
