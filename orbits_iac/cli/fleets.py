@@ -110,6 +110,8 @@ def lines(found: "Sequence[Found]") -> list[Line]:
             name = tenant if tenant is not None else f"{one.record.kind} {one.record.identity}"
             stack = one.record.kind if tenant else "shared"
             made[tenant] = Line(tenant=tenant, stack=stack, why=whys.get(name, ""), since=_is_since(one, fleet.look))
+        elif not made[tenant].why:  # of what a tenant had before, its kind is said beside
+            made[tenant].why = whys.get(f"{tenant} {one.record.kind}", "")
         _take(made[tenant], one)
     for line in made.values():
         if fleet.look is not None and line.looked_at is not None and line.looked_at > fleet.look.at:

@@ -13,7 +13,7 @@ being updated then is unchecked. Called by `Tenants.define_cycle`.
 import asyncio
 import shlex
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from orbits_iac import Error, Every, ExecutionFailed
 from orbits_iac.provider import Below, Flow, OnDrift, Refused, Selector, UsageError
@@ -39,7 +39,7 @@ async def look_after(
     by_schedule = bool(asked.get("limited"))
     if policy is None:
         policy = DriftPolicy(flow.on_drift)
-    everybody = {name_of(child): child for child in await flow.standing_children()}
+    everybody = _named(await flow.standing_children())
     chosen = _chosen(everybody, asked.get("tenants") or (), asked.get("selector"))
     policies = {name: policy.of(child.labels) if by_schedule else flow.on_drift for name, child in chosen.items()}
     looks: dict[str, OnDrift] = {name: "report" if how == "report" else "notify" for name, how in policies.items()}
@@ -53,9 +53,10 @@ async def look_after(
     found = await flow.drifted(tuple(healing.values())) if healing else ()
     drifted = {name: things for name, things in zip(healing, found, strict=True) if things}
     named = asked.get("tenants")
-    alone = await left() if left is not None and drifted and not named else {}
+    ids = await left() if left is not None and drifted and not named else {}
+    alone = {name: why for name, child in chosen.items() if (why := ids.get(child.tenant or ""))}
     allowed = len(named) if named else asked.get("most")
-    tenants = sum(child.tenant is not None for child in everybody.values())
+    tenants = len({child.tenant for child in everybody.values()} - {None})
     if asked.get("selector") is not None:
         fleet = f"{fleet} -l {shlex.quote(asked['selector'])}"
     decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed, left=alone)
@@ -77,17 +78,25 @@ def name_of(child: Below) -> str:
     return child.tenant or f"{child.kind} {child.identity}"
 
 
+def _named(children: Iterable[Below]) -> dict[str, Below]:
+    """Children by their names; what a tenant had before its stack became another stands too, and says its kind."""
+    found: dict[str, Below] = {}
+    for child in children:
+        name = name_of(child)
+        found[f"{name} {child.kind}" if name in found else name] = child
+    return found
+
+
 def _chosen(everybody: Mapping[str, Below], ids: Sequence[str], selector: str | None) -> dict[str, Below]:
     """Those that were asked for by their ids and labels; UsageError if one is not there."""
     for name in ids:
         if name not in everybody:
             raise UsageError(f"no tenant {name!r} stands in this fleet")
-    chosen = {name: everybody[name] for name in ids} if ids else dict(everybody)
+    chosen = {name: child for name, child in everybody.items() if not ids or name in ids or child.tenant in ids}
     if selector is None:
         return chosen
     tenants = {name: child for name, child in chosen.items() if child.tenant is not None}
-    meant = Selector(selector).chosen(tenants.values())
-    return {name_of(child): child for child in meant}
+    return _named(Selector(selector).chosen(tenants.values()))
 
 
 async def _cycle(

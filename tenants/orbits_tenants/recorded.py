@@ -4,7 +4,7 @@ The fleet's record, its last roll-outs, what people have decided since, and ever
 of the user's is needed, and nothing live is asked. Called by `standing`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from orbits_iac.provider import (
     Subtree,
     UsageError,
     kind_of,
+    made_at,
     masked,
     record_of,
     subtree,
@@ -49,16 +50,13 @@ class Recorded:
     broken: ExecutionRow | None = None  # a later roll-out that did not come to its end
 
     @property
-    def stacks(self) -> Mapping[str, RecordId]:
-        """The records of the tenants' stacks, by their ids."""
-        found: dict[str, RecordId] = {}
-        for child in self.record.children:
-            stack = self.subtree.records.get(record_of(child))
-            if child.ref == REF and stack is not None:
-                found[stack.tenant or stack.identity] = record_of(child)
+    def stacks(self) -> Mapping[str, Sequence[RecordId]]:
+        """The records of each tenant's stacks, by its id: the one that it has, then what it had and nobody removed."""
+        tops = [record_of(child) for child in self.record.children if child.ref == REF]
+        found = {id_: [*map(_id_of, rows)] for id_, rows in _by_tenant(self.subtree.records, tops).items()}
         for row in self.under:
             if row.tenant is not None and row.identity is not None:
-                found.setdefault(row.tenant, RecordId(row.kind, row.identity))
+                found.setdefault(row.tenant, [RecordId(row.kind, row.identity)])
         return found
 
 
@@ -95,7 +93,26 @@ async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
         for name in {top.kind for top in tops}
         for row in await store.find(RecordRow, kind=name)
     }
-    return {found[top].tenant or top.identity: found[top] for top in tops if top in found}
+    return {id_: rows[0] for id_, rows in _by_tenant(found, tops).items()}
+
+
+def _by_tenant(records: Mapping[RecordId, RecordRow], tops: Iterable[RecordId]) -> dict[str, list[RecordRow]]:
+    """Those of these records that there are, by their tenants: of one whose stack became another, the latest first."""
+    found: dict[str, list[RecordRow]] = {}
+    for top in tops:
+        if top in records:
+            found.setdefault(records[top].tenant or top.identity, []).append(records[top])
+    for rows in found.values():
+        rows.sort(key=_latest_of, reverse=True)  # those of one second stay in order: what is kept as it is comes last
+    return found
+
+
+def _latest_of(row: RecordRow) -> tuple[bool, float]:
+    return row.revision is not None, made_at(row.brought_by) if row.brought_by is not None else 0.0
+
+
+def _id_of(row: RecordRow) -> RecordId:
+    return RecordId(row.kind, row.identity)
 
 
 @dataclass(frozen=True, kw_only=True)

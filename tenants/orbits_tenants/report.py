@@ -1,13 +1,13 @@
 """Report: what came of a roll-out, tenant by tenant; the outputs of a `Tenants`."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed, Outputs
-from orbits_iac.provider import OutOfReach, Standing
+from orbits_iac.provider import OutOfReach, Standing, ago
 from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TenantState(StrEnum):
 
 
 _GONE = frozenset({TenantState.ENDED})
-_TOLD = 10  # failed tenants that whoever is told of a roll-out reads of
+_TOLD = 10  # failed tenants, and doubts, that whoever is told of a roll-out reads of
 
 OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED})
 APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANISHED, TenantState.ENDED})
@@ -42,7 +42,6 @@ APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANI
 BAD = frozenset({TenantState.REVERTED, TenantState.HELD, TenantState.LEFT, TenantState.FAILED})
 """What counts against the tolerance."""
 
-_UNITS = ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes"))
 _STYLES = {
     TenantState.UPDATED: "green",
     TenantState.UNCHANGED: "dim",
@@ -141,7 +140,7 @@ class TenantReport(Outputs):
             stays=f"; it stays: {'; '.join(self.left)}" if self.left else "",
             left="; ".join(self.left) or "see its execution",
             stands=f"left for a decision: {'; '.join(self.left)}" if self.left else "it stands as it did",
-            seen="" if self.unseen_for is None else f"; looked at {_ago(self.unseen_for)}",
+            seen="" if self.unseen_for is None else f"; looked at {ago(self.unseen_for)}",
         )
 
     @property
@@ -223,13 +222,11 @@ class Report(Outputs):
         """Why it was stopped, what of the source was not believed, and the first tenants that failed, as a list."""
         if not (self.failed or self.stopped or self.doubts or self.causes):
             return ""
-        lines = [*([self.stopped] if self.stopped else []), *self.doubts[:_TOLD]]
-        told = [*self.causes.items(), *list(self.failed.items())[:_TOLD]]
-        told = [(id_, what.replace("`", "'")) for id_, what in told]
-        lines += [f"{id_}: `{what}`" for id_, what in told]
-        if len(self.failed) > _TOLD:
-            lines.append(f"and {len(self.failed) - _TOLD:,} more")
-        return "\n".join([self.summary, *(" ".join(line.split()) for line in lines)])
+        lines = [_code(self.stopped)] if self.stopped else []
+        lines += _first([_code(doubt) for doubt in self.doubts])
+        lines += [f"{id_}: {_code(what)}" for id_, what in self.causes.items()]
+        lines += _first([f"{id_}: {_code(what)}" for id_, what in self.failed.items()])
+        return "\n".join([self.summary, *lines])
 
     def compared(self) -> object:
         """How the tenants stand; when they were done, and that there was nothing to do, is no change."""
@@ -341,10 +338,14 @@ def state_of(error: ExecutionFailed) -> TenantState:
             return TenantState.FAILED
 
 
-def _ago(seconds: float) -> str:
-    """How long ago somebody looked, in the largest unit that there are two of."""
-    unit, name = next((unit for unit in _UNITS if seconds >= 2 * unit[0]), (0.0, ""))
-    return f"{int(seconds / unit)} {name} ago" if unit else "just now"
+def _code(text: str) -> str:
+    """What others have said, in a line: in code nothing is taken for a link, or for a call to a channel."""
+    return f"`{' '.join(text.split()).replace('`', chr(39))}`"
+
+
+def _first(lines: Sequence[str]) -> list[str]:
+    more = [f"and {len(lines) - _TOLD:,} more"] if len(lines) > _TOLD else []
+    return [*lines[:_TOLD], *more]
 
 
 def _where(standing: Standing) -> str | None:

@@ -3,7 +3,7 @@
 Called by `orbits tenants report`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ async def read(store: "Store", kind: str, *, now: float) -> Fleet:
     stacks = recorded.stacks
     running = {row.tenant: row for row in recorded.under if row.tenant is not None}
     ids = dict.fromkeys((*recorded.report.tenants, *stacks, *running))
-    members = [_member(id_, recorded, stacks.get(id_), running.get(id_)) for id_ in ids]
+    members = [_member(id_, recorded, stacks.get(id_, ()), running.get(id_)) for id_ in ids]
     return Fleet(
         name=kind,
         at=utc(now),
@@ -60,11 +60,13 @@ def _shared(recorded: Recorded) -> Iterator[Service]:
         yield replace(made, users=recorded.report.users(name), error=error)
 
 
-def _member(id_: str, recorded: Recorded, stack: RecordId | None, running: ExecutionRow | None) -> Member:
+def _member(id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: ExecutionRow | None) -> Member:
+    stack = stacks[0] if stacks else None
     record = recorded.subtree.records.get(stack) if stack is not None else None
     report = recorded.report.tenants.get(id_) if running is None else _now(running)
     said = report or _UNREPORTED
     made = services(recorded.subtree, stack, report) if stack is not None else ()
+    made += tuple(service(recorded.subtree, one.kind, one, owned=True) for one in stacks[1:])
     listed = recorded.tenants.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
     now = said.began is not None and not said.earlier and said.began >= _begun(recorded)

@@ -93,6 +93,11 @@ class Tenants(Resource[Report], Generic[S]):
         for name, example in (("source", 'YamlSource("clients.yaml")'), ("rollout", 'Rollout(waves=["1", "100%"])')):
             if not hasattr(cls, name):
                 raise UsageError(f"{cls.__name__} has no {name}: give the class one, as in {name} = {example}")
+        if kinds := options_of(cls).get("former_kinds"):  # who is known, and what was decided, is kept under it
+            raise UsageError(
+                f"{cls.__name__}: a fleet that is renamed keeps its kind: options = Options(kind={kinds[-1]!r}), and "
+                f"no former_kinds"
+            )
         every = options_of(cls).get("schedule")
         if cls.drift is not None and every is not None and every.on_drift != "report":
             raise UsageError(f"{cls.__name__}: schedule and `drift` both say what is done about drift: leave one out")

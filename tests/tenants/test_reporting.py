@@ -205,11 +205,21 @@ def test_markdown_of_a_thousand_tenants_fits_into_a_comment() -> None:
     assert re.search(r"\n\nand \d+ more: `orbits tenants report Shops`\n\n</details>\n$", text)
 
 
+def test_markdown_fits_though_a_whole_list_was_not_believed() -> None:
+    shown = fleet(1000)
+    assert shown.rollout is not None
+    doubts = tuple(f"tenant t{number} is elsewhere: it stays where it is {'x' * 2000}" for number in range(1000))
+    text = markdown(replace(shown, rollout=replace(shown.rollout, notes=doubts)))
+    assert len(text) <= LONGEST
+    assert "\n> and 990 more\n" in text
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a|b\nc", "a\\|b<br>c"),
         ("<b>&", "&lt;b&gt;&amp;"),
+        ("$x^2$", "\\$x^2\\$"),
         ("*_`x`_*", "\\*\\_\\`x\\`\\_\\*"),
         ("by dana@release and @dana", "by dana@release and @\u200bdana"),
     ],

@@ -1,13 +1,16 @@
 """What is wrong with one tenant's stack is named with its place in the list, and is nobody else's."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from orbits_iac import Orbits, Resource
+from orbits_iac import Managed, Options, Orbits, Outputs, Resource
+from orbits_iac.cli.fleets import lines
 from orbits_iac.provider import UsageError
+from orbits_iac.queries import looks
 from orbits_tenants import (
     CombinedSource,
     DirectorySource,
@@ -20,7 +23,10 @@ from orbits_tenants import (
     Tenant,
     Tenants,
     YamlSource,
+    standing,
 )
+from orbits_tenants.fleet import DriftState, Member
+from orbits_tenants.recorded import stacks_of
 
 
 class Cabin(Resource):
@@ -34,6 +40,13 @@ class Cabin(Resource):
 
     async def define_update(self) -> None:
         """Nothing, here."""
+
+
+class Wood(Outputs):
+    wood: str
+
+
+SHEDS: dict[str, Wood] = {}
 
 
 class Cabins(Tenants[Cabin]):
@@ -65,6 +78,62 @@ async def test_a_stack_that_could_not_be_asked_for_fails_its_tenant_alone(
     report = await orbits.run(Cabins())
     assert [one.state.value for one in report.tenants.values()] == ["updated", "failed", "updated"]
     assert said in report.failed["bolt"]
+
+
+class Shed(Managed[Wood]):
+    name: str
+    wood: str = "oak"
+
+    async def read(self, recorded: Wood | None, /) -> Wood | None:
+        return SHEDS.get(self.name)
+
+    async def create(self) -> Wood:
+        return SHEDS.setdefault(self.name, Wood(wood="oak"))
+
+
+class Lodging(Cabin):
+    async def define_update(self) -> None:
+        await self.do("shed", Shed(name=self.name))
+
+
+async def test_what_a_tenant_had_before_its_stack_became_another_is_looked_at_and_reported_too(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SHEDS.clear()
+    monkeypatch.setattr(Cabins, "bolt", lambda: Cabin(name="bolt"))
+    await orbits.run(Cabins())
+    monkeypatch.setattr(Cabins, "bolt", lambda: Lodging(name="bolt"))
+    await orbits.run(Cabins())
+    SHEDS["bolt"] = Wood(wood="ash")
+    await orbits.record(Cabins, "Cabins").drift()
+
+    async def bolt() -> Member:
+        fleet = await standing.read(orbits.store, "Cabins", now=time.time())
+        return next(one for one in fleet.members if one.id == "bolt")
+
+    shown = await bolt()
+    assert [(one.name, one.revision) for one in shown.services] == [("shed", 1), ("Cabin", 1)]
+    assert shown.drift is not None
+    assert shown.drift.state is DriftState.DRIFTED
+    assert (await stacks_of(orbits.store, "Cabins"))["bolt"].kind == "Lodging"
+    monkeypatch.setattr(Cabins, "bolt", lambda: Cabin(name="bolt", rooms=2))
+    await orbits.run(Cabins())
+    SHEDS["bolt"] = Wood(wood="pine")
+    await orbits.record(Cabins, "Cabins").drift()
+    shown = await bolt()
+    assert [(one.name, one.revision) for one in shown.services] == [("Cabin", 2), ("Lodging", 1)]
+    [line] = [one for one in lines(await looks(orbits.store, "Cabins", "Cabins")) if one.tenant == "bolt"]
+    assert (line.drifted, line.why) == (True, "")
+
+
+async def test_a_fleet_that_is_renamed_keeps_its_kind(orbits: Orbits) -> None:
+    await orbits.run(Cabins())
+
+    class Chalets(Cabins):
+        options = Options(former_kinds=("Cabins",))
+
+    with pytest.raises(UsageError, match=r"options = Options\(kind='Cabins'\)"):
+        await orbits.run(Chalets())
 
 
 def _yaml(folder: Path) -> Source:

@@ -99,7 +99,7 @@ async def test_a_roll_out_that_stops_is_one_message_with_who_failed_and_why(orbi
     (message,) = await told(orbits)
     assert message.title.startswith("Newsstands: 3 tenants: 1 updated, ")
     first, second, *_ = message.body.splitlines()
-    assert first.startswith("- stopped after wave 2: 1 of 3 tenants failed")
+    assert first.startswith("- `stopped after wave 2: 1 of 3 tenants failed")
     assert second.startswith("- bolt: `ValueError: the shutter is stuck")
 
 

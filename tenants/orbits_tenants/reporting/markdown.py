@@ -17,6 +17,7 @@ from orbits_tenants.reporting.words import (
     drift_said,
     found,
     headline,
+    notes,
     roll_out_line,
     used_by,
 )
@@ -69,9 +70,9 @@ def _facts(fleet: Fleet) -> Iterator[str]:
     if fleet.shared:
         yield ""
         yield f"Shared: {', '.join(map(_shared, fleet.shared))}."
-    for note in fleet.rollout.notes if fleet.rollout is not None else ():
+    for note in notes(fleet):
         yield ""
-        yield f"> {escaped(note)}"
+        yield f"> {_cell(note)}"
 
 
 def _begun(text: str) -> str:
@@ -173,6 +174,6 @@ def _code(text: str) -> str:
 
 def escaped(text: str) -> str:
     """A text as it is, whatever it has of Markdown's signs, of tags, of people's names or of lines."""
-    signs = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_{}[]#|~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+    signs = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_{}[]#|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
     lines = [line.translate(signs) for line in text.splitlines()]
     return re.sub(r"(?<!\w)@", "@\u200b", "<br>".join(lines))  # so that nobody is called for by a report

@@ -13,6 +13,7 @@ from orbits_tenants.reporting.words import (
     drift_said,
     found,
     headline,
+    notes,
     reason,
     roll_out_line,
     used_by,
@@ -66,7 +67,7 @@ class Drawing:
         yield Text(headline(fleet), style="bold")
         yield Text(drift_line(fleet))
         yield Text(roll_out_line(fleet), style="dim")
-        for note in fleet.rollout.notes if fleet.rollout is not None else ():
+        for note in notes(fleet):
             yield Text(note, style="yellow")
 
     def _findings(self, member: Member) -> "Iterator[Text]":

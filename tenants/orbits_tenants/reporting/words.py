@@ -1,7 +1,7 @@
 """What all forms of the report say in the same words: the summary, drift, the last change, how long ago. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orbits_iac.provider import ago
@@ -24,6 +24,7 @@ DRIFT_MARKS: Mapping[DriftState, str] = {
     DriftState.IN_SYNC: "=",
 }
 _LONGEST = 60  # characters of a value
+_NOTES = 10  # that are said
 
 
 def took(span: timedelta) -> str:
@@ -77,6 +78,12 @@ def roll_out_line(fleet: Fleet) -> str:
     if rollout.ended is None:
         return f"{begun} by {rollout.who}: under way"
     return f"{begun} by {rollout.who}, took {took(rollout.ended - rollout.began)}"
+
+
+def notes(fleet: Fleet) -> Sequence[str]:
+    """What else is to be known of the last roll-out: the first of it, where a whole list was not believed."""
+    said = fleet.rollout.notes if fleet.rollout is not None else ()
+    return [*said[:_NOTES], *([f"and {len(said) - _NOTES:,} more"] if len(said) > _NOTES else [])]
 
 
 def changed(one: Member | Service, now: datetime) -> str:
