@@ -132,6 +132,7 @@ class _Here(Current):
         self.tenant = task.tenant
         self.project = task.project
         self.record = task.record
+        self.called = task.called
         self.takes_over = task.takes_over
 
     def progress(self, message: str, share: float | None = None) -> None:

@@ -95,6 +95,7 @@ async def _write(run: "Run", row: RevisionRow) -> bool:
             since=row.at,
             by=row.who,
             adopted=True,
+            called=run.called,
             targets=row.targets,
         )
         try:

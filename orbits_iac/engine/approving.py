@@ -123,7 +123,14 @@ async def _look(run: "Run", step: Step[Any]) -> Found:
     takes_over = run.approval.take_over
     adopt = bool(run.options.get("adopt"))
     change = await look_at(
-        run.engine, fresh, record, run.standing, execution.targets, takes_over=takes_over, adopt=adopt
+        run.engine,
+        fresh,
+        record,
+        run.standing,
+        execution.targets,
+        takes_over=takes_over,
+        adopt=adopt,
+        name=run.called,
     )
     if change is None:
         return Found(pending=True, essence="", said="what its steps do")

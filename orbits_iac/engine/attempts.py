@@ -222,6 +222,7 @@ class AttemptExecution(Current):
         self.tenant = run.pages.execution.tenant
         self.project = run.engine.project
         self.record = run.record_id
+        self.called = run.called
         self.takes_over = run.approval.take_over
         self.looking = run.pages.execution.command == "cycle"
 

@@ -223,6 +223,7 @@ class _HookProcess(_Process):
             path=tuple(str(Path(folder).absolute()) for folder in sys.path),
             kind=request.kind,
             made=packed(cls) if is_hook(cls) else None,
+            called=run.called,
             takes_over=run.approval.take_over,
             largest=codec.largest,
             hook=self._hook,

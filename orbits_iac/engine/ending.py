@@ -178,7 +178,7 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
     after = amended(
         record,
         revision=number,
-        last_number=made.number if made is not None else record.last_number,
+        last_number=max(made.number, record.last_number) if made is not None else record.last_number,
         since=made.at if made is not None else record.since,
         by=made.who if made is not None else record.by,
         install_version=run.installed or record.install_version,
@@ -190,7 +190,7 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
         unsettled=None,
         build=run.pages.execution.build,
         brought_by=run.pages.execution.id,
-        adopted=False,
+        adopted=run.approval.adopts is not None and (record.adopted or record.revision is None),
         targets=run.pages.execution.targets,
         children=_with_earlier(children, _not_removed(run, record.children)),
     )
@@ -328,6 +328,7 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         retained_by=(),
         protected_by=(),
         adopted=False,
+        called="",
         remediated=(),
         reads=None,
         uses=(),

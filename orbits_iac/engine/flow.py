@@ -76,6 +76,7 @@ class RunFlow(Flow):
         self.tenant = run.pages.execution.tenant
         self.project = run.engine.project
         self.record = run.record_id
+        self.called = run.called
         self.takes_over = run.approval.take_over
 
     # For users.

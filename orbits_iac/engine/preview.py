@@ -7,12 +7,8 @@ value is invented and nothing is written, to the store or to the world.
 Called by `Orbits.preview`; and, for one thing that is about to be changed under a plan, by `approving`.
 """
 
-import asyncio
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import copy_context
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from orbits_iac.codec import Codec
@@ -20,7 +16,7 @@ from orbits_iac.engine.changed_fields import changed_fields
 from orbits_iac.engine.engine import Engine
 from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import identity_of, subject_of
-from orbits_iac.engine.preview_definition import NOTHING, Looking, then
+from orbits_iac.engine.preview_definition import NOTHING, Looking, called, then
 from orbits_iac.engine.preview_records import command_change, removal
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.model.errors import Refused
@@ -91,12 +87,13 @@ async def look_at(
     *,
     takes_over: str,
     adopt: bool,
+    name: str,
 ) -> Change | None:
     """What an update would do to a thing that says it by itself, as it stands now; None for a composite."""
-    looking = Looking(Preview(engine, takes_over=takes_over), record, targets, standing=standing)
+    looking = Looking(Preview(engine, takes_over=takes_over), record, targets, standing=standing, name=name)
     looking.flow.may_adopt = adopt and standing is None
     bind(resource, looking.flow)
-    change = await _called(engine, None, resource.define_preview, standing)
+    change = await called(engine, None, resource.define_preview, standing)
     return None if change is None else _masked(engine.codec, change)
 
 
@@ -145,6 +142,7 @@ class Preview:
         tenant: str | None = None,
         above: tuple[tuple[str, str], ...] = (),
         adopt: bool = False,
+        adopts: Mapping[str, str] | None = None,
     ) -> tuple[Change, Any]:
         """What updating a Resource would do, and its outputs as they stand (or `NOTHING`)."""
         kind = await record_kind(self.engine.store, kinds_of(type(resource)), identity)
@@ -156,7 +154,9 @@ class Preview:
         record = await self.engine.store.get(RecordRow, kind, identity)
         digest = self.engine.codec.digest(kind, "update", resource, "{}")
         if (kind, identity, digest) not in self._found:
-            found = await self._look(resource, record, targets, tenant=tenant, above=(*above, me), adopt=adopt)
+            found = await self._look(
+                resource, record, targets, tenant=tenant, above=(*above, me), adopt=adopt, adopts=adopts
+            )
             self._found[kind, identity, digest] = found
         change, outputs = self._found[kind, identity, digest]
         if adopt and change.revision is None:  # whether anything is there is looked at when it is done
@@ -174,6 +174,7 @@ class Preview:
         tenant: str | None,
         above: tuple[tuple[str, str], ...],
         adopt: bool,
+        adopts: Mapping[str, str] | None,
     ) -> tuple[Change, Any]:
         kind, identity = above[-1]
         standing = None
@@ -190,10 +191,12 @@ class Preview:
             tenant=tenant,
             above=above,
             journal=self.journals.get(above[-1]),
+            adopts=adopts if standing is None else None,
+            name=record.called if record is not None else "",
         )
-        looking.flow.may_adopt = adopt and standing is None
+        looking.flow.may_adopt = (adopt or adopts is not None) and standing is None
         bind(resource, looking.flow)
-        change = await _called(self.engine, tenant, resource.define_preview, standing)
+        change = await called(self.engine, tenant, resource.define_preview, standing)
         if change is not None:
             change = replace(_masked(self.engine.codec, change), whole=True)
         else:
@@ -205,7 +208,10 @@ class Preview:
             fields=changed_fields(self.engine.codec, resource, standing),
             places=tuple(dict.fromkeys(record.places.values())) if record is not None else (),
         )
-        return change, standing.outputs if standing is not None else NOTHING
+        if standing is not None:
+            return change, standing.outputs
+        there = adopts is not None and change.whole and change.verb is not Verb.CREATE
+        return change, await looking.found(resource) if there else NOTHING
 
     async def _composite(self, looking: Looking, resource: Resource[Any], record: RecordRow | None) -> Change:
         """What the steps of a Resource's definitions would do, and what of it is no longer done."""
@@ -238,14 +244,6 @@ class Preview:
 def _same_argument(codec: Codec, resource: Resource[Any], standing: StoredRevision) -> bool:
     text = codec.encode(resource, type(resource))
     return bool(codec.decode(text, Any) == codec.decode(standing.row.argument, Any))
-
-
-async def _called(engine: Engine, tenant: str | None, hook: Callable[..., Any], *arguments: Any) -> Any:
-    """What a hook returns; one that is no coroutine function runs in a thread, as its tenant's turn comes."""
-    if inspect.iscoroutinefunction(hook):
-        return await hook(*arguments)
-    thread = await engine.threads.begin(tenant, partial(copy_context().run, hook, *arguments))
-    return await asyncio.shield(thread)  # it cannot be stopped: one that nobody waits for any more goes on
 
 
 def _masked(codec: Codec, change: Change) -> Change:

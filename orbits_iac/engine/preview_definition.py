@@ -5,8 +5,11 @@ the others go on. Time passes only where nothing is waited for: which of a timer
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +20,21 @@ from orbits_iac.engine.naming import returns_of
 from orbits_iac.engine.preview_flow import Asked, PreviewFlow
 from orbits_iac.engine.preview_records import command_change, command_outputs
 from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.model.approvals import named_below
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Child, Json, OnceRow
 from orbits_iac.model.states import State
+from orbits_iac.steps.action import Action, InProgress
+from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, bind
 from orbits_iac.steps.workflow import Workflow
 from orbits_iac.store.contract import Journal
 
 if TYPE_CHECKING:
+    from orbits_iac.engine.engine import Engine
     from orbits_iac.engine.preview import Preview
 
 NOTHING = object()
@@ -55,12 +62,16 @@ class Looking:
         tenant: str | None = None,
         above: tuple[tuple[str, str], ...] = (),
         journal: Journal | None = None,
+        adopts: Mapping[str, str] | None = None,
+        name: str = "",
     ) -> None:
         self.preview = preview
         self.engine = preview.engine
         self.record = record
         self.tenant = tenant
         self.standing = standing
+        self.adopts = adopts  # what is there of it and below, by its names; None: nothing is to be adopted
+        self.called = name or (adopts or {}).get("", "")
         self.names = Names(record, children, {})
         self.loop = definition_loop(self.engine.clock.now())
         self.flow = PreviewFlow(self, targets)
@@ -69,6 +80,8 @@ class Looking:
         self.keeps: dict[str | None, frozenset[tuple[str, str]]] = {}
         self.lets_go: set[tuple[str, str]] = set()  # the children that go, whatever is approved
         self._above = above
+        self._reads = False  # hooks are called: all of them only read
+        self._returned: Any = None  # by the definition, if it came to its end
         self._entries = {entry.key: entry for entry in journal.entries} if journal is not None else {}
         self._once = once or {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -84,7 +97,7 @@ class Looking:
 
         Raises `ExecutionFailed` with the path of what failed; a `Refused` of the definition itself as it is.
         """
-        self._asked, self._outside, self.done = {}, [], set()
+        self._asked, self._outside, self.done, self._returned = {}, [], set(), None
         bind(step, self.flow)
 
         async def main() -> Any:
@@ -100,6 +113,7 @@ class Looking:
             waits = () if task.done() else self._waits() or (_OUTSIDE,)
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error if isinstance(error, (Refused, ExecutionFailed)) else self._failed(error)
+            self._returned = task.result() if task.done() else None
             self.done = {
                 (asked.kind, asked.identity)
                 for asked in self._asked.values()
@@ -109,6 +123,14 @@ class Looking:
         finally:
             self._asked = {}  # what its `finally` clauses do on their way out is not part of it
             self.loop.abandon()
+
+    async def found(self, resource: Resource[Any]) -> Any:
+        """What is live of a Resource without a record, as its `define_adopt` tells by its hooks; or `NOTHING`."""
+        if type(resource).define_adopt is Resource.define_adopt:
+            return NOTHING
+        self._reads = True
+        await self.follow(resource, resource.define_adopt, "adopt")
+        return NOTHING if self._returned is None else self._returned
 
     def ask(self, asked: Asked) -> None:
         """Take up a `do` of the definition."""
@@ -212,9 +234,14 @@ class Looking:
         subject = asked.subject
         if self.is_done(asked):
             return
-        if not isinstance(subject, Resource):
+        if self._reads and isinstance(subject, Action) and is_hook(type(subject)):
+            await self._read(asked, subject)
+        elif not isinstance(subject, Resource):
             self._action(asked)
         elif asked.command == "update":
+            names = asked.options.get("as_found")
+            if names is None and self.adopts is not None:
+                names = named_below(self.adopts, asked.key)
             change, outputs = await self.preview.resource(
                 subject,
                 asked.identity or "",
@@ -222,6 +249,7 @@ class Looking:
                 tenant=asked.tenant or self.tenant,
                 above=self._above,
                 adopt=bool(asked.options.get("adopt")),
+                adopts=names,
             )
             asked.change = change
             if outputs is NOTHING and returns_of(asked.step) is type(None):
@@ -236,9 +264,17 @@ class Looking:
             if outputs is not NOTHING:
                 asked.future.set_result(outputs)
 
+    async def _read(self, asked: Asked, step: Action[Any, Any]) -> None:
+        asked.change = Change(verb=Verb.RUN, whole=True)
+        bind(step, PreviewFlow(self, asked.targets))
+        value = await called(self.engine, self.tenant, step.main)
+        if not isinstance(value, InProgress):  # what is not known at once ends the branch
+            codec, returns = self.engine.codec, returns_of(asked.step)
+            asked.future.set_result(codec.decode(codec.encode(value, returns), returns))
+
     def _action(self, asked: Asked) -> None:
         asked.change = Change(verb=Verb.RUN, no_return=bool(asked.options.get("no_return")), whole=True)
-        if returns_of(asked.step) is type(None):
+        if returns_of(asked.step) is type(None) or self.adopts is not None:  # it is taken as done, as `rebuilding` does
             asked.future.set_result(None)
 
     def _tree(self) -> tuple[Change, ...]:
@@ -282,6 +318,14 @@ class Looking:
                 return other.key
             above = above.rpartition("/")[0]
         return _TOP
+
+
+async def called(engine: "Engine", tenant: str | None, hook: Callable[..., Any], *arguments: Any) -> Any:
+    """What a hook returns; one that is no coroutine function runs in a thread, as its tenant's turn comes."""
+    if inspect.iscoroutinefunction(hook):
+        return await hook(*arguments)
+    thread = await engine.threads.begin(tenant, partial(copy_context().run, hook, *arguments))
+    return await asyncio.shield(thread)  # it cannot be stopped: one that nobody waits for any more goes on
 
 
 def then(waits: tuple[str, ...]) -> str:

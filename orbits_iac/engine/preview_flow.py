@@ -80,6 +80,7 @@ class PreviewFlow(Flow):
         self.tenant = looking.tenant
         self.project = looking.engine.project
         self.record = looking.record
+        self.called = looking.called
         self.takes_over = looking.preview.takes_over
 
     def progress(self, message: str, share: float | None = None) -> None:

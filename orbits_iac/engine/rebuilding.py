@@ -5,9 +5,12 @@ What always holds:
   as done, with `once` remembered as such; its result is not known, and the definition is given None for it;
 - what says by `define_rebuild` how it is read is recorded as it is, as revision 0; any other Resource runs its
   definition, for the children in it;
+- where what nobody has marked is adopted too, the same is done with `define_adopt`; what was recorded so stays
+  `adopted` until one update has succeeded, and what has a record already is left as it is;
 - nothing is brought back where that fails: what was recorded until then stays.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.above import enter
@@ -55,8 +58,12 @@ def refuse_to_wait(run: "Run", call: Call) -> None:
 
 async def rebuild(run: "Run", flow: "RunFlow", resource: Resource[Any]) -> Any:
     """The outputs of what is there; or, of a Resource that only has others in it, those that its definition returns."""
-    cls = type(resource)
-    if cls.define_rebuild is Resource.define_rebuild:
+    if run.approval.adopts is not None and run.standing is not None:
+        run.rebuilt = True
+        return run.standing.outputs
+    found = _how_it_is_read(run, resource)
+    if found is None:
+        cls = type(resource)
         enter("install", flow)
         await resource.define_install()
         run.installed = options_of(cls).get("install_version", 1)
@@ -65,11 +72,21 @@ async def rebuild(run: "Run", flow: "RunFlow", resource: Resource[Any]) -> Any:
     run.rebuilt = True
     if run.standing is None:
         enter("rebuild", flow)
-        await adopt(run, flow, resource, resource.define_rebuild)
+        await adopt(run, flow, resource, found)
     if run.standing is None:
         execution = run.pages.execution
+        marked = "" if run.approval.adopts is not None else " that is marked as its own"
+        called = f" and called {run.called}" if run.called else ""
         raise Refused(
-            f"{execution.kind} {execution.identity}: nothing is there that is marked as its own, so nothing is "
-            f"recorded; `orbits up` makes it"
+            f"{execution.kind} {execution.identity}: nothing is there{marked}{called}, so nothing is recorded; "
+            f"`orbits up` makes it"
         )
     return run.standing.outputs
+
+
+def _how_it_is_read(run: "Run", resource: Resource[Any]) -> "Callable[[], Awaitable[Any]] | None":
+    """What tells of a Resource that is there; None for one that only has others in it."""
+    cls = type(resource)
+    if run.approval.adopts is not None and cls.define_adopt is not Resource.define_adopt:
+        return resource.define_adopt
+    return None if cls.define_rebuild is Resource.define_rebuild else resource.define_rebuild

@@ -98,7 +98,7 @@ async def ask_for(run: "Run", request: "Request") -> None:
         protect=request.options.get("protect", False),
         shared=request.options.get("shared", False),
         executor=request.hands_down,
-        approval=run.approval.below(request.key, request.digest),
+        approval=_approval(run, request),
         user=f"{execution.kind} {execution.identity}" if execution.identity is not None else "direct",
     )
     named_here = request.owned and request.step is not None  # by a `do`, not by the record alone
@@ -144,6 +144,13 @@ async def ask_for(run: "Run", request: "Request") -> None:
     ring = await find_ring(engine, execution.id, request.key, made.child)
     if ring is not None:
         await _break_ring(run, ring)
+
+
+def _approval(run: "Run", request: "Request") -> Approval:
+    """What is approved of a child: what is of the run, unless its `do` has it recorded as it is found."""
+    given = run.approval.below(request.key, request.digest)
+    names = request.options.get("as_found") if request.command == "update" else None
+    return given if names is None else amended(given, rebuild=True, adopts=dict(names))
 
 
 async def _break_ring(run: "Run", ring: Ring) -> None:

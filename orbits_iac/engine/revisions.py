@@ -77,10 +77,11 @@ def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[
     if run.rebuilt and run.standing is not None:
         return amended(run.standing.row, children=children) if children else None
     execution = run.pages.execution
+    found = run.approval.adopts is not None and record.revision is None
     made = RevisionRow(
         kind=record.kind,
         identity=record.identity,
-        number=record.last_number + 1,
+        number=0 if found else record.last_number + 1,
         argument=execution.argument,
         payload=json.dumps(run.payload, sort_keys=True),
         outputs=outputs,
@@ -91,6 +92,7 @@ def make_revision(run: "Run", record: RecordRow, outputs: Json, children: tuple[
         build=execution.build,
         who=execution.who,
         at=run.now(),
+        why="adopted" if found else "",
         execution=execution.id,
     )
     declared = result_type(run.engine.registry.resource(record.kind))

@@ -145,6 +145,13 @@ class Run:
         self.broken: BaseException | None = None
 
     @property
+    def called(self) -> str:
+        """What the record's thing is called where it is, if it was, or is to be, recorded under a name of its own."""
+        if self.record is not None and self.record.called:
+            return self.record.called
+        return (self.approval.adopts or {}).get("", "")
+
+    @property
     def record_id(self) -> tuple[str, str] | None:
         """The kind and identity of the record that this is a command of."""
         execution = self.pages.execution

@@ -176,9 +176,12 @@ class _Steps(Preview):
         tenant: str | None = None,
         above: tuple[tuple[str, str], ...] = (),
         adopt: bool = False,
+        adopts: Mapping[str, str] | None = None,
     ) -> tuple[Change, Any]:
         if not above:
-            return await super().resource(resource, identity, targets, tenant=tenant, above=above, adopt=adopt)
+            return await super().resource(
+                resource, identity, targets, tenant=tenant, above=above, adopt=adopt, adopts=adopts
+            )
         kind = await record_kind(self.engine.store, kinds_of(type(resource)), identity)
         record = await self.engine.store.get(RecordRow, kind, identity)
         standing = None

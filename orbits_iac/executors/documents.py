@@ -21,6 +21,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     path: tuple[str, ...] = ()  # where the worker imports from
     kind: str
     made: str | None = None  # the class, where it is a hook's: see `steps.hook.packed`
+    called: str = ""
     takes_over: str = ""
     largest: int  # characters of a value's JSON
     hook: str  # "main", "watch" or "on_interrupted"

@@ -5,11 +5,12 @@ makes two requests equal. While an execution lives it changes by another approva
 allowed.
 """
 
+from collections.abc import Mapping
 from typing import Self
 
 import msgspec
 
-from orbits_iac.model.ids import StepKey, first_attempt
+from orbits_iac.model.ids import StepKey, first_attempt, place_of, refs
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import Json
 
@@ -58,6 +59,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     take_over: str = ""  # a project: what is marked as its own may be made this project's
     force: bool = False  # nothing is passed over because it seems unchanged
     rebuild: bool = False  # records are made again of what is there: nothing else is written or run
+    adopts: dict[str, str] | None = None  # of what nobody has marked too, each by the name that it has there (`named`)
 
     def accepts(self, kind: str, identity: str) -> bool:
         """Whether it was accepted that what this record holds is lost."""
@@ -72,16 +74,30 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
         One that the plan does not show is not bound: it is let through only where that was approved.
         """
+        adopts = None if self.adopts is None else named_below(self.adopts, key)
         if self.change is None:
-            return self
+            return self if adopts is None else msgspec.structs.replace(self, adopts=adopts)
         change = self.change.below.get(first_attempt(key))
         if change is not None and change.digest != digest:
             change = None
-        return msgspec.structs.replace(self, change=change)
+        return msgspec.structs.replace(self, change=change, adopts=adopts)
 
     def text(self) -> Json:
         """It as it is recorded; "{}" if nothing was approved."""
         return msgspec.json.encode(self).decode()
+
+
+def named_below(names: Mapping[str, str], key: StepKey) -> dict[str, str]:
+    """What of these names is for the step that is done under `key`, and for what is below it.
+
+    Each stands under the refs that lead to whom it is for, joined by dots; one under none is for whoever takes a name.
+    """
+    found = {"": names[""]} if "" in names else {}
+    for path in (".".join(refs(key)), place_of(key).replace("/", ".")):  # as it is called, and with its `key=` behind
+        for at, name in names.items():
+            if at == path or at.startswith(f"{path}."):
+                found[at[len(path) + 1 :]] = name
+    return found
 
 
 _NONE = Approval()

@@ -26,8 +26,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A document with a key. `KEY` names the fields that identify it, `INDEXED` those that it is found by.
 
     A `VERSIONED` row is written by compare-and-set: a write of version n is refused unless version n - 1 is stored
-    (0 stands for none). `APART` names a field, of text or None, whose long values are read only for who asks for whole
-    rows.
+    (0 stands for none). `APART` names a field, of text or None, whose long values only who asks for whole rows gets.
     """
 
     KEY: ClassVar[tuple[str, ...]] = ()
@@ -262,6 +261,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     retained_by: tuple[str, ...] = ()  # the users that want it to stay
     protected_by: tuple[str, ...] = ()  # the users that do not let it be removed
     adopted: bool = False  # what stands was there before: protected until one update has succeeded
+    called: str = ""  # where it is, if it was recorded under a name that its class would not give it
     remediated: tuple[float, ...] = ()  # when drift was brought back, since the last update
     reads: tuple[Read, ...] | None = None  # by the update that brought it to where it stands; None: not known
     uses: tuple[str, ...] = ()  # the records (as "kind identity") whose outputs it has read: it is one of their users

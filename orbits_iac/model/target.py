@@ -1,6 +1,11 @@
 """Where something is and as whom it is reached."""
 
+from collections.abc import Sequence
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
+
+from orbits_iac.model.existing import Existing
 
 
 class Target(BaseModel):
@@ -19,6 +24,22 @@ class Target(BaseModel):
     def realm(self) -> str:
         """What its credentials are for, and a tenant has or has not: the account, the cluster. By default `place`."""
         return self.place()
+
+    def existing(self, like: Sequence[str], *, project: str) -> list[Existing]:
+        """What is there that somebody else may have made, and is called like one of these patterns of a shell.
+
+        By reading alone; it blocks. What is marked as another project's than this one is refused in what is returned.
+        """
+        raise NotImplementedError(f"nobody can look for what is there by its name at a {type(self).__name__}")
+
+    @classmethod
+    def spread(cls, name: str, *, by: Self | None) -> list[Existing]:
+        """What one thing of this name has made in many places, such as the instances of a StackSet.
+
+        By reading alone; it blocks. `by`: where that thing is, if it is not in the management account.
+        """
+        del by
+        raise NotImplementedError(f"{name}: nothing is known that makes things at many a {cls.__name__}")
 
 
 def target_types() -> dict[str, type[Target]]:

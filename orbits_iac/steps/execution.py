@@ -66,6 +66,7 @@ class Current(ABC):
         attempt: which attempt this is, from 1.
         project: the project's name: with the record, what everything made is tagged with.
         record: the kind and identity of the Resource that this belongs to, or None.
+        called: what the record's thing is called where it is, if it was recorded under a name of its own; "" if not.
         looking: whether this is part of a cycle, which has time.
         takes_over: a project of which what is found counts as this project's, because somebody said so; "" for none.
 
@@ -77,6 +78,7 @@ class Current(ABC):
     attempt: int
     project: str
     record: tuple[str, str] | None
+    called: str = ""
     takes_over: str = ""
     looking: bool = False
 

@@ -102,6 +102,8 @@ class StepOptions(TypedDict, total=False):
     protect: bool  # never removed or replaced without being named
     retain: bool  # stays when what did it is uninstalled
     adopt: bool  # take what is live already into the record, as revision 0
+    as_found: Mapping[str, str]  # of an update: only that, of it and all below, and nothing is changed; what things are
+    # called there, by the refs below that lead to them, joined by dots: `{"web.db": "client-acme-db"}`; "" is itself
     no_return: bool  # once it was begun, nothing before it is brought back
     within: Sequence[Target]  # it and all below may act here, and in what they or all make, and nowhere else
     shared: bool  # its record is no tenant's, whoever does it: all may do it and read what it publishes

@@ -29,6 +29,11 @@ def tags_of(execution: Current) -> Marks:
     return marks
 
 
+def mark_of(project: str) -> str:
+    """A project as the tag names it."""
+    return _value(project)
+
+
 def owner_of(tags: Mapping[str, str]) -> str | None:
     """Whose a thing with these tags is, as text that is the same for the same owner only; None: nobody's."""
     return f"{tags.get(RECORD, '')} of {tags[PROJECT]}" if PROJECT in tags else None

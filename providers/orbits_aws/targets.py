@@ -1,11 +1,13 @@
 """Where in AWS: the target that every class of this package needs."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pydantic import field_validator, model_validator
 
 from orbits_iac import Target
+from orbits_iac.provider import Existing
 
 REGION, ROLE = "eu-west-1", "OrganizationAccountAccessRole"
 """What a target has unless it says otherwise."""
@@ -51,6 +53,19 @@ class AwsTarget(Target):
     def realm(self) -> str:
         """The account, in whatever region and role."""
         return self.account
+
+    def existing(self, like: Sequence[str], *, project: str) -> list[Existing]:
+        """The CloudFormation stacks that are called so, but for those that others have in them."""
+        from orbits_aws.existing import stacks_like
+
+        return stacks_like(self, like, project)
+
+    @classmethod
+    def spread(cls, name: str, *, by: "AwsTarget | None") -> list[Existing]:
+        """The instances of a StackSet; without `by` it is the management account's."""
+        from orbits_aws.existing import instances_of
+
+        return instances_of(name, by)
 
     @field_validator("via")
     @classmethod

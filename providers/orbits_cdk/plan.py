@@ -28,23 +28,25 @@ _WORDS = {
 }
 
 
-def change_of(cfn: Any, wanted: Wanted, kind: str) -> Change:
-    """What `deploy` would do, as it stands now.
+def change_of(cfn: Any, wanted: Wanted, kind: str, *, agreed: bool = False) -> Change:
+    """What `deploy` would do, as it stands now; `agreed`: that a stack of nobody is taken does not have to be said.
 
     Raises DeployFailed where CloudFormation would refuse it, StackStuck where a person has to help first, Refused where
     the stack is not ours.
     """
-    found = _change(cfn, wanted)
+    found = _change(cfn, wanted, agreed=agreed)
     return replace(found, kind=kind, identity=wanted.stack)
 
 
-def _change(cfn: Any, wanted: Wanted) -> Change:
+def _change(cfn: Any, wanted: Wanted, *, agreed: bool) -> Change:
     stack = find_stack(cfn, wanted.stack)
     if stack is None or stack.status in NEVER_MADE or stack.status == REVIEW:
         return _tree(Verb.CREATE, from_templates({}, wanted.template))
     wanted.refuse_foreign(stack.tags)
     if PROJECT not in stack.tags and wanted.owner:
         found = _compared(cfn, stack, replace(wanted, tags={**stack.tags, **wanted.tags}))
+        if agreed:
+            return found
         said = f"it is there and was not made by Orbits: adopt=True takes it; {found.detail}".rstrip("; ")
         return replace(found, verb=Verb.UPDATE, detail=said)
     return _compared(cfn, stack, wanted)

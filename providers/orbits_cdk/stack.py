@@ -58,7 +58,12 @@ class AnyStack(Resource[O]):
     """
 
     def stack_name(self) -> str:
-        """What the stack is called: by default after project and record. Name one that is there already to adopt it."""
+        """What the stack is called: by default after project and record, or as the one that was imported is called.
+
+        Name one that is there already to adopt it.
+        """
+        if self.execution.called:
+            return self.execution.called
         record = self.execution.record
         if record is None:
             raise Refused(f"{kind_of(type(self))} has no record: it can only be done as a Resource, with `do` or `run`")
@@ -143,10 +148,12 @@ class AnyStack(Resource[O]):
         """What deploying would change, by reading and by a change set of which nothing is left."""
         payload = self._kept_as_adopted(self.synthesise(_context_of(revision)), revision)
         wanted = replace(self._wanted(payload, preview=True), known=revision is None or revision.number == 0)
-        change = change_of(self._aws("cloudformation"), wanted, kind_of(type(self)))
+        agreed = revision is not None or bool(self.execution.called)
+        change = change_of(self._aws("cloudformation"), wanted, kind_of(type(self)), agreed=agreed)
         writes = {part.ref for part in change.below if part.verb in {Verb.UPDATE, Verb.REPLACE}}
         change = shown_in(change, changed_by_hand(self._aws, payload.stack_name, self._where(), writes))
-        return replace(change, detail="; ".join(filter(None, (change.detail, payload.remarks))))
+        said = "; ".join(filter(None, (change.detail, payload.remarks)))
+        return replace(change, detail=said, called=payload.stack_name)
 
     # What touches the world: each runs as an Action of its own.
 

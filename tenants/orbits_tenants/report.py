@@ -19,6 +19,7 @@ class TenantState(StrEnum):
 
     UPDATED = "updated"  # something was changed
     UNCHANGED = "unchanged"  # all stood as it should
+    ADOPTED = "adopted"  # what ran already was recorded as it is; nothing was changed
     REVERTED = "reverted"  # failed, and is back at its last good revision, or gone if it had none
     HELD = "forward only"  # failed after a step of no return: nothing was rolled back over it
     LEFT = "needs a decision"  # failed, and could not be brought back
@@ -35,7 +36,7 @@ class TenantState(StrEnum):
 _GONE = frozenset({TenantState.ENDED})
 _TOLD = 10  # failed tenants, and doubts, that whoever is told of a roll-out reads of
 
-OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED})
+OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED, TenantState.ADOPTED})
 APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANISHED, TenantState.ENDED})
 """Neither good nor bad: what the roll-out could do nothing about, or was not to."""
 
@@ -45,6 +46,7 @@ BAD = frozenset({TenantState.REVERTED, TenantState.HELD, TenantState.LEFT, Tenan
 _STYLES = {
     TenantState.UPDATED: "green",
     TenantState.UNCHANGED: "dim",
+    TenantState.ADOPTED: "green",
     TenantState.REVERTED: "red",
     TenantState.HELD: "bold yellow",
     TenantState.LEFT: "bold red",
@@ -62,6 +64,7 @@ _STYLES = {
 _HAPPENED: Mapping[TenantState, str] = {
     TenantState.UPDATED: "went forward",
     TenantState.UNCHANGED: "nothing to change{seen}",
+    TenantState.ADOPTED: "recorded as it runs; nothing was changed",
     TenantState.REVERTED: "{why} → {came_back}",
     TenantState.HELD: "{what} → forward only: {passed} cannot be taken back",
     TenantState.LEFT: "{why} → left for a decision: {left}",
@@ -276,6 +279,19 @@ def succeeded(tenant: Tenant | None, wave: str, standing: Standing, digest: str)
         revision=standing.revision,
         account=_where(standing),
         digest=digest if standing.own else "",
+    )
+
+
+def adopted(tenant: Tenant, standing: Standing) -> TenantReport:
+    """The report of a tenant whose stack was recorded as it runs."""
+    return TenantReport(
+        state=TenantState.ADOPTED,
+        wave="",
+        tenant=tenant,
+        made=standing.made,
+        changed=standing.changed,
+        revision=standing.revision,
+        account=_where(standing),
     )
 
 

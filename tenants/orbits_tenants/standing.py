@@ -21,7 +21,7 @@ from orbits_tenants.tenants import SCOPE
 if TYPE_CHECKING:
     from orbits_iac.provider import Store
 
-_WELL = frozenset({TenantState.UPDATED, TenantState.UNCHANGED, TenantState.ENDED})
+_WELL = frozenset({TenantState.UPDATED, TenantState.UNCHANGED, TenantState.ADOPTED, TenantState.ENDED})
 _PERSON = frozenset({TenantState.HELD, TenantState.LEFT})
 _UNREPORTED = TenantReport(state=TenantState.UNCHANGED, wave="")
 """Of a tenant that no roll-out has reported."""

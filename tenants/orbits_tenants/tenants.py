@@ -16,9 +16,10 @@ from orbits_iac.provider import UsageError, check_identity, kind_of, options_of
 from orbits_tenants.back import WayBack
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
+from orbits_tenants.intake import Intake
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
-from orbits_tenants.report import APART, OK, Report, TenantReport
+from orbits_tenants.report import APART, OK, Report, TenantReport, carried
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
@@ -45,6 +46,8 @@ class Tenants(Resource[Report], Generic[S]):
         from_wave: the wave to begin with.
         back: instead of going forward: the tenants that go back, each to this revision of its stack, or to nothing.
         leaving: instead of going forward: the tenants that are removed.
+        importing: instead of going forward: the tenants whose stacks are recorded as they run, each with what its
+            things are called there, by the refs that lead to them.
 
     """
 
@@ -59,6 +62,7 @@ class Tenants(Resource[Report], Generic[S]):
     from_wave: str = ""
     back: Mapping[TenantId, int | None] = {}
     leaving: tuple[TenantId, ...] = ()
+    importing: Mapping[TenantId, Mapping[str, str]] = {}
 
     _updating: bool = PrivateAttr(default=False)
 
@@ -129,6 +133,8 @@ class Tenants(Resource[Report], Generic[S]):
             return await self._go_back(before, self.back)
         if self.leaving:
             return await self._let_go(before)
+        if self.importing:
+            return await self._take_in(before)
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.progress(doubt)
@@ -212,6 +218,25 @@ class Tenants(Resource[Report], Generic[S]):
         await roll_out.sharing.let_go(reports)
         await self.execution.keep_children()
         report = Report(tenants=reports, shared=roll_out.sharing.reports(reports))
+        self.execution.progress(report.summary)
+        return report
+
+    async def _take_in(self, before: Mapping[str, TenantReport]) -> Report:
+        """Record what runs of tenants as it is; the others are reported as they stand."""
+        found = await roster(self, before)
+        members = {tenant.id: tenant for tenant in found.present}
+        if unknown := ", ".join(id_ for id_ in self.importing if id_ not in members):
+            raise UsageError(f"importing: {kind_of(type(self))} has no tenant {unknown}")
+        await self.execution.keep_children()
+        decided = await decisions(self, "intake")
+        intake = Intake(self, Lanes(self.rollout))
+        meant = [(decided.about(members[id_]), names) for id_, names in self.importing.items()]
+        if self.execution.previewing:
+            await intake.preview(meant)
+            return Report(tenants={})
+        came = {id_: one.model_copy(update={"tenant": members[id_]}) for id_, one in (await intake.run(meant)).items()}
+        reports = {id_: came.get(id_) or carried(before.get(id_), tenant) for id_, tenant in members.items()}
+        report = Report(tenants={**reports, **found.apart}, shared=self._last.shared, doubts=found.doubts)
         self.execution.progress(report.summary)
         return report
 

@@ -5,7 +5,7 @@ What belongs here: options, the words of a command, how it prints. What the comm
 
 import typer
 
-from orbits_tenants.cli import decide, list_, promote, remove, report, rollback, show
+from orbits_tenants.cli import decide, import_, list_, promote, remove, report, rollback, show
 
 app = typer.Typer(
     help="The tenants of a fleet.",
@@ -26,6 +26,7 @@ app.command("list")(list_.command)
 app.command("show")(show.command)
 app.command("report")(report.command)
 app.command("add")(decide.add)
+app.command("import")(import_.command)
 app.command("pause")(decide.pause)
 app.command("resume")(decide.resume)
 app.command("pin")(decide.pin)

@@ -48,7 +48,7 @@ def add(  # noqa: PLR0913 - an option a field of the tenant
     given: dict[str, Any] = {
         "name": name,
         "labels": _pairs(label or (), "--label"),
-        "overrides": _values(set_ or (), "--set"),
+        "overrides": values(set_ or (), "--set"),
         "targets": [_json(text, "--target") for text in target or ()],
         "window": window,
         "expires": expires,
@@ -69,7 +69,7 @@ def resume(fleet: Fleet, tenant: Id, *, why: Why = "", as_json: AsJson = False) 
 
 def pin(fleet: Fleet, tenant: Id, fields: Fields, *, why: Why = "", as_json: AsJson = False) -> None:
     """Keep fields of a tenant's stack as they are said here, whatever is released."""
-    _decide(fleet, tenant, "pin", why, as_json, pinned=_values(fields, ""))
+    _decide(fleet, tenant, "pin", why, as_json, pinned=values(fields, ""))
 
 
 def unpin(fleet: Fleet, tenant: Id, *, why: Why = "", as_json: AsJson = False) -> None:
@@ -133,7 +133,7 @@ def _pairs(texts: Sequence[str], what: str) -> dict[str, str]:
     return found
 
 
-def _values(texts: Sequence[str], what: str) -> dict[str, Any]:
+def values(texts: Sequence[str], what: str) -> dict[str, Any]:
     """Values as JSON where they are, else as text: `45` is a number, `1.2.3` is a text."""
     found: dict[str, Any] = {}
     for name, value in _pairs(texts, what).items():

@@ -31,7 +31,8 @@ def command(fleet: Fleet, *, selector: Select = None, as_json: AsJson = False) -
         table.add_column(name)
     for row in rows:
         labels = ", ".join(f"{name}={value}" for name, value in row["labels"].items())
-        cells = (row["id"], labels, row["account"] or "-", row["state"], str(row["revision"] or "-"), row["why"])
+        revision = "-" if row["revision"] is None else str(row["revision"])
+        cells = (row["id"], labels, row["account"] or "-", row["state"], revision, row["why"])
         table.add_row(*(Text(cell) for cell in cells[: len(table.columns)]))
     Console().print(table)
 

@@ -22,6 +22,7 @@ from .paging import SIZE, page
 from .place import Place, Request
 from .recovery import Recovery
 from .schemas import published
+from .stack_sets import StackSets
 from .stacks import Stacks
 from .template_api import Templates
 from .world import World
@@ -35,7 +36,9 @@ _CHANGE_SET_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}|arn:.+")
 class Api:
     """The service that the gateway calls."""
 
-    def __init__(self, world: World, stacks: Stacks, direct: Direct, change_sets: ChangeSets) -> None:
+    def __init__(
+        self, world: World, stacks: Stacks, direct: Direct, change_sets: ChangeSets, stack_sets: StackSets
+    ) -> None:
         self._world, self._stacks, self._change_sets = world, stacks, change_sets
         self._recovery, self._deletion = Recovery(stacks), Deletion(stacks)
         templates = Templates(stacks, change_sets)
@@ -73,6 +76,7 @@ class Api:
             "UpdateStack": lambda place, request: _begun(direct.update(place, request)),
             "UpdateTerminationProtection": self._update_protection,
             "ValidateTemplate": templates.validate,
+            **stack_sets.operations(),
         }
 
     def __call__(self, identity: Identity, environ: Environ) -> Answer:

@@ -176,7 +176,7 @@ def test_changes_are_told_by_the_place_below_the_property(cfn: Any) -> None:
 
 def test_what_is_out_of_scope_is_refused_by_its_name(cfn: Any) -> None:
     for operation, arguments in (
-        ("create_stack_set", {"StackSetName": "all"}),
+        ("detect_stack_set_drift", {"StackSetName": "all"}),
         ("list_types", {}),
         ("estimate_template_cost", {"TemplateBody": handles(1)}),
         ("describe_change_set_hooks", {"ChangeSetName": "one", "StackName": "shop"}),

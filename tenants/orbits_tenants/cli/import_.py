@@ -1,0 +1,169 @@
+"""`orbits tenants import`: record what runs of tenants already as it is, after showing what an update would change."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orbits_tenants.cli.options import AsJson, Fleet, Yes
+
+if TYPE_CHECKING:
+    from orbits_iac import Settings
+    from orbits_tenants.finding import Sought
+    from orbits_tenants.report import Report
+    from orbits_tenants.survey import Survey
+    from orbits_tenants.tenants import Tenants
+
+Arguments = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Fields of the fleet; anything but text as JSON.")
+]
+Stacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stacks",
+        metavar="[PART=]PATTERN",
+        help="What they are called, as in 'client-{tenant}-web'; with PART, the refs that lead there; several times.",
+    ),
+]
+StackSet = Annotated[
+    list[str] | None,
+    typer.Option("--stack-set", metavar="[PART=]NAME", help="Instances of this StackSet instead; several times."),
+]
+In = Annotated[
+    str | None,
+    typer.Option("--stack-set-in", metavar="JSON", help='Where that is: {"AwsTarget": {"account": "448811223344"}}.'),
+]
+Only = Annotated[list[str] | None, typer.Option("--only", metavar="ID", help="This tenant; several times.")]
+
+_FOUND, _PARTLY = 3, 4  # exit codes, as everywhere
+
+
+def command(
+    fleet: Fleet,
+    arguments: Arguments = None,
+    stacks: Stacks = None,
+    stack_set: StackSet = None,
+    stack_set_in: In = None,
+    only: Only = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record what runs of tenants already, as revision 0 of their stacks; nothing is changed.
+
+    First it shows what was found of each, and what an update would change. Then it asks; without a terminal, and
+    without --yes, it ends there, with exit code 3 if there is something to record.
+    """
+    from orbits_tenants.cli.decide import values
+
+    sought = _sought(stacks or (), stack_set or (), stack_set_in)
+    given = values(arguments or (), "")
+    raise typer.Exit(asyncio.run(_import(fleet, given, sought, only or (), yes=yes, as_json=as_json)))
+
+
+async def _import(
+    spec: str, given: Mapping[str, Any], sought: "Sequence[Sought]", only: Sequence[str], *, yes: bool, as_json: bool
+) -> int:
+    from rich.console import Console
+
+    from orbits_iac import Settings
+    from orbits_tenants.cli.subject import named
+    from orbits_tenants.reporting.prospects import Drawing, document
+
+    settings = Settings()
+    cls = named(spec, settings)
+    found = await _surveyed(cls, given, sought, only, settings)
+    if not as_json:
+        Console().print(Drawing(found.prospects, found.nobodys))
+    agreed = found.intake is not None and _agreed(len(found.intake.importing), yes=yes, ask=not as_json)
+    report = await _recorded(found.intake, settings) if agreed and found.intake is not None else None
+    code = _code(found, report)
+    if as_json:
+        said = None if report is None else json.loads(report.model_dump_json())
+        shown = {**document(found.prospects, found.nobodys), "report": said, "exit_code": code}
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    elif report is not None:
+        Console().print(report)
+    return code
+
+
+def _sought(stacks: Sequence[str], sets: Sequence[str], by: str | None) -> "list[Sought]":
+    """What to look for; UsageError if that is nothing, or two things for one part."""
+    from pydantic import ValidationError
+
+    from orbits_iac.provider import UsageError
+    from orbits_tenants.finding import Sought
+    from orbits_tenants.tenant import Tenant
+
+    try:
+        at = Tenant(id="by", targets=(json.loads(by),)).targets[0] if by is not None else None
+    except (ValueError, ValidationError) as error:
+        raise UsageError(f"--stack-set-in {by!r}: {error}") from error
+    found = [Sought(part=part, like=like) for part, like in map(_part, stacks)]
+    found += [Sought(part=part, spread=name, by=at) for part, name in map(_part, sets)]
+    if not found:
+        raise UsageError("say what they are called (--stacks 'client-{tenant}-web'), or of which StackSet they are")
+    parts = [one.part for one in found]
+    if len(set(parts)) < len(parts) or ("" in parts and len(parts) > 1):
+        raise UsageError("several are looked for: say for each the part of a tenant's stack that it is, and each once")
+    return found
+
+
+def _part(text: str) -> tuple[str, str]:
+    part, is_given, name = text.partition("=")
+    return (part, name) if is_given else ("", text)
+
+
+async def _surveyed(
+    cls: "type[Tenants[Any]]",
+    given: Mapping[str, Any],
+    sought: "Sequence[Sought]",
+    only: Sequence[str],
+    settings: "Settings",
+) -> "Survey":
+    """What there is; nothing is written, not even a store."""
+    from orbits_iac import Orbits
+    from orbits_iac.provider import exists
+    from orbits_tenants.survey import survey
+
+    if not exists(settings.store):
+        settings = settings.model_copy(update={"store": "memory:"})
+    async with Orbits(settings, work=False) as orbits:
+        return await survey(orbits, cls, given, sought, only)
+
+
+async def _recorded(intake: "Tenants[Any]", settings: "Settings") -> "Report":
+    """Record them, durably; the report of the fleet."""
+    from orbits_iac import Orbits
+
+    async with Orbits(settings) as orbits:
+        execution = await orbits.start(intake)
+        typer.echo(f"execution {execution.id}: should this process end, any other goes on with it", err=True)
+        report: Report = await execution
+        return report
+
+
+def _agreed(number: int, *, yes: bool, ask: bool) -> bool:
+    if yes:
+        return True
+    said = f"{number} tenant{'s' if number != 1 else ''}"
+    if not ask or not sys.stdin.isatty():
+        typer.echo(f"Nothing was recorded of {said}: say --yes", err=True)
+        return False
+    return typer.confirm(f"Record what runs of {said}? Nothing is changed by that.", err=True)
+
+
+def _code(found: "Survey", report: "Report | None") -> int:
+    """0 if nothing is left to be done, 3 if what was found is not recorded, 4 if some cannot be, 1 if none can."""
+    from orbits_tenants.prospects import BAD
+    from orbits_tenants.report import TenantState
+
+    meant = found.intake.importing if found.intake is not None else {}
+    if meant and report is None:
+        return _FOUND
+    states = [report.tenants[id_].state for id_ in meant] if report is not None else []
+    done = sum(state is TenantState.ADOPTED for state in states)
+    bad = sum(one.outlook in BAD for one in found.prospects) + len(states) - done
+    return 0 if not bad else _PARTLY if done else 1

@@ -1,0 +1,68 @@
+"""Taking in what runs already: a tenant's stack becomes a record as it is, and nothing is changed.
+
+A part of `Tenants.define_update`, and so run again after a crash. What always holds: the engine's own adoption does it,
+below the tenant's stack as in any other (`as_found`); one that cannot be recorded is a report, and stops no other.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac import ExecutionFailed
+from orbits_iac.provider import StepOptions
+from orbits_tenants.lanes import Lanes
+from orbits_tenants.report import TenantReport, TenantState, adopted, failed, left_out, said_of
+from orbits_tenants.tenant import REF, Tenant
+from orbits_tenants.unchanged import labels_of
+
+if TYPE_CHECKING:
+    from orbits_iac import Resource
+    from orbits_tenants.tenants import Tenants
+
+Meant = tuple[Tenant, Mapping[str, str]]
+"""A tenant, and what its things are called where they are, by the refs that lead to them."""
+
+
+class Intake:
+    """Takes tenants of a fleet in."""
+
+    def __init__(self, fleet: "Tenants[Any]", lanes: Lanes) -> None:
+        self._fleet = fleet
+        self._lanes = lanes
+
+    async def run(self, meant: Sequence[Meant]) -> dict[str, TenantReport]:
+        """Take these in; their reports."""
+        reports = await asyncio.gather(*(self._one(tenant, names) for tenant, names in meant))
+        return {tenant.id: report for (tenant, _), report in zip(meant, reports, strict=True)}
+
+    async def preview(self, meant: Sequence[Meant]) -> None:
+        """Ask at once for all that is to be taken in: what an update would change of it."""
+        steps = [self._step(tenant, self._fleet.stack_of(tenant), names) for tenant, names in meant]
+        for result in await asyncio.gather(*steps, return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, ExecutionFailed):  # else its change says it
+                raise result
+
+    async def _one(self, tenant: Tenant, names: Mapping[str, str]) -> TenantReport:
+        flow = self._fleet.execution
+        async with self._lanes.room(tenant):
+            began = flow.now()
+            try:
+                stack = self._fleet.stack_of(tenant)
+            except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
+                return left_out(tenant, None, TenantState.FAILED, said_of(error))
+            try:
+                await self._step(tenant, stack, names)
+            except ExecutionFailed as error:
+                report = failed(tenant, "", await flow.standing(REF, stack, key=tenant.id), error)
+            else:
+                report = adopted(tenant, await flow.standing(REF, stack, key=tenant.id))
+        return report.model_copy(update={"began": began, "ended": flow.now()})
+
+    async def _step(self, tenant: Tenant, stack: "Resource[Any]", names: Mapping[str, str]) -> None:
+        options: StepOptions = {
+            **self._fleet.rollout.limits(),
+            "labels": labels_of(tenant),
+            "within": tenant.targets,
+            "as_found": names,
+        }
+        await self._fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)

@@ -1,0 +1,303 @@
+"""`orbits tenants import`: what runs already becomes records as it is, against an offline AWS over HTTP."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orbits_aws import AwsTarget, OfflineAws, testing
+from orbits_cdk import CdkStack
+from orbits_cdk.context import NOTHING, Context
+from orbits_cdk.payload import StackOutput, StackPayload
+from orbits_iac import Orbits, Outputs, Resource, Settings
+from orbits_iac.model.rows import RecordRow
+from orbits_iac.provider import UsageError
+from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants.cli import app
+
+QUEUE: Mapping[str, Any] = {"QueueName": "jobs", "ReceiveMessageWaitTimeSeconds": 5}
+TENANTS: list[Tenant] = []
+
+
+def body(**properties: Any) -> dict[str, Any]:
+    return {"Resources": {"Jobs": {"Type": "AWS::SQS::Queue", "Properties": {**QUEUE, **properties}}}}
+
+
+class JobsOutputs(Outputs):
+    url: str
+
+
+class JobsStack(CdkStack[JobsOutputs]):
+    """A stack with a queue."""
+
+    queue: dict[str, Any]
+
+    def synthesise(self, kept: Context = NOTHING) -> StackPayload:
+        return StackPayload(
+            stack_name=self.stack_name(),
+            region="eu-west-1",
+            template={**body(**self.queue), "Outputs": {"Url": {"Value": {"Ref": "Jobs"}}}},
+            outputs=(StackOutput(field="url", name="Url", form="text"),),
+        )
+
+
+class Depot(Resource[JobsOutputs]):
+    """What each client has."""
+
+    client: str
+    queue: dict[str, Any]
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> JobsOutputs:
+        return await self.do("jobs", JobsStack(queue=self.queue))
+
+
+class Depots(Tenants[Depot]):
+    source: ClassVar[Source] = FunctionSource(lambda: TENANTS)
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+    queue: dict[str, Any] = {}
+
+    def stack(self, tenant: Tenant) -> Depot:
+        return Depot(client=tenant.id, queue=self.queue)
+
+
+class OneByOne(Depots):
+    """The same, one after the other."""
+
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"], max_concurrency=1)
+
+
+class Agency:
+    """The accounts of the clients, with the stacks that somebody has made in them."""
+
+    def __init__(self, aws: OfflineAws) -> None:
+        self.aws = aws
+
+    def clients(self, *names: str) -> None:
+        for name in names:
+            organizations = self.aws.client("organizations", account=testing.MANAGEMENT)
+            made = organizations.create_account(AccountName=name, Email=f"{name}@agency.example")
+            target = AwsTarget(account=str(made["CreateAccountStatus"]["AccountId"]))
+            TENANTS.append(Tenant(id=name, targets=(target,), labels={"called": f"shop-{name}"}))
+
+    def cfn(self, name: str = testing.MANAGEMENT) -> Any:
+        return self.aws.client("cloudformation", account=name)
+
+    def make(self, client: str, name: str, **more: Any) -> None:
+        self.cfn(client).create_stack(**{"StackName": name, "TemplateBody": json.dumps(body()), **more})
+
+    def spread(self, name: str, *clients: str) -> None:
+        """A StackSet with an instance in each of these clients' accounts."""
+        accounts = [self.aws.account(client) for client in clients]
+        self.cfn().create_stack_set(StackSetName=name, TemplateBody=json.dumps(body()))
+        self.cfn().create_stack_instances(StackSetName=name, Accounts=accounts, Regions=["eu-west-1"])
+
+    def stacks(self, *clients: str) -> list[Any]:
+        """All that CloudFormation says of the stacks of clients."""
+        return [
+            (each, self.cfn(name).get_template(StackName=each["StackName"])["TemplateBody"])
+            for name in clients
+            for each in self.cfn(name).describe_stacks()["Stacks"]
+        ]
+
+
+@pytest.fixture
+def agency(aws: OfflineAws) -> Agency:
+    TENANTS.clear()
+    return Agency(aws)
+
+
+def orbits(*arguments: str) -> Result:
+    found = CliRunner().invoke(app, ["import", f"{__name__}:Depots", *arguments], env={"COLUMNS": "120"})
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found
+
+
+def said(*arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and each tenant's part of the document."""
+    found = orbits("--json", *arguments)
+    document = json.loads(found.stdout)
+    return found.exit_code, {**document, **{one["tenant"]: one for one in document["tenants"]}}
+
+
+async def records() -> dict[str, tuple[int | None, bool, str]]:
+    async with Orbits(Settings(), work=False) as store:
+        rows = await store.store.find(RecordRow)
+    return {f"{row.kind} {row.identity}": (row.revision, row.adopted, row.called) for row in rows}
+
+
+PATTERN = ("--stacks", "client-{tenant}-jobs")
+
+
+def test_it_is_shown_then_recorded_and_nothing_is_changed(agency: Agency) -> None:
+    agency.clients("acme", "bolt", "cafe")
+    agency.make("acme", "client-acme-jobs", Tags=[{"Key": "team", "Value": "web"}])
+    agency.make("bolt", "client-bolt-jobs")
+    agency.make("bolt", "client-zeta-jobs", TemplateBody=json.dumps(body(QueueName="zeta")))
+    before = agency.stacks("acme", "bolt", "cafe")
+    assert asyncio.run(records()) == {}
+    shown = orbits(*PATTERN, 'queue={"ReceiveMessageWaitTimeSeconds": 20}', "--yes")
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    acme, bolt = (one.targets[0].place() for one in TENANTS[:2])
+    assert lines[:-5] == [
+        ["tenant", "is", "what", "runs", "where", "state"],
+        ["acme", "found", "jobs:", "client-acme-jobs", acme, "CREATE_COMPLETE"],
+        ["bolt", "found", "jobs:", "client-bolt-jobs", bolt, "CREATE_COMPLETE"],
+        ["cafe", "not", "found", "-", "-", "-"],
+        ["cafe", "not", "found:", "nothing", "of", "it", "is", "there:", "orbits", "up", "makes", "it"],
+        ["acme,", "bolt:", "an", "update", "would", "change"],
+        ["jobs.Jobs:", "update", "AWS::SQS::Queue:", "ReceiveMessageWaitTimeSeconds:", "5", "→", "20"],
+        ["no", "tenant", "has", "this", "one:", "client-zeta-jobs", "in", bolt, "(CREATE_COMPLETE)"],
+    ]
+    assert shown.exit_code == 0
+    assert [line[:5] for line in lines[-5:]] == [
+        ["tenant", "account", "state", "revision", "what"],
+        ["acme", acme, "adopted", "0", "recorded"],
+        ["bolt", bolt, "adopted", "0", "recorded"],
+        ["cafe", "-", "not", "started", "-"],
+        ["3", "tenants:", "2", "adopted,", "1"],
+    ]
+    assert agency.stacks("acme", "bolt", "cafe") == before
+    assert asyncio.run(records()) == {
+        "Depots Depots": (1, False, ""),
+        "Depot acme": (0, True, ""),
+        "Depot bolt": (0, True, ""),
+        "JobsStack Depot acme/jobs": (0, True, "client-acme-jobs"),
+        "JobsStack Depot bolt/jobs": (0, True, "client-bolt-jobs"),
+    }
+    code, document = said(*PATTERN, "--yes", "--only", "bolt")
+    assert (code, document["bolt"]["state"], document["report"]) == (0, "recorded already", None)
+    assert [one["tenant"] for one in document["tenants"]] == ["bolt"]
+
+
+async def test_an_update_knows_it_by_its_name_and_goes_back_to_what_was_found(agency: Agency) -> None:
+    agency.clients("acme")
+    agency.make("acme", "old", Tags=[{"Key": "team", "Value": "web"}])
+    longer = {"ReceiveMessageWaitTimeSeconds": 20}
+    async with Orbits(Settings()) as at_work:
+        await at_work.run(Depots(importing={"acme": {"jobs": "old"}}))
+        report = await at_work.run(Depots(queue=longer))
+        assert (report.tenants["acme"].state, report.tenants["acme"].revision) == (TenantState.UPDATED, 1)
+        [(stack, template)] = agency.stacks("acme")
+        assert (stack["StackName"], template["Resources"]) == ("old", body(**longer)["Resources"])
+        await at_work.record(Depot, "acme").rollback(0)
+        [(stack, template)] = agency.stacks("acme")
+        assert (stack["Tags"], template) == ([{"Key": "team", "Value": "web"}], body())
+        assert (await at_work.run(Depots(queue=longer))).tenants["acme"].revision == 2
+        before = agency.stacks("acme")
+        async with Orbits(Settings(store="memory:")) as empty:  # what this project has marked is no stranger's
+            await empty.run(Depots(importing={"acme": {"jobs": "old"}}))
+            assert (await empty.run(Depots(queue=longer))).tenants["acme"].revision == 1
+        assert agency.stacks("acme") == before
+        await at_work.record(Depots, "Depots").uninstall()
+    assert agency.stacks("acme") == []
+
+
+async def test_one_that_cannot_be_recorded_fails_alone(agency: Agency) -> None:
+    agency.clients("acme", "bolt", "cafe")
+    for client in ("acme", "bolt"):
+        agency.make(client, "old")
+    agency.aws.fail("cloudformation", "GetTemplate", code="AccessDenied", account="bolt")
+    async with Orbits(Settings()) as at_work:
+        report = await at_work.run(Depots(importing={name: {"jobs": "old"} for name in ("acme", "bolt", "cafe")}))
+    assert {id_: one.state for id_, one in report.tenants.items()} == {
+        "acme": TenantState.ADOPTED,
+        "bolt": TenantState.FAILED,
+        "cafe": TenantState.FAILED,
+    }
+    assert "jobs: AccessDenied: AccessDenied on cloudformation:GetTemplate" in report.tenants["bolt"].happened
+    assert "nothing is there and called old" in report.tenants["cafe"].happened
+
+
+async def test_it_goes_on_in_another_process(agency: Agency) -> None:
+    agency.clients("acme", "bolt")
+    for client in ("acme", "bolt"):
+        agency.make(client, "old")
+    recorded = asyncio.Event()
+    async with Orbits(Settings()) as first:
+        first.engine.on_end(lambda row: recorded.set() if row.identity == "acme" else None)
+        execution = await first.start(OneByOne(importing={name: {"jobs": "old"} for name in ("acme", "bolt")}))
+        await recorded.wait()
+        assert (await first.execution(execution.id).row()).ended_at is None
+    async with Orbits(Settings()) as second, asyncio.timeout(20):
+        report = await second.execution(execution.id)
+    assert {one.state for one in report.tenants.values()} == {TenantState.ADOPTED}
+
+
+def test_instances_of_a_stackset_are_told_and_recorded_under_the_names_that_they_have(agency: Agency) -> None:
+    agency.clients("acme", "bolt", "cafe")
+    agency.spread("depots", "acme", "bolt", "cafe")
+    gone = TENANTS.pop()
+    agency.cfn().update_stack_set(
+        StackSetName="depots",
+        TemplateBody=json.dumps(body(DelaySeconds=1)),
+        Accounts=[agency.aws.account("acme")],
+        Regions=["eu-west-1"],
+    )
+    shown = orbits("--stack-set", "depots", "--yes")
+    assert shown.exit_code == 0
+    assert "bolt: an instance of the StackSet depots that is OUTDATED: the StackSet has changed since" in shown.stdout
+    assert "acme, bolt: take it out of the StackSet before an update of Orbits" in shown.stdout
+    assert "no tenant has this one: StackSet-depots-" in shown.stdout
+    assert f" in {gone.targets[0].place()} (OUTDATED)" in shown.stdout
+    assert "acme: an update would change\n  jobs.Jobs: update AWS::SQS::Queue: DelaySeconds: 1 → null" in shown.stdout
+    assert "bolt: an update would change no resource, but for the marks of Orbits" in shown.stdout
+    names = [called for _, _, called in asyncio.run(records()).values() if called]
+    assert [name.startswith("StackSet-depots-") for name in names] == [True, True]
+
+
+def test_what_cannot_be_recorded_is_refused_by_name(agency: Agency) -> None:
+    agency.clients("acme", "bolt", "cafe", "dune", "echo", "fern", "glow")
+    agency.make("acme", "shop-acme-1")
+    agency.make("acme", "shop-acme-2")
+    agency.make("bolt", "shop-bolt", Tags=[{"Key": "orbits:project", "Value": "other"}])
+    agency.aws.fail("cloudformation", "DescribeStacks", code="AccessDenied", account="cafe")
+    agency.aws.fail("sqs", "CreateQueue", code="AccessDenied", account="dune")
+    agency.make("dune", "shop-dune")
+    TENANTS[4] = TENANTS[4].model_copy(update={"labels": {}})
+    TENANTS[5] = TENANTS[5].model_copy(update={"targets": ()})
+    agency.make("glow", "shop-glow", TemplateBody=json.dumps(body(QueueName="glowing")))
+    code, document = said("--stacks", "{called}*", "--yes")
+    place = TENANTS[0].targets[0].place()
+    take_over = "Uninstall it there, or take it over: orbits state take-over ... --from other"
+    assert {id_: (document[id_]["state"], document[id_]["why"]) for id_ in ("acme", "bolt", "echo", "fern")} == {
+        "acme": ("several match", f"shop-acme-1 in {place}, shop-acme-2 in {place}: let the pattern fit one"),
+        "bolt": ("refused", f"shop-bolt: it belongs to a record of the project other. {take_over}"),
+        "echo": ("not looked at", "the tenant has no label 'called', which '{called}*' names"),
+        "fern": ("not looked at", "nobody knows where to look: name its targets in the source"),
+    }
+    assert document["cafe"]["why"].startswith("AccessDenied on cloudformation:DescribeStacks in ")
+    assert document["dune"]["why"].startswith("shop-dune: it is ROLLBACK_COMPLETE: its creation failed")
+    assert (document["glow"]["state"], document["glow"]["replaces"]) == ("found", ["jobs.Jobs"])
+    assert (code, document["report"]["tenants"]["glow"]["state"]) == (4, "adopted")
+
+
+def test_what_would_be_two_tenants_is_refused(agency: Agency) -> None:
+    agency.clients("acme")
+    agency.make("acme", "jobs")
+    TENANTS.append(Tenant(id="bolt", targets=TENANTS[0].targets))
+    code, document = said("--stacks", "jobs", "--yes", "--only", "acme")
+    why = "jobs would be another tenant's as well: let the pattern name the tenant"
+    assert (code, document["acme"]["why"]) == (1, why)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "say what they are called"),
+        (("--stacks", "a", "--stacks", "jobs=b"), "several are looked for"),
+        (("--stacks", "a", "--only", "zeta"), "--only: the fleet has no zeta"),
+        (("--stacks", "a", "queue=5"), "Depots: queue: Input should be a valid dictionary"),
+        (("--stack-set", "a", "--stack-set-in", "{}"), "--stack-set-in '{}'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(agency: Agency, arguments: tuple[str, ...], why: str) -> None:
+    TENANTS.append(Tenant(id="acme"))
+    with pytest.raises(UsageError, match=why):
+        orbits(*arguments)
