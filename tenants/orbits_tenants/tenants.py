@@ -19,9 +19,9 @@ from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import Intake
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
-from orbits_tenants.report import APART, OK, Report, TenantReport, carried
+from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState, carried
 from orbits_tenants.rollout import Rollout
-from orbits_tenants.roster import decisions, roster
+from orbits_tenants.roster import Roster, decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
 from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import REF, SHARED, Tenant, TenantId
@@ -138,17 +138,21 @@ class Tenants(Resource[Report], Generic[S]):
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.progress(doubt)
+        scope = self._scope(before)
+        self._refuse_strangers(found)
+        ending = [one for one in found.ending if scope.has(one.id) or before[one.id].state is TenantState.ENDED]
         if not self.execution.superseded.done():
             await self.define_shared()
-        roll_out = RollOut(self, found.present, before=self._last, scope=self._scope(before))
+        roll_out = RollOut(self, found.present, before=self._last, scope=scope)
         sharing = roll_out.sharing
         if self.execution.previewing:
-            await roll_out.preview(found.ending)
+            await roll_out.preview(ending)
             await self.execution.keep_children(REF)
             await self.execution.keep_children(SHARED, but=sharing.unused())
             return Report(tenants={})
         await roll_out.run()
-        reports = sharing.noted({**roll_out.reports, **await roll_out.expire(found.ending), **found.apart})
+        later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
+        reports = sharing.noted({**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart})
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
         await self.execution.keep_children(SHARED, but=sharing.unused(reports))
@@ -244,6 +248,11 @@ class Tenants(Resource[Report], Generic[S]):
         unknown = ", ".join(id_ for id_ in ids if id_ not in before)
         if unknown:
             raise UsageError(f"{field}: the last report of {kind_of(type(self))} has no {unknown}")
+
+    def _refuse_strangers(self, found: Roster) -> None:
+        there = {one.id for one in (*found.present, *found.ending)} | found.apart.keys()
+        if unknown := ", ".join(id_ for id_ in self.only if id_ not in there):
+            raise UsageError(f"only: {kind_of(type(self))} has no {unknown}; `orbits tenants list` shows who is there")
 
     @property
     def _last(self) -> Report:

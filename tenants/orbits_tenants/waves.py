@@ -54,6 +54,10 @@ class Scope:
     only: frozenset[str] | None = None
     from_wave: str = ""
 
+    def has(self, tenant: str) -> bool:
+        """Whether it goes to the tenant of this id, if that is in one of its waves."""
+        return self.only is None or tenant in self.only
+
     def cuts(self, cuts: Sequence[Cut]) -> list[Cut]:
         """The waves that are gone through, each with those who are meant; UsageError if there is none of the name."""
         names = [cut.name for cut in cuts]
@@ -62,10 +66,7 @@ class Scope:
                 f"from_wave: there is no wave {self.from_wave!r} with tenants; there are {', '.join(names)}"
             )
         chosen = cuts[names.index(self.from_wave) :] if self.from_wave else cuts
-        meant = [
-            replace(cut, tenants=tuple(one for one in cut.tenants if self.only is None or one.id in self.only))
-            for cut in chosen
-        ]
+        meant = [replace(cut, tenants=tuple(one for one in cut.tenants if self.has(one.id))) for cut in chosen]
         return [cut for cut in meant if cut.tenants]
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from orbits_iac import Orbits, Resource
+from orbits_iac import ExecutionFailed, Orbits, Resource
 from orbits_iac.provider import UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
@@ -113,6 +113,24 @@ async def test_who_is_paused_is_not_removed_when_its_time_is_over(
     assert report.tenants["acme"].happened == "is paused: it has expired, and is paused: a lawsuit"
     await orbits.run(TenantDecisions(fleet="Tents", decision=decision("resume", "acme")))
     assert (await orbits.run(Tents())).tenants["acme"].state is TenantState.ENDED
+
+
+async def test_a_roll_out_to_some_removes_nobody_else_and_refuses_whom_it_does_not_know(
+    orbits: Orbits, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    both = [Tenant(id="acme"), Tenant(id="bolt", expires=expires)]
+    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", both)
+    await orbits.run(Tents())
+    await clock.advance(timedelta(hours=2))
+    report = await orbits.run(Tents(colour="red", only=("acme",)))
+    assert [(one.state.value, one.earlier) for one in report.tenants.values()] == [
+        ("updated", False),
+        ("updated", True),
+    ]
+    with pytest.raises(ExecutionFailed, match="only: Tents has no acm; `orbits tenants list` shows"):
+        await orbits.run(Tents(colour="red", only=("acm",)))
+    assert (await orbits.run(Tents(only=("bolt",)))).tenants["bolt"].state is TenantState.ENDED
 
 
 async def test_who_was_removed_is_added_before_anything_is_decided(orbits: Orbits) -> None:
