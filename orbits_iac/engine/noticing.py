@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
 
 _BAD = frozenset({State.ERROR, State.REVERTED, State.QUARANTINED})
-_LOOKED_AT = 20  # executions of a record, among which the last ones of the same command are
+_PAGE = 20  # executions of a record, among which the last ones of the same command are
+_PAGES = 100  # that are read at most: between two updates there may be the cycles of a schedule
 
 
 async def notices(
@@ -119,17 +120,22 @@ def _same(one: Failure | None, other: Failure | None) -> bool:
 async def _before(run: "Run") -> Sequence[ExecutionRow]:
     """The executions with the same command of the same record that nobody else tells of, the last one first.
 
-    Those that somebody has cancelled say nothing of it.
+    They go back to one that ended well, at least. Those that somebody has cancelled say nothing of it.
     """
     me = run.pages.execution
     if me.identity is None:
         return ()
-    rows = await run.engine.store.find(
-        ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_LOOKED_AT, whole=False
-    )
-    told = (State.SUCCESS, *_BAD)
-    ended = [row for row in rows if row.command == me.command and row.state in told]
-    ended = [row for row in ended if row.parent is None or row.command == "cycle"]
+    told, after = (State.SUCCESS, *_BAD), tuple[str, ...]()
+    ended: list[ExecutionRow] = []
+    for _ in range(_PAGES):
+        rows = await run.engine.store.find(
+            ExecutionRow, kind=me.kind, identity=me.identity, newest=True, limit=_PAGE, after=after, whole=False
+        )
+        same = [row for row in rows if row.command == me.command and row.state in told]
+        ended += [row for row in same if row.parent is None or row.command == "cycle"]
+        if len(rows) < _PAGE or any(row.state is State.SUCCESS for row in ended):
+            break
+        after = (rows[-1].id,)
     return sorted(ended, key=lambda row: row.ended_at or 0.0, reverse=True)  # ids of one second are in no order
 
 
