@@ -28,7 +28,9 @@ _STREAMS = 3
 _PRELOADED = (
     *("orbits_iac", "orbits_iac.orbits", "orbits_iac.dispatch.worker", "orbits_iac.store.sqlite"),
     *("orbits_tenants.cli", "orbits_tenants.tenants", "orbits_tenants.sources.files", "orbits_tenants.drift_policy"),
-    *("orbits_aws", "pydantic_settings", "rich.live", "rich.table", "yaml"),
+    *("orbits_aws", "orbits_aws.account", "orbits_aws.tagged", "boto3"),
+    *("orbits_iac.engine.flow", "orbits_iac.engine.commands", "orbits_iac.engine.preview", "orbits_iac.code"),
+    *("pydantic_settings", "rich.live", "rich.table", "yaml"),
 )
 
 
