@@ -67,6 +67,7 @@ Previews and plans
     preview             what a step would do, by reading alone
     preview_definition  the preview of one definition
     preview_flow        what `self.execution` is there
+    ahead               the same of children, while their parent goes on
     preview_records     what removing, going back or looking would do, from records alone
     approving           holding an execution to the plan that was approved
     unapproved          steps that it does not show, which wait for somebody

@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
-from orbits_iac.engine import at_rest, children, restoring
+from orbits_iac.engine import ahead, at_rest, children, restoring
 from orbits_iac.engine.above import ABOVE, ADMITTED, RUNNING, enter
 from orbits_iac.engine.adopting import check_adopts
 from orbits_iac.engine.attempting import attempts
@@ -165,6 +165,13 @@ class RunFlow(Flow):
             if rest.looked_at is not None and key in asked:
                 at_rest.pass_over(self._run, asked[key])
         return found
+
+    async def look_ahead(self, ref: str, ones: Mapping[str, Left], judge: ahead.Judge) -> Mapping[str, str]:
+        asked: dict[str, ahead.Asked] = {}
+        for key, left in ones.items():
+            asked[key] = ahead.Asked(await self._name(ABOVE.get(), ref, left.resource, "update", key, None), left)
+        question = partial(ahead.look, self._run, self._targets, asked, judge)
+        return cast("dict[str, str]", await self.ask("ahead", question, dict[str, str], key=ref))
 
     async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
         at_rest.keep(self._run, ABOVE.get(), ref, but)

@@ -158,6 +158,12 @@ class PreviewFlow(Flow):
         """Nothing is passed over: a preview looks at everything."""
         return {}
 
+    async def look_ahead(
+        self, ref: str, ones: Mapping[str, Left], judge: Callable[[str, Change], str]
+    ) -> Mapping[str, str]:
+        """A preview looks at everything anyway."""
+        return {}
+
     async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
         self._looking.keeps[ref] = frozenset(but)
 

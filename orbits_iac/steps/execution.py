@@ -28,6 +28,7 @@ from orbits_iac.steps.options import OnDrift, StepOptions
 if TYPE_CHECKING:
     import asyncio
 
+    from orbits_iac.model.plans import Change
     from orbits_iac.steps.resource import Resource, Revision
     from orbits_iac.steps.shell import Done, Shell
     from orbits_iac.steps.step import Step
@@ -250,6 +251,21 @@ class Flow(Current):
 
         Returns the digest of each, to be given here the next time. Those whose `looked_at` is set are not to be done:
         they are children like those that are.
+        """
+
+    @abstractmethod
+    async def look_ahead(
+        self, ref: str, ones: Mapping[str, Left], judge: "Callable[[str, Change], str]"
+    ) -> Mapping[str, str]:
+        """What `judge` says of what `do(ref, resource, key=, labels=, target=)` would do, found out as a preview is.
+
+        Args:
+            ref: of the `do`.
+            ones: by the `key=` of the `do`; their `digest` and `revision` say nothing here.
+            judge: pure; is called in a thread, with the key and what would be done.
+
+        Returns what was said, by the key; what cannot be previewed is said too. Nothing is done, and what was said is
+        the same on a re-run. A second time in one definition it is called in a `scope` of its own.
         """
 
     @abstractmethod

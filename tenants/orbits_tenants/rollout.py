@@ -8,11 +8,12 @@ from typing import Literal, get_args
 
 from orbits_iac.provider import StepOptions, UsageError
 from orbits_tenants.amounts import amount, is_amount
+from orbits_tenants.policy import Policy
 from orbits_tenants.selector import Selector
 from orbits_tenants.tenant import Tenant
 
 OnFailure = Literal["stop", "continue", "rollback-wave", "rollback-all"]
-Promote = Literal["by itself", "by hand"]
+Promotion = Literal["by itself", "by hand"]
 Check = Literal["none", "drift"]
 PLACES = ("account", "region")
 """What `at_most` may name beside labels: parts of where a tenant's targets are."""
@@ -27,14 +28,16 @@ class Wave:
     Attributes:
         reaches: how many tenants have been reached when it is over: a number (`1`), a share of the whole fleet (`10%`,
             rounded up); or who belongs to it, by labels (`ring=canary`), of those that no earlier wave has reached.
-        promote: `by hand`: somebody says that the next one may begin (`orbits tenants promote`). None: as the roll-out.
+        promote: when the next one begins: `by itself`; `by hand`, once somebody says so (`orbits tenants promote`); or by
+            a policy, such as `ByPolicy()`: by itself, unless that says of what the plan for the next wave contains that
+            somebody has to look at it first. None: as the roll-out.
         bake: how long the next one waits. None: as the roll-out.
         check: what has to be so after that: `drift`: nothing in the wave has drifted. None: as the roll-out.
 
     """
 
     reaches: str
-    promote: Promote | None = None
+    promote: Promotion | Policy | None = None
     bake: timedelta | None = None
     check: Check | None = None
 
@@ -56,7 +59,7 @@ class Rollout:
     """How a release reaches the tenants.
 
     A wave begins when the one before it has ended, has baked for `bake`, has passed its `check`, and was promoted where
-    that is done by hand. The last one has to reach `100%`. In a wave at most `max_concurrency` tenants are updated at a
+    that is done by hand, or a policy wants somebody to look first. The last one has to reach `100%`. In a wave at most `max_concurrency` tenants are updated at a
     time, and none is stopped by another's failure; `at_most` narrows that for those that have something in common: an
     `account`, a `region` or the value of a label, as in `{"region": 3, "plan": 1}`.
     One that takes longer than `tenant_timeout` is asked to stop and has failed; no wave waits for it beyond the `grace`
@@ -80,7 +83,7 @@ class Rollout:
         failure_tolerance: str = "0%",
         wave_tolerance: str = "100%",
         on_failure: OnFailure = "stop",
-        promote: Promote = "by itself",
+        promote: Promotion | Policy = "by itself",
         bake: timedelta = _NO_TIME,
         check: Check = "none",
         tenant_timeout: timedelta | None = None,
@@ -97,6 +100,12 @@ class Rollout:
         for of, most in {"max_concurrency": max_concurrency, **(at_most or {})}.items():
             if most < 1:
                 raise UsageError(f"Rollout({of}={most}): at least 1 tenant is updated at a time")
+        for way in (promote, *(each.promote for each in made if each.promote is not None)):
+            if not callable(way) and way not in get_args(Promotion):
+                raise UsageError(
+                    f"Rollout(promote={way!r}): it is one of {', '.join(get_args(Promotion))}, or a policy such as "
+                    f"ByPolicy()"
+                )
         if on_failure not in get_args(OnFailure):
             raise UsageError(f"Rollout(on_failure={on_failure!r}): it is one of {', '.join(get_args(OnFailure))}")
         self.waves = tuple(

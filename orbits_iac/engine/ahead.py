@@ -1,0 +1,59 @@
+"""What doing children would do, found out by reading alone while their parent goes on: before any of them is begun.
+
+It is a question of the engine's own (`flow.ask`), so that a re-run goes on with the same answer. Only what a judge says
+of each is kept, not the plan itself: of a thousand tenants that is a line, or none. What cannot be previewed is no
+error of the parent: that is what is said of it then.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orbits_iac.engine.labels import TENANT
+from orbits_iac.engine.names import Name
+from orbits_iac.engine.preview import Preview
+from orbits_iac.engine.preview_definition import AT_ONCE
+from orbits_iac.model.errors import message_of
+from orbits_iac.model.plans import Change
+from orbits_iac.model.rows import Json
+from orbits_iac.steps.execution import Left
+
+if TYPE_CHECKING:
+    from orbits_iac.engine.run import Run
+
+Judge = Callable[[str, Change], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A child that is about to be done."""
+
+    name: Name
+    left: Left
+
+
+async def look(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Asked], judge: Judge) -> dict[str, str]:
+    """What the judge says of what each would do; those of which it says nothing are left out."""
+    engine, codec = run.engine, run.engine.codec
+    preview, slots = Preview(engine, takes_over=run.approval.take_over), asyncio.Semaphore(AT_ONCE)
+    above = (run.record_id,) if run.record_id is not None else ()
+
+    async def one(key: str, name: Name, left: Left) -> str:
+        cls, tenant = type(left.resource), left.labels.get(TENANT)
+        own = {type(target).__name__: codec.encode(target, type(target)) for target in reversed(left.targets)}
+        async with slots:
+            try:
+                fresh = codec.decode(codec.encode(left.resource, cls), cls)
+                change, _ = await preview.resource(
+                    fresh, name.identity or "", {**targets, **own}, tenant=tenant, above=above
+                )
+                thread = await engine.threads.begin(tenant, partial(judge, key, change))
+                return await asyncio.shield(thread)  # it cannot be stopped: one that is given up goes on
+            except Exception as error:  # noqa: BLE001 - whatever a user's hook or judge raises
+                said = f"it cannot be previewed: {type(error).__name__}: {message_of(error, codec.mask)}"
+                return codec.mask(said)[:1000]
+
+    found = await asyncio.gather(*(one(key, ahead.name, ahead.left) for key, ahead in asked.items()))
+    return {key: said for key, said in zip(asked, found, strict=True) if said}
