@@ -15,7 +15,7 @@ from orbits_iac.engine.labels import TENANT
 from orbits_iac.engine.names import Name
 from orbits_iac.engine.preview import Preview
 from orbits_iac.engine.preview_definition import AT_ONCE
-from orbits_iac.model.errors import message_of
+from orbits_iac.model.errors import ExecutionFailed, message_of
 from orbits_iac.model.plans import Change
 from orbits_iac.model.rows import Json
 from orbits_iac.steps.execution import Left
@@ -52,8 +52,12 @@ async def look(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
                 thread = await engine.threads.begin(tenant, partial(judge, key, change))
                 return await asyncio.shield(thread)  # it cannot be stopped: one that is given up goes on
             except Exception as error:  # noqa: BLE001 - whatever a user's hook or judge raises
-                said = f"it cannot be previewed: {type(error).__name__}: {message_of(error, codec.mask)}"
-                return codec.mask(said)[:1000]
+                why = message_of(error, codec.mask)
+                return f"it cannot be previewed: {why if isinstance(error, ExecutionFailed) else _named(error, why)}"
 
     found = await asyncio.gather(*(one(key, ahead.name, ahead.left) for key, ahead in asked.items()))
     return {key: said for key, said in zip(asked, found, strict=True) if said}
+
+
+def _named(error: Exception, why: str) -> str:
+    return f"{type(error).__name__}: {why}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orbits_tenants.drift_policy import DriftPolicy
     from orbits_tenants.membership import Listing
+    from orbits_tenants.policy import ByPolicy
     from orbits_tenants.promotion import Promoted
     from orbits_tenants.report import Report, TenantReport, TenantState
     from orbits_tenants.rollout import Rollout, Wave
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from orbits_tenants.window import Window
 
 _HOME = {
+    "ByPolicy": "policy",
     "CombinedSource": "sources.combined",
     "DirectorySource": "sources.files",
     "DriftPolicy": "drift_policy",
@@ -50,6 +52,7 @@ _HOME = {
 }
 
 __all__ = [
+    "ByPolicy",
     "CombinedSource",
     "DirectorySource",
     "DriftPolicy",

@@ -20,7 +20,7 @@ class ByPolicy:
     """Somebody has to look at a wave before it begins that would do more than this; another one begins by itself.
 
     Without anything said, a wave begins by itself if nothing in it would be replaced or removed, no data would be lost,
-    no step of no return passed, and the plan shows all that would be done.
+    no step of no return passed, and the plan shows all that would be done to what stands.
 
     A policy of your own is a function of the tenant and the `Change` (orbits_iac.provider) that would be done to its
     stack; it returns why somebody has to look, or "". This one is such a function too, so that yours can call it.
@@ -31,6 +31,7 @@ class ByPolicy:
         remove: things may be removed.
         no_return: steps of no return may be passed.
         unseen: what the plan cannot show may be done: it depends on what is not known before something else has run.
+            Where nothing of a tenant's stack stands yet, nobody has to look at that.
 
     """
 
@@ -74,7 +75,7 @@ class ByPolicy:
                 yield f"{said} would lose data"
             if one.no_return and one.verb is not Verb.SKIP and not self.no_return:
                 yield f"{said} cannot be taken back"
-            if one.waits and not self.unseen:
+            if one.waits and not self.unseen and change.verb is not Verb.CREATE:
                 yield f"{said}: what depends on {', '.join(one.waits)} cannot be shown before"
 
 

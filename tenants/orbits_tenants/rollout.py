@@ -28,9 +28,9 @@ class Wave:
     Attributes:
         reaches: how many tenants have been reached when it is over: a number (`1`), a share of the whole fleet (`10%`,
             rounded up); or who belongs to it, by labels (`ring=canary`), of those that no earlier wave has reached.
-        promote: when the next one begins: `by itself`; `by hand`, once somebody says so (`orbits tenants promote`); or by
-            a policy, such as `ByPolicy()`: by itself, unless that says of what the plan for the next wave contains that
-            somebody has to look at it first. None: as the roll-out.
+        promote: when the next one begins: `by itself`; `by hand`, once somebody says so (`orbits tenants promote`); or
+            by a policy such as `ByPolicy()`: by itself, unless that says of what the next wave would do that somebody
+            has to look at it first. None: as the roll-out.
         bake: how long the next one waits. None: as the roll-out.
         check: what has to be so after that: `drift`: nothing in the wave has drifted. None: as the roll-out.
 
@@ -59,9 +59,10 @@ class Rollout:
     """How a release reaches the tenants.
 
     A wave begins when the one before it has ended, has baked for `bake`, has passed its `check`, and was promoted where
-    that is done by hand, or a policy wants somebody to look first. The last one has to reach `100%`. In a wave at most `max_concurrency` tenants are updated at a
-    time, and none is stopped by another's failure; `at_most` narrows that for those that have something in common: an
-    `account`, a `region` or the value of a label, as in `{"region": 3, "plan": 1}`.
+    that is done by hand, or a policy wants somebody to look first. The last one has to reach `100%`. In a wave at most
+    `max_concurrency` tenants are updated at a time, and none is stopped by another's failure; `at_most` narrows that
+    for those that have something in common: an `account`, a `region` or the value of a label, as in
+    `{"region": 3, "plan": 1}`.
     One that takes longer than `tenant_timeout` is asked to stop and has failed; no wave waits for it beyond the `grace`
     of its stack.
 

@@ -12,15 +12,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import Below, Refused, StepOptions, UsageError
+from orbits_iac.provider import StepOptions, UsageError
 from orbits_tenants.back import WayBack
+from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.promotion import PROMOTE, Promoted
 from orbits_tenants.report import (
     BAD,
-    OK,
-    Report,
     TenantReport,
     TenantState,
     carried,
@@ -97,6 +95,7 @@ class RollOut:
         self.sharing = Sharing(fleet, before)
         self._scope = scope
         self._lanes = Lanes(self._rollout)
+        self._between = Between(fleet, self._lanes)
         self._superseded = Superseded(fleet.execution)
         self.reports: dict[str, TenantReport] = {}
         self.stopped = ""
@@ -120,7 +119,8 @@ class RollOut:
             last = number == len(cuts)
             why = self._why_not_on(cut)
             if not why and not last:
-                why = await self._superseded.unless(self._hold(number, cut)) or ""
+                hold = self._between.hold(number, cut, cuts[number], self.reports)
+                why = await self._superseded.unless(hold) or ""
             if why and self._rollout.on_failure != "continue":
                 if not last or later or self._rollout.on_failure != "stop":  # else nothing is left to be stopped
                     await self._stop(cut, why)
@@ -168,46 +168,6 @@ class RollOut:
         if not rollout.tolerates_in_wave(failed=here, tenants=len(cut.tenants)):
             return f"{here} of {len(cut.tenants)} tenants of wave {cut.name} failed, and {rollout.wave_tolerance} may"
         return ""
-
-    async def _hold(self, number: int, cut: Cut) -> str:
-        """Let a wave bake, check it, and wait until it is promoted; why the next one may not begin, or ""."""
-        fleet, wave = self._fleet, cut.wave
-        if wave.bake:
-            fleet.execution.progress(f"wave {number} ({cut.name}) bakes for {wave.bake}")
-            await asyncio.sleep(wave.bake.total_seconds())
-        try:
-            with fleet.execution.scope(f"check {number}"), fleet.execution.admitted():
-                await fleet.define_check(cut.name, Report(tenants=dict(self.reports)))
-            if wave.check == "drift":
-                await self._refuse_drift(number, cut)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
-            return f"wave {cut.name} did not pass its check: {said_of(error)}"
-        if wave.promote == "by hand":
-            go_on = f"orbits tenants promote {type(fleet).__name__}"
-            fleet.execution.progress(f"wave {number} ({cut.name}) is done, and waits: {go_on}")
-            await fleet.execution.wait_for(f"{PROMOTE} {number}", Promoted, where=lambda event: event.wave == number)
-        return ""
-
-    async def _refuse_drift(self, number: int, cut: Cut) -> None:
-        """Look at those of a wave that went forward; `Refused` names those that have drifted since."""
-        flow = self._fleet.execution
-
-        async def look(tenant: Tenant) -> Below:
-            stack, when = self._fleet.stack_of(tenant), f"check {number}"
-            standing = await flow.standing(REF, stack, key=tenant.id, again=when)
-            child = Below(ref=REF, kind=standing.kind, identity=standing.identity, owned=False, tenant=tenant.id)
-            async with self._lanes.room(tenant):
-                with flow.scope(f"look {number}"):
-                    await flow.cycle_child(child, on_drift="report")
-            return child
-
-        well = [one for one in cut.tenants if one.id in self.reports and self.reports[one.id].state in OK]
-        children = await asyncio.gather(*(look(tenant) for tenant in well))
-        with flow.scope(f"look {number}"):
-            found = await flow.drifted(children)
-        drifted = [tenant.id for tenant, things in zip(well, found, strict=True) if things]
-        if drifted:
-            raise Refused(f"drifted since: {', '.join(drifted)}")
 
     async def _stop(self, cut: Cut, why: str) -> None:
         """Begin no more; bring back the wave, or all, where that was asked for."""

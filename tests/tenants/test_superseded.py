@@ -11,7 +11,7 @@ from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Reso
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
 from orbits_iac.testing import Clock, crash_everywhere, outside, start_once
-from orbits_tenants import FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave, Window
+from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave, Window
 
 
 class Court:
@@ -243,6 +243,7 @@ class Repaving(Workflow[str]):
 
 def test_whatever_process_dies_the_second_takes_the_place_of_the_first() -> None:
     COURT.takes = 30
+    Yards.rollout = Rollout(waves=["1", "100%"], max_concurrency=1, promote=ByPolicy())
 
     async def script(orbits: Orbits) -> None:
         first = await start_once(orbits, Repaving(stone="marble"))

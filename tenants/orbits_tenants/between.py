@@ -1,0 +1,102 @@
+"""Between two waves of a roll-out: the one that is over bakes, is checked, and is promoted by itself, policy or hand.
+
+It is a part of the definition of the fleet's update; a roll-out that is superseded cancels it wherever it is.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orbits_iac.provider import Below, Change, Left, Refused
+from orbits_tenants.lanes import Lanes
+from orbits_tenants.policy import Policy, told
+from orbits_tenants.promotion import PROMOTE, Promoted
+from orbits_tenants.report import OK, Report, TenantReport, said_of
+from orbits_tenants.rollout import Cut
+from orbits_tenants.roster import decisions
+from orbits_tenants.tenant import REF, Tenant
+from orbits_tenants.unchanged import labels_of
+
+if TYPE_CHECKING:
+    from orbits_tenants.tenants import Tenants
+
+
+class Between:
+    """What has to be so before the next wave begins."""
+
+    def __init__(self, fleet: "Tenants[Any]", lanes: Lanes) -> None:
+        self._fleet = fleet
+        self._lanes = lanes
+
+    async def hold(self, number: int, cut: Cut, following: Cut, reports: Mapping[str, TenantReport]) -> str:
+        """Why the wave that follows the `number`-th may not begin; "" once it may. `reports`: of all until then."""
+        fleet, wave = self._fleet, cut.wave
+        if wave.bake:
+            fleet.execution.progress(f"wave {number} ({cut.name}) bakes for {wave.bake}")
+            await asyncio.sleep(wave.bake.total_seconds())
+        try:
+            with fleet.execution.scope(f"check {number}"), fleet.execution.admitted():
+                await fleet.define_check(cut.name, Report(tenants=dict(reports)))
+            if wave.check == "drift":
+                await self._refuse_drift(number, [one for one in cut.tenants if _is_well(reports.get(one.id))])
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
+            return f"wave {cut.name} did not pass its check: {said_of(error)}"
+        if callable(wave.promote):
+            why = told(await self._looked_at(number, following, wave.promote))
+            if why:
+                await self._by_hand(number, cut, f"somebody has to look at wave {following.name} first: {why}: ")
+        elif wave.promote == "by hand":
+            await self._by_hand(number, cut, "")
+        return ""
+
+    async def _by_hand(self, number: int, cut: Cut, why: str) -> None:
+        flow, go_on = self._fleet.execution, f"orbits tenants promote {type(self._fleet).__name__}"
+        flow.progress(f"wave {number} ({cut.name}) is done, and waits: {why}{go_on}")
+        await flow.wait_for(f"{PROMOTE} {number}", Promoted, where=lambda event: event.wave == number)
+
+    async def _looked_at(self, number: int, following: Cut, policy: Policy) -> dict[str, str]:
+        """What a policy says of what the next wave would do, by tenant."""
+        flow, stacks, said = self._fleet.execution, dict[str, Left](), dict[str, str]()
+        decided = await decisions(self._fleet, f"after wave {number}")
+        tenants = {one.id: decided.about(one) for one in following.tenants}
+        flow.progress(f"wave {following.name} is previewed: {len(tenants)} tenants")
+        for id_, tenant in tenants.items():
+            if tenant.paused:
+                continue
+            try:
+                stack = self._fleet.stack_of(tenant)
+            except Exception as error:  # noqa: BLE001 - whatever a user's stack() raises is for a person to look at
+                said[id_] = f"its stack cannot be made: {said_of(error)}"
+            else:
+                stacks[id_] = Left(stack, labels=labels_of(tenant), targets=tenant.targets)
+        with flow.scope(f"ahead {number}"):
+            said |= await flow.look_ahead(REF, stacks, _judge(policy, tenants))
+        return {id_: said[id_] for id_ in tenants if id_ in said}
+
+    async def _refuse_drift(self, number: int, tenants: "list[Tenant]") -> None:
+        """Look at those of a wave that went forward; `Refused` names those that have drifted since."""
+        flow = self._fleet.execution
+
+        async def look(tenant: Tenant) -> Below:
+            stack, when = self._fleet.stack_of(tenant), f"check {number}"
+            standing = await flow.standing(REF, stack, key=tenant.id, again=when)
+            child = Below(ref=REF, kind=standing.kind, identity=standing.identity, owned=False, tenant=tenant.id)
+            async with self._lanes.room(tenant):
+                with flow.scope(f"look {number}"):
+                    await flow.cycle_child(child, on_drift="report")
+            return child
+
+        children = await asyncio.gather(*(look(tenant) for tenant in tenants))
+        with flow.scope(f"look {number}"):
+            found = await flow.drifted(children)
+        drifted = [tenant.id for tenant, things in zip(tenants, found, strict=True) if things]
+        if drifted:
+            raise Refused(f"drifted since: {', '.join(drifted)}")
+
+
+def _is_well(report: TenantReport | None) -> bool:
+    return report is not None and report.state in OK
+
+
+def _judge(policy: Policy, tenants: Mapping[str, Tenant]) -> Callable[[str, Change], str]:
+    return lambda id_, change: policy(tenants[id_], change)

@@ -1,0 +1,192 @@
+"""Promotion by policy: what the next wave would do decides whether it begins by itself; if not, it is said why."""
+
+import asyncio
+from typing import Any, ClassVar
+
+import pytest
+
+from orbits_iac import Action, Execution, Managed, Orbits, Outputs, Resource
+from orbits_iac.provider import Change, UsageError, Verb
+from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave
+from orbits_tenants.policy import Policy, told
+
+ACME = Tenant(id="acme")
+
+
+def stack(*below: Change, **more: Any) -> Change:
+    return Change(verb=Verb.UPDATE, kind="Shop", below=below, **more)
+
+
+DATABASE = Change(verb=Verb.REPLACE, ref="database", kind="Database", detail="engine changes", stateful_loss=True)
+BACKEND = Change(
+    verb=Verb.UPDATE, ref="backend", kind="Backend", below=(Change(verb=Verb.REMOVE, ref="queue", kind="Queue"),)
+)
+FRONTEND = Change(verb=Verb.UPDATE, ref="frontend", kind="Frontend")
+MIGRATE = Change(verb=Verb.RUN, ref="migrate", kind="Migrate", no_return=True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "change", "said"),
+    [
+        (ByPolicy(), stack(FRONTEND), ""),
+        (ByPolicy(), stack(DATABASE), "database would be replaced (engine changes); database would lose data"),
+        (ByPolicy(replace=True), stack(DATABASE), "database would lose data"),
+        (ByPolicy(), stack(BACKEND), "backend.queue would be removed"),
+        (ByPolicy(remove=True), stack(BACKEND), ""),
+        (ByPolicy(services=["frontend"]), stack(FRONTEND), ""),
+        (ByPolicy(services=["frontend"]), stack(MIGRATE, FRONTEND), "migrate would change, and only frontend may; "),
+        (ByPolicy(services=[]), stack(Change(verb=Verb.UNCHANGED, ref="frontend", kind="Frontend")), ""),
+        (ByPolicy(), stack(MIGRATE), "migrate cannot be taken back"),
+        (ByPolicy(no_return=True), stack(MIGRATE), ""),
+        (ByPolicy(), stack(waits=("pick",)), "Shop: what depends on pick cannot be shown before"),
+        (ByPolicy(unseen=True), stack(waits=("pick",)), ""),
+        (ByPolicy(), Change(verb=Verb.CREATE, kind="Shop", waits=("pick",)), ""),
+        (ByPolicy(unseen=True), stack(Change(verb=Verb.UNKNOWN, ref="a", detail="fails: Nope: no")), "a: fails: Nope"),
+    ],
+)
+def test_what_a_policy_wants_somebody_to_look_at(policy: ByPolicy, change: Change, said: str) -> None:
+    found = policy(ACME, change)
+    assert found.startswith(said)
+    assert bool(found) == bool(said)
+
+
+def test_a_reason_is_told_once_with_those_of_whom_it_holds() -> None:
+    said = dict.fromkeys((f"t{number}" for number in range(7)), "database would be replaced")
+    assert told({"acme": "queue would be removed", **said}) == (
+        "t0, t1, t2, t3, t4 and 2 more: database would be replaced; acme: queue would be removed"
+    )
+    assert told({name: f"reason {name}" for name in "abcde"}).endswith(
+        "c: reason c; and 2 more tenants for other reasons"
+    )
+
+
+@pytest.mark.parametrize("promote", ["sometimes", 3])
+def test_what_is_no_way_to_be_promoted_is_refused(promote: Any) -> None:
+    with pytest.raises(UsageError, match=r"Rollout\(promote=.*: it is one of by itself, by hand, or a policy such as"):
+        Rollout(waves=[Wave("1", promote=promote), "100%"])
+
+
+class Arcade:
+    """What stands, of which material."""
+
+    def __init__(self) -> None:
+        self.stands: dict[str, str] = {}
+        self.impossible = ""
+        self.listed = [Tenant(id=id_) for id_ in ("acme", "bolt", "cafe")]
+
+
+ARCADE = Arcade()
+
+
+class Made(Outputs):
+    material: str
+
+
+class Arch(Managed[Made]):
+    """Of stone it is painted over; of anything else it has to be built anew."""
+
+    owner: str
+    material: str
+
+    def read(self, recorded: Made | None, /) -> Made | None:
+        if ARCADE.impossible == self.owner:
+            raise RuntimeError("nobody can see it")
+        return Made(material=ARCADE.stands[self.owner]) if self.owner in ARCADE.stands else None
+
+    def replaces(self, live: Made, /) -> list[str]:
+        return [] if "stone" in live.material else ["material"]
+
+    def create(self) -> Made:
+        ARCADE.stands[self.owner] = self.material
+        return Made(material=self.material)
+
+    def change(self, live: Made, /) -> Made:
+        return self.create()
+
+    def delete(self, live: Made, /) -> None:
+        del ARCADE.stands[self.owner]
+
+
+class Sweep(Action):
+    def main(self) -> None:
+        """It is done by being asked for."""
+
+
+class Passage(Resource):
+    owner: str
+    material: str
+
+    def identity(self) -> str:
+        return self.owner
+
+    async def define_update(self) -> None:
+        await self.do("arch", Arch(owner=self.owner, material=self.material))
+        await self.do("sweep", Sweep())
+
+
+class Passages(Tenants[Passage]):
+    source: ClassVar[Source] = FunctionSource(lambda: ARCADE.listed)
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], promote=ByPolicy())
+    material: str
+
+    def stack(self, tenant: Tenant) -> Passage:
+        return Passage(owner=tenant.id, material=self.material)
+
+
+@pytest.fixture(autouse=True)
+def arcade() -> None:
+    ARCADE.__init__()  # type: ignore[misc]
+    Passages.rollout = Rollout(waves=["1", "100%"], promote=ByPolicy())
+
+
+async def waits(execution: Execution[Report], orbits: Orbits) -> str:
+    """What it says when it waits for somebody."""
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    said = [event.why for event in await orbits.store.tail(0, root=execution.id, limit=1000)]
+    return next(why for why in reversed(said) if " waits: " in why)
+
+
+async def test_a_wave_that_would_only_change_things_begins_by_itself_and_another_waits_and_says_for_whom(
+    orbits: Orbits,
+) -> None:
+    await orbits.run(Passages(material="grey stone"))
+    assert (await orbits.run(Passages(material="wood"))).summary == "3 tenants: 3 updated"
+    execution = await orbits.start(Passages(material="steel"))
+    assert await waits(execution, orbits) == (
+        "wave 1 (1) is done, and waits: somebody has to look at wave 100% first: "
+        "bolt, cafe: arch would be replaced: orbits tenants promote Passages"
+    )
+    assert ARCADE.stands == {"acme": "steel", "bolt": "wood", "cafe": "wood"}
+    await execution.answer(Promoted(wave=1))
+    assert (await execution).summary == "3 tenants: 3 updated"
+
+
+async def test_who_cannot_be_previewed_is_for_somebody_to_look_at_and_who_is_paused_is_not_asked(
+    orbits: Orbits,
+) -> None:
+    await orbits.run(Passages(material="grey stone"))
+    ARCADE.impossible = "bolt"
+    ARCADE.listed[2] = Tenant(id="cafe", paused="a fair")
+    execution = await orbits.start(Passages(material="red stone"))
+    assert "bolt: it cannot be previewed: arch: RuntimeError: nobody can see it: orbits" in await waits(
+        execution, orbits
+    )
+    await execution.cancel()
+
+
+async def test_a_policy_of_your_own_sees_the_tenant_and_what_would_be_done(orbits: Orbits) -> None:
+    seen: dict[str, list[str]] = {}
+
+    def policy(tenant: Tenant, change: Change) -> str:
+        seen[tenant.id] = [one.ref for one in change.walk() if one]
+        if tenant.id == "cafe":
+            raise LookupError("there is no such café")
+        return ByPolicy(services=["arch"])(tenant, change)
+
+    given: Policy = policy
+    Passages.rollout = Rollout(waves=[Wave("1", promote=given), "100%"])
+    execution = await orbits.start(Passages(material="grey stone"))
+    assert "cafe: it cannot be previewed: LookupError: there is no such café" in await waits(execution, orbits)
+    assert seen == {"bolt": ["", "arch"], "cafe": ["", "arch"]}
+    await execution.cancel()
