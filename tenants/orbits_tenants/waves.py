@@ -19,6 +19,7 @@ from orbits_tenants.decisions import Decided
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import (
     BAD,
+    Report,
     TenantReport,
     TenantState,
     carried,
@@ -126,8 +127,17 @@ class RollOut:
                     await self._stop(cut, why)
                 break
         else:
-            await asyncio.gather(*(self._at_its_hour(cut.name, tenant) for cut, tenant in later))
+            if later:
+                await self._at_their_hours(later)
         self._leave_out(cuts)
+
+    async def _at_their_hours(self, later: "Sequence[tuple[Cut, Tenant]]") -> None:
+        """Update those whose windows were closed: together they are a wave, of which each begins at its time."""
+        late = replace(later[-1][0], tenants=tuple(tenant for _, tenant in later))
+        await asyncio.gather(*(self._at_its_hour(cut.name, tenant, late) for cut, tenant in later))
+        why = self._why_not_on(late)
+        if why and self._rollout.on_failure != "continue":
+            await self._stop(late, why)
 
     async def _with_what_they_share(self, cuts: Sequence[Cut]) -> list[Cut]:
         """Do what the tenants of these waves use together; the waves without those for whom that has failed."""
@@ -215,10 +225,10 @@ class RollOut:
         results = await asyncio.gather(*(self._one(wave, tenant, decided, unchanged) for tenant in tenants))
         self.reports |= {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
 
-    async def _at_its_hour(self, wave: str, tenant: Tenant) -> None:
-        """Update a tenant once its window opens; by then it may have been paused."""
+    async def _at_its_hour(self, wave: str, tenant: Tenant, late: Cut) -> None:
+        """Update a tenant once its window opens; by then it may have been paused, or more may have failed than may."""
         await self._superseded.unless(asyncio.sleep(self._opens_in(tenant).total_seconds()))
-        if self._superseded:
+        if self._superseded or (self._rollout.on_failure != "continue" and self._why_not_on(late)):
             return
         decided = await decisions(self._fleet, f"window {tenant.id}")
         unchanged = await self._pass_over([tenant], decided)

@@ -427,3 +427,21 @@ class Twice(Resource):
 
     async def define_update(self) -> None:
         await self.do("kiosk", Kiosk(owner="acme"), target=(Mall(name="a"), Mall(name="b")))
+
+
+async def test_whose_window_opens_after_too_many_have_failed_is_not_begun(orbits: Orbits, clock: Clock) -> None:
+    await orbits.run(Stalls(release="1"))
+    hour = datetime.fromtimestamp(orbits.engine.clock.now(), UTC).hour
+    for number, id_ in enumerate(("bolt", "cafe", "duke")):
+        opens = (hour + 3 + 2 * number) % 24
+        STREET.listed[number + 1] = Tenant(id=id_, window=Window(f"{opens:02}:00-{(opens + 1) % 24:02}:00"))
+    STREET.failing = {"cafe": Permanent("no milk")}
+    Stalls.rollout = Rollout(waves=["1", "100%"], on_failure="rollback-wave")
+    execution = await orbits.start(Stalls(release="2"))
+    await orbits.settled()
+    for _ in range(4):
+        await clock.advance(timedelta(hours=2))
+    report = await execution
+    assert states(report) == ["updated", "brought back", "reverted", "not started"]
+    assert report.stopped == "stopped after wave 100%: 1 of 4 tenants failed, and 0% may"
+    assert STREET.stands == {"acme": "2", "bolt": "1", "cafe": "1", "duke": "1"}
