@@ -1,5 +1,6 @@
-"""docs/roll-outs.md: its fleet can be made, and its tables have what the code has."""
+"""docs/roll-outs.md: its fleet can be made, its policy decides, and its tables have what the code has."""
 
+import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +10,8 @@ from typing import get_args
 
 import pytest
 
-from orbits_tenants import Listing, Rollout, TenantState, Wave
+from orbits_iac import Orbits
+from orbits_tenants import ByPolicy, Listing, Promoted, Rollout, TenantState, Wave
 from orbits_tenants.report import BAD
 from orbits_tenants.rollout import OnFailure
 from orbits_tenants.tenants import SCOPE
@@ -56,3 +58,24 @@ def test_its_figures_are_those_of_the_code() -> None:
     assert f"`wave_tolerance` (`{rollout.wave_tolerance}`)" in page
     assert f"`may_shrink` ({listing.may_shrink.replace('%', ' %')})" in page
     assert f"`most_removals` ({listing.most_removals.replace('%', ' %')}, but one)" in page
+
+
+async def test_its_policy_lets_a_change_in_place_go_on_and_wants_somebody_to_look_at_a_replacement(
+    program: Callable[[str], ModuleType], orbits: Orbits
+) -> None:
+    sites = program("stages").Sites
+    for image in ("v1", "v2"):
+        assert (await orbits.run(sites(image=image))).summary == "2 tenants: 2 updated"
+    execution = await orbits.start(sites(image="v2", size="large"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    said = [event.why for event in await orbits.store.tail(0, root=execution.id, limit=1000)]
+    [quoted] = re.findall(r"`(somebody has to look at wave .*?)`", PAGE)
+    assert any(quoted in why for why in said)
+    await execution.answer(Promoted(wave=1))
+    assert (await execution).summary == "2 tenants: 2 updated"
+
+
+def test_its_policies_are_those_of_the_code() -> None:
+    table = PAGE.partition("| `ByPolicy(...)` |")[2].partition("\n\n")[0]
+    assert {name for name in inspect.signature(ByPolicy).parameters if f"`{name}=" not in table} == set()
