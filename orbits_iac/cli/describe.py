@@ -191,6 +191,8 @@ def print_record(
     ):
         if wants:
             facts[name] = f"by {', '.join(by)}" if by else "yes"
+    if record.called:
+        facts["called"] = record.called
     if record.adopted:
         facts["adopted"] = "as it was found; no update of it has succeeded yet"
     out.print(report.table(facts))

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 
 def check_adopts(ref: str, step: Step[Any], given: Mapping[str, Any]) -> None:
-    """Raise `Refused` where `adopt=True` is given for a step that cannot say what is live of it."""
+    """Raise `Refused` where what is to be adopted, or recorded as it is found, cannot say what is live of it."""
     cls = type(step)
+    if "as_found" in given and not isinstance(step, Resource):
+        raise Refused(f"{ref}: {kind_of(cls)} is no Resource, and nothing of it is recorded; leave as_found= out")
     if not given.get("adopt", options_of(cls).get("adopt", False)):
         return
     if not isinstance(step, Resource):

@@ -153,7 +153,9 @@ class AnyStack(Resource[O]):
         writes = {part.ref for part in change.below if part.verb in {Verb.UPDATE, Verb.REPLACE}}
         change = shown_in(change, changed_by_hand(self._aws, payload.stack_name, self._where(), writes))
         said = "; ".join(filter(None, (change.detail, payload.remarks)))
-        return replace(change, detail=said, called=payload.stack_name)
+        return replace(
+            change, detail=said, called=payload.stack_name, places=(self.execution.target(AwsTarget).place(),)
+        )
 
     # What touches the world: each runs as an Action of its own.
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from glob import escape
 
 from orbits_iac import Target
@@ -29,6 +29,7 @@ class Sought:
         part: the refs that lead to it, joined by dots; "" for the one that there is.
         like: what it is called, as a shell's pattern: `{tenant}` is the tenant's id, `{plan}` the value of its label.
         spread: instead, what has made one in many places: a StackSet.
+        place: only those at a place like this, as a target's `place` says it.
         by: where that is; None: in the management account.
 
     """
@@ -36,6 +37,7 @@ class Sought:
     part: str = ""
     like: str = ""
     spread: str = ""
+    place: str = "*"
     by: Target | None = None
 
     def name_of(self, tenant: Tenant) -> str:
@@ -149,10 +151,13 @@ def _fitting(
     """What of all that was seen is this part of the tenant's stack."""
     if one.spread:
         for place in dict.fromkeys(target.place() for target in tenant.targets):
-            yield from (_with(each, seen) for each in places.get(place, ()))
+            if fnmatchcase(place, one.place):
+                yield from (_with(each, seen) for each in places.get(place, ()))
         return
-    name = _as_regex(one.name_of(tenant))
-    yield from (each for _, each in sorted(seen.items()) if name.fullmatch(each.name))
+    name = one.name_of(tenant)
+    for _, each in sorted(seen.items()):
+        if fnmatchcase(each.name, name) and fnmatchcase(each.place, one.place):
+            yield each
 
 
 def _with(instance: Existing, seen: Mapping[tuple[str, str], Existing]) -> Existing:
@@ -163,10 +168,6 @@ def _with(instance: Existing, seen: Mapping[tuple[str, str], Existing]) -> Exist
     if stands is None:
         return replace(instance, refused=f"{instance.name} is not there any more: take it out of what spreads it")
     return replace(stands, remarks=(*instance.remarks, *stands.remarks))
-
-
-def _as_regex(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern))
 
 
 def _key(one: Existing) -> tuple[str, str]:

@@ -83,7 +83,11 @@ def prospect(found: Found, revision: int | None) -> Prospect:
     for part, these in found.parts.items():
         if len(these) > 1:
             names = ", ".join(f"{one.name} in {one.place}" for one in these)
-            return Prospect(tenant=id_, outlook=Outlook.SEVERAL, why=f"{_of(part)}{names}: let the pattern fit one")
+            return Prospect(
+                tenant=id_,
+                outlook=Outlook.SEVERAL,
+                why=f"{_of(part)}{names}: let the pattern fit one, or say where (@PLACE)",
+            )
     there = {part: these[0] for part, these in found.parts.items() if these}
     missing = ", ".join(part for part in found.parts if part not in there)
     if not there:
@@ -113,22 +117,34 @@ def _judged(one: Prospect, change: Change | None) -> Prospect:
     takers = dict(_takers(change, ""))
     parts: dict[str, Existing] = {}
     for part, there in one.parts.items():
-        fit = [at for at, taker in takers.items() if taker.called == there.name and _is_below(at, part)]
-        why = _why_not(part, there, fit, takers, change)
+        named = [at for at, taker in takers.items() if taker.called == there.name and _is_below(at, part)]
+        fit = [at for at in named if there.place in takers[at].places]
+        why = _why_not(part, there, (fit, named), takers, change)
         if why:
             return replace(one, outlook=Outlook.REFUSED, why=why, change=change)
         parts[fit[0]] = there
     return replace(one, parts=parts, change=change)
 
 
-def _why_not(part: str, there: Existing, fit: Sequence[str], takers: Mapping[str, Change], change: Change) -> str:
-    """Why something that is there cannot be given to one part of a stack; "" if it can."""
+def _why_not(
+    part: str,
+    there: Existing,
+    takers_of: tuple[Sequence[str], Sequence[str]],
+    takers: Mapping[str, Change],
+    change: Change,
+) -> str:
+    """Why something that is there cannot be given to one part of a stack; "" if it can.
+
+    `takers_of`: the parts that would take it, and those that would if it were elsewhere.
+    """
+    fit, named = takers_of
     if len(fit) > 1:
         return f"{' and '.join(fit)} would both be {there.name}: say which, as in {fit[0]}={there.name}"
     if fit:
-        at = takers[fit[0]]
-        elsewhere = f"{_of(fit[0])}its class has it somewhere else than in {there.place}, where {there.name} is"
-        return elsewhere if at.verb is Verb.CREATE else ""
+        return ""
+    if named:
+        places = ", ".join(takers[named[0]].places)
+        return f"{_of(named[0])}{there.name} is in {there.place}, and its class has it in {places}"
     others = ", ".join(f"{at or taker.kind} is called {taker.called}" for at, taker in takers.items())
     waits = f"what depends on {', '.join(change.waits)} is not known yet" if change.waits else ""
     why = others or waits or "nothing of it is taken by a name"

@@ -265,9 +265,10 @@ def test_what_cannot_be_recorded_is_refused_by_name(agency: Agency) -> None:
     agency.make("glow", "shop-glow", TemplateBody=json.dumps(body(QueueName="glowing")))
     code, document = said("--stacks", "{called}*", "--yes")
     place = TENANTS[0].targets[0].place()
+    fit = "let the pattern fit one, or say where (@PLACE)"
     take_over = "Uninstall it there, or take it over: orbits state take-over ... --from other"
     assert {id_: (document[id_]["state"], document[id_]["why"]) for id_ in ("acme", "bolt", "echo", "fern")} == {
-        "acme": ("several match", f"shop-acme-1 in {place}, shop-acme-2 in {place}: let the pattern fit one"),
+        "acme": ("several match", f"shop-acme-1 in {place}, shop-acme-2 in {place}: {fit}"),
         "bolt": ("refused", f"shop-bolt: it belongs to a record of the project other. {take_over}"),
         "echo": ("not looked at", "the tenant has no label 'called', which '{called}*' names"),
         "fern": ("not looked at", "nobody knows where to look: name its targets in the source"),
@@ -285,6 +286,22 @@ def test_what_would_be_two_tenants_is_refused(agency: Agency) -> None:
     code, document = said("--stacks", "jobs", "--yes", "--only", "acme")
     why = "jobs would be another tenant's as well: let the pattern name the tenant"
     assert (code, document["acme"]["why"]) == (1, why)
+
+
+def test_what_is_there_in_two_places_is_told_apart_by_the_place(agency: Agency) -> None:
+    agency.clients("acme")
+    [home] = TENANTS[0].targets
+    other = AwsTarget(account=agency.aws.account("acme"), region="us-east-1")
+    TENANTS[0] = TENANTS[0].model_copy(update={"targets": (home, other)})
+    for region in ("eu-west-1", "us-east-1"):
+        cfn = agency.aws.client("cloudformation", account="acme", region=region)
+        cfn.create_stack(StackName="jobs", TemplateBody=json.dumps(body()))
+    assert said("--stacks", "jobs")[1]["acme"]["state"] == "several match"
+    why = said("--stacks", "jobs@*/us-east-1")[1]["acme"]["why"]
+    assert why == f"jobs: jobs is in {other.place()}, and its class has it in {home.place()}"
+    code, document = said("--stacks", "jobs=jobs@*/eu-west-1", "--yes")
+    assert (code, document["report"]["tenants"]["acme"]["state"]) == (0, "adopted")
+    assert [one["place"] for one in document["nobodys"]] == [other.place()]
 
 
 @pytest.mark.parametrize(

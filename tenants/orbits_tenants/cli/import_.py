@@ -24,13 +24,15 @@ Stacks = Annotated[
     list[str] | None,
     typer.Option(
         "--stacks",
-        metavar="[PART=]PATTERN",
+        metavar="[PART=]PATTERN[@PLACE]",
         help="What they are called, as in 'client-{tenant}-web'; with PART, the refs that lead there; several times.",
     ),
 ]
 StackSet = Annotated[
     list[str] | None,
-    typer.Option("--stack-set", metavar="[PART=]NAME", help="Instances of this StackSet instead; several times."),
+    typer.Option(
+        "--stack-set", metavar="[PART=]NAME[@PLACE]", help="Instances of this StackSet instead; several times."
+    ),
 ]
 In = Annotated[
     str | None,
@@ -101,8 +103,8 @@ def _sought(stacks: Sequence[str], sets: Sequence[str], by: str | None) -> "list
         at = Tenant(id="by", targets=(json.loads(by),)).targets[0] if by is not None else None
     except (ValueError, ValidationError) as error:
         raise UsageError(f"--stack-set-in {by!r}: {error}") from error
-    found = [Sought(part=part, like=like) for part, like in map(_part, stacks)]
-    found += [Sought(part=part, spread=name, by=at) for part, name in map(_part, sets)]
+    found = [Sought(part=part, like=like, place=place) for part, like, place in map(_parts, stacks)]
+    found += [Sought(part=part, spread=name, place=place, by=at) for part, name, place in map(_parts, sets)]
     if not found:
         raise UsageError("say what they are called (--stacks 'client-{tenant}-web'), or of which StackSet they are")
     parts = [one.part for one in found]
@@ -111,9 +113,11 @@ def _sought(stacks: Sequence[str], sets: Sequence[str], by: str | None) -> "list
     return found
 
 
-def _part(text: str) -> tuple[str, str]:
-    part, is_given, name = text.partition("=")
-    return (part, name) if is_given else ("", text)
+def _parts(text: str) -> tuple[str, str, str]:
+    """The part, the name and the place of `PART=NAME@PLACE`, of which only the name has to be there."""
+    part, is_given, rest = text.partition("=")
+    name, _, place = (rest if is_given else text).partition("@")
+    return part if is_given else "", name, place or "*"
 
 
 async def _surveyed(
