@@ -4,7 +4,7 @@ What always holds, whatever a source says: nobody who is known goes away by it, 
 cannot be believed changes nothing; one that can adds tenants, and changes what is said of those that are known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,8 +84,10 @@ def members(
     doubts: list[str] = []
     before = {tenant.id: tenant for tenant in (*known, *gone.values())}
     present = [_standing(before[id_], by_id[id_], doubts) for id_ in before if id_ in by_id]
-    present += [tenant for id_, tenant in by_id.items() if id_ not in before]
+    new = [tenant for id_, tenant in by_id.items() if id_ not in before]
     vanished = [tenant for tenant in before.values() if tenant.id not in by_id]
+    doubts += _renamed(new, vanished, present)
+    present += new
     return Members(present=tuple(present), vanished=tuple(vanished), doubts=tuple(doubts))
 
 
@@ -105,6 +107,18 @@ def _doubt(
         f"{len(missing)} of {len(known)} tenants are not in the source any more, and at most {listing.may_shrink} may "
         f"vanish at once: {names}{more}. If they are to go, remove them (orbits tenants remove), or raise may_shrink"
     )
+
+
+def _renamed(new: Sequence[Tenant], vanished: Sequence[Tenant], present: Sequence[Tenant]) -> Iterator[str]:
+    """Who is new where somebody has vanished who was there alone: another id is another tenant, beside what stands."""
+    taken = {place for tenant in present for place in tenant.places.items()}
+    alone = {place: tenant.id for tenant in vanished for place in tenant.places.items() if place not in taken}
+    for tenant in new:
+        if before := next((alone[place] for place in tenant.places.items() if place in alone), None):
+            yield (
+                f"tenant {tenant.id} is new at {', '.join(tenant.places.values())}, where {before} stands, whom the "
+                f"source does not have any more: if that was renamed, give it its id back, since an id is for ever"
+            )
 
 
 def _standing(known: Tenant, read: Tenant, doubts: list[str]) -> Tenant:

@@ -121,6 +121,17 @@ def test_an_account_that_changes_under_an_id_is_not_followed() -> None:
     assert doubt.startswith("tenant t0 is at 0/eu, and the source says elsewhere/eu: it stays where it is.")
 
 
+def test_who_is_new_where_somebody_has_vanished_may_be_that_one_renamed() -> None:
+    lists = Listing(may_shrink="50%")
+    renamed = FLEET[0].model_copy(update={"id": "t0-ltd"})
+    found = members(lists, FLEET, [renamed, *FLEET[1:]])
+    assert (_ids(found.present), _ids(found.vanished)) == ([*_ids(FLEET[1:]), "t0-ltd"], ["t0"])
+    [doubt] = found.doubts
+    assert doubt.startswith("tenant t0-ltd is new at 0/eu, where t0 stands, whom the source does not have any more")
+    shared = [tenant(number, "cluster") for number in range(3)]
+    assert members(lists, shared, [*shared[1:], tenant(9, "cluster")]).doubts == ()
+
+
 def test_a_target_that_is_added_is_taken() -> None:
     wider = FLEET[0].model_copy(update={"targets": (*FLEET[0].targets, Plot(account="0", region="us"))})
     found = members(Listing(), FLEET, [wider, *FLEET[1:]])
