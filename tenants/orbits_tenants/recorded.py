@@ -84,6 +84,13 @@ async def read(store: "Store", kind: str) -> Recorded:
     )
 
 
+async def broken_since(store: "Store", record: RecordRow) -> ExecutionRow | None:
+    """The latest roll-out of a fleet, if it has ended and did not come to its end: cancelled, or failed as a whole."""
+    last = await _last(store, record)
+    latest = await _latest(store, record, last)
+    return latest if latest is not None and latest.ended_at is not None and latest != last else None
+
+
 async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
     """The records of the tenants' stacks of a fleet, by the tenants' ids."""
     fleet = await store.get(RecordRow, kind, kind)

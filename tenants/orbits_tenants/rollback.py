@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Orbits, Revision
 from orbits_iac.provider import RecordRow, UsageError, kind_of, passed_since
-from orbits_tenants.recorded import stacks_of
+from orbits_tenants.recorded import broken_since, stacks_of
 from orbits_tenants.report import Report, TenantReport
 from orbits_tenants.tenants import Tenants, released
 
@@ -77,6 +77,7 @@ class Rollback:
         to: the fleet's revision that its tenants go back to.
         at: when that was made (UTC).
         tenants: those that are meant, in the order of the fleet.
+        unknown: those that stand and are in no report, since their first roll-out did not come to its end: they stay.
 
     """
 
@@ -85,6 +86,7 @@ class Rollback:
     to: int
     at: datetime
     tenants: tuple[GoingBack, ...]
+    unknown: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anybody would go back."""
@@ -116,7 +118,10 @@ class Rollback:
         for one in self.tenants:
             cells = ("-" if number is None else str(number) for number in (one.revision, one.to))
             table.add_row(Text(one.tenant), *cells, Text(one.happens, style="" if one.moves else "dim"))
-        return Group(table, Text(self.summary, style="bold"))
+        lines = [Text(self.summary, style="bold")]
+        if self.unknown:
+            lines.append(Text(f"in no report yet, and stay: {', '.join(self.unknown)}", style="yellow"))
+        return Group(table, *lines)
 
 
 async def look(
@@ -134,19 +139,29 @@ async def look(
         fleet: the class of the fleet.
         wave: those alone that belong to this wave of the last roll-out.
         only: these alone; nobody named: all.
-        to: the fleet's revision that they go back to; without one, the last before the current one.
+        to: the fleet's revision that they go back to; without one, what stood before the last roll-out: the last
+            revision if that one did not come to its end, else the one before.
 
-    Raises UsageError for a wave, a tenant or a revision that is not there.
+    Raises UsageError for a wave, a tenant or a revision that is not there, and while a roll-out is under way.
 
     """
+    kind = kind_of(fleet)
+    record = await orbits.record(fleet, kind).row()
+    if record.queue:
+        raise UsageError(
+            f"a roll-out of {kind} is under way: let it end, or cancel it (orbits cancel {record.queue[0]}), and see "
+            f"then what is to be brought back"
+        )
     history = await roll_outs(orbits, fleet)
-    good = [one for one in history[:-1] if to is None or one.number == to]
+    broken = await broken_since(orbits.store, record)
+    earlier = history[:-1] if to is None and broken is None else history
+    good = [one for one in earlier if to in {None, one.number}]
     if not good:
         there = ", ".join(str(one.number) for one in history[:-1]) or "none"
-        raise UsageError(f"{kind_of(fleet)} has no such earlier revision to go back to; there are: {there}")
+        raise UsageError(f"{kind} has no such earlier revision to go back to; there are: {there}")
     now, then = history[-1], good[-1]
     before = then.outputs.tenants
-    stacks = await stacks_of(orbits.store, kind_of(fleet))
+    stacks = await stacks_of(orbits.store, kind)
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(id_: str, report: TenantReport) -> GoingBack:
@@ -157,7 +172,11 @@ async def look(
     meant = _meant(now.outputs.tenants, wave, only)
     tenants = await asyncio.gather(*(one(id_, report) for id_, report in meant.items()))
     argument = released(now.argument)
-    return Rollback(fleet=fleet, argument=argument, to=then.number, at=then.at, tenants=tuple(tenants))
+    stay = [id_ for id_, row in stacks.items() if row.revision is not None and id_ not in now.outputs.tenants]
+    unknown = tuple(stay) if wave is None and not only else ()
+    return Rollback(
+        fleet=fleet, argument=argument, to=then.number, at=then.at, tenants=tuple(tenants), unknown=unknown
+    )
 
 
 async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:

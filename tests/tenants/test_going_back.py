@@ -7,7 +7,7 @@ import pytest
 
 from orbits_iac import Action, Options, Orbits, Permanent, Resource
 from orbits_iac.provider import UsageError
-from orbits_tenants import FunctionSource, Promoted, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants import FunctionSource, Promoted, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.rollback import GoingBack, bring_back, look
 
 
@@ -15,7 +15,7 @@ class Quay:
     """Who lies there, and what goes wrong with whom."""
 
     def __init__(self) -> None:
-        self.listed = ["acme", "bolt", "cafe"]
+        self.listed: list[str | Tenant] = ["acme", "bolt", "cafe"]
         self.failing: set[str] = set()
         self.impossible: set[str] = set()
 
@@ -163,3 +163,27 @@ async def test_one_whose_stack_cannot_be_made_any_more_stops_no_other(orbits: Or
     report = await bring_back(orbits, await look(orbits, Ships))
     assert [one.state.value for one in report.tenants.values()] == ["brought back", "needs a decision", "brought back"]
     assert report.tenants["bolt"].error == "Permanent: nobody builds bolt any more"
+
+
+async def test_a_roll_out_that_was_aborted_is_taken_back_to_what_stood_before_it(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    await orbits.run(Ships(berth="2"))
+    Ships.rollout = Rollout(waves=["1", Wave("new=yes", promote="by hand"), "100%"])
+    QUAY.listed.insert(0, Tenant(id="duke", labels={"new": "yes"}))
+    orbits.who = "ann"
+    execution = await orbits.start(Ships(berth="3"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    with pytest.raises(UsageError, match=rf"is under way: let it end, or cancel it \(orbits cancel {execution.id}\)"):
+        await look(orbits, Ships)
+    await execution.cancel()
+    await execution.ended()
+    shown = await look(orbits, Ships)
+    assert happens(shown.tenants) == {
+        "acme": (3, 2, "goes back; ann brought it to revision 3 since"),
+        "bolt": (2, 2, "unchanged"),
+        "cafe": (2, 2, "unchanged"),
+    }
+    assert shown.unknown == ("duke",)  # nobody but the roll-out that was aborted has ever listed it
+    report = await bring_back(orbits, shown)
+    assert {id_: one.revision for id_, one in report.tenants.items() if not one.earlier} == {"acme": 2}
