@@ -174,9 +174,7 @@ async def look(
     argument = released(now.argument)
     stay = [id_ for id_, row in stacks.items() if row.revision is not None and id_ not in now.outputs.tenants]
     unknown = tuple(stay) if wave is None and not only else ()
-    return Rollback(
-        fleet=fleet, argument=argument, to=then.number, at=then.at, tenants=tuple(tenants), unknown=unknown
-    )
+    return Rollback(fleet=fleet, argument=argument, to=then.number, at=then.at, tenants=tuple(tenants), unknown=unknown)
 
 
 async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:

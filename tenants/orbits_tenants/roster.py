@@ -61,7 +61,9 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     due = expiry(fleet.listing, found.present, known, ended, left, now)
     apart = {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.PAUSED, why) for tenant, why in due.kept}
     apart |= {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.VANISHED) for tenant in found.vanished}
-    return Roster(present=due.present, ending=due.ending, apart=apart, doubts=found.doubts)
+    place = {id_: number for number, id_ in enumerate(there)}  # whoever was away for a while has its own again
+    present = sorted(due.present, key=lambda tenant: place.get(tenant.id, len(place)))
+    return Roster(present=tuple(present), ending=due.ending, apart=apart, doubts=found.doubts)
 
 
 async def decisions(fleet: "Tenants[Any]", when: str) -> Decided:

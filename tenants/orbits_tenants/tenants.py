@@ -152,7 +152,9 @@ class Tenants(Resource[Report], Generic[S]):
             return Report(tenants={})
         await roll_out.run()
         later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
-        reports = sharing.noted({**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart})
+        came = {**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart}
+        order = (*(id_ for id_ in before if id_ in came), *came)  # each keeps its place: the canaries stay the same
+        reports = sharing.noted({id_: came[id_] for id_ in dict.fromkeys(order)})
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
         await self.execution.keep_children(SHARED, but=sharing.unused(reports))

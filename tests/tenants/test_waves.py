@@ -445,3 +445,18 @@ async def test_whose_window_opens_after_too_many_have_failed_is_not_begun(orbits
     assert states(report) == ["updated", "brought back", "reverted", "not started"]
     assert report.stopped == "stopped after wave 100%: 1 of 4 tenants failed, and 0% may"
     assert STREET.stands == {"acme": "2", "bolt": "1", "cafe": "1", "duke": "1"}
+
+
+async def test_the_canary_stays_the_same_though_a_list_was_without_it_for_a_while(orbits: Orbits, clock: Clock) -> None:
+    Stalls.listing = Listing(may_shrink="50%")
+    full = STREET.listed
+    await orbits.run(Stalls(release="1"))
+    STREET.listed = full[1:]
+    assert states(await orbits.run(Stalls(release="2"))) == ["not listed", *["updated"] * 3]
+    over = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) - timedelta(days=1)
+    STREET.listed = [Tenant(id="acme", expires=over), *full[1:]]
+    assert states(await orbits.run(Stalls(release="3"))) == ["paused", *["updated"] * 3]
+    STREET.listed = [Tenant(id="echo"), *full[1:], full[0]]
+    report = await orbits.run(Stalls(release="4"))
+    assert list(report.tenants) == ["acme", "bolt", "cafe", "duke", "echo"]
+    assert [one.wave for one in report.tenants.values()] == ["1", *["100%"] * 4]
