@@ -5,6 +5,7 @@ It is a part of the definition of the fleet's update; a roll-out that is superse
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.provider import Below, Change, Left, Refused
@@ -19,6 +20,9 @@ from orbits_tenants.unchanged import labels_of
 
 if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
+
+_LOOKS = 5  # at a tenant that others are at: its schedule, or somebody who updates it
+_BUSY = timedelta(minutes=1)  # between two of them
 
 
 class Between:
@@ -74,21 +78,28 @@ class Between:
         return {id_: said[id_] for id_ in tenants if id_ in said}
 
     async def _refuse_drift(self, number: int, tenants: "list[Tenant]") -> None:
-        """Look at those of a wave that went forward; `Refused` names those that have drifted since."""
+        """Look at those of a wave that went forward; `Refused` names those that have drifted since, or stayed busy."""
         flow = self._fleet.execution
 
-        async def look(tenant: Tenant) -> Below:
+        async def look(tenant: Tenant) -> Below | None:
             stack, when = self._fleet.stack_of(tenant), f"check {number}"
             standing = await flow.standing(REF, stack, key=tenant.id, again=when)
             child = Below(ref=REF, kind=standing.kind, identity=standing.identity, owned=False, tenant=tenant.id)
-            async with self._lanes.room(tenant):
-                with flow.scope(f"look {number}"):
-                    await flow.cycle_child(child, on_drift="report")
-            return child
+            for attempt in range(1, _LOOKS + 1):
+                async with self._lanes.room(tenant):
+                    with flow.scope(f"look {number}" if attempt == 1 else f"look {number} again {attempt}"):
+                        if await flow.cycle_child(child, on_drift="report"):
+                            return child
+                if attempt < _LOOKS:
+                    await asyncio.sleep(_BUSY.total_seconds())
+            return None
 
         children = await asyncio.gather(*(look(tenant) for tenant in tenants))
+        busy = [tenant.id for tenant, child in zip(tenants, children, strict=True) if child is None]
+        if busy:
+            raise Refused(f"could not be looked at, since others were at it or nothing of it stands: {', '.join(busy)}")
         with flow.scope(f"look {number}"):
-            found = await flow.drifted(children)
+            found = await flow.drifted([child for child in children if child is not None])
         drifted = [tenant.id for tenant, things in zip(tenants, found, strict=True) if things]
         if drifted:
             raise Refused(f"drifted since: {', '.join(drifted)}")
