@@ -100,12 +100,12 @@ def pass_over(run: "Run", one: Asked) -> None:
     _keep(run, one.key, _linked(child, one.left.revision), why="passed over: nothing of it has changed")
 
 
-def keep(run: "Run", above: StepKey, ref: str | None, but: Collection[tuple[str, str]]) -> None:
-    """Keep those among the children that were done under this ref, or any, and by this run were not; `but` these."""
+def keep(run: "Run", above: StepKey, ref: str | None, among: Collection[tuple[str, str]] | None) -> None:
+    """Keep those `among` the children, or all, that were done under this ref, or any, and by this run were not."""
     done = {(entry.link.kind, entry.link.identity) for entry in run.pages.entries.values() if entry.link is not None}
-    done |= {*but}
     for child in run.record.children if run.record is not None else ():
-        if ref in {child.ref, None} and (child.kind, child.identity) not in done:
+        me = (child.kind, child.identity)
+        if ref in {child.ref, None} and me not in done and (among is None or me in among):
             key = step_key(above, child.ref, child.kind, "keep", child.identity)
             _keep(run, key, child, why="it was not asked for, and stays as it is")
 

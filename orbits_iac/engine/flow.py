@@ -173,8 +173,8 @@ class RunFlow(Flow):
         question = partial(ahead.look, self._run, self._targets, asked, judge)
         return cast("dict[str, str]", await self.ask("ahead", question, dict[str, str], key=ref))
 
-    async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
-        at_rest.keep(self._run, ABOVE.get(), ref, but)
+    async def keep_children(self, ref: str | None = None, *, among: Collection[tuple[str, str]] | None = None) -> None:
+        at_rest.keep(self._run, ABOVE.get(), ref, among)
 
     async def let_go(self, kind: str, identity: str) -> Sequence[str]:
         return await children.let_go(self._run, self, RecordId(kind, identity))

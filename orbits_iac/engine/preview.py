@@ -229,7 +229,8 @@ class Preview:
         done |= looking.done
         for child in reversed(record.children if record is not None else ()):
             me = (child.kind, child.identity)
-            kept = me in done or any(me not in looking.keeps.get(ref, {me}) for ref in (child.ref, None))
+            among = [looking.keeps[ref] for ref in (child.ref, None) if ref in looking.keeps]
+            kept = me in done or any(these is None or me in these for these in among)
             if me in looking.lets_go or not (waits or kept or (child.installed and not installs)):
                 gone = await removal(self.engine, child, looking.record, self.removed)
                 below = (*below, gone) if gone is not None else below

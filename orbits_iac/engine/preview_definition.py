@@ -76,8 +76,8 @@ class Looking:
         self.loop = definition_loop(self.engine.clock.now())
         self.flow = PreviewFlow(self, targets)
         self.done: set[tuple[str, str]] = set()  # the Resources that it does
-        # The refs under which all that was done stays, but for these; None: all of them.
-        self.keeps: dict[str | None, frozenset[tuple[str, str]]] = {}
+        # The refs (None: all of them) under which what was done stays, and which of it; None: all.
+        self.keeps: dict[str | None, frozenset[tuple[str, str]] | None] = {}
         self.lets_go: set[tuple[str, str]] = set()  # the children that go, whatever is approved
         self._above = above
         self._reads = False  # hooks are called: all of them only read

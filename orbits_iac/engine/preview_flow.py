@@ -164,8 +164,8 @@ class PreviewFlow(Flow):
         """A preview looks at everything anyway."""
         return {}
 
-    async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
-        self._looking.keeps[ref] = frozenset(but)
+    async def keep_children(self, ref: str | None = None, *, among: Collection[tuple[str, str]] | None = None) -> None:
+        self._looking.keeps[ref] = None if among is None else frozenset(among)
 
     async def let_go(self, kind: str, identity: str) -> Sequence[str]:
         self._looking.lets_go.add((kind, identity))

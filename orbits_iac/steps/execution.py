@@ -269,11 +269,11 @@ class Flow(Current):
         """
 
     @abstractmethod
-    async def keep_children(self, ref: str | None = None, *, but: Collection[tuple[str, str]] = ()) -> None:
+    async def keep_children(self, ref: str | None = None, *, among: Collection[tuple[str, str]] | None = None) -> None:
         """Let what was done before, and by this update is not, stay a child: nobody is to remove it.
 
-        Called when all has been done under `ref`; without one, it holds of all that was not done so far. `but`: the
-        kinds and identities of those of which it does not hold.
+        Called when all has been done under `ref`; without one, it holds of all that was not done so far. `among`: it
+        holds of these alone, by their kinds and identities.
         """
 
     @abstractmethod

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac import ExecutionFailed, Resource
 from orbits_iac.provider import Left, RecordId, Rest, UsageError, kind_of
 from orbits_tenants.amounts import is_amount
-from orbits_tenants.report import OK, Report, TenantReport, TenantState, failed, left_out, succeeded
+from orbits_tenants.report import OK, Report, TenantReport, TenantState, failed, left_out, said_of, succeeded
 from orbits_tenants.rollout import Cut
 from orbits_tenants.superseded import Superseded
 from orbits_tenants.tenant import SHARED, Tenant
@@ -89,11 +89,13 @@ class Sharing:
         return (self._do(name, one) for name, one in self._wanted_by(tenants)[0].items())
 
     async def preview(self, tenants: Iterable[Tenant], ending: Iterable[Tenant]) -> None:
-        """Show what those who end were the last to use, if these tenants were all well then."""
+        """Show what those who end were the last to use, if all went well with these tenants; all else stays."""
         before = {id_: one.model_copy(update={"earlier": True}) for id_, one in self._before.tenants.items()}
         others = {one.id: left_out(one, None, TenantState.NOT_STARTED) for one in tenants}
         ended = {one.id: left_out(one, None, TenantState.ENDED) for one in ending}
-        await self.let_go(self.noted({**before, **others, **ended}))
+        reports = self.noted({**before, **others, **ended})
+        await self.let_go(reports)
+        await self.keep(reports)
 
     async def roll_out(self, tenants: Sequence[Tenant]) -> dict[str, tuple[Tenant, str]]:
         """Do what these tenants use, as much at a time as there is room for.
@@ -159,7 +161,8 @@ class Sharing:
             try:
                 stays = await flow.let_go(*_record(name))
             except Exception as error:  # noqa: BLE001 - what cannot be removed is reported, and stays
-                why = str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"
+                failure = error.failure if isinstance(error, ExecutionFailed) else None
+                why = said_of(error) if failure is None else f"{failure.error_type}: {failure.message}"
                 report = TenantReport(state=TenantState.LEFT, wave="", error=why, left=(f"{name} stays",))
                 self._done[name] = report.model_copy(update={"revision": last.revision if last is not None else None})
             else:
@@ -173,11 +176,10 @@ class Sharing:
         others = {name for id_, one in reports.items() if id_ not in gone for name in one.shared}
         return [name for name in reversed(theirs) if name not in others]
 
-    def unused(self, reports: Mapping[str, TenantReport] | None = None) -> list[RecordId]:
-        """What was done once and nobody uses, by these reports or else by the last: it alone is no longer done."""
-        tenants = self._before.tenants if reports is None else reports
-        used = {name for one in tenants.values() for name in one.shared}
-        return [_record(name) for name in self._before.shared if name not in used]
+    async def keep(self, reports: Mapping[str, TenantReport]) -> None:
+        """Let what these use stay, though it was not done this time: the rest is no longer done."""
+        used = dict.fromkeys(name for one in reports.values() for name in one.shared)
+        await self._fleet.execution.keep_children(SHARED, among=[_record(name) for name in used])
 
     def reports(self, tenants: Mapping[str, TenantReport]) -> dict[str, TenantReport]:
         """What came of each thing that is shared, and of those not done this time what came of them before."""
@@ -185,7 +187,7 @@ class Sharing:
         earlier = {
             name: one.model_copy(update={"earlier": True, "changed": False})
             for name, one in self._before.shared.items()
-            if name in used or one.state is not TenantState.ENDED
+            if name in used
         }
         return {**earlier, **self._done}
 

@@ -24,7 +24,7 @@ from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import Roster, decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
 from orbits_tenants.sources.source import Source, read
-from orbits_tenants.tenant import REF, SHARED, Tenant, TenantId
+from orbits_tenants.tenant import REF, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
@@ -148,7 +148,6 @@ class Tenants(Resource[Report], Generic[S]):
         if self.execution.previewing:
             await roll_out.preview(ending)
             await self.execution.keep_children(REF)
-            await self.execution.keep_children(SHARED, but=sharing.unused())
             return Report(tenants={})
         await roll_out.run()
         later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
@@ -157,7 +156,7 @@ class Tenants(Resource[Report], Generic[S]):
         reports = sharing.noted({id_: came[id_] for id_ in dict.fromkeys(order)})
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
-        await self.execution.keep_children(SHARED, but=sharing.unused(reports))
+        await sharing.keep(reports)
         shared = sharing.reports(reports)
         report = Report(tenants=reports, shared=shared, doubts=found.doubts, stopped=roll_out.stopped)
         self.execution.progress(report.summary)
