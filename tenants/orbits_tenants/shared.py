@@ -97,7 +97,7 @@ class Sharing:
         await self.let_go(reports)
         await self.keep(reports)
 
-    async def roll_out(self, tenants: Sequence[Tenant]) -> dict[str, tuple[Tenant, str]]:
+    async def roll_out(self, tenants: Sequence[Tenant]) -> dict[str, str]:
         """Do what these tenants use, as much at a time as there is room for.
 
         Returns those who use something that has failed, by their ids, with what that is: nothing is to be done to them.
@@ -126,7 +126,7 @@ class Sharing:
         }
         bad = {name for name, report in self._done.items() if report.state not in OK}
         waits = {tenant.id: [name for name in self._names(tenant) if name in bad] for tenant in tenants}
-        return {one.id: (one, f"waits for {', '.join(waits[one.id])}") for one in tenants if waits[one.id]}
+        return {id_: f"waits for {', '.join(names)}" for id_, names in waits.items() if names}
 
     async def _one(self, name: str, one: Resource[Any], rest: Rest | None) -> TenantReport:
         flow, digest = self._fleet.execution, "" if rest is None else rest.digest

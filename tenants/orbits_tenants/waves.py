@@ -142,12 +142,13 @@ class RollOut:
     async def _with_what_they_share(self, cuts: Sequence[Cut]) -> list[Cut]:
         """Do what the tenants of these waves use together; the waves without those for whom that has failed."""
         decided = await decisions(self._fleet, "shared")
-        waves = {tenant.id: cut.name for cut in cuts for tenant in cut.tenants}
-        tenants = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
-        held = await self.sharing.roll_out([tenant for tenant in tenants if not tenant.paused])
-        for id_, (tenant, why) in held.items():
-            report = left_out(tenant, self._before.get(id_), TenantState.HELD_BACK, why, waves[id_])
-            self.reports[id_] = report.model_copy(update={"pinned": tuple(sorted(tenant.pinned))})
+        tenants = [tenant for cut in cuts for tenant in cut.tenants]
+        held = await self.sharing.roll_out([tenant for tenant in tenants if not decided.about(tenant).paused])
+        for cut in cuts:
+            for one in (tenant for tenant in cut.tenants if tenant.id in held):
+                report = left_out(one, self._before.get(one.id), TenantState.HELD_BACK, held[one.id], cut.name)
+                pinned = tuple(sorted(decided.about(one).pinned))
+                self.reports[one.id] = report.model_copy(update={"pinned": pinned})
         return without(cuts, held)
 
     async def preview(self, ending: Sequence[Tenant]) -> None:
@@ -171,8 +172,9 @@ class RollOut:
             return f"everybody in wave {cut.name} waits for what has failed before, so nothing was tried in it"
         bad = sum(report.state in BAD for report in self.reports.values())
         here = sum(self.reports[tenant.id].state in BAD for tenant in cut.tenants if tenant.id in self.reports)
-        if len(self.reports) > 1 and all(one.state is TenantState.UNREACHABLE for one in self.reports.values()):
-            return f"none of {len(self.reports)} tenants could be reached: that shows nothing of the release"
+        tried = [one.state for one in self.reports.values() if one.state is not TenantState.HELD_BACK]
+        if len(tried) > 1 and all(state is TenantState.UNREACHABLE for state in tried):
+            return f"none of {len(tried)} tenants could be reached: that shows nothing of the release"
         if not rollout.tolerates(failed=bad, tenants=len(self._tenants)):
             return f"{bad} of {len(self._tenants)} tenants failed, and {rollout.failure_tolerance} may"
         if not rollout.tolerates_in_wave(failed=here, tenants=len(cut.tenants)):
