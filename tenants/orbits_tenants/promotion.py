@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac import Event
-from orbits_iac.provider import UsageError, kind_of
+from orbits_iac.provider import RecordRow, UsageError, kind_of
 
 if TYPE_CHECKING:
     from orbits_iac import Orbits
@@ -29,13 +29,22 @@ class Waiting(NamedTuple):
     wave: int
 
 
-async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]]") -> Waiting:
-    """Let the next wave of the fleet's roll-out begin; durable on return. UsageError if none waits for that."""
-    for id_ in (await orbits.record(fleet, kind_of(fleet)).row()).queue:
+async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]] | str") -> Waiting:
+    """Let the next wave of the fleet's roll-out begin; durable on return. UsageError if none waits for that.
+
+    The fleet may be named by its kind: whoever was told that it waits need not have its code.
+    """
+    if isinstance(fleet, str):
+        kind, row = fleet, await orbits.store.get(RecordRow, fleet, fleet)
+        if row is None:
+            raise UsageError(f"there is no record of {kind} {kind!r} in {orbits.store.url}")
+    else:
+        kind, row = kind_of(fleet), await orbits.record(fleet, kind_of(fleet)).row()
+    for id_ in row.queue:
         execution = orbits.execution(id_)
         for wait in await execution.waits():
             if wait.entry.execution == id_ and wait.entry.kind == Promoted.__name__:
                 wave = int(wait.what.removeprefix(PROMOTE))
                 await execution.answer(Promoted(wave=wave))
                 return Waiting(id_, wave)
-    raise UsageError(f"no roll-out of {kind_of(fleet)} waits to be promoted")
+    raise UsageError(f"no roll-out of {kind} waits to be promoted")

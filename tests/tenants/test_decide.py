@@ -102,6 +102,7 @@ def test_decisions_are_kept_and_the_next_roll_out_goes_by_them(orbits: Shell, tm
         (("pause", FLEET, "acme"), "Missing option '--why'"),
         (("pause", FLEET, "acme", "--why", " "), "tenant acme: --why is empty, and a pause says why"),
         (("promote", FLEET), "there is no record of Lodges"),
+        (("promote", "Lodges"), "there is no record of Lodges"),
         (("rollback", FLEET), "there is no record of Lodges"),
     ],
 )

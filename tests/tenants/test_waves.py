@@ -24,6 +24,7 @@ from orbits_tenants import (
     Window,
 )
 from orbits_tenants.decisions import Decision, TenantDecisions
+from orbits_tenants.promotion import promote
 
 
 class Street:
@@ -215,7 +216,7 @@ async def test_the_next_wave_waits_until_it_is_promoted(orbits: Orbits) -> None:
     while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
         await asyncio.sleep(0)
     assert STREET.stands == {"acme": "1"}
-    await execution.answer(Promoted(wave=1))
+    assert await promote(orbits, "Stalls") == (execution.id, 1)
     assert set(states(await execution)) == {"updated"}
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from orbits_tenants.cli.options import AsJson, Fleet
+from orbits_tenants.cli.options import AsJson, Recorded
 
 if TYPE_CHECKING:
     from orbits_tenants.promotion import Waiting
 
 
-def command(fleet: Fleet, *, as_json: AsJson = False) -> None:
+def command(fleet: Recorded, *, as_json: AsJson = False) -> None:
     """Let the next wave begin of the roll-out that waits for it."""
     execution, wave = asyncio.run(_promote(fleet))
     if as_json:
@@ -23,10 +23,10 @@ def command(fleet: Fleet, *, as_json: AsJson = False) -> None:
 
 async def _promote(spec: str) -> "Waiting":
     from orbits_iac import Orbits, Settings
-    from orbits_tenants.cli.subject import named
+    from orbits_tenants.cli.subject import named_or_kind
     from orbits_tenants.promotion import promote
 
     settings = Settings()
-    fleet = named(spec, settings)
+    fleet = named_or_kind(spec, settings)
     async with Orbits(settings, work=False) as orbits:
         return await promote(orbits, fleet)

@@ -35,6 +35,11 @@ async def known(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Known":
         return await recorded.known(store, kind_of(fleet))
 
 
+def named_or_kind(spec: str, settings: "Settings") -> "type[Tenants[Any]] | str":
+    """The class of a fleet, if that is what was named; else it is the kind of what is recorded."""
+    return named(spec, settings) if ":" in spec or spec in settings.stacks else spec
+
+
 async def recorded(spec: str, selector: str | None) -> "Fleet":
     """How the fleet stands, by what is recorded of it; those of its tenants that are meant."""
     from orbits_iac import Settings
@@ -44,8 +49,8 @@ async def recorded(spec: str, selector: str | None) -> "Fleet":
 
     settings = Settings()
     chosen = None if selector is None else Selector(selector)
-    known = ":" in spec or spec in settings.stacks
-    kind = kind_of(named(spec, settings)) if known else spec
+    meant = named_or_kind(spec, settings)
+    kind = meant if isinstance(meant, str) else kind_of(meant)
     async with reading(settings.store) as store:
         fleet = await read(store, kind, now=time.time())
     if chosen is None:
