@@ -57,7 +57,8 @@ def table(record: "RecordRow", rows: "list[RevisionRow]") -> object:
     made = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
     for name in ("", "revision", "at", "who", "argument", "build"):
         made.add_column(name, no_wrap=name != "argument", overflow="fold")
-    for row, before in zip(reversed(rows), [*reversed(rows[:-1]), None], strict=True):
+    for row in reversed(rows):
+        before = next((one for one in reversed(rows) if one.number < row.number and not one.abandoned), None)
         stands = row.number == record.revision
         note = "gone back from" if row.abandoned else row.why
         made.add_row(
@@ -108,7 +109,7 @@ def _document(one: "Turned") -> dict[str, object]:
 
 
 def _argument(row: "RevisionRow", before: "RevisionRow | None") -> str:
-    """What of the argument is otherwise than in the revision before; all of it in the first."""
+    """What of the argument is otherwise than in the one that stood before; all of it in the first."""
     from orbits_iac.cli.report import as_text
     from orbits_iac.model.marks import masked
 

@@ -25,7 +25,9 @@ COMMAND = re.compile(r"^\$ (.*?)(?:  # exits with (\d))?$", re.MULTILINE)
 ONCE = ("orbits offline", "export ")  # what the fixture has done
 
 
-DIFFERS = re.compile(r"\b\d{12}\b|\b[\d.]+m?s\b|\b\d+ min ago|just now|[\w.]+@[\w.-]+")
+DIFFERS = re.compile(
+    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\b[0-9a-f]{8}\b|\b\d{12}\b|\b[\d.]+m?s\b|\b\d+ min ago|just now|[\w.]+@[\w.-]+"
+)
 
 
 def lines(text: str) -> list[str]:
