@@ -13,7 +13,8 @@ Stores never see what is here: they are handed the texts, and keep the data key 
 executions.
 """
 
-from orbits_iac.codec.codec import Codec, explain
+from orbits_iac.codec.codec import Codec
 from orbits_iac.codec.keys import open_codec
+from orbits_iac.model.errors import explain
 
 __all__ = ["Codec", "explain", "open_codec"]

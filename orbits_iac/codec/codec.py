@@ -249,12 +249,3 @@ def _way(declared: Any) -> _Way:
 
 def _type_name(declared: Any) -> str:
     return declared.__name__ if isinstance(declared, type) else str(declared)
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error for people: each field with what is wrong, on one line."""
-    parts = []
-    for problem in error.errors(include_url=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        parts.append(f"{where}: {problem['msg']}" if where else str(problem["msg"]))
-    return "; ".join(parts)

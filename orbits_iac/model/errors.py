@@ -19,9 +19,12 @@ Error
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from orbits_iac.model.states import State
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LONGEST_MESSAGE = 10_000
 """Characters of an error's message that are kept; the beginning and the end of a longer one."""
@@ -177,7 +180,7 @@ def first_of(error: BaseException) -> BaseException:
 def message_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
     """What an error says, as text that every store can keep: masked, shortened, and without what is no Unicode."""
     try:
-        text = str(error)
+        text = _text(error)
     except Exception as second:  # noqa: BLE001 - an error that cannot say what it is has happened all the same
         text = f"its message cannot be had: str() of it raised {type(second).__name__}"
     text = mask(text).encode("utf-8", "backslashreplace").decode()
@@ -185,6 +188,24 @@ def message_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
         half = LONGEST_MESSAGE // 2
         text = f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
     return text or type(error).__name__
+
+
+def explain(error: "ValidationError") -> str:
+    """A validation error for people: each field with what is wrong, on one line, without the values."""
+    parts = []
+    for problem in error.errors(include_url=False, include_input=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        parts.append(f"{where}: {problem['msg']}" if where else str(problem["msg"]))
+    return "; ".join(parts)
+
+
+def _text(error: BaseException) -> str:
+    if type(error).__name__ == "ValidationError":
+        from pydantic import ValidationError  # who raises one has it already; who only reads is not to load it
+
+        if isinstance(error, ValidationError):
+            return f"{error.title}: {explain(error)}"
+    return str(error)
 
 
 def _types(error: BaseException) -> tuple[str, ...]:
