@@ -75,7 +75,7 @@ _HAPPENED: Mapping[TenantState, str] = {
     TenantState.PAUSED: "is paused: {why}",
     TenantState.VANISHED: "the source does not have it any more: it stays as it is, until it is removed",
     TenantState.ENDED: "was removed{stays}",
-    TenantState.NOT_STARTED: "{why}",
+    TenantState.NOT_STARTED: "{because}",
 }
 
 
@@ -136,6 +136,7 @@ class TenantReport(Outputs):
         return _HAPPENED[self.state].format(
             why=why,
             what=why or "went forward",
+            because=why or "its wave was not reached",
             wave=self.wave,
             back=self._back,
             came_back=self._came_back,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Refused, UsageError, hook, kind_of
-from orbits_tenants.decisions import Decided, TenantDecisions
+from orbits_tenants.decisions import Decided, TenantDecisions, Tombstone
 from orbits_tenants.drift_policy import left_alone
 from orbits_tenants.expiry import expiry
 from orbits_tenants.membership import members
@@ -28,7 +28,8 @@ class Roster:
     Attributes:
         present: those to whom a roll-out may go, in the order in which they joined.
         ending: those that have expired, and are removed, or were.
-        apart: the reports of those to whom it does not go, whatever is released.
+        apart: the reports of those to whom it does not go, whatever is released; of those who were removed too, as long
+            as something of them stands.
         doubts: what the source said and was not believed.
 
     """
@@ -61,9 +62,17 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     due = expiry(fleet.listing, found.present, known, ended, left, now)
     apart = {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.PAUSED, why) for tenant, why in due.kept}
     apart |= {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.VANISHED) for tenant in found.vanished}
+    stuck = [id_ for id_, one in before.items() if id_ in decided.removed and one.revision is not None]
+    apart |= {id_: _stuck(before[id_], decided.removed[id_]) for id_ in stuck}
     place = {id_: number for number, id_ in enumerate(there)}  # whoever was away for a while has its own again
     present = sorted(due.present, key=lambda tenant: place.get(tenant.id, len(place)))
     return Roster(present=tuple(present), ending=due.ending, apart=apart, doubts=found.doubts)
+
+
+def _stuck(before: TenantReport, stone: Tombstone) -> TenantReport:
+    """The report of one that was removed, and still stands: its removal failed, or was not begun."""
+    said = {"error": f"it was removed by {stone.who}, and still stands", "left": ("orbits tenants remove ends it",)}
+    return before.model_copy(update={"state": TenantState.LEFT, "earlier": True, "path": (), **said})
 
 
 async def decisions(fleet: "Tenants[Any]", when: str) -> Decided:
@@ -71,7 +80,11 @@ async def decisions(fleet: "Tenants[Any]", when: str) -> Decided:
     with fleet.execution.scope(f"decided {when}"):
         try:
             return await fleet.execution.outputs(TenantDecisions, kind_of(type(fleet)))
-        except (ExecutionFailed, Refused):  # nobody has decided anything yet
+        except Refused:  # nobody has decided anything yet
+            return Decided()
+        except ExecutionFailed as error:
+            if not error.caused_by(Refused):
+                raise
             return Decided()
 
 

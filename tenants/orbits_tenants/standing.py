@@ -112,7 +112,10 @@ def _state(
         happened = f"{happened} (in an earlier roll-out)"
     if id_ in decided.removed:
         stone = decided.removed[id_]
-        return "removed", Mood.WAITING, f"was removed by {stone.who}{f': {stone.why}' if stone.why else ''}"
+        said = f"was removed by {stone.who}{f': {stone.why}' if stone.why else ''}"
+        if record is not None and record.revision is not None:
+            return "removed", Mood.PERSON, f"{said}; it still stands: `orbits tenants remove` ends it"
+        return "removed", Mood.WAITING, said
     if id_ in decided.paused and state != TenantState.PAUSED:
         paused = f"is paused{f': {decided.paused[id_]}' if decided.paused[id_] else ''}"
         if mood in {Mood.WELL, Mood.WAITING}:

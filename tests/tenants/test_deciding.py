@@ -5,14 +5,18 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Orbits, Resource
-from orbits_iac.provider import UsageError
+from orbits_iac import ExecutionFailed, Orbits, Permanent, Resource
+from orbits_iac.provider import Refused, UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
 from orbits_tenants.deciding import check
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
+from orbits_tenants.removal import remove
 
 LISTED = [Tenant(id="acme"), Tenant(id="bolt", paused="by the list", pinned={"colour": "red"}), Tenant(id="cafe")]
+
+
+STUCK: list[str] = []
 
 
 def listed() -> list[Tenant]:
@@ -30,6 +34,10 @@ class Tent(Resource):
 
     async def define_update(self) -> None:
         """Nothing, here."""
+
+    async def define_uninstall(self) -> None:
+        if self.name in STUCK:
+            raise Permanent("a peg is stuck")
 
 
 class Tents(Tenants[Tent]):
@@ -131,6 +139,22 @@ async def test_a_roll_out_to_some_removes_nobody_else_and_refuses_whom_it_does_n
     with pytest.raises(ExecutionFailed, match="only: Tents has no acm; `orbits tenants list` shows"):
         await orbits.run(Tents(colour="red", only=("acm",)))
     assert (await orbits.run(Tents(only=("bolt",)))).tenants["bolt"].state is TenantState.ENDED
+
+
+async def test_who_could_not_be_removed_stays_in_the_reports_until_that_was_done(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orbits.run(Tents())
+    with monkeypatch.context() as stuck:
+        stuck.setattr("tests.tenants.test_deciding.STUCK", ["acme"])
+        with pytest.raises(Refused, match="acme is in no roll-out any more, and still stands"):
+            await remove(orbits, Tents, "acme")
+    for colour in ("blue", "white"):
+        report = await orbits.run(Tents(colour=colour))
+        assert (report.tenants["acme"].earlier, report.tenants["acme"].revision) == (True, 1)
+        assert report.exit_code() == 0
+    assert (await remove(orbits, Tents, "acme")).removed == {"Tent acme": 1}
+    assert "acme" not in (await orbits.run(Tents())).tenants
 
 
 async def test_who_was_removed_is_added_before_anything_is_decided(orbits: Orbits) -> None:

@@ -257,7 +257,7 @@ async def test_what_was_decided_since_is_said(orbits: Orbits) -> None:
     assert [(one.state, one.mood, one.happened) for one in found.values()] == [
         ("paused", Mood.WAITING, "is paused: they move"),
         ("reverted", Mood.FAILED, "awning: Permanent: it tore → what it made was removed; it is paused"),
-        ("removed", Mood.WAITING, "was removed by dana: closed down"),
+        ("removed", Mood.PERSON, "was removed by dana: closed down; it still stands: `orbits tenants remove` ends it"),
     ]
     assert (found["acme"].pinned, found["bolt"].pinned) == (("colour",), ())
 

@@ -288,6 +288,7 @@ async def test_what_people_decide_holds_whatever_the_source_says(orbits: Orbits)
     assert {id_: one.state.value for id_, one in report.tenants.items()} == {
         "acme": "paused",
         "bolt": "unchanged",
+        "cafe": "needs a decision",  # it still stands
         "duke": "updated",
         "echo": "updated",
     }
