@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from orbits_iac import Orbits, Resource
 from orbits_iac.provider import Refused, UsageError, kind_of
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
+from orbits_tenants.overrides import refuse_plain_secrets
 from orbits_tenants.report import Report
 from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import Tenant
@@ -69,7 +70,7 @@ async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenan
         step = fleet.model_validate(argument)
     except ValidationError:
         return
-    step.stack_of(tenant)
+    refuse_plain_secrets(tenant, step.stack_of(tenant))
 
 
 def _said(source: Source, decision: Decision, tenant: Tenant) -> str:

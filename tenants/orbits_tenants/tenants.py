@@ -8,7 +8,7 @@ never touches a tenant; and no list, whatever it says, removes or moves one.
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic
 
-from pydantic import PrivateAttr, ValidationError
+from pydantic import PrivateAttr
 from typing_extensions import TypeVar
 
 from orbits_iac import Options, Resource, Revision
@@ -19,6 +19,7 @@ from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import Intake
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
+from orbits_tenants.overrides import overridden, refuse_plain_secrets
 from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState, carried
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import Roster, decisions, roster
@@ -114,7 +115,7 @@ class Tenants(Resource[Report], Generic[S]):
         used: dict[str, Mapping[str, Resource[Any]]] = {}
         for tenant in tenants:
             try:
-                self.stack_of(tenant)
+                refuse_plain_secrets(tenant, self.stack_of(tenant))
                 used[tenant.id] = used_by(self, tenant)
             except Exception as error:
                 failed = "" if isinstance(error, UsageError) else f"tenant {tenant.id}: {type(error).__name__}: "
@@ -275,24 +276,11 @@ class Tenants(Resource[Report], Generic[S]):
 
     def stack_of(self, tenant: Tenant) -> S:
         """The tenant's stack, its overrides applied; UsageError for one that could not be asked for."""
-        stack = self._overridden(tenant, self.stack(tenant))
+        stack = overridden(tenant, self.stack(tenant))
         if not isinstance(stack, Resource):
             raise UsageError(f"tenant {tenant.id}: stack() returned a {type(stack).__name__}, and no Resource")
         check_identity(stack, f"tenant {tenant.id}")
         return stack
-
-    def _overridden(self, tenant: Tenant, stack: S) -> S:
-        if not tenant.overrides and not tenant.pinned:
-            return stack
-        try:
-            return type(stack).model_validate({**dict(stack), **tenant.overrides, **tenant.pinned})
-        except ValidationError as error:
-            wrong = "; ".join(
-                f"{'pinned' if each['loc'] and each['loc'][0] in tenant.pinned else 'overrides'}: "
-                f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
-                for each in error.errors()
-            )
-            raise UsageError(f"tenant {tenant.id}, {wrong}") from error
 
 
 SCOPE = frozenset(Tenants.model_fields)

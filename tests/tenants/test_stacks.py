@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import SecretStr
 
 from orbits_iac import Managed, Options, Orbits, Outputs, Resource
 from orbits_iac.cli.fleets import lines
+from orbits_iac.model.rows import EntryRow, RevisionRow
 from orbits_iac.provider import UsageError
 from orbits_iac.queries import looks
 from orbits_tenants import (
@@ -25,6 +27,8 @@ from orbits_tenants import (
     YamlSource,
     standing,
 )
+from orbits_tenants.deciding import check
+from orbits_tenants.decisions import Decision
 from orbits_tenants.fleet import DriftState, Member
 from orbits_tenants.recorded import stacks_of
 
@@ -32,6 +36,7 @@ from orbits_tenants.recorded import stacks_of
 class Cabin(Resource):
     name: str
     rooms: int = 1
+    alarm: SecretStr = SecretStr("")
 
     def identity(self) -> str:
         if self.name == "nameless":
@@ -134,6 +139,22 @@ async def test_a_fleet_that_is_renamed_keeps_its_kind(orbits: Orbits) -> None:
 
     with pytest.raises(UsageError, match=r"options = Options\(kind='Cabins'\)"):
         await orbits.run(Chalets())
+
+
+async def test_a_secret_that_a_list_or_a_pin_would_keep_as_it_stands_is_refused(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cabins, "bolt", lambda: Cabin(name="bolt"))
+    monkeypatch.setattr(Cabins, "source", ListSource([Tenant(id="acme", overrides={"alarm": "4711"})]))
+    with pytest.raises(UsageError, match="tenant acme: alarm is secret, and what a list or a pin says is kept as it"):
+        await orbits.run(Cabins())
+    monkeypatch.setattr(Cabins, "source", ListSource([{"id": "acme", "overrides": {"alarm": SecretStr("4711")}}]))
+    await orbits.run(Cabins())
+    pin = Decision(what="pin", tenant="acme", who="ada", pinned={"alarm": "4711"})
+    with pytest.raises(UsageError, match="tenant acme: alarm is secret"):
+        await check(orbits, Cabins, pin)
+    rows = [*await orbits.store.find(RevisionRow), *await orbits.store.find(EntryRow)]
+    assert "4711" not in "".join(map(str, rows))
 
 
 def _yaml(folder: Path) -> Source:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from orbits_iac.provider import UsageError
 from orbits_tenants.sources.source import explain
@@ -87,7 +87,7 @@ def _tenant(where: str, entry: Any) -> Tenant:
 def _not_kept(value: Any, path: str) -> Iterable[tuple[str, str]]:
     """What of a value would not be the same after it was recorded, with the path to it."""
     match value:
-        case None | bool() | int() | str() | date() | time():
+        case None | bool() | int() | str() | date() | time() | SecretStr():
             return
         case float():
             if not math.isfinite(value):
