@@ -172,7 +172,7 @@ class Orbits:
         self,
         step: Step[T],
         *,
-        target: Target | None = None,
+        target: Target | Sequence[Target] | None = None,
         on_conflict: OnConflict | None = None,
         **approved: Unpack[Approving],
     ) -> T:
@@ -189,7 +189,7 @@ class Orbits:
         self,
         step: Step[T],
         *,
-        target: Target | None = None,
+        target: Target | Sequence[Target] | None = None,
         on_conflict: OnConflict | None = None,
         **approved: Unpack[Approving],
     ) -> Execution[T]:
@@ -215,11 +215,12 @@ class Orbits:
             identity, _ = identity_of(subject, None, StepKey(""), kind_of(type(subject)), None)
         kind = await record_kind(self.store, kinds_of(type(subject)), identity) if identity else kind_of(type(subject))
         codec, cls = self.engine.codec, type(subject)
-        targets = {} if target is None else {type(target).__name__: codec.encode(target, type(target))}
-        places = {} if target is None else {type(target).__name__: target.place()}
+        given = [target] if isinstance(target, Target) else target or ()
+        targets = {type(one).__name__: codec.encode(one, type(one)) for one in given}
+        places = {type(one).__name__: one.place() for one in given}
         refuse_secrets(codec, lambda: "run", subject, identity)
-        if target is not None:
-            refuse_secrets(codec, lambda: "run", target, *places.values())
+        for one in given:
+            refuse_secrets(codec, lambda: "run", one, *places.values())
         argument, settings = codec.encode(subject, cls), options_of(cls)
         known = codec.as_encoded(codec.decode(argument, cls), argument)
         asked = Asked(

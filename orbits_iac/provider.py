@@ -8,6 +8,7 @@ from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.engine.naming import check_identity
 from orbits_iac.engine.passed import passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
+from orbits_iac.inventory import Inventoried, Tagged, Thing, look_for, standing, things
 from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError
 from orbits_iac.model.existing import Existing
@@ -40,6 +41,7 @@ __all__ = [
     "Existing",
     "Flow",
     "Interrupted",
+    "Inventoried",
     "Left",
     "LookRow",
     "NotHeld",
@@ -58,6 +60,8 @@ __all__ = [
     "StepOptions",
     "Store",
     "Subtree",
+    "Tagged",
+    "Thing",
     "Unknown",
     "UsageError",
     "Verb",
@@ -73,6 +77,7 @@ __all__ = [
     "json_text",
     "kind_of",
     "load",
+    "look_for",
     "made_at",
     "masked",
     "mongodb_documents",
@@ -86,6 +91,8 @@ __all__ = [
     "result_type",
     "source_file",
     "stamp_of",
+    "standing",
     "subtree",
     "target_types",
+    "things",
 ]

@@ -20,8 +20,8 @@ from orbits_iac.model.rows import Difference
 from orbits_iac.steps.action import Action, InProgress
 from orbits_iac.steps.concealed import concealed, without_digests
 from orbits_iac.steps.hook import hook
-from orbits_iac.steps.resource import Resource, Revision
-from orbits_iac.steps.step import bind, kind_of, options_of, result_type
+from orbits_iac.steps.resource import Resource, Revision, command
+from orbits_iac.steps.step import Step, bind, kind_of, options_of, result_type
 
 S = TypeVar("S", bound=Outputs)
 
@@ -114,6 +114,16 @@ class Managed(Resource[S]):
         live = await self._read("read")
         if live is not None:
             await self._delete(live)
+
+    def define_inventory(self, revision: Revision[S]) -> Step[str | None]:
+        """One `read`, by what the revision published."""
+        return self.look_for_remains(dict(revision.outputs))
+
+    @command
+    async def look_for_remains(self, recorded: dict[str, Any]) -> str | None:
+        """Whether what was recorded once is there; None if it is gone."""
+        live = await self._read("read", result_type(type(self)).model_validate(recorded))
+        return None if live is None else "it is there"
 
     async def define_preview(self, revision: Revision[S] | None) -> Change:
         """What `define_update` would do, from one read; two where it would be replaced."""

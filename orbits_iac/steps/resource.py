@@ -101,6 +101,14 @@ class Resource(Composite[O], Generic[O]):
         """
         return None
 
+    def define_inventory(self, revision: Revision[O]) -> Step[str | None] | None:
+        """The command of its own that looks for what `revision` made; its result says what is there, None: nothing.
+
+        Run when this Resource was removed, to certify that. None, as by default: it has nothing of its own.
+        """
+        del revision
+        return None
+
     @classmethod
     def data_in(cls, revision: Revision[O]) -> Sequence[str]:
         """The parts of what `revision` made that hold data which an uninstall would lose, each named for people.

@@ -134,6 +134,7 @@ class AwsClient:
             page = getattr(self, operation)(**arguments, **token)
             yield page
             name = "Marker" if page.get("IsTruncated") else "NextToken"  # the former is IAM's
+            name = "PaginationToken" if page.get("PaginationToken") else name  # that of the tagging API
             if not page.get(name):
                 return
             token = {name: page[name]}

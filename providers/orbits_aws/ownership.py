@@ -24,7 +24,7 @@ class Marks(dict[str, str]):
 def tags_of(execution: Current) -> Marks:
     """The tags of what this execution makes."""
     record = " ".join(execution.record) if execution.record else ""
-    marks = Marks({PROJECT: _value(execution.project), RECORD: _value(record)})
+    marks = Marks(marks_of(execution.project, record))
     marks.takes_over = execution.takes_over
     return marks
 
@@ -32,6 +32,11 @@ def tags_of(execution: Current) -> Marks:
 def mark_of(project: str) -> str:
     """A project as the tag names it."""
     return _value(project)
+
+
+def marks_of(project: str, record: str) -> dict[str, str]:
+    """The tags of what a record, given as its kind and identity, has made in a project."""
+    return {PROJECT: _value(project), RECORD: _value(record)}
 
 
 def owner_of(tags: Mapping[str, str]) -> str | None:

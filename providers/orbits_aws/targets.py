@@ -7,7 +7,7 @@ from datetime import timedelta
 from pydantic import field_validator, model_validator
 
 from orbits_iac import Target
-from orbits_iac.provider import Existing
+from orbits_iac.provider import Existing, RecordId, Tagged
 
 REGION, ROLE = "eu-west-1", "OrganizationAccountAccessRole"
 """What a target has unless it says otherwise."""
@@ -66,6 +66,12 @@ class AwsTarget(Target):
         from orbits_aws.existing import instances_of
 
         return instances_of(name, by)
+
+    def tagged(self, project: str, records: Sequence[RecordId], /) -> Tagged:
+        """What of the account and region is tagged so, by the Resource Groups Tagging API."""
+        from orbits_aws.tag_inventory import tagged
+
+        return tagged(self, project, records)
 
     @field_validator("via")
     @classmethod

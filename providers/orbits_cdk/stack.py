@@ -35,7 +35,7 @@ from orbits_cdk.remove import Removed, Removing, Unwanted, advance_removal
 from orbits_cdk.stateful import data_in
 from orbits_cdk.upload import Store, Uploaded, upload
 from orbits_cdk.wanted import Deployed, Terms, Underway, Wanted, Withheld, request_token
-from orbits_iac import InProgress, Outputs, Resource, Retry, Revision
+from orbits_iac import InProgress, Outputs, Resource, Retry, Revision, Step, command
 from orbits_iac.provider import Change, Difference, Refused, Verb, hook, kind_of, result_type
 
 O = TypeVar("O", bound=Outputs | None, default=None)
@@ -127,6 +127,16 @@ class AnyStack(Resource[O]):
             return
         again: StackLook = await self.do("look again", look)
         await self._looked(healed(found, again), left=why_left(drifted, again))
+
+    def define_inventory(self, revision: Revision[O]) -> Step[str | None]:
+        """One look for the stack that the revision deployed."""
+        return self.look_for_remains(revision.payload(StackPayload).stack_name)
+
+    @command
+    async def look_for_remains(self, name: str) -> str | None:
+        """Whether the stack of this name is there; None if it is gone."""
+        found: str | None = await self.do("look", hook(self.left_of, name, returns=str | None, idempotent=True))
+        return found
 
     @classmethod
     def data_in(cls, revision: Revision[O]) -> tuple[str, ...]:
@@ -225,6 +235,11 @@ class AnyStack(Resource[O]):
         """Look whether CloudFormation has found out what nothing else can read."""
         found = look_on(self._aws, looking)
         return InProgress(found, poll=_poll()) if isinstance(found, Looking) else found
+
+    def left_of(self, name: str) -> str | None:
+        """What there is of the stack, for people; None if it is gone."""
+        found = find_stack(self._aws("cloudformation"), name)
+        return None if found is None else f"the stack {found.name} is {found.status}"
 
     def empty(self, name: str) -> Emptied | InProgress[Emptying]:
         """Begin to empty what the stack would not be deleted with."""

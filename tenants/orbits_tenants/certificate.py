@@ -20,8 +20,11 @@ class Certificate(BaseModel):
         who: who decided.
         why: what for.
         execution: the durable execution that did it; its events say step by step what was done.
-        removed: what stood and does not any more, as kind and identity, with the last revision of each.
-        stays: what stays, each with why.
+        removed: what stood and does not any more, as kind and identity, with the last revision of each: its record says
+            so, and it was looked for and not found, unless it has nothing of its own.
+        stays: what stays, each with why; and what was looked for and is there though its record says otherwise.
+        unsure: what its record says is gone, and could not be looked for, each with why.
+        tagged: what places still have tags of it on.
         checked: how that was found out.
 
     """
@@ -34,6 +37,8 @@ class Certificate(BaseModel):
     execution: str
     removed: Mapping[str, int]
     stays: Sequence[str]
+    unsure: Mapping[str, str] = {}
+    tagged: Sequence[str] = ()
     checked: Sequence[str]
 
     def __rich__(self) -> "RenderableType":
@@ -50,6 +55,12 @@ class Certificate(BaseModel):
             table.add_row("gone", Text(f"{name} (revision {revision})"))
         for stays in self.stays:
             table.add_row("stays", Text(stays, style="yellow"))
+        for name, unsure in self.unsure.items():
+            table.add_row(
+                "not sure", Text(f"{name}: its record is gone, and it could not be looked for: {unsure}", "red")
+            )
+        for tagged in self.tagged:
+            table.add_row("tagged", Text(tagged, style="yellow"))
         for how in self.checked:
             table.add_row("checked", Text(how, style="dim"))
         table.add_row("execution", Text(self.execution))

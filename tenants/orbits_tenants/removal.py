@@ -1,20 +1,23 @@
 """A tenant leaves its fleet: what would go with it, and its removal, with a certificate of what stays.
 
 What always holds: the decision is recorded before anything is removed, so that no list and no roll-out brings the
-tenant back meanwhile. Called by `orbits tenants remove`.
+tenant back meanwhile; and nothing is certified as removed that was not looked for, where it can be (`inventory`). One
+that was cut off may be asked for again: it goes on, and certifies. Called by `orbits tenants remove`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orbits_iac import Orbits
-from orbits_iac.provider import Change, RecordId, Refused, UsageError, kind_of, subtree
+from orbits_iac import Orbits, Resource
+from orbits_iac.provider import Change, RecordId, Refused, Thing, UsageError, kind_of, standing, things
 from orbits_tenants.certificate import Certificate
 from orbits_tenants.decisions import Decision, TenantDecisions
+from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.recorded import stacks_of
 from orbits_tenants.report import Report, TenantState
 from orbits_tenants.rollback import roll_outs
+from orbits_tenants.tenant import Tenant
 from orbits_tenants.tenants import Tenants, released
 
 
@@ -36,10 +39,11 @@ async def remove(
     """
     (last, step), kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
     stacks = await stacks_of(orbits.store, kind)
-    tops = [RecordId(stacks[tenant].kind, stacks[tenant].identity)] if tenant in stacks else []
+    was = last.tenants[tenant].tenant
+    tops = [RecordId(stacks[tenant].kind, stacks[tenant].identity)] if tenant in stacks else _was(step, was)
     shared, kept = last.tenants[tenant].shared, _kept(last, tenant)
     tops += [RecordId(*name.split(" ", 1)) for name in shared if name not in kept]
-    before = await subtree(orbits.store, *tops)
+    known = await things(orbits, *tops)
     decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
     await orbits.run(TenantDecisions(fleet=kind, decision=decision))
     execution = await orbits.start(step, accept_loss=accept_loss)
@@ -47,9 +51,10 @@ async def remove(
     done = report.tenants[tenant]
     if done.state is not TenantState.ENDED:
         raise Refused(f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}")
-    after = await subtree(orbits.store, *tops)
-    stood = {one: row.revision for one, row in before.records.items() if row.revision is not None}
-    stand = {one for one, row in after.records.items() if row.revision is not None}
+    stand = await standing(orbits, known)
+    gone = [one for one in known if one.record not in stand]
+    found = await inventory(orbits, gone, was.targets if was is not None else ())
+    there = [f"{name}: its record is gone, and yet: {what}" for name, what in found.there.items()]
     return Certificate(
         fleet=kind,
         tenant=tenant,
@@ -57,10 +62,32 @@ async def remove(
         who=orbits.who,
         why=why,
         execution=execution.id,
-        removed={f"{one.kind} {one.identity}": revision for one, revision in stood.items() if one not in stand},
-        stays=[*done.left, *(stays for name in shared for stays in _stays(report, name, kept))],
-        checked=[f"records: of {len(stood)} things that stood, {len(stood.keys() & stand)} stand"],
+        removed={str(one): one.revision for one in gone if str(one) in found.gone | found.alone},
+        stays=[*done.left, *(stays for name in shared for stays in _stays(report, name, kept)), *there],
+        unsure=found.unknown,
+        tagged=found.tagged,
+        checked=_checked(known, stand, found),
     )
+
+
+def _was(step: Tenants[Any], tenant: Tenant | None) -> list[RecordId]:
+    """The record of a stack that does not stand any more: a removal that was cut off is gone on with."""
+    try:
+        stack: Resource[Any] | None = step.stack_of(tenant) if tenant is not None else None
+    except Exception:  # noqa: BLE001 - it was removed by its record, and need not be made any more
+        return []
+    return [] if stack is None else [RecordId(kind_of(type(stack)), stack.identity() or "")]
+
+
+def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Inventory) -> list[str]:
+    """How it was found out, in lines for people."""
+    looked = len(found.gone) + len(found.there) + len(found.unknown)
+    said = [f"records: of {len(known)} things that stood, {len(stand)} stand"]
+    if looked:
+        said.append(f"live: of {looked} things that were to be looked for, {len(found.gone)} are gone")
+    if found.alone:
+        said.append(f"by their records alone: {len(found.alone)} things, which have nothing of their own to look for")
+    return [*said, *found.asked]
 
 
 async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Report, Tenants[Any]]:

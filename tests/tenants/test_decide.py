@@ -135,7 +135,10 @@ def test_a_tenant_is_removed_and_no_list_brings_it_back(orbits: Shell, tmp_path:
         "they left",
         {"Lodge bolt": 1},
     )
-    assert certificate["checked"] == ["records: of 1 things that stood, 0 stand"]
+    assert certificate["checked"] == [
+        "records: of 1 things that stood, 0 stand",
+        "by their records alone: 1 things, which have nothing of their own to look for",
+    ]
     assert json.loads(said[: said.rindex("}") + 1]) == certificate
     assert "2 tenants: 2 unchanged" in orbits("up", FLEET, "sign=1")
     orbits("tenants", "add", FLEET, "bolt", "--why", "they are back")

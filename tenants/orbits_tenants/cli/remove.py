@@ -38,10 +38,12 @@ def command(
         out.write_text(certificate.model_dump_json(indent=2) + "\n", encoding="utf-8")
     if as_json:
         typer.echo(certificate.model_dump_json(indent=2))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    Console().print(certificate)
+        Console().print(certificate)
+    if certificate.unsure:
+        raise typer.Exit(4)
 
 
 async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: bool) -> "Certificate":

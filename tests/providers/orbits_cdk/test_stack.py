@@ -7,7 +7,7 @@ import pytest
 from orbits_aws import AwsTarget, OfflineAws
 from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_iac import ExecutionFailed, Orbits
-from orbits_iac.provider import Refused, Verb
+from orbits_iac.provider import RecordId, Refused, Verb, look_for, things
 
 from .site import App
 
@@ -179,7 +179,11 @@ async def test_a_rollback_deploys_the_kept_template(orbits: Orbits, aws: Offline
 
 async def test_an_uninstall_leaves_nothing(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
     await orbits.run(App(release="1"), target=acme)
+    [app] = await things(orbits, RecordId("App", "acme"))
+    [name] = stacks(aws)
+    assert await look_for(orbits, app) == f"the stack {name} is CREATE_COMPLETE"
     await orbits.record(App, "acme").uninstall()
+    assert await look_for(orbits, app) is None
     assert stacks(aws) == {}
     assert aws.client("s3", account="acme").list_buckets()["Buckets"] == []
 

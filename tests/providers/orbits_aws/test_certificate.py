@@ -1,0 +1,86 @@
+"""The certificate of a removal: only what was looked for and not found is gone, and tags have the last word."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from orbits_aws import AwsTarget, OfflineAws, Parameter, Queue
+from orbits_iac import Orbits, Resource
+from orbits_iac.provider import RecordId, RecordRow, things
+from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
+from orbits_tenants.inventory import Inventory, inventory
+from orbits_tenants.removal import remove
+
+
+class Depot(Resource[None]):
+    """A queue and a parameter."""
+
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        await self.do("jobs", Queue(name=f"{self.client}-jobs"))
+        await self.do("colour", Parameter(name=f"/{self.client}/colour", value="red"))
+
+
+class Depots(Tenants[Depot]):
+    source: ClassVar[Source]
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> Depot:
+        return Depot(client=tenant.id)
+
+
+@pytest.fixture
+async def depots(aws: OfflineAws, orbits: Orbits, member: Callable[[str], AwsTarget]) -> AwsTarget:
+    """Two depots that stand; gives where bolt's is."""
+    made = {name: member(name) for name in ("acme", "bolt")}
+    Depots.source = ListSource([Tenant(id=name, targets=(target,)) for name, target in made.items()])
+    await orbits.run(Depots())
+    return made["bolt"]
+
+
+JOBS, COLOUR = "Queue Depot bolt/jobs", "Parameter Depot bolt/colour"
+
+
+async def test_what_is_gone_was_looked_for_and_its_tags_were(
+    aws: OfflineAws, orbits: Orbits, depots: AwsTarget
+) -> None:
+    certificate = await remove(orbits, Depots, "bolt", why="they left")
+    assert certificate.removed == {"Depot bolt": 1, JOBS: 1, COLOUR: 1}
+    assert (certificate.stays, certificate.unsure, certificate.tagged) == ([], {}, [])
+    assert list(certificate.checked[:3]) == [
+        "records: of 3 things that stood, 0 stand",
+        "live: of 2 things that were to be looked for, 2 are gone",
+        "by their records alone: 1 things, which have nothing of their own to look for",
+    ]
+    assert certificate.checked[3].startswith(
+        f"tags: nothing is tagged as of them in {depots.account}/eu-west-1 (AwsTarget), by the Resource Groups"
+    )
+    assert len(certificate.checked) == 4
+    tags = {"orbits:project": "tests", "orbits:record": JOBS}
+    aws.client("sqs", account=depots.account).create_queue(QueueName="bolt-more", tags=tags)
+    again = await remove(orbits, Depots, "bolt")  # of one that was cut off before it was certified
+    assert again.removed == certificate.removed
+    assert again.tagged == [f"arn:aws:sqs:eu-west-1:{depots.account}:bolt-more (of {JOBS})"]
+
+
+async def test_what_is_there_or_cannot_be_looked_for_is_never_called_gone(
+    aws: OfflineAws, orbits: Orbits, depots: AwsTarget
+) -> None:
+    known = await things(orbits, RecordId("Depot", "bolt"))
+    assert [str(one) for one in known] == ["Depot bolt", JOBS, COLOUR]
+    await remove(orbits, Depots, "bolt")
+    aws.client("sqs", account=depots.account).create_queue(QueueName="bolt-jobs")
+    aws.settings(denied=[{"service": "ssm"}, {"service": "resourcegroupstaggingapi"}])
+    found: Inventory = await inventory(orbits, known, [])
+    assert (found.gone, found.alone) == (set(), {"Depot bolt"})
+    assert found.there == {JOBS: "it is there"}
+    assert found.unknown[COLOUR].startswith("AccessDenied: AccessDeniedException on ssm:")
+    rows = [await orbits.store.get(RecordRow, *one.record) for one in known]
+    assert [(row.revision, row.users) for row in rows if row is not None] == [(None, ())] * 3
+    [asked] = found.asked
+    assert asked.startswith(f"tags: {depots.account}/eu-west-1 (AwsTarget) could not be asked: AccessDenied")
