@@ -179,11 +179,11 @@ async def test_a_rollback_deploys_the_kept_template(orbits: Orbits, aws: Offline
 
 async def test_an_uninstall_leaves_nothing(orbits: Orbits, aws: OfflineAws, acme: AwsTarget) -> None:
     await orbits.run(App(release="1"), target=acme)
-    [app] = await things(orbits, RecordId("App", "acme"))
+    *_, stack = await things(orbits, RecordId("App", "acme"))
     [name] = stacks(aws)
-    assert await look_for(orbits, app) == f"the stack {name} is CREATE_COMPLETE"
+    assert await look_for(orbits, stack) == f"the stack {name} is CREATE_COMPLETE"
     await orbits.record(App, "acme").uninstall()
-    assert await look_for(orbits, app) is None
+    assert await look_for(orbits, stack) is None
     assert stacks(aws) == {}
     assert aws.client("s3", account="acme").list_buckets()["Buckets"] == []
 
