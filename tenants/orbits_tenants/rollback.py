@@ -190,7 +190,7 @@ async def roll_outs(orbits: Orbits, fleet: type[Tenants[Any]]) -> Sequence[Revis
     """The revisions of a fleet, the last one last; UsageError if no roll-out of it has come to its end."""
     found = await orbits.record(fleet, kind_of(fleet)).history()
     if not found:
-        raise UsageError(f"no roll-out of {kind_of(fleet)} has come to its end: there is nothing to take back")
+        raise UsageError(f"no roll-out of {kind_of(fleet)} has come to its end yet")
     return found
 
 

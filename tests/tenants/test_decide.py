@@ -113,7 +113,10 @@ def test_what_is_wrong_is_said_and_nothing_is_written(orbits: Shell, words: tupl
 def test_some_a_wave_or_all_are_brought_back(orbits: Shell, tmp_path: Path) -> None:
     for sign in ("1", "2", "3"):
         orbits("up", FLEET, f"sign={sign}")
-    assert "say --yes" in orbits("tenants", "rollback", FLEET, code=2)
+    said = orbits("tenants", "rollback", FLEET, code=2)
+    assert ["acme", "3", "2", "goes", "back"] in [line.split() for line in said.splitlines()]
+    assert "UTC: 3 go back" in said
+    assert "say --yes" in said
     orbits("tenants", "rollback", FLEET, "--wave", "1", "--yes")
     assert [(tmp_path / one).read_text() for one in ("acme", "bolt", "cafe")] == ["2", "3", "3"]
     orbits("tenants", "rollback", FLEET, "--only", "cafe", "--to", "1", "--yes")

@@ -1,6 +1,7 @@
 """A second roll-out in the place of the first, which begins no further tenant and says so: never do both go on."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -10,6 +11,7 @@ import pytest
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Resource, Workflow
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
+from orbits_iac.provider import Change
 from orbits_iac.testing import Clock, crash_everywhere, outside, start_once
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave, Window
 
@@ -124,6 +126,25 @@ async def test_one_that_bakes_or_waits_for_a_promotion_ends_at_once(orbits: Orbi
     await clock.advance(timedelta(hours=2.1))
     await third.answer(Promoted(wave=2))
     assert states(await third) == ["updated"] * 3
+
+
+async def test_one_whose_next_wave_is_looked_at_does_not_wait_for_that(orbits: Orbits) -> None:
+    looked, go_on = threading.Event(), threading.Event()
+
+    def policy(tenant: Tenant, change: Change) -> str:
+        looked.set()
+        go_on.wait(30)
+        return ""
+
+    Yards.rollout = Rollout(waves=["1", "100%"], promote=policy)
+    first = await orbits.start(Yards(stone="marble"))
+    assert await asyncio.to_thread(looked.wait, 30)
+    Yards.rollout = Rollout(waves=["100%"])
+    second = await orbits.start(Yards(stone="slate"))
+    assert states(await first) == ["updated", "not started", "not started"]
+    assert not go_on.is_set()
+    go_on.set()
+    assert states(await second) == ["updated"] * 3
 
 
 async def test_who_waits_for_a_window_is_left_to_the_second(orbits: Orbits) -> None:

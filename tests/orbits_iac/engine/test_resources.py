@@ -263,6 +263,25 @@ async def test_on_conflict_fail_does_not_wait(orbits: Orbits) -> None:
         await orbits.run(Impatient(name="i"))
 
 
+async def test_on_conflict_supersede_tells_what_goes_before_it_and_waits(orbits: Orbits) -> None:
+    class Eager(Resource):
+        name: str
+
+        def identity(self) -> str:
+            return self.name
+
+        async def define_update(self) -> None:
+            app = App(name="x", first=3, second=4)
+            await asyncio.gather(
+                self.do("one", App(name="x", first=1, second=2)), self.do("two", app, on_conflict="supersede")
+            )
+
+    await orbits.run(Eager(name="e"))
+    told = {row.superseded_by: row.id for row in await orbits.store.find(ExecutionRow, kind="App")}
+    assert told.keys() == {None, told[None]}
+    assert (await orbits.record(App, "x").outputs()).total == 7
+
+
 async def test_drift_is_found_shown_and_brought_back(orbits: Orbits) -> None:
     await orbits.run(App(name="x", first=1, second=2))
     record = orbits.record(App, "x")
