@@ -4,8 +4,10 @@ import json
 import re
 import shlex
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
+from orbits_tenants import Rollout, Wave
 from tests.servers.commands import Commands
 
 PAGE = re.sub(r"^   (?=\S| )", "", (Path(__file__).parents[2] / "docs" / "clients.md").read_text(), flags=re.MULTILINE)
@@ -14,6 +16,13 @@ COMMAND = re.compile(r"^\$ (.*?)(?:  # exits with (\d))?$", re.MULTILINE)
 
 def _lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def test_its_careful_roll_out_can_be_made() -> None:
+    [code] = re.findall(r"```python\n(rollout = .*?)```", PAGE, re.DOTALL)
+    made: dict[str, Rollout] = {}
+    exec(code, {"Rollout": Rollout, "Wave": Wave, "timedelta": timedelta}, made)
+    assert made["rollout"].on_failure == "rollback-wave"
 
 
 def test_each_command_says_what_the_page_says(tmp_path: Path, commands: Commands) -> None:
