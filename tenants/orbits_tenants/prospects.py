@@ -113,7 +113,9 @@ def _judged(one: Prospect, change: Change | None) -> Prospect:
     if change.revision is not None:
         return replace(one, outlook=Outlook.RECORDED, why=f"at revision {change.revision}")
     if change.detail.startswith(_FAILS):
-        return replace(one, outlook=Outlook.REFUSED, why=change.detail.removeprefix(_FAILS), change=change)
+        hint = ". If its stack has several parts, say which is meant: PART=PATTERN" if "" in one.parts else ""
+        why = f"{change.detail.removeprefix(_FAILS).removeprefix('Refused: ').rstrip('.')}{hint}"
+        return replace(one, outlook=Outlook.REFUSED, why=why, change=change)
     takers = dict(_takers(change, ""))
     parts: dict[str, Existing] = {}
     for part, there in one.parts.items():
@@ -123,7 +125,17 @@ def _judged(one: Prospect, change: Change | None) -> Prospect:
         if why:
             return replace(one, outlook=Outlook.REFUSED, why=why, change=change)
         parts[fit[0]] = there
-    return replace(one, parts=parts, change=change)
+    why = _why_not_whole(change)
+    return replace(one, outlook=Outlook.REFUSED if why else one.outlook, why=why, parts=parts, change=change)
+
+
+def _why_not_whole(change: Change) -> str:
+    """Why not all of a stack can be recorded; "" if it can."""
+    missing = [at or each.kind for at, each in _things(change, "") if each.verb is Verb.CREATE]
+    if missing:
+        return f"{', '.join(missing)} is not there, and the whole of a tenant is recorded, or nothing"
+    waits = dict.fromkeys(wait for _, each in _all(change, "") for wait in each.waits)
+    return f"what depends on {', '.join(waits)} is not known before that was done" if waits else ""
 
 
 def _why_not(
@@ -153,10 +165,19 @@ def _why_not(
 
 def _takers(change: Change, above: str) -> Iterator[tuple[str, Change]]:
     """All that can be recorded under a name, with the refs that lead there from the tenant's stack."""
-    if change.called:
-        yield above, change
+    return ((at, each) for at, each in _things(change, above) if each.called)
+
+
+def _things(change: Change, above: str) -> Iterator[tuple[str, Change]]:
+    """All Resources that are one thing, as they say themselves."""
+    return ((at, each) for at, each in _all(change, above) if each.whole and each.verb is not Verb.RUN)
+
+
+def _all(change: Change, above: str) -> Iterator[tuple[str, Change]]:
+    """A change and all steps below it, with the refs that lead there."""
+    yield above, change
     for below in () if change.whole else change.below:
-        yield from _takers(below, f"{above}.{below.ref}" if above else below.ref)
+        yield from _all(below, f"{above}.{below.ref}" if above else below.ref)
 
 
 def _is_below(at: str, part: str) -> bool:

@@ -66,6 +66,8 @@ def test_the_part_that_takes_it_is_named_by_the_refs_that_lead_there() -> None:
         (tenant(waits=("network",)), "takes the name web-acme: what depends on network is not known yet"),
         (tenant(), "takes the name web-acme: nothing of it is taken by a name"),
         (tenant(stack("web", "web-acme", place="1/us")), "web: web-acme is in 1/eu, and its class has it in 1/us"),
+        (tenant(stack("web", "web-acme"), stack("db", "Db", verb=Verb.CREATE)), "db is not there, and the whole of"),
+        (tenant(stack("web", "web-acme"), waits=("sign",)), "what depends on sign is not known before that was done"),
         (tenant(detail="fails: ValueError: no"), "ValueError: no"),
     ],
 )

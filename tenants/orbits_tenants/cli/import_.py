@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
 
 Arguments = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Fields of the fleet; anything but text as JSON.")
+    list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Fields of the fleet; anything but text as JSON.")
 ]
 Stacks = Annotated[
     list[str] | None,
     typer.Option(
         "--stacks",
         metavar="[PART=]PATTERN[@PLACE]",
-        help="What they are called, as in 'client-{tenant}-web'; with PART, the refs that lead there; several times.",
+        help="What they are called, as in 'client-{tenant}-web'. PART: the refs that lead to who takes it, where there "
+        "are several. PLACE: account/region, as a pattern. Several times.",
     ),
 ]
 StackSet = Annotated[

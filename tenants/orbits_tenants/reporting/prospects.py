@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
+_NAMED = 8  # tenants of whom something is the same
 _STYLES = dict.fromkeys(BAD, "red") | {Outlook.FOUND: "green"}
 
 
@@ -31,12 +32,12 @@ class Drawing:
             if one.why:
                 yield Text(f"{one.tenant} {one.outlook.value}: {one.why}", style=_STYLES.get(one.outlook, "dim"))
         for remark, those in _remarks(self._prospects).items():
-            yield Text(f"{', '.join(those)}: {remark}", style="yellow")
+            yield Text(f"{_named(those)}: {remark}", style="yellow")
         for tenants, lines, replaces in _alike(self._prospects):
             said = (
                 "an update would change" if lines else "an update would change no resource, but for the marks of Orbits"
             )
-            yield Text(f"{', '.join(tenants)}: {said}", style="bold")
+            yield Text(f"{_named(tenants)}: {said}", style="bold")
             for line in lines:
                 marked = line.partition(":")[0] in replaces
                 yield Text(f"  {'! ' if marked else ''}{line}", style="bold red" if marked else "")
@@ -82,6 +83,11 @@ def document(prospects: Sequence[Prospect], nobodys: Sequence[Existing]) -> dict
 
 def _existing(one: Existing) -> dict[str, Any]:
     return {"name": one.name, "place": one.place, "id": one.id, "state": one.state, "remarks": list(one.remarks)}
+
+
+def _named(tenants: Sequence[str]) -> str:
+    more = f" and {len(tenants) - _NAMED:,} more" if len(tenants) > _NAMED else ""
+    return f"{', '.join(tenants[:_NAMED])}{more}"
 
 
 def _remarks(prospects: Sequence[Prospect]) -> dict[str, list[str]]:

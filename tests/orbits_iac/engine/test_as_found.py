@@ -8,6 +8,7 @@ from orbits_iac import ExecutionFailed, Orbits, Resource
 from orbits_iac.model.approvals import named_below
 from orbits_iac.model.ids import step_key
 from orbits_iac.model.rows import RecordRow
+from orbits_iac.testing import crash_everywhere
 
 from .world import WORLD, Add, Thing, ThingState
 
@@ -62,7 +63,8 @@ async def test_all_of_it_is_revision_0_by_the_names_that_it_has(orbits: Orbits) 
     WORLD.things.update(old=3, older=9)
     await orbits.run(Street(names=FOUND))
     assert WORLD.log == [], "nothing was done, nor any step run"
-    assert await numbers(orbits) == {
+    found = await numbers(orbits)
+    assert found == {
         "street": (1, False, ""),
         "house": (0, True, ""),
         "House house/first": (0, True, "old"),
@@ -70,6 +72,11 @@ async def test_all_of_it_is_revision_0_by_the_names_that_it_has(orbits: Orbits) 
     }
     with pytest.raises(ExecutionFailed, match="left as it was found"):
         await orbits.record(House, "house").uninstall()
+    WORLD.failing.add("7")
+    with pytest.raises(ExecutionFailed):
+        await orbits.run(House(value=6))
+    assert (WORLD.things, await numbers(orbits)) == ({"old": 3, "older": 9}, found), "as it was found"
+    WORLD.failing.clear()
     await orbits.run(House(value=7))
     assert WORLD.things == {"old": 7, "older": 8}, "an update knows it by its name"
     await orbits.record(House, "house").rollback(0)
@@ -115,3 +122,9 @@ def test_names_are_handed_down_by_the_refs_that_lead_there() -> None:
     names = {"web.db": "a", "web[eu].db": "b", "webs": "c", "": "d"}
     assert named_below(names, web) == {"db": "a", "": "d"}
     assert named_below({"web[eu]": "b", "web[us]": "a"}, keyed) == {"": "b"}
+
+
+def test_crashed_anywhere_it_comes_out_the_same() -> None:
+    WORLD.things.update(old=3, older=9)
+    crash_everywhere(lambda: Street(names=FOUND), world=WORLD).check()
+    assert WORLD.things == {"old": 3, "older": 9}
