@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -12,11 +13,14 @@ from orbits_aws import AwsTarget, OfflineAws, testing
 from orbits_cdk import CdkStack
 from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.payload import StackOutput, StackPayload
-from orbits_iac import Orbits, Outputs, Resource, Settings
+from orbits_iac import ExecutionFailed, Orbits, Outputs, Resource, Settings
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.provider import UsageError
 from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
 from orbits_tenants.cli import app
+from orbits_tenants.decisions import Decision, TenantDecisions
+from orbits_tenants.finding import Sought
+from orbits_tenants.survey import survey
 
 QUEUE: Mapping[str, Any] = {"QueueName": "jobs", "ReceiveMessageWaitTimeSeconds": 5}
 TENANTS: list[Tenant] = []
@@ -302,6 +306,57 @@ def test_what_is_there_in_two_places_is_told_apart_by_the_place(agency: Agency) 
     code, document = said("--stacks", "jobs=jobs@*/eu-west-1", "--yes")
     assert (code, document["report"]["tenants"]["acme"]["state"]) == (0, "adopted")
     assert [one["place"] for one in document["nobodys"]] == [other.place()]
+
+
+class Lane(Resource):
+    """Shared by all."""
+
+    def identity(self) -> str:
+        return "lane"
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+class Lot(Resource):
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+class Lots(Tenants[Lot]):
+    source: ClassVar[Source] = FunctionSource(lambda: TENANTS)
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+
+    def stack(self, tenant: Tenant) -> Lot:
+        return Lot(client=tenant.id)
+
+    def shared(self, tenant: Tenant) -> list[Resource[Any]]:
+        return [Lane()]
+
+
+async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_as_they_stand(tmp_path: Path) -> None:
+    TENANTS[:] = [Tenant(id="acme"), Tenant(id="bolt")]
+    async with Orbits(Settings(store=f"sqlite:{tmp_path}/state.db")) as at_work:
+        before = await at_work.run(Lots())
+        added = Decision(what="add", tenant="cafe", who="ada", added=Tenant(id="cafe"))
+        await at_work.run(TenantDecisions(fleet="Lots", decision=added))
+        await at_work.run(TenantDecisions(fleet="Lots", decision=Decision(what="remove", tenant="bolt", who="ada")))
+        found = await survey(at_work, Lots, {}, [Sought(like="x")], ())
+        assert [(one.tenant, one.outlook.value) for one in found.prospects] == [
+            ("acme", "recorded already"),
+            ("cafe", "not looked at"),
+        ]
+        after = await at_work.run(Lots(importing={"cafe": {}}))
+        assert after.shared == before.shared
+        assert {id_: one.state.value for id_, one in after.tenants.items()} == {"acme": "updated", "cafe": "adopted"}
+        assert after.tenants["acme"].earlier
+        with pytest.raises(ExecutionFailed, match="importing: Lots has no tenant bolt"):
+            await at_work.run(Lots(importing={"bolt": {}}))
 
 
 @pytest.mark.parametrize(

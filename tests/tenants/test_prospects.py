@@ -6,7 +6,7 @@ import pytest
 
 from orbits_iac.provider import Change, Existing, Verb
 from orbits_tenants import Tenant
-from orbits_tenants.finding import Found
+from orbits_tenants.finding import Found, Sought
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
 
 ONE = Existing(name="web-acme", place="1/eu")
@@ -43,6 +43,12 @@ def test_of_each_part_exactly_one_has_to_be_there(parts: dict[str, list[Existing
     found = prospect(Found(tenant=Tenant(id="acme"), parts=parts), None)
     assert found.outlook is outlook
     assert why in found.why
+
+
+def test_a_pattern_is_a_shells_and_what_it_names_of_a_tenant_is_taken_as_it_is() -> None:
+    one = Sought(like="{plan}-{tenant}-*")
+    assert one.name_of(Tenant(id="acme", labels={"plan": "a*"})) == "a[*]-acme-*"
+    assert one.of_anybody == "*-*-*"
 
 
 def test_what_is_recorded_already_is_left_alone_whatever_was_found() -> None:

@@ -39,6 +39,16 @@ class House(Resource[ThingState]):
         return await self.do("second", Called(value=first.value + 1))
 
 
+class Shed(Resource):
+    """Would have an Action recorded."""
+
+    def identity(self) -> str:
+        return "shed"
+
+    async def define_update(self) -> None:
+        await self.do("count", Add(a=1, b=2), as_found={})
+
+
 class Street(Resource):
     """Takes a house in."""
 
@@ -57,6 +67,11 @@ FOUND = {"first": "old", "second": "older"}
 async def numbers(orbits: Orbits) -> dict[str, tuple[Any, ...]]:
     rows = await orbits.store.find(RecordRow)
     return {row.identity: (row.revision, row.adopted, row.called) for row in rows if row.revision is not None}
+
+
+async def gone(orbits: Orbits) -> None:
+    await orbits.record(Street, "street").uninstall()
+    await orbits.record(House, "house").uninstall()
 
 
 async def test_all_of_it_is_revision_0_by_the_names_that_it_has(orbits: Orbits) -> None:
@@ -82,8 +97,13 @@ async def test_all_of_it_is_revision_0_by_the_names_that_it_has(orbits: Orbits) 
     await orbits.record(House, "house").rollback(0)
     assert WORLD.things == {"old": 3, "older": 9}
     await orbits.run(House(value=7))
-    await orbits.record(Street, "street").uninstall()
-    await orbits.record(House, "house").uninstall()
+    assert [one.number for one in await orbits.record(House, "house").history()] == [0, 2]
+    await gone(orbits)
+    WORLD.things.update(old=3, older=9)
+    await orbits.run(Street(names=FOUND))
+    await orbits.run(House(value=7))
+    assert (await numbers(orbits))["house"] == (3, False, ""), "no number is given twice"
+    await gone(orbits)
     await orbits.run(House(value=1))
     assert set(WORLD.things) == {"Called House house/first", "Called House house/second"}, "its name went with it"
 
@@ -105,6 +125,11 @@ async def test_what_is_not_there_is_named_and_the_rest_can_be_taken_in_later(orb
     WORLD.things["older"] = 9
     await orbits.run(Street(names=FOUND))
     assert (await numbers(orbits))["house"] == (0, True, "")
+
+
+async def test_only_a_resource_is_recorded(orbits: Orbits) -> None:
+    with pytest.raises(ExecutionFailed, match="count: Add is no Resource, and nothing of it is recorded"):
+        await orbits.run(Shed())
 
 
 async def test_a_preview_shows_what_an_update_would_change_of_what_is_there(orbits: Orbits) -> None:
