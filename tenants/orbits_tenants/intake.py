@@ -9,9 +9,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import StepOptions
+from orbits_iac.provider import StepOptions, UsageError, kind_of
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.report import TenantReport, TenantState, adopted, failed, left_out, said_of
+from orbits_tenants.report import (
+    Report,
+    TenantReport,
+    TenantState,
+    adopted,
+    carried,
+    failed,
+    in_order,
+    left_out,
+    said_of,
+)
+from orbits_tenants.roster import decisions, roster
+from orbits_tenants.shared import Sharing
 from orbits_tenants.tenant import REF, Tenant
 from orbits_tenants.unchanged import labels_of
 
@@ -21,6 +33,29 @@ if TYPE_CHECKING:
 
 Meant = tuple[Tenant, Mapping[str, str]]
 """A tenant, and what its things are called where they are, by the refs that lead to them."""
+
+
+async def take_in(fleet: "Tenants[Any]", last: Report) -> Report:
+    """Record what runs of those that are `fleet.importing`; the others are reported as the last roll-out left them."""
+    found = await roster(fleet, last.tenants)
+    members = {tenant.id: tenant for tenant in found.present}
+    if unknown := ", ".join(id_ for id_ in fleet.importing if id_ not in members):
+        raise UsageError(f"importing: {kind_of(type(fleet))} has no tenant {unknown}")
+    await fleet.execution.keep_children()
+    decided = await decisions(fleet, "intake")
+    intake = Intake(fleet, Lanes(fleet.rollout))
+    meant = [(decided.about(members[id_]), names) for id_, names in fleet.importing.items()]
+    if fleet.execution.previewing:
+        await intake.preview(meant)
+        return Report(tenants={})
+    taken = {id_: one.model_copy(update={"tenant": members[id_]}) for id_, one in (await intake.run(meant)).items()}
+    others = [tenant for tenant in (*found.present, *found.ending) if tenant.id not in taken]
+    came = {**{one.id: carried(last.tenants.get(one.id), one) for one in others}, **taken}
+    listed = {one.id: came[one.id] for one in (*found.present, *found.ending)}
+    reports = Sharing(fleet, last).noted(in_order(last.tenants, {**listed, **found.apart}))
+    report = Report(tenants=reports, shared=last.shared, doubts=found.doubts)
+    fleet.execution.progress(report.summary)
+    return report
 
 
 class Intake:

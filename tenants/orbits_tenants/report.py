@@ -334,6 +334,12 @@ def carried(before: TenantReport | None, tenant: Tenant) -> TenantReport:
     return before.model_copy(update={"earlier": True, "changed": False, "tenant": tenant})
 
 
+def in_order(before: Mapping[str, TenantReport], came: Mapping[str, TenantReport]) -> dict[str, TenantReport]:
+    """Reports, each in the place that its tenant had: the canaries stay the same."""
+    order = (*(id_ for id_ in before if id_ in came), *came)
+    return {id_: came[id_] for id_ in dict.fromkeys(order)}
+
+
 def said_of(error: Exception) -> str:
     """An error as reports have it."""
     return str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"

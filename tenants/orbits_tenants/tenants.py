@@ -16,11 +16,11 @@ from orbits_iac.provider import UsageError, check_identity, kind_of, options_of
 from orbits_tenants.back import WayBack
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
-from orbits_tenants.intake import Intake
+from orbits_tenants.intake import take_in
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
 from orbits_tenants.overrides import overridden, refuse_plain_secrets
-from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState, carried
+from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState, carried, in_order
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import Roster, decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
@@ -135,7 +135,7 @@ class Tenants(Resource[Report], Generic[S]):
         if self.leaving:
             return await self._let_go(before)
         if self.importing:
-            return await self._take_in(before)
+            return await take_in(self, self._last)
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.progress(doubt)
@@ -153,8 +153,7 @@ class Tenants(Resource[Report], Generic[S]):
         await roll_out.run()
         later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
         came = {**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart}
-        order = (*(id_ for id_ in before if id_ in came), *came)  # each keeps its place: the canaries stay the same
-        reports = sharing.noted({id_: came[id_] for id_ in dict.fromkeys(order)})
+        reports = sharing.noted(in_order(before, came))
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
         await sharing.keep(reports)
@@ -224,25 +223,6 @@ class Tenants(Resource[Report], Generic[S]):
         await roll_out.sharing.let_go(reports)
         await self.execution.keep_children()
         report = Report(tenants=reports, shared=roll_out.sharing.reports(reports))
-        self.execution.progress(report.summary)
-        return report
-
-    async def _take_in(self, before: Mapping[str, TenantReport]) -> Report:
-        """Record what runs of tenants as it is; the others are reported as they stand."""
-        found = await roster(self, before)
-        members = {tenant.id: tenant for tenant in found.present}
-        if unknown := ", ".join(id_ for id_ in self.importing if id_ not in members):
-            raise UsageError(f"importing: {kind_of(type(self))} has no tenant {unknown}")
-        await self.execution.keep_children()
-        decided = await decisions(self, "intake")
-        intake = Intake(self, Lanes(self.rollout))
-        meant = [(decided.about(members[id_]), names) for id_, names in self.importing.items()]
-        if self.execution.previewing:
-            await intake.preview(meant)
-            return Report(tenants={})
-        came = {id_: one.model_copy(update={"tenant": members[id_]}) for id_, one in (await intake.run(meant)).items()}
-        reports = {id_: came.get(id_) or carried(before.get(id_), tenant) for id_, tenant in members.items()}
-        report = Report(tenants={**reports, **found.apart}, shared=self._last.shared, doubts=found.doubts)
         self.execution.progress(report.summary)
         return report
 

@@ -353,8 +353,12 @@ async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_
         ]
         after = await at_work.run(Lots(importing={"cafe": {}}))
         assert after.shared == before.shared
-        assert {id_: one.state.value for id_, one in after.tenants.items()} == {"acme": "updated", "cafe": "adopted"}
-        assert after.tenants["acme"].earlier
+        assert [(id_, one.state.value, one.earlier) for id_, one in after.tenants.items()] == [
+            ("acme", "updated", True),
+            ("bolt", "needs a decision", True),
+            ("cafe", "adopted", False),
+        ]
+        assert after.tenants["cafe"].shared == after.tenants["acme"].shared == ("Lane lane",)
         with pytest.raises(ExecutionFailed, match="importing: Lots has no tenant bolt"):
             await at_work.run(Lots(importing={"bolt": {}}))
 
