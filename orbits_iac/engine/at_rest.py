@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.code import code_of
-from orbits_iac.engine.names import Name
+from orbits_iac.engine.names import Name, known_as
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.ids import RecordId, StepKey, made_at, step_key
 from orbits_iac.model.plans import Verb
@@ -103,9 +103,10 @@ def pass_over(run: "Run", one: Asked) -> None:
 def keep(run: "Run", above: StepKey, ref: str | None, among: Collection[tuple[str, str]] | None) -> None:
     """Keep those `among` the children, or all, that were done under this ref, or any, and by this run were not."""
     done = {(entry.link.kind, entry.link.identity) for entry in run.pages.entries.values() if entry.link is not None}
+    these = None if among is None else known_as(run.engine.registry, among)
     for child in run.record.children if run.record is not None else ():
         me = (child.kind, child.identity)
-        if ref in {child.ref, None} and me not in done and (among is None or me in among):
+        if ref in {child.ref, None} and me not in done and (these is None or me in these):
             key = step_key(above, child.ref, child.kind, "keep", child.identity)
             _keep(run, key, child, why="it was not asked for, and stays as it is")
 

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.losses import data_held
+from orbits_iac.engine.names import known_as
 from orbits_iac.engine.passed import passed_since
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
@@ -194,18 +195,20 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
             flow.leaves(f"{child.kind} {child.identity}: {child.kept}")
 
 
-async def let_go(run: "Run", flow: "RunFlow", one: RecordId) -> list[str]:
+async def let_go(run: "Run", flow: "RunFlow", one: RecordId) -> list[str] | None:
     """Let go of a child that is no longer done, and uninstall it where nobody else uses it; what stays, and why."""
-    child = run.children_before.get(one)
+    known_by = known_as(run.engine.registry, [one])
+    child = next((child for name, child in run.children_before.items() if name in known_by), None)
     if child is None:
-        return []
+        return None
+    one = RecordId(child.kind, child.identity)
     if run.approval.change is not None and not run.approval.removes(*one):
         return [f"{one}: plan {run.approval.plan} does not show that it goes"]
     known = await flow.ask("last", partial(_last_known, run, child), Known | None, key=str(one))
     run.removed.add(one)
-    if known is None:
-        return []
     users = await flow.ask("release", partial(change_users, run, *one, add=False), tuple[str, ...], key=str(one))
+    if known is None:
+        return None
     if users or known.kept:
         return [f"{one}: {known.kept or 'it is used by ' + ', '.join(users)}"]
     try:

@@ -16,6 +16,7 @@ from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import RecordId, StepKey, place_of, refs
 from orbits_iac.model.records import of_one_thing
 from orbits_iac.model.rows import Child, EntryRow, OnceRow, RecordRow, amended
+from orbits_iac.registry import Registry
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, kinds_of
 from orbits_iac.store.contract import Store
@@ -39,6 +40,15 @@ async def record_kind(store: Store, kinds: Sequence[str], identity: str) -> str:
     rows = [await store.get(RecordRow, kind, identity) for kind in kinds] if len(kinds) > 1 else []
     found = of_one_thing(rows)
     return kinds[0] if found is None else found.kind
+
+
+def known_as(registry: Registry, records: Iterable[tuple[str, str]]) -> set[RecordId]:
+    """These records by all kinds that their classes have had."""
+    found: set[RecordId] = set()
+    for kind, identity in records:
+        cls = registry.find(kind)
+        found |= {RecordId(one, identity) for one in ((kind,) if cls is None else kinds_of(cls))}
+    return found
 
 
 class Names:

@@ -15,7 +15,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.labels import TENANT, merged
-from orbits_iac.engine.names import Name, record_kind
+from orbits_iac.engine.names import Name, known_as, record_kind
 from orbits_iac.engine.naming import key_of, returns_of, subject_of
 from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.sharing import refuse_others
@@ -165,10 +165,11 @@ class PreviewFlow(Flow):
         return {}
 
     async def keep_children(self, ref: str | None = None, *, among: Collection[tuple[str, str]] | None = None) -> None:
-        self._looking.keeps[ref] = None if among is None else frozenset(among)
+        registry = self._looking.engine.registry
+        self._looking.keeps[ref] = None if among is None else frozenset(known_as(registry, among))
 
-    async def let_go(self, kind: str, identity: str) -> Sequence[str]:
-        self._looking.lets_go.add((kind, identity))
+    async def let_go(self, kind: str, identity: str) -> Sequence[str] | None:
+        self._looking.lets_go |= known_as(self._looking.engine.registry, [(kind, identity)])
         return ()
 
     async def cycle_children(self) -> None:

@@ -277,11 +277,11 @@ class Flow(Current):
         """
 
     @abstractmethod
-    async def let_go(self, kind: str, identity: str) -> Sequence[str]:
+    async def let_go(self, kind: str, identity: str) -> Sequence[str] | None:
         """Let go of a child that this update does not do: it goes with its last user, unless it is retained.
 
-        Returns what stays, each with why. Called once for each. Raises ExecutionFailed or `Refused` where it would go
-        and cannot, or is protected.
+        Returns what stays, each with why; None if it is no child, or nothing of it stands. Called once for each. Raises
+        ExecutionFailed or `Refused` where it would go and cannot, or is protected.
         """
 
     @abstractmethod

@@ -166,7 +166,8 @@ class Sharing:
                 report = TenantReport(state=TenantState.LEFT, wave="", error=why, left=(f"{name} stays",))
                 self._done[name] = report.model_copy(update={"revision": last.revision if last is not None else None})
             else:
-                self._done[name] = TenantReport(state=TenantState.ENDED, wave="", changed=True, left=tuple(stays))
+                if stays is not None:
+                    self._done[name] = TenantReport(state=TenantState.ENDED, wave="", changed=True, left=tuple(stays))
 
     def last_used_by(self, gone: Iterable[str], reports: Mapping[str, TenantReport]) -> list[str]:
         """What these tenants use and none of the others, the last done first."""

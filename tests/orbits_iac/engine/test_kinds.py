@@ -263,3 +263,29 @@ async def test_a_kind_that_two_classes_claim_is_paused_with_their_names() -> Non
         await again.resume()
         await again
     assert first is not second  # which has to be there until now
+
+
+class Owner(Resource):
+    """Keeps a thing that others use, while it is wanted; then lets go of it, or does not do it this time."""
+
+    wants: str = "do"
+
+    def identity(self) -> str:
+        return "owner"
+
+    async def define_update(self) -> None:
+        if self.wants == "do":
+            await self.do("kept", OldNamed(name="n", value=3))
+        elif self.wants == "keep":
+            await self.execution.keep_children("kept", among=[("NewNamed", "n")])
+        else:
+            assert await self.execution.let_go("NewNamed", "n") == []
+
+
+async def test_what_is_kept_or_let_go_of_is_found_by_its_new_class(orbits: Orbits) -> None:
+    await orbits.run(Owner())
+    rename(orbits)
+    await orbits.run(Owner(wants="keep"), prune=True)
+    assert WORLD.things == {"OldNamed n": 3}
+    await orbits.run(Owner(wants="nothing"))
+    assert WORLD.things == {}

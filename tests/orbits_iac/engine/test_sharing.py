@@ -485,7 +485,7 @@ class Landlord(Resource[Staying]):
             await self.do("roof", SharedThing(name="roof", value=self.value), retain=self.retain, protect=self.protect)
             return Staying()
         try:
-            return Staying(stays=[*await self.execution.let_go("SharedThing", "roof")])
+            return Staying(stays=[*(await self.execution.let_go("SharedThing", "roof") or ())])
         except (ExecutionFailed, Refused) as failed:
             return Staying(stays=[str(failed)])
 
