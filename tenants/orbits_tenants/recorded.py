@@ -4,7 +4,7 @@ The fleet's record, its last roll-outs, what people have decided since, and ever
 of the user's is needed, and nothing live is asked. Called by `standing`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +85,14 @@ async def read(store: "Store", kind: str) -> Recorded:
 
 
 async def broken_since(store: "Store", record: RecordRow) -> ExecutionRow | None:
-    """The latest roll-out of a fleet, if it has ended and did not come to its end: cancelled, or failed as a whole."""
-    last = await _last(store, record)
-    latest = await _latest(store, record, last)
-    return latest if latest is not None and latest.ended_at is not None and latest != last else None
+    """The latest roll-out that has begun tenants and did not come to its end: cancelled, or failed as a whole.
+
+    None if one has come to its end since.
+    """
+    async for row in _later(store, record, await _last(store, record)):
+        if row.ended_at is not None and await store.find(ExecutionRow, parent=row.id, limit=1, whole=False):
+            return row
+    return None
 
 
 async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
@@ -152,18 +156,24 @@ async def _last(store: "Store", record: RecordRow) -> ExecutionRow | None:
 
 async def _latest(store: "Store", record: RecordRow, last: ExecutionRow | None) -> ExecutionRow | None:
     """The latest roll-out: under way, or ended in whatever way; `last` if none came after that."""
+    async for row in _later(store, record, last):
+        return row
+    return last
+
+
+async def _later(store: "Store", record: RecordRow, last: ExecutionRow | None) -> AsyncIterator[ExecutionRow]:
+    """The roll-outs that were asked for after the last one that came to its end, the latest first."""
     since = last.created_at if last is not None else 0.0
     after: tuple[str, ...] = ()
     while rows := await store.find(
         ExecutionRow, kind=record.kind, identity=record.identity, newest=True, limit=_PAGE, after=after, whole=False
     ):
         later = [row for row in rows if row.command in _ROLL_OUTS and row.created_at > since]
-        if later:
-            return max(later, key=lambda row: row.created_at)
-        if rows[-1].created_at < since - 1:  # ids have no order within a second
+        for row in sorted(later, key=lambda row: row.created_at, reverse=True):  # ids have no order within a second
+            yield row
+        if rows[-1].created_at < since - 1:
             break
         after = (rows[-1].id,)
-    return last
 
 
 async def _report(

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from orbits_iac import Action, Options, Orbits, Permanent, Resource
+from orbits_iac import Action, Execution, Options, Orbits, Permanent, Resource
 from orbits_iac.provider import UsageError
-from orbits_tenants import FunctionSource, Promoted, Rollout, Source, Tenant, Tenants, TenantState, Wave
+from orbits_tenants import FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.rollback import GoingBack, bring_back, look
 
 
@@ -75,6 +75,11 @@ class Ships(Tenants[Ship]):
 def quay() -> None:
     QUAY.__init__()  # type: ignore[misc]
     Ships.rollout = Rollout(waves=["1", "100%"], failure_tolerance="100%")
+
+
+async def until_it_waits(execution: Execution[Report]) -> None:
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
 
 
 def happens(tenants: tuple[GoingBack, ...]) -> dict[str, tuple[int | None, int | None, str]]:
@@ -145,8 +150,7 @@ async def test_who_was_brought_on_by_somebody_else_is_not_brought_back_with_its_
     Ships.rollout = Rollout(waves=["1", "100%"], on_failure="rollback-all", promote="by hand")
     QUAY.failing = {"cafe"}
     execution = await orbits.start(Ships(berth="2"))
-    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
-        await asyncio.sleep(0)
+    await until_it_waits(execution)
     await orbits.run(Ship(owner="acme", berth="3"))
     await execution.answer(Promoted(wave=1))
     report = await execution
@@ -172,8 +176,7 @@ async def test_a_roll_out_that_was_aborted_is_taken_back_to_what_stood_before_it
     QUAY.listed.insert(0, Tenant(id="duke", labels={"new": "yes"}))
     orbits.who = "ann"
     execution = await orbits.start(Ships(berth="3"))
-    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
-        await asyncio.sleep(0)
+    await until_it_waits(execution)
     with pytest.raises(UsageError, match=rf"is under way: let it end, or cancel it \(orbits cancel {execution.id}\)"):
         await look(orbits, Ships)
     await execution.cancel()
@@ -187,3 +190,17 @@ async def test_a_roll_out_that_was_aborted_is_taken_back_to_what_stood_before_it
     assert shown.unknown == ("duke",)  # nobody but the roll-out that was aborted has ever listed it
     report = await bring_back(orbits, shown)
     assert {id_: one.revision for id_, one in report.tenants.items() if not one.earlier} == {"acme": 2}
+
+
+async def test_one_that_was_cancelled_before_it_began_has_left_nothing_to_take_back(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    Ships.rollout = Rollout(waves=["1", "100%"], promote="by hand")
+    first = await orbits.start(Ships(berth="2"))
+    await until_it_waits(first)
+    second = await orbits.start(Ships(berth="3"), on_conflict="supersede")
+    await second.cancel()
+    report = await first
+    assert report.summary == "3 tenants: 1 updated, 2 not started"
+    await second.ended()
+    shown = await look(orbits, Ships)
+    assert [(one.tenant, one.revision, one.to) for one in shown.tenants if one.moves] == [("acme", 2, 1)]
