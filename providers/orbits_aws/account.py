@@ -19,7 +19,7 @@ from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.tagged import tag_list
 from orbits_aws.targets import REGION, ROLE, AwsTarget
-from orbits_iac import Action, InProgress, Options, Outputs, Resource, Retry, Revision
+from orbits_iac import Action, InProgress, Options, Outputs, Resource, Retry, Revision, Step, command
 from orbits_iac.provider import Change, Difference, PropertyChange, Refused, Verb, hook, json_text, kind_of
 
 _SETTLING = timedelta(hours=4)  # what AWS may take until a new account is there, and can be used
@@ -141,6 +141,16 @@ class AwsAccount(Resource[AccountOutputs]):
         else:
             self.execution.progress(f"the account {self.name} ({self.email}) is kept: close it in AWS Organizations")
 
+    def define_inventory(self, revision: Revision[AccountOutputs]) -> Step[str | None]:
+        """Whether the account is closed: it is kept, unless that was asked for."""
+        return self.look_for_remains(revision.outputs.account)
+
+    @command
+    async def look_for_remains(self, account: str) -> str | None:
+        """What there is of the account; None if it is closed, or being closed."""
+        found: str | None = await self.do("look", hook(self.left_of, account, returns=str | None, idempotent=True))
+        return found
+
     def define_preview(self, revision: Revision[AccountOutputs] | None) -> Change:
         """Whether the account would be made or moved, found out by reading."""
         may_adopt, known = self.execution.may_adopt, revision.outputs.account if revision else None
@@ -227,6 +237,15 @@ class AwsAccount(Resource[AccountOutputs]):
         """Look how far the request is; one that was for another address of the same name is not ours: ask again."""
         status = organization.request_status(self._organizations(), request, self._wanted())
         return self.create() if status is None else _unless_under_way(status)
+
+    def left_of(self, account: str) -> str | None:
+        """What there is of the account, for people; None if it is closed, or being closed."""
+        found = organization.account_by_id(self._organizations(), account)
+        if found is None:
+            return f"the organization has no account {account} any more: it is closed, or somebody else's"
+        if found.status in {"CLOSED", "PENDING_CLOSURE", "SUSPENDED"}:
+            return None
+        return f"the account {account} ({found.email}) is {found.status}: close it in AWS Organizations if it is to go"
 
     def where(self, account: str, unit: str) -> Whereabouts:
         """Which unit the account is in."""

@@ -13,6 +13,7 @@ from orbits_aws.errors import QuotaReached
 from orbits_aws.service_role import find_service_role
 from orbits_aws.settings import aws_settings
 from orbits_iac import ExecutionFailed, Orbits, Resource
+from orbits_iac.provider import RecordId, look_for, things
 from orbits_iac.testing import Clock
 
 ACME = AwsAccount(name="acme", email="aws+acme@agency.example")
@@ -160,7 +161,9 @@ async def test_the_baseline_is_the_accounts_own(orbits: Orbits, aws: OfflineAws)
     made = await orbits.run(WithGuardrails(name="acme", email=ACME.email))
     queues = aws.client("sqs", account=made.account)
     assert len(queues.list_queues()["QueueUrls"]) == 1
+    account, *_ = await things(orbits, RecordId("WithGuardrails", ACME.email))
     await orbits.record(WithGuardrails, ACME.email).uninstall()
+    assert f"the account {made.account} ({ACME.email}) is ACTIVE: close it" in str(await look_for(orbits, account))
     assert "QueueUrls" not in queues.list_queues()
     assert accounts(aws) == [ACME.email]
 
@@ -177,7 +180,9 @@ async def test_an_account_is_closed_only_if_that_is_said_and_accepted(orbits: Or
     assert failed.value.caused_by(QuotaReached)
     aws.settings(close_quota=None, account_polls=2)
     aws.lose_answer("organizations", "CloseAccount")
+    [thing] = await things(orbits, RecordId("AwsAccount", ACME.email))
     await record.uninstall(accept_loss=[ACME.email])
+    assert await look_for(orbits, thing) is None
     assert organizations(aws).describe_account(AccountId=account)["Account"]["Status"] == "SUSPENDED"
     with pytest.raises(ExecutionFailed, match="SUSPENDED in AWS Organizations: reopen it"):
         await orbits.run(closing)
