@@ -16,7 +16,7 @@ from orbits_iac.model.plans import Verb
 from orbits_iac.provider import UsageError
 from orbits_iac.testing import crash_everywhere, outside
 from orbits_iac.testing.clock import Clock
-from orbits_tenants import ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
+from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.fleet import Mood
 from orbits_tenants.removal import remove, would_go
@@ -37,6 +37,9 @@ class Park:
         self.broken: set[str] = set()
         self.at_once = 0
         self.most = 0
+        self.begun = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
 
     def snapshot(self) -> Mapping[str, str]:
         return dict(self.stands)
@@ -71,8 +74,10 @@ class Basin(Managed[Water]):
     async def create(self) -> Water:
         PARK.at_once += 1
         PARK.most = max(PARK.most, PARK.at_once)
+        PARK.begun.set()
         for _ in range(20):
             await asyncio.sleep(0)
+        await PARK.gate.wait()
         PARK.at_once -= 1
         if f"{self.region} {self.water}" in PARK.broken:
             raise Permanent("it leaks")
@@ -155,7 +160,7 @@ FOUR = tenants(acme="eu", bolt="us", cafe="eu", duke="us")
 @pytest.fixture(autouse=True)
 def park() -> Park:
     PARK.__init__()  # type: ignore[misc]
-    Fountains.source = ListSource(FOUR)
+    Fountains.source, Fountains.listing = ListSource(FOUR), Listing()
     Fountains.rollout = Rollout(waves=["1", "100%"])
     return PARK
 
@@ -250,6 +255,36 @@ async def test_only_what_those_use_who_are_gone_to_is_done(orbits: Orbits) -> No
     assert PARK.log == ["basin us", "bolt"]
     await orbits.run(Fountains(water="tap", only=("duke",)), prune=True)
     assert {"basin eu": "spring of eu", "basin us": "sea of us"}.items() <= PARK.stands.items()
+
+
+async def test_one_that_is_superseded_begins_no_further_thing_that_is_shared(orbits: Orbits) -> None:
+    Fountains.rollout = Rollout(waves=["100%"], max_concurrency=1)
+    PARK.gate.clear()
+    first = await orbits.start(Fountains())
+    await PARK.begun.wait()
+    second = await orbits.start(Fountains(water="sea"), on_conflict="supersede")
+    PARK.gate.set()
+    report = await first
+    assert (list(report.shared), set(states(report).values()), report.causes) == (["Basin eu"], {"not started"}, {})
+    assert (set(states(await second).values()), PARK.stands["basin us"]) == ({"updated"}, "sea of us")
+
+
+async def test_a_tenant_of_which_it_cannot_be_told_what_it_uses_fails_alone(orbits: Orbits) -> None:
+    Fountains.listing = Listing(on_doubt="known")
+    Fountains.source = ListSource([*FOUR[:2], Tenant(id="cafe")])
+    report = await orbits.run(Fountains())
+    assert states(report) == {"acme": "updated", "bolt": "updated", "cafe": "failed"}
+    assert report.failed == {"cafe": "KeyError: 'region'"}
+
+
+async def test_what_only_those_use_who_are_paused_is_left_alone(orbits: Orbits) -> None:
+    await orbits.run(Fountains())
+    for tenant in ("acme", "cafe"):
+        decision = Decision(what="pause", tenant=tenant, who="ann", why="a fair")
+        await orbits.run(TenantDecisions(fleet="Fountains", decision=decision))
+    report = await orbits.run(Fountains(water="sea"))
+    assert (PARK.stands["basin eu"], PARK.stands["basin us"]) == ("spring of eu", "sea of us")
+    assert [one.earlier for one in report.shared.values()] == [True, False]
 
 
 async def test_what_goes_back_takes_nothing_back_that_is_shared(orbits: Orbits) -> None:
