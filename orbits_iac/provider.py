@@ -26,7 +26,7 @@ from orbits_iac.registry import load
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions, check_labels
-from orbits_iac.steps.step import kind_of, options_of, result_type
+from orbits_iac.steps.step import kind_of, kinds_of, options_of, result_type
 from orbits_iac.store.contract import Store
 from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
 from orbits_iac.subtree import Subtree, record_of, subtree
@@ -76,6 +76,7 @@ __all__ = [
     "is_project_file",
     "json_text",
     "kind_of",
+    "kinds_of",
     "load",
     "look_for",
     "made_at",

@@ -97,6 +97,11 @@ async def broken_since(store: "Store", record: RecordRow) -> ExecutionRow | None
 
 async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
     """The records of the tenants' stacks of a fleet, by the tenants' ids."""
+    return {id_: rows[0] for id_, rows in (await all_stacks_of(store, kind)).items()}
+
+
+async def all_stacks_of(store: "Store", kind: str) -> dict[str, list[RecordRow]]:
+    """The same, of those too that a tenant had before its stack became another: the one that it has comes first."""
     fleet = await store.get(RecordRow, kind, kind)
     tops = [record_of(child) for child in (fleet.children if fleet is not None else ()) if child.ref == REF]
     found = {
@@ -104,7 +109,7 @@ async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
         for name in {top.kind for top in tops}
         for row in await store.find(RecordRow, kind=name)
     }
-    return {id_: rows[0] for id_, rows in _by_tenant(found, tops).items()}
+    return _by_tenant(found, tops)
 
 
 def _by_tenant(records: Mapping[RecordId, RecordRow], tops: Iterable[RecordId]) -> dict[str, list[RecordRow]]:

@@ -14,7 +14,7 @@ from orbits_iac.provider import Change, RecordId, Refused, Thing, UsageError, ki
 from orbits_tenants.certificate import Certificate
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
-from orbits_tenants.recorded import stacks_of
+from orbits_tenants.recorded import all_stacks_of
 from orbits_tenants.report import Report, TenantState
 from orbits_tenants.rollback import roll_outs
 from orbits_tenants.tenant import Tenant
@@ -38,9 +38,8 @@ async def remove(
 
     """
     (last, step), kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
-    stacks = await stacks_of(orbits.store, kind)
-    was = last.tenants[tenant].tenant
-    tops = [RecordId(stacks[tenant].kind, stacks[tenant].identity)] if tenant in stacks else _was(step, was)
+    stacks, was = (await all_stacks_of(orbits.store, kind)).get(tenant, ()), last.tenants[tenant].tenant
+    tops = [RecordId(row.kind, row.identity) for row in stacks] or _was(step, was)
     shared, kept = last.tenants[tenant].shared, _kept(last, tenant)
     tops += [RecordId(*name.split(" ", 1)) for name in shared if name not in kept]
     known = await things(orbits, *tops)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import StepOptions, UsageError
+from orbits_iac.provider import Below, StepOptions, UsageError, kinds_of
 from orbits_tenants.back import WayBack
 from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
@@ -202,19 +202,28 @@ class RollOut:
 
     async def end(self, tenants: Sequence[Tenant]) -> dict[str, TenantReport]:
         """Remove these; what cannot be removed is reported, and tried again by the next roll-out if it has expired."""
-        results = await asyncio.gather(*(self._end(tenant) for tenant in tenants))
+        stand = any(self._before[tenant.id].state is not TenantState.ENDED for tenant in tenants)
+        below = await self._fleet.execution.standing_children() if stand else ()
+        stacks: dict[str | None, list[Below]] = {}
+        for child in below:
+            stacks.setdefault(child.tenant if child.ref == REF else None, []).append(child)
+        results = await asyncio.gather(*(self._end(tenant, stacks.get(tenant.id, ())) for tenant in tenants))
         return {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
 
-    async def _end(self, tenant: Tenant) -> TenantReport:
+    async def _end(self, tenant: Tenant, stacks: Sequence[Below]) -> TenantReport:
         before = self._before[tenant.id]
         if before.state is TenantState.ENDED:
             return before
         async with self._lanes.room(tenant):
             try:
-                stays = await self._ended(tenant)
+                stays = list(await self._ended(tenant) or ())
+                stack: Resource[Any] = self._fleet.stack_of(tenant)
+                for child in stacks:  # what it had before its stack became another goes, too
+                    if child.kind not in kinds_of(type(stack)) or child.identity != stack.identity():
+                        stays += await self._fleet.execution.let_go(child.kind, child.identity) or ()
             except Exception as error:  # noqa: BLE001 - one that cannot be removed stops no other
                 return left_out(tenant, before, TenantState.LEFT, said_of(error))
-        return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays or ()))
+        return TenantReport(state=TenantState.ENDED, wave="", tenant=tenant, changed=True, left=tuple(stays))
 
     async def _ended(self, tenant: Tenant) -> list[str] | None:
         step = self._fleet.stack_of(tenant).uninstall()

@@ -31,6 +31,7 @@ from orbits_tenants.deciding import check
 from orbits_tenants.decisions import Decision
 from orbits_tenants.fleet import DriftState, Member
 from orbits_tenants.recorded import stacks_of
+from orbits_tenants.removal import remove
 
 
 class Cabin(Resource):
@@ -95,6 +96,9 @@ class Shed(Managed[Wood]):
     async def create(self) -> Wood:
         return SHEDS.setdefault(self.name, Wood(wood="oak"))
 
+    async def delete(self, live: Wood, /) -> None:
+        del SHEDS[self.name]
+
 
 class Lodging(Cabin):
     async def define_update(self) -> None:
@@ -129,6 +133,9 @@ async def test_what_a_tenant_had_before_its_stack_became_another_is_looked_at_an
     assert [(one.name, one.revision) for one in shown.services] == [("Cabin", 2), ("Lodging", 1)]
     [line] = [one for one in lines(await looks(orbits.store, "Cabins", "Cabins")) if one.tenant == "bolt"]
     assert (line.drifted, line.why) == (True, "")
+    removed = await remove(orbits, Cabins, "bolt")
+    assert removed.removed == {"Cabin bolt": 2, "Lodging bolt": 1, "Shed Lodging bolt/shed": 1}
+    assert (removed.checked[0], SHEDS) == ("records: of 3 things that stood, 0 stand", {})
 
 
 async def test_a_fleet_that_is_renamed_keeps_its_kind(orbits: Orbits) -> None:
