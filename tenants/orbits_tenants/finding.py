@@ -79,14 +79,17 @@ async def find(
     wanted = {target: _wanted(target, sought, instances) for target in targets}
     room = asyncio.Semaphore(_AT_ONCE)
 
-    async def look(target: Target) -> list[Existing] | str:
+    async def look(target: Target) -> list[Existing] | str | None:
         async with room:
             try:
                 return await asyncio.to_thread(target.existing, wanted[target], project=project)
+            except NotImplementedError:  # a cluster, say, beside the account
+                return None
             except Exception as error:  # noqa: BLE001 - one place that cannot be looked at stops no other
                 return str(error) or type(error).__name__
 
-    there = dict(zip(targets, await asyncio.gather(*map(look, targets)), strict=True))
+    answers = zip(targets, await asyncio.gather(*map(look, targets)), strict=True)
+    there = {target: answer for target, answer in answers if answer is not None}
     found = [_of_tenant(tenant, sought, there, instances) for tenant in tenants]
     taken = Counter(_key(one) for each in found for one in {_key(one): one for one in _all(each)}.values())
     for each in found:
