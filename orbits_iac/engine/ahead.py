@@ -7,10 +7,10 @@ error of the parent: that is what is said of it then.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orbits_iac.engine import at_rest
 from orbits_iac.engine.labels import TENANT
 from orbits_iac.engine.names import Name
 from orbits_iac.engine.preview import Preview
@@ -26,16 +26,13 @@ if TYPE_CHECKING:
 Judge = Callable[[str, Change], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A child that is about to be done."""
+async def look(
+    run: "Run", targets: Mapping[str, Json], asked: Mapping[str, at_rest.Asked], judge: Judge
+) -> dict[str, str]:
+    """What the judge says of what each would do; those of which it says nothing are left out.
 
-    name: Name
-    left: Left
-
-
-async def look(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Asked], judge: Judge) -> dict[str, str]:
-    """What the judge says of what each would do; those of which it says nothing are left out."""
+    Those that are at rest will be passed over: nothing would be done to them, and they are not looked at.
+    """
     engine, codec = run.engine, run.engine.codec
     preview, slots = Preview(engine, takes_over=run.approval.take_over), asyncio.Semaphore(AT_ONCE)
     above = (run.record_id,) if run.record_id is not None else ()
@@ -55,8 +52,10 @@ async def look(run: "Run", targets: Mapping[str, Json], asked: Mapping[str, Aske
                 why = message_of(error, codec.mask)
                 return f"it cannot be previewed: {why if isinstance(error, ExecutionFailed) else _named(error, why)}"
 
-    found = await asyncio.gather(*(one(key, ahead.name, ahead.left) for key, ahead in asked.items()))
-    return {key: said for key, said in zip(asked, found, strict=True) if said}
+    rests = await at_rest.find(run, targets, asked)
+    moving = {key: ahead for key, ahead in asked.items() if rests[key].looked_at is None}
+    found = await asyncio.gather(*(one(key, ahead.name, ahead.left) for key, ahead in moving.items()))
+    return {key: said for key, said in zip(moving, found, strict=True) if said}
 
 
 def _named(error: Exception, why: str) -> str:

@@ -153,11 +153,7 @@ class RunFlow(Flow):
         return cast("Standing", await self.ask("standing", question, Standing, key=asked))
 
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
-        asked: dict[str, at_rest.Asked] = {}
-        for key, left in ones.items():
-            name = await self._name(ABOVE.get(), ref, left.resource, "update", key, None)
-            named = None if name.owned else name.identity
-            asked[key] = at_rest.Asked(key_of(ABOVE.get(), ref, name.kind, "update", key, named), name, left)
+        asked = await self._about_to_do(ref, ones)
         question = partial(at_rest.find, self._run, self._targets, asked)
         first = next(iter(asked), "")
         found = cast("dict[str, Rest]", await self.ask("at rest", question, dict[str, Rest], key=f"{ref} {first}"))
@@ -166,10 +162,16 @@ class RunFlow(Flow):
                 at_rest.pass_over(self._run, asked[key])
         return found
 
-    async def look_ahead(self, ref: str, ones: Mapping[str, Left], judge: ahead.Judge) -> Mapping[str, str]:
-        asked: dict[str, ahead.Asked] = {}
+    async def _about_to_do(self, ref: str, ones: Mapping[str, Left]) -> dict[str, at_rest.Asked]:
+        asked: dict[str, at_rest.Asked] = {}
         for key, left in ones.items():
-            asked[key] = ahead.Asked(await self._name(ABOVE.get(), ref, left.resource, "update", key, None), left)
+            name = await self._name(ABOVE.get(), ref, left.resource, "update", key, None)
+            named = None if name.owned else name.identity
+            asked[key] = at_rest.Asked(key_of(ABOVE.get(), ref, name.kind, "update", key, named), name, left)
+        return asked
+
+    async def look_ahead(self, ref: str, ones: Mapping[str, Left], judge: ahead.Judge) -> Mapping[str, str]:
+        asked = await self._about_to_do(ref, ones)
         question = partial(ahead.look, self._run, self._targets, asked, judge)
         return cast("dict[str, str]", await self.ask("ahead", question, dict[str, str], key=ref))
 

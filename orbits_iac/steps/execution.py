@@ -261,7 +261,7 @@ class Flow(Current):
 
         Args:
             ref: of the `do`.
-            ones: by the `key=` of the `do`; their `digest` and `revision` say nothing here.
+            ones: by the `key=` of the `do`; those that would be passed over are not looked at.
             judge: pure; is called in a thread, with the key and what would be done.
 
         Returns what was said, by the key; what cannot be previewed is said too. Nothing is done, and what was said is

@@ -16,7 +16,7 @@ from orbits_tenants.report import OK, Report, TenantReport, said_of
 from orbits_tenants.rollout import Cut
 from orbits_tenants.roster import decisions
 from orbits_tenants.tenant import REF, Tenant
-from orbits_tenants.unchanged import labels_of
+from orbits_tenants.unchanged import left
 
 if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
@@ -28,8 +28,10 @@ _BUSY = timedelta(minutes=1)  # between two of them
 class Between:
     """What has to be so before the next wave begins."""
 
-    def __init__(self, fleet: "Tenants[Any]", lanes: Lanes) -> None:
+    def __init__(self, fleet: "Tenants[Any]", lanes: Lanes, before: Mapping[str, TenantReport]) -> None:
+        """`before`: the reports of the last roll-out."""
         self._fleet = fleet
+        self._before = before
         self._lanes = lanes
 
     async def hold(self, number: int, cut: Cut, following: Cut, reports: Mapping[str, TenantReport]) -> str:
@@ -72,7 +74,7 @@ class Between:
             except Exception as error:  # noqa: BLE001 - whatever a user's stack() raises is for a person to look at
                 said[id_] = f"its stack cannot be made: {said_of(error)}"
             else:
-                stacks[id_] = Left(stack, labels=labels_of(tenant), targets=tenant.targets)
+                stacks[id_] = left(tenant, stack, self._before)
         with flow.scope(f"ahead {number}"):
             said |= await flow.look_ahead(REF, stacks, _judge(policy, tenants))
         return {id_: said[id_] for id_ in tenants if id_ in said}

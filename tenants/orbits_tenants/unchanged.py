@@ -62,13 +62,14 @@ async def pass_over(
     flow: Flow, ref: str, stacks: Iterable[tuple[Tenant, Resource[Any]]], last: Mapping[str, TenantReport]
 ) -> Unchanged:
     """Pass over those of these tenants of which nothing has changed since their last reports."""
-    rests = await flow.pass_over(ref, {tenant.id: _left(tenant, stack, last) for tenant, stack in stacks})
+    rests = await flow.pass_over(ref, {tenant.id: left(tenant, stack, last) for tenant, stack in stacks})
     return Unchanged(rests, last, flow.now())
 
 
-def _left(tenant: Tenant, stack: Resource[Any], last: Mapping[str, TenantReport]) -> Left:
+def left(tenant: Tenant, stack: Resource[Any], last: Mapping[str, TenantReport]) -> Left:
+    """What a roll-out is about to do, and how the last one left that."""
     before = last.get(tenant.id)
-    left = Left(stack, labels=labels_of(tenant), targets=tenant.targets)
+    asked = Left(stack, labels=labels_of(tenant), targets=tenant.targets)
     if before is None or before.state not in OK:
-        return left
-    return left._replace(digest=before.digest, revision=before.revision)
+        return asked
+    return asked._replace(digest=before.digest, revision=before.revision)

@@ -96,7 +96,7 @@ class RollOut:
         self.sharing = Sharing(fleet, before)
         self._scope = scope
         self._lanes = Lanes(self._rollout)
-        self._between = Between(fleet, self._lanes)
+        self._between = Between(fleet, self._lanes, self._before)
         self._superseded = Superseded(fleet.execution)
         self.reports: dict[str, TenantReport] = {}
         self.stopped = ""

@@ -190,3 +190,17 @@ async def test_a_policy_of_your_own_sees_the_tenant_and_what_would_be_done(orbit
     assert "cafe: it cannot be previewed: LookupError: there is no such café" in await waits(execution, orbits)
     assert seen == {"bolt": ["", "arch"], "cafe": ["", "arch"]}
     await execution.cancel()
+
+
+async def test_who_is_passed_over_is_not_looked_at(orbits: Orbits) -> None:
+    await orbits.run(Passages(material="grey stone"))
+    seen: list[str] = []
+
+    def policy(tenant: Tenant, change: Change) -> str:
+        seen.append(tenant.id)
+        return ""
+
+    Passages.rollout = Rollout(waves=["1", "100%"], promote=policy)
+    ARCADE.listed[1] = Tenant(id="bolt", overrides={"material": "red stone"})
+    assert (await orbits.run(Passages(material="grey stone"))).summary == "3 tenants: 1 updated, 2 unchanged"
+    assert seen == ["bolt"]
