@@ -45,10 +45,12 @@ async def look_after(
     looks: dict[str, OnDrift] = {name: "report" if how == "report" else "notify" for name, how in policies.items()}
     seconds = policy.seconds(every) if by_schedule else 0.0
     unchecked = await _cycle(flow, chosen, looks, policy, seconds=seconds)
+    labels = [child.labels for child in everybody.values() if child.tenant is not None]
+    wrong = policy.unknown(labels) if by_schedule else ""
     healing = {
         name: child
         for name, child in chosen.items()
-        if policies[name] == "remediate" and name not in unchecked and not child.held
+        if not wrong and policies[name] == "remediate" and name not in unchecked and not child.held
     }
     found = await flow.drifted(tuple(healing.values())) if healing else ()
     drifted = {name: things for name, things in zip(healing, found, strict=True) if things}
@@ -60,6 +62,8 @@ async def look_after(
     if asked.get("selector") is not None:
         fleet = f"{fleet} -l {shlex.quote(asked['selector'])}"
     decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed, left=alone)
+    if wrong:
+        decided = Verdict(stopped=f"nothing is brought back: {wrong}")
     if decided.brought_back:
         flow.progress(f"brings back: {', '.join(_few(decided.brought_back))}")
         with flow.scope("bring back"):

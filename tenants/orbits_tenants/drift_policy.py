@@ -3,7 +3,7 @@
 Pure: no I/O. Called by `drift`, which looks and brings back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -24,7 +24,8 @@ T = TypeVar("T")
 class DriftPolicy:
     """What a fleet's cycles do about drift.
 
-    `by_label` says it by the tenants' labels, the first selector that fits counts; `default` is for all others. Who is
+    `by_label` says it by the tenants' labels, the first selector that fits counts; `default` is for all others. While
+    one names a label that nobody has, nothing is brought back. Who is
     to be brought back is looked at first, like everybody else; when all have been looked at, it is counted: where more
     than `share` of the fleet has drifted, and more than `at_least` tenants, nothing is brought back until somebody has
     said so (`orbits cycle --remediate --most`). So it is with a tenant of which more than `things` have drifted.
@@ -69,6 +70,18 @@ class DriftPolicy:
             if selector.holds(labels):
                 return what
         return self.default
+
+    def unknown(self, fleet: Sequence[Mapping[str, str]]) -> str:
+        """What is wrong with a selector that names a label which nobody in a fleet of these has; "" if none does.
+
+        By a misspelt one, those whom it is meant for would be brought back by `default`.
+        """
+        known = {label for labels in fleet for label in labels}
+        missing = {one.key for selector, _ in self.by_label for one in selector.requirements} - known
+        if not fleet or not missing:
+            return ""
+        there = ", ".join(sorted(known)) or "none"
+        return f"by_label: no tenant has a label {', '.join(map(repr, sorted(missing)))}; there are: {there}"
 
     def most(self, tenants: int) -> int:
         """How many of a fleet of so many tenants are brought back in one cycle without asking."""

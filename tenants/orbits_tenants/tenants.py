@@ -112,6 +112,8 @@ class Tenants(Resource[Report], Generic[S]):
             return
         tenants = read(self.source)
         self.rollout.cut(tenants)
+        if cls.drift is not None and (wrong := cls.drift.unknown([tenant.labels for tenant in tenants])):
+            raise UsageError(f"{cls.__name__}: drift, {wrong}")
         used: dict[str, Mapping[str, Resource[Any]]] = {}
         for tenant in tenants:
             try:

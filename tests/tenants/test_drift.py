@@ -296,6 +296,19 @@ async def test_labels_say_what_is_done_about_whose_drift(orbits: Orbits, clock: 
     assert len(found) == 3
 
 
+async def test_a_selector_of_a_label_that_nobody_has_brings_back_nobody(orbits: Orbits, clock: Clock) -> None:
+    Farms.source = ListSource([Tenant(id="acme", labels={"plan": "large"})])
+    await orbits.run(Farms())
+    Farms.drift = DriftPolicy("remediate", by_label={"plam=large": "report"}, spread=timedelta())
+    said = "by_label: no tenant has a label 'plam'; there are: plan"
+    with pytest.raises(UsageError, match=f"Farms: drift, {said}"):
+        await orbits.run(Farms())
+    VALLEY.grows["acme"] = "thistles"
+    await clock.advance(10 * HOUR)
+    assert VALLEY.grows == {"acme": "thistles"}
+    assert (await look_of(orbits)).stopped == f"nothing is brought back: {said}"
+
+
 async def test_who_could_not_be_looked_at_now_or_is_held_is_not_brought_back(farms: Orbits, clock: Clock) -> None:
     VALLEY.grows |= {"t1": "thistles", "t2": "moss", "t3": "nettles"}
     await farms.record(Farms, "Farms").drift()
