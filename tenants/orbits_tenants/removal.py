@@ -45,7 +45,8 @@ async def remove(
     known = await things(orbits, *tops)
     decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
     await orbits.run(TenantDecisions(fleet=kind, decision=decision))
-    execution = await orbits.start(step, accept_loss=accept_loss)
+    # Whatever its class says of a second roll-out: one client that leaves stops no release to the others.
+    execution = await orbits.start(step, on_conflict="wait", accept_loss=accept_loss)
     report = await execution
     done = report.tenants[tenant]
     if done.state is not TenantState.ENDED:

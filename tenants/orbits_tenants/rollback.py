@@ -178,11 +178,18 @@ async def look(
 
 
 async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
-    """Do what `look` has shown; UsageError if there is nothing to bring back."""
+    """Do what `look` has shown.
+
+    Raises:
+        UsageError: there is nothing to bring back.
+        Refused: a roll-out has begun since.
+
+    """
     back = {one.tenant: one.to for one in rollback.tenants if one.moves or one.is_held}
     if not back:
         raise UsageError("none of them stands otherwise than it did then: there is nothing to bring back")
-    report: Report = await orbits.run(rollback.fleet.model_validate({**rollback.argument, "back": back}))
+    step = rollback.fleet.model_validate({**rollback.argument, "back": back})
+    report: Report = await orbits.run(step, on_conflict="fail")  # after another roll-out it would not be what was shown
     return report
 
 

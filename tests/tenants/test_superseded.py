@@ -11,9 +11,11 @@ import pytest
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Resource, Workflow
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
-from orbits_iac.provider import Change
+from orbits_iac.provider import Change, UsageError
 from orbits_iac.testing import Clock, crash_everywhere, outside, start_once
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave, Window
+from orbits_tenants.removal import remove
+from orbits_tenants.rollback import look
 
 
 class Court:
@@ -224,6 +226,21 @@ async def test_a_paused_one_ends_at_once_or_once_it_is_resumed_if_a_tenant_is_un
     await second.resume()
     assert states(await second) == ["updated", "not started", "not started"]
     await third.cancel()
+
+
+async def test_who_is_removed_stops_no_release_and_leaves_after_it(orbits: Orbits, clock: Clock) -> None:
+    await orbits.run(Yards(stone="sand"))
+    Yards.rollout = Rollout(waves=["1", "100%"], bake=timedelta(hours=2))
+    first = await orbits.start(Yards(stone="marble"))
+    await orbits.settled()
+    removal = asyncio.create_task(remove(orbits, Yards, "acme"))
+    while len((await orbits.record(Yards, "Yards").row()).queue) == 1:  # noqa: ASYNC110 - it is in the store that it waits
+        await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="a roll-out of Yards is under way"):
+        await look(orbits, Yards)
+    await clock.advance(timedelta(hours=2.1))
+    assert (await first).summary == "3 tenants: 3 updated"
+    assert (await removal).removed == {"Yardage acme": 2}
 
 
 class Terrace(Resource):

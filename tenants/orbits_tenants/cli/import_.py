@@ -144,7 +144,7 @@ async def _recorded(intake: "Tenants[Any]", settings: "Settings") -> "Report":
     from orbits_iac import Orbits
 
     async with Orbits(settings) as orbits:
-        execution = await orbits.start(intake)
+        execution = await orbits.start(intake, on_conflict="wait")  # it stops no release, whatever its class says
         typer.echo(f"execution {execution.id}: should this process end, any other goes on with it", err=True)
         report: Report = await execution
         return report
