@@ -130,6 +130,7 @@ class Preview:
         self.takes_over = takes_over
         self.journals = journals or {}  # of what is under way: what it has done stands
         self.updated: set[tuple[str, str]] = set()  # records that would be updated
+        self.changing: set[tuple[str, str]] = set()  # those of them of which something would be otherwise
         self.removed: set[str] = set()  # those, as users of others, that would be removed
         self._found: dict[tuple[str, str, str], tuple[Change, Any]] = {}
 
@@ -159,6 +160,8 @@ class Preview:
             )
             self._found[kind, identity, digest] = found
         change, outputs = self._found[kind, identity, digest]
+        if change:
+            self.changing.add(me)
         if adopt and change.revision is None:  # whether anything is there is looked at when it is done
             change = replace(change, detail="; ".join(filter(None, (change.detail, MAY_ADOPT))))
         asking = {"direct", *(" ".join(one) for one in above[-1:])}
@@ -234,12 +237,18 @@ class Preview:
             if me in looking.lets_go or not (waits or kept or (child.installed and not installs)):
                 gone = await removal(self.engine, child, looking.record, self.removed)
                 below = (*below, gone) if gone is not None else below
+        read = ", ".join(dict.fromkeys(looking.before_update))
+        as_read = f"by what {read} publishes before its update" if read else ""
         if standing is None:
-            return Change(verb=Verb.CREATE, below=below, waits=waits, detail=then(waits))
+            return Change(verb=Verb.CREATE, below=below, waits=waits, detail=_said(then(waits), as_read))
         if not any(below) and not waits and _same_argument(self.engine.codec, resource, standing):
-            return Change(verb=Verb.UNCHANGED, below=below)
+            return Change(verb=Verb.UNCHANGED, below=below, detail=as_read)
         detail = then(waits) or f"revision {standing.number} → {standing.number + 1}"
-        return Change(verb=Verb.UPDATE, below=below, waits=waits, detail=detail)
+        return Change(verb=Verb.UPDATE, below=below, waits=waits, detail=_said(detail, as_read))
+
+
+def _said(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
 
 
 def _same_argument(codec: Codec, resource: Resource[Any], standing: StoredRevision) -> bool:

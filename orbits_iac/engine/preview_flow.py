@@ -120,6 +120,8 @@ class PreviewFlow(Flow):
 
         text = await looking.question(read)
         if text is not None:
+            if (name, identity) in looking.preview.changing:
+                looking.before_update.append(f"{name} {identity}")
             return looking.engine.codec.decode(text, result_type(kind))
         if (name, identity) in looking.preview.updated:
             return await looking.wait_outside(f"{name} {identity}")

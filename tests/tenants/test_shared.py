@@ -401,6 +401,10 @@ async def test_a_preview_shows_each_once(orbits: Orbits) -> None:
     shown = (await orbits.preview(Fountains())).root.below
     assert [change.identity for change in shown] == ["eu", "us", "acme", "bolt", "cafe", "duke"]
     assert shown[2].detail == "then what depends on Basin eu"
+    await orbits.run(Fountains())
+    [_, _, acme, *_] = (await orbits.preview(Fountains(water="sea"))).root.below
+    assert (acme.verb, acme.detail) == (Verb.UNCHANGED, "by what Basin eu publishes before its update")
+    assert [one.detail for one in (await orbits.preview(Fountains())).root.below] == [""] * 6
 
 
 class Vault(Basin):
