@@ -13,6 +13,11 @@ def is_amount(text: str) -> bool:
     return found is not None and not (found[2] and int(found[1]) > 100)
 
 
+def tenants_of(count: int) -> str:
+    """So many tenants, in words."""
+    return f"{count:,} tenant{'' if count == 1 else 's'}"
+
+
 def amount(text: str, tenants: int, said: str) -> float:
     """What `10%` or `3` is of so many tenants; UsageError, which begins with `said`, if it is none.
 

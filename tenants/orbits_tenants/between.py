@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.provider import Below, Change, Left, Refused
+from orbits_tenants.amounts import tenants_of
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.policy import Policy, told
 from orbits_tenants.promotion import PROMOTE, Promoted
@@ -65,7 +66,7 @@ class Between:
         flow, stacks, said = self._fleet.execution, dict[str, Left](), dict[str, str]()
         decided = await decisions(self._fleet, f"after wave {number}")
         tenants = {one.id: decided.about(one) for one in following.tenants}
-        flow.progress(f"wave {following.name} is previewed: {len(tenants)} tenants")
+        flow.progress(f"wave {following.name} is previewed: {tenants_of(len(tenants))}")
         for id_, tenant in tenants.items():
             if tenant.paused:
                 continue

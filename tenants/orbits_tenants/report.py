@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed, Outputs
 from orbits_iac.provider import OutOfReach, Standing, ago
+from orbits_tenants.amounts import tenants_of
 from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class TenantState(StrEnum):
 
 
 _GONE = frozenset({TenantState.ENDED})
+_WHOLE = 40  # tenants, beyond which a table of all is not for reading
+_FAILED, _EXAMPLES = 20, 3  # of such a fleet: rows of each state that failed, and of each other
 _TOLD = 10  # failed tenants, and doubts, that whoever is told of a roll-out reads of
 
 OK = frozenset({TenantState.UPDATED, TenantState.UNCHANGED, TenantState.ADOPTED})
@@ -212,7 +215,9 @@ class Report(Outputs):
         counts = Counter(one.state for one in self.tenants.values() if not one.earlier)
         said = [f"{counts[state]} {state.value}" for state in TenantState if counts[state]]
         earlier = len(self.tenants) - counts.total()
-        return f"{len(self.tenants)} tenants: {', '.join([*said, *([f'{earlier} not gone to'] if earlier else [])])}"
+        return (
+            f"{tenants_of(len(self.tenants))}: {', '.join([*said, *([f'{earlier} not gone to'] if earlier else [])])}"
+        )
 
     def exit_code(self) -> int:
         """0 if none failed, 1 if all did, 4 if some did; who waits for what has failed counts as failed here."""
@@ -240,6 +245,24 @@ class Report(Outputs):
         all_ = (*self.tenants.items(), *self.shared.items())
         return {id_: one.model_copy(update=done if one.state in OK else timeless) for id_, one in all_}
 
+    def _shown(self) -> "tuple[Mapping[str, TenantReport], str]":
+        """The tenants that the table has; of a large fleet those that failed, and examples; the others are counted."""
+        if len(self.tenants) <= _WHOLE:
+            return self.tenants, ""
+        shown: dict[str, TenantReport] = {}
+        seen: Counter[str] = Counter()
+        left: Counter[str] = Counter()
+        for id_, one in self.tenants.items():
+            state = "not gone to" if one.earlier else one.state.value
+            seen[state] += 1
+            if not one.earlier and seen[state] <= (_FAILED if one.state in BAD else _EXAMPLES):
+                shown[id_] = one
+            else:
+                left[state] += 1
+        return shown, ", ".join(
+            f"{count:,} {'more ' if seen[state] > count else ''}{state}" for state, count in left.items()
+        )
+
     def __rich__(self) -> "RenderableType":
         """The table: tenant, account, state, revision, what happened."""
         from rich.console import Group
@@ -250,7 +273,8 @@ class Report(Outputs):
         for name in ("tenant", "account", "state", "revision"):
             table.add_column(name, no_wrap=True)
         table.add_column("what happened", overflow="fold")
-        for id_, one in self.tenants.items():
+        shown, counted = self._shown()
+        for id_, one in shown.items():
             table.add_row(
                 Text(id_),
                 Text(one.account or "-"),
@@ -258,7 +282,8 @@ class Report(Outputs):
                 Text("-" if one.revision is None else str(one.revision)),
                 Text(one.happened.replace(" → ", "\n→ ")),
             )
-        lines = [Text(self.summary, style="bold")]
+        lines = [Text(f"... {counted}: `orbits tenants list` shows all", style="dim")] if counted else []
+        lines += [Text(self.summary, style="bold")]
         lines += [Text(f"{name}: {why}".replace(" → ", "\n→ "), style="red") for name, why in self.causes.items()]
         lines += [Text(doubt, style="yellow") for doubt in self.doubts]
         if self.stopped:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, StepOptions, UsageError, kinds_of
+from orbits_tenants.amounts import tenants_of
 from orbits_tenants.back import WayBack
 from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
@@ -113,7 +114,8 @@ class RollOut:
             now, at_their_hour = self._by_hour(cut.tenants)
             later += [(cut, tenant) for tenant in at_their_hour]
             self._fleet.execution.progress(
-                f"wave {number} of {len(cuts)} ({cut.name}): {len(cut.tenants)} tenants", reached / len(self._tenants)
+                f"wave {number} of {len(cuts)} ({cut.name}): {tenants_of(len(cut.tenants))}",
+                reached / len(self._tenants),
             )
             await self._update(cut.name, now, decided)
             reached += len(cut.tenants)

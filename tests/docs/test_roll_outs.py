@@ -12,7 +12,7 @@ import pytest
 
 from orbits_iac import Orbits
 from orbits_tenants import ByPolicy, Listing, Promoted, Rollout, TenantState, Wave
-from orbits_tenants.report import BAD
+from orbits_tenants.report import _WHOLE, BAD
 from orbits_tenants.rollout import OnFailure
 from orbits_tenants.tenants import SCOPE
 
@@ -53,6 +53,7 @@ def test_its_tables_have_what_the_code_has() -> None:
 def test_its_figures_are_those_of_the_code() -> None:
     page = " ".join(PAGE.split())
     rollout, listing = Rollout(waves=["100%"]), Listing()
+    assert f"Of more than {_WHOLE} tenants the table" in page
     assert f"`max_concurrency` tenants ({rollout.max_concurrency})" in page
     assert f"`failure_tolerance` (`{rollout.failure_tolerance}`)" in page
     assert f"`wave_tolerance` (`{rollout.wave_tolerance}`)" in page

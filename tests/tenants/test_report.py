@@ -1,8 +1,10 @@
 """What a report of a roll-out says of itself, and what of it counts as a change of the fleet."""
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from orbits_tenants import Report, TenantReport, TenantState
 
@@ -25,3 +27,28 @@ def test_whoever_is_told_of_a_roll_out_reads_what_others_have_said_as_code() -> 
     told = Report(tenants={}, doubts=doubts, stopped="stopped: @here").problem().splitlines()
     assert told[1:3] == ["`stopped: @here`", "`the source could not be read: @channel '0' <http://e.vil>`"]
     assert told[-1] == "and 2 more"
+
+
+def shown(report: Report) -> list[list[str]]:
+    console = Console(file=StringIO(), width=100)
+    console.print(report)
+    return [line.split() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_of_a_large_fleet_who_failed_is_shown_and_the_others_are_counted() -> None:
+    states = [TenantState.UPDATED] * 300
+    states[7:9] = [TenantState.REVERTED] * 2
+    states[250:] = [TenantState.NOT_STARTED] * 50
+    tenants = {f"t{number}": TenantReport(state=state, wave="1") for number, state in enumerate(states)}
+    tenants |= {f"t{number}": tenants[f"t{number}"].model_copy(update={"earlier": True}) for number in range(20, 40)}
+    _, *rows, left, summary = shown(Report(tenants=tenants))
+    assert [row[0] for row in rows if row[0].startswith("t")] == ["t0", "t1", "t2", "t7", "t8", "t250", "t251", "t252"]
+    assert " ".join(left) == (
+        "... 225 more updated, 20 not gone to, 47 more not started: `orbits tenants list` shows all"
+    )
+    assert summary[0] == "300"
+
+
+def test_of_a_fleet_that_can_be_read_all_are_shown() -> None:
+    tenants = {f"t{number}": TenantReport(state=TenantState.UPDATED, wave="1") for number in range(40)}
+    assert len(shown(Report(tenants=tenants))) == 40 + 2

@@ -18,7 +18,11 @@ def command(fleet: Recorded, *, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps({"execution": execution, "wave": wave}))
     else:
-        typer.echo(f"wave {wave} is promoted; orbits watch {execution} shows how the next one goes", err=True)
+        typer.echo(
+            f"wave {wave} is promoted; orbits watch {execution} shows how the next one goes. Where no worker runs, "
+            f"orbits resume {execution} goes on with it",
+            err=True,
+        )
 
 
 async def _promote(spec: str) -> "Waiting":
