@@ -16,6 +16,7 @@ from orbits_iac.model.ids import RecordId, made_at
 from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
+from orbits_iac.model.schedule import zone_of
 from orbits_iac.model.selector import Selector
 from orbits_iac.model.spans import ago
 from orbits_iac.model.standing import Rest, Standing
@@ -96,4 +97,5 @@ __all__ = [
     "subtree",
     "target_types",
     "things",
+    "zone_of",
 ]

@@ -30,7 +30,7 @@ class Timing:
         """Raise a ValueError that says what of it is wrong."""
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter is {self.jitter}, and has to be a share from 0 to 1")
-        _zone(self.timezone)
+        zone_of(self.timezone)
         if isinstance(self.every, str):
             self.next_slot(0.0, 0.0)
         elif self.every < 1:
@@ -64,7 +64,7 @@ def _next_match(expression: str, timezone: str, after: float) -> float:
     from cronsim import CronSim, CronSimError
 
     try:
-        matches = CronSim(expression, datetime.fromtimestamp(after, _zone(timezone)))
+        matches = CronSim(expression, datetime.fromtimestamp(after, zone_of(timezone)))
     except CronSimError as error:
         raise ValueError(f"{expression!r} is no cron expression of five or six fields: {error}") from error
     for match in matches:
@@ -74,12 +74,14 @@ def _next_match(expression: str, timezone: str, after: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo
+def zone_of(name: str) -> tzinfo:
+    """The time zone of this name; ValueError if none is known. A machine without any (slim images) has UTC alone."""
+    from zoneinfo import ZoneInfo, available_timezones
 
     if name == "UTC":
         return UTC
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:  # unknown; a folder; a path
-        raise ValueError(f"{name!r} is no time zone that is known here, as Europe/Berlin is") from error
+        none = "" if available_timezones() else "; none is: install tzdata"
+        raise ValueError(f"{name!r} is no time zone that is known here, as Europe/Berlin is{none}") from error

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from orbits_iac.provider import zone_of
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FORM = re.compile(
@@ -38,9 +39,9 @@ class Window:
         except ValueError as error:
             raise ValueError(f"{text!r}: {error}") from error
         try:
-            self._zone = ZoneInfo(found["zone"] or "UTC")
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{text!r}: there is no time zone {found['zone']}") from error
+            self._zone = zone_of(found["zone"] or "UTC")
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {error}") from error
 
     def opens(self, now: datetime) -> datetime:
         """When it is open next: `now` if it is open."""

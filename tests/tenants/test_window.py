@@ -53,7 +53,7 @@ def test_it_opens_within_a_week_and_is_open_then(now: datetime) -> None:
         ("Sab 08:00-10:00", "'Sab' is no day or span of days: Mon, Tue"),
         ("08:00-10:00\n", "is no window"),
         ("25:00-26:00", "hour must be in 0..23"),
-        ("08:00-10:00 Europe/Atlantis", "there is no time zone Europe/Atlantis"),
+        ("08:00-10:00 Europe/Atlantis", "'Europe/Atlantis' is no time zone that is known here"),
         (7, "a window is a text"),
     ],
 )

@@ -1,5 +1,7 @@
 """Schedules: each slot once, none made up for, right where the clock is changed."""
 
+import sys
+import zoneinfo
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orbits_iac.model.schedule import Timing
+from orbits_iac.model.schedule import Timing, zone_of
 
 HOUR, DAY = 3600.0, 86_400.0
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"]
@@ -129,3 +131,14 @@ def test_what_is_wrong_is_said(timing: Timing, said: str) -> None:
     with pytest.raises(ValueError, match=r".") as raised:
         timing.check()
     assert said in str(raised.value)
+
+
+def test_a_machine_that_knows_no_time_zones_has_utc_and_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath([])
+    try:
+        assert zone_of("UTC") is UTC
+        with pytest.raises(ValueError, match="as Europe/Berlin is; none is: install tzdata"):
+            zone_of("Antarctica/Troll")  # which no other test has asked for
+    finally:
+        zoneinfo.reset_tzpath()
