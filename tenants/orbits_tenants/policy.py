@@ -64,13 +64,12 @@ class ByPolicy:
         for path, one in _steps(change, ()):
             said = f"{'.'.join(path) or one.kind}"
             why = f" ({one.detail})" if one.detail else ""
-            match one.verb:
-                case Verb.REPLACE if not self.replace:
-                    yield f"{said} would be replaced{why}"
-                case Verb.REMOVE if not self.remove:
-                    yield f"{said} would be removed{why}"
-                case Verb.UNKNOWN:
-                    yield f"{said}: {one.detail or 'what would be done is not known'}"
+            if one.verb is Verb.REPLACE and not self.replace:
+                yield f"{said} would be replaced{why}"
+            if one.verb is Verb.REMOVE and not self.remove:
+                yield f"{said} would be removed{why}"
+            if one.verb is Verb.UNKNOWN:
+                yield f"{said}: {one.detail or 'what would be done is not known'}"
             if one.stateful_loss:
                 yield f"{said} would lose data"
             if one.no_return and one.verb is not Verb.SKIP and not self.no_return:
