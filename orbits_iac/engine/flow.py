@@ -178,6 +178,9 @@ class RunFlow(Flow):
     async def keep_children(self, ref: str | None = None, *, among: Collection[tuple[str, str]] | None = None) -> None:
         at_rest.keep(self._run, ABOVE.get(), ref, among)
 
+    def remark(self, message: str) -> None:
+        self.progress(message)
+
     async def let_go(self, kind: str, identity: str) -> Sequence[str] | None:
         return await children.let_go(self._run, self, RecordId(kind, identity))
 

@@ -238,13 +238,13 @@ class Preview:
                 gone = await removal(self.engine, child, looking.record, self.removed)
                 below = (*below, gone) if gone is not None else below
         read = ", ".join(dict.fromkeys(looking.before_update))
-        as_read = f"by what {read} publishes before its update" if read else ""
+        said = _said(f"by what {read} publishes before its update" if read else "", *dict.fromkeys(looking.remarks))
         if standing is None:
-            return Change(verb=Verb.CREATE, below=below, waits=waits, detail=_said(then(waits), as_read))
+            return Change(verb=Verb.CREATE, below=below, waits=waits, detail=_said(then(waits), said))
         if not any(below) and not waits and _same_argument(self.engine.codec, resource, standing):
-            return Change(verb=Verb.UNCHANGED, below=below, detail=as_read)
+            return Change(verb=Verb.UNCHANGED, below=below, detail=said)
         detail = then(waits) or f"revision {standing.number} → {standing.number + 1}"
-        return Change(verb=Verb.UPDATE, below=below, waits=waits, detail=_said(detail, as_read))
+        return Change(verb=Verb.UPDATE, below=below, waits=waits, detail=_said(detail, said))
 
 
 def _said(*parts: str) -> str:

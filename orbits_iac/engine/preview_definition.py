@@ -79,6 +79,7 @@ class Looking:
         # The refs (None: all of them) under which what was done stays, and which of it; None: all.
         self.keeps: dict[str | None, frozenset[tuple[str, str]] | None] = {}
         self.before_update: list[str] = []  # what it reads the outputs of, and would be updated before
+        self.remarks: list[str] = []  # what whoever approves it has to know
         self.lets_go: set[tuple[str, str]] = set()  # the children that go, whatever is approved
         self._above = above
         self._reads = False  # hooks are called: all of them only read

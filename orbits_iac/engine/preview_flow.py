@@ -170,6 +170,9 @@ class PreviewFlow(Flow):
         registry = self._looking.engine.registry
         self._looking.keeps[ref] = None if among is None else frozenset(known_as(registry, among))
 
+    def remark(self, message: str) -> None:
+        self._looking.remarks.append(message)
+
     async def let_go(self, kind: str, identity: str) -> Sequence[str] | None:
         self._looking.lets_go |= known_as(self._looking.engine.registry, [(kind, identity)])
         return ()

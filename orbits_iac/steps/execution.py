@@ -277,6 +277,10 @@ class Flow(Current):
         """
 
     @abstractmethod
+    def remark(self, message: str) -> None:
+        """Say what whoever approves this has to know: a preview shows it, a run says it as progress."""
+
+    @abstractmethod
     async def let_go(self, kind: str, identity: str) -> Sequence[str] | None:
         """Let go of a child that this update does not do: it goes with its last user, unless it is retained.
 

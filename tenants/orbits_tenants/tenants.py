@@ -140,7 +140,7 @@ class Tenants(Resource[Report], Generic[S]):
             return await take_in(self, self._last)
         found = await roster(self, before)
         for doubt in found.doubts:
-            self.execution.progress(doubt)
+            self.execution.remark(doubt)
         scope = self._scope(before)
         self._refuse_strangers(found)
         ending = [one for one in found.ending if scope.has(one.id) or before[one.id].state is TenantState.ENDED]

@@ -8,7 +8,7 @@ import pytest
 from orbits_iac import ExecutionFailed, Orbits, Permanent, Resource
 from orbits_iac.provider import Refused, UsageError
 from orbits_iac.testing import Clock
-from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants import FunctionSource, Listing, Rollout, Source, Tenant, Tenants, TenantState
 from orbits_tenants.deciding import check
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
 from orbits_tenants.removal import remove
@@ -107,6 +107,19 @@ async def test_tenants_are_brought_back_and_removed_though_the_source_does_not_a
     assert report.tenants["cafe"].state is TenantState.ENDED
     with pytest.raises(UsageError, match="nobody answers"):
         await orbits.run(Tents(colour="red"))
+
+
+async def test_a_preview_says_what_of_the_source_was_not_believed(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orbits.run(Tents())
+    monkeypatch.setattr(Tents, "listing", Listing(on_doubt="known"))
+    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", LISTED[:1])
+    root = (await orbits.preview(Tents(colour="red"))).root
+    said = "revision 1 → 2; 2 of 3 tenants are not in the source any more, and at most 10% may vanish at once: bolt"
+    assert root.detail.startswith(said)
+    root = (await orbits.preview(Tents())).root
+    assert (bool(root), root.detail[:29]) == (False, "2 of 3 tenants are not in the")
 
 
 async def test_who_is_paused_is_not_removed_when_its_time_is_over(
