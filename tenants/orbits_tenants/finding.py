@@ -169,7 +169,7 @@ def _with(instance: Existing, seen: Mapping[tuple[str, str], Existing]) -> Exist
     if instance.refused:
         return instance
     if stands is None:
-        return replace(instance, refused=f"{instance.name} is not there any more: take it out of what spreads it")
+        return replace(instance, refused="it is not there any more: take it out of what spreads it")
     return replace(stands, remarks=(*instance.remarks, *stands.remarks))
 
 

@@ -242,8 +242,10 @@ async def test_it_goes_on_in_another_process(agency: Agency) -> None:
 
 
 def test_instances_of_a_stackset_are_told_and_recorded_under_the_names_that_they_have(agency: Agency) -> None:
-    agency.clients("acme", "bolt", "cafe")
-    agency.spread("depots", "acme", "bolt", "cafe")
+    agency.clients("acme", "bolt", "dune", "cafe")
+    agency.spread("depots", "acme", "bolt", "cafe", "dune")
+    [(stack, _)] = agency.stacks("dune")
+    agency.cfn("dune").delete_stack(StackName=stack["StackName"])
     gone = TENANTS.pop()
     agency.cfn().update_stack_set(
         StackSetName="depots",
@@ -252,9 +254,13 @@ def test_instances_of_a_stackset_are_told_and_recorded_under_the_names_that_they
         Regions=["eu-west-1"],
     )
     shown = orbits("--stack-set", "depots", "--yes")
-    assert shown.exit_code == 0
-    assert "bolt: an instance of the StackSet depots that is OUTDATED: the StackSet has changed since" in shown.stdout
-    assert "acme, bolt: take it out of the StackSet before an update of Orbits" in shown.stdout
+    assert shown.exit_code == 4
+    assert f"dune refused: {stack['StackName']}: it is not there any more: take it out of" in shown.stdout
+    assert (
+        "bolt, dune: an instance of the StackSet depots that is OUTDATED: the StackSet has changed since"
+        in shown.stdout
+    )
+    assert "acme, bolt, dune: take it out of the StackSet before an update of Orbits" in shown.stdout
     assert "no tenant has this one: StackSet-depots-" in shown.stdout
     assert f" in {gone.targets[0].place()} (OUTDATED)" in shown.stdout
     assert "acme: an update would change\n  jobs.Jobs: update AWS::SQS::Queue: DelaySeconds: 1 → null" in shown.stdout
@@ -374,10 +380,12 @@ async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_
     ("arguments", "why"),
     [
         ((), "say what they are called"),
+        (("--stacks", "jobs="), "say what they are called"),
         (("--stacks", "a", "--stacks", "jobs=b"), "several are looked for"),
         (("--stacks", "a", "--only", "zeta"), "--only: the fleet has no zeta"),
         (("--stacks", "a", "queue=5"), "Depots: queue: Input should be a valid dictionary"),
-        (("--stack-set", "a", "--stack-set-in", "{}"), "--stack-set-in '{}'"),
+        (("--stack-set", "a", "--stack-set-in", "{}"), "--stack-set-in '{}': Value error, {} is no target"),
+        (("--stack-set", "a", "--stack-set-in", "{"), "--stack-set-in '{' is no JSON"),
     ],
 )
 def test_what_makes_no_sense_is_refused(agency: Agency, arguments: tuple[str, ...], why: str) -> None:

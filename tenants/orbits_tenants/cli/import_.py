@@ -61,13 +61,18 @@ def command(
     """
     from orbits_tenants.cli.decide import values
 
-    sought = _sought(stacks or (), stack_set or (), stack_set_in)
-    given = values(arguments or (), "")
-    raise typer.Exit(asyncio.run(_import(fleet, given, sought, only or (), yes=yes, as_json=as_json)))
+    given, names = values(arguments or (), ""), (stacks or (), stack_set or (), stack_set_in)
+    raise typer.Exit(asyncio.run(_import(fleet, given, names, only or (), yes=yes, as_json=as_json)))
 
 
 async def _import(
-    spec: str, given: Mapping[str, Any], sought: "Sequence[Sought]", only: Sequence[str], *, yes: bool, as_json: bool
+    spec: str,
+    given: Mapping[str, Any],
+    names: tuple[Sequence[str], Sequence[str], str | None],
+    only: Sequence[str],
+    *,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     from rich.console import Console
 
@@ -76,8 +81,8 @@ async def _import(
     from orbits_tenants.reporting.prospects import Drawing, document
 
     settings = Settings()
-    cls = named(spec, settings)
-    found = await _surveyed(cls, given, sought, only, settings)
+    cls = named(spec, settings)  # first: it brings the types of targets
+    found = await _surveyed(cls, given, _sought(*names), only, settings)
     if not as_json:
         Console().print(Drawing(found.prospects, found.nobodys))
     agreed = found.intake is not None and _agreed(len(found.intake.importing), yes=yes, ask=not as_json)
@@ -102,11 +107,13 @@ def _sought(stacks: Sequence[str], sets: Sequence[str], by: str | None) -> "list
 
     try:
         at = Tenant(id="by", targets=(json.loads(by),)).targets[0] if by is not None else None
-    except (ValueError, ValidationError) as error:
-        raise UsageError(f"--stack-set-in {by!r}: {error}") from error
+    except ValidationError as error:
+        raise UsageError(f"--stack-set-in {by!r}: {'; '.join(each['msg'] for each in error.errors())}") from error
+    except ValueError as error:
+        raise UsageError(f"--stack-set-in {by!r} is no JSON: {error}") from error
     found = [Sought(part=part, like=like, place=place) for part, like, place in map(_parts, stacks)]
     found += [Sought(part=part, spread=name, place=place, by=at) for part, name, place in map(_parts, sets)]
-    if not found:
+    if not found or not all(one.like or one.spread for one in found):
         raise UsageError("say what they are called (--stacks 'client-{tenant}-web'), or of which StackSet they are")
     parts = [one.part for one in found]
     if len(set(parts)) < len(parts) or ("" in parts and len(parts) > 1):
