@@ -24,6 +24,7 @@ from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import ExecutionRow, RecordRow
 from orbits_iac.model.target import Target
 from orbits_iac.orbits import Orbits
+from orbits_iac.steps.options import StepOptions
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.testing.crashes import SETTINGS, crash_everywhere, start_once, worlds_after_calls
 from orbits_iac.testing.held import HeldClock, HeldLoop, run_held
@@ -104,6 +105,7 @@ class Holder(Resource):
 
     which: Literal["first", "changed"] = "first"
     adopt: bool = False
+    as_found: bool = False
 
     def identity(self) -> str:
         """There is one in a test."""
@@ -113,10 +115,10 @@ class Holder(Resource):
         """Do the Resource."""
         subject = _SUBJECT.get()
         resource: Resource[Any] = subject.first() if self.which == "first" else subject.changed()
-        if subject.target is None:
-            await self.do("it", resource, adopt=self.adopt)
-        else:
-            await self.do("it", resource, adopt=self.adopt, target=subject.target)
+        options: StepOptions = {"adopt": self.adopt}
+        if self.as_found:
+            options["as_found"] = {}
+        await self.do("it", resource, target=subject.target, **options)
 
 
 FIRST, CHANGED = Holder(which="first"), Holder(which="changed")
@@ -255,7 +257,7 @@ class ProviderSuite:
             assert subject.stands() == before, f"{name}: changed"
 
     def test_what_is_there_is_adopted_and_then_changed(self, subject: Subject) -> None:
-        """Adoption changes nothing but tags; after it, it is a thing like any other."""
+        """Recorded as it is found, it is not written to; adopted, it is a thing like any other."""
         nothing = subject.snapshot()
         _lived(_run(CHANGED))
         made_so = subject.stands()
@@ -263,6 +265,10 @@ class ProviderSuite:
         subject.by_hand()
 
         async def course(orbits: Orbits) -> DriftReport:
+            began, found = subject.writes(), subject.stands()
+            await orbits.run(Holder(which="first", as_found=True))
+            assert subject.writes() == began, "to record it wrote to it"
+            assert subject.stands() == found
             await orbits.run(Holder(which="first", adopt=True))
             await orbits.run(Holder(which="changed", adopt=True))
             return await orbits.record(Holder, "holder").drift()
