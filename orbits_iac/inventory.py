@@ -4,8 +4,10 @@ Asked before something is removed, so that whoever certifies the removal can loo
 is still tagged in its place, too (`Inventoried`). Reads rows alone, and does nothing live itself.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from orbits_iac.model.bounds import given
@@ -79,7 +81,11 @@ async def things(orbits: "Orbits", *tops: RecordId) -> list[Thing]:
         row = await orbits.store.get(RecordRow, *one)
         number = None if row is None else row.last_number if row.revision is None else row.revision
         revision = None if number is None else await orbits.store.get(RevisionRow, *one, number)
-        if row is None or revision is None:
+        if row is None or number is None:
+            continue
+        if revision is None:
+            if number:  # else nothing of it ever stood
+                found.append(Thing(record=one, revision=number, why="its last revision is not kept any more"))
             continue
         found.append(await _thing(orbits, row, revision))
         below = (RecordId(child.kind, child.identity) for child in revision.children)
@@ -93,8 +99,11 @@ async def standing(orbits: "Orbits", found: Sequence[Thing]) -> frozenset[Record
     return frozenset(RecordId(row.kind, row.identity) for row in rows if row is not None and row.revision is not None)
 
 
-async def look_for(orbits: "Orbits", thing: Thing) -> str | None:
-    """Look for a thing by a durable command on its record; what is there, or None. Raises ExecutionFailed."""
+async def look_for(orbits: "Orbits", thing: Thing, *, longest: timedelta | None = None) -> str | None:
+    """Look for a thing by a durable command on its record; what is there, or None.
+
+    One that takes longer than `longest` is cancelled, and raises TimeoutError; one that fails, ExecutionFailed.
+    """
     from orbits_iac.engine.requests import Asked, ask_root
 
     row, command = await orbits.store.get(RecordRow, *thing.record), thing.look
@@ -116,15 +125,23 @@ async def look_for(orbits: "Orbits", thing: Thing) -> str | None:
         who=orbits.who,
     )
     await orbits.register_build()
-    found: str | None = await orbits.execution(await ask_root(orbits.engine, asked))
+    execution = orbits.execution(await ask_root(orbits.engine, asked))
+    try:
+        async with asyncio.timeout(None if longest is None else longest.total_seconds()):
+            found: str | None = await execution
+    except TimeoutError:
+        await execution.cancel()
+        raise
     return found
 
 
 async def _thing(orbits: "Orbits", row: RecordRow, revision: RevisionRow) -> Thing:
     record, number = RecordId(row.kind, row.identity), revision.number
-    look, why = None, ""
+    look, why, classes = None, "", target_types()
+    if unknown := [name for name in given(revision.targets) if name not in classes]:
+        return Thing(record=record, revision=number, why=f"it is at a {unknown[0]}, a class that is not imported here")
     try:
-        decode, classes = orbits.engine.codec.decode, target_types()
+        decode = orbits.engine.codec.decode
         targets = tuple(cast("Target", decode(text, classes[name])) for name, text in given(revision.targets).items())
     except Exception as error:  # noqa: BLE001 - of one thing alone it is not known where it is
         return Thing(record=record, revision=number, why=f"where it is cannot be read: {_said(error)}")

@@ -22,7 +22,8 @@ def why_not_let_in(organizations: Any, error: NotLetIn) -> AwsError:
             refuse_unusable(found)
     except (AccountUnusable, AwsUnavailable) as unusable:
         if unusable.account == error.account:
-            return type(unusable)(f"{unusable}. {error}", account=error.account, code=error.code, said=error.said)
+            words = f"{unusable}. AWS says: {error.said}"
+            return type(unusable)(words, account=error.account, code=error.code, said=error.said)
         return _with(error, f"What state the account is in could not be asked: {unusable}")
     except AwsError as asked:
         return _with(error, f"What state the account is in may not be asked: {asked.code or type(asked).__name__}")

@@ -88,7 +88,10 @@ async def _look(orbits: Orbits, thing: Thing, found: Inventory) -> None:
         found.alone.add(name)
         return
     try:
-        there = await look_for(orbits, thing)
+        there = await look_for(orbits, thing, longest=_LONGEST)
+    except TimeoutError:
+        found.unknown[name] = f"no answer within {_LONGEST}"
+        return
     except ExecutionFailed as error:
         found.unknown[name] = f"{error.error_type}: {error.message}"
         return

@@ -1,7 +1,7 @@
 """Report: what came of a roll-out, tenant by tenant; the outputs of a `Tenants`."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -74,7 +74,7 @@ _HAPPENED: Mapping[TenantState, str] = {
     TenantState.FAILED: "{why}",
     TenantState.BROUGHT_BACK: "went forward, and is back {back}",
     TenantState.HELD_BACK: "{why}",
-    TenantState.UNREACHABLE: "{why} → {stands}; it does not count as failed",
+    TenantState.UNREACHABLE: "{why} → it stands as it did; it does not count as failed",
     TenantState.PAUSED: "is paused: {why}",
     TenantState.VANISHED: "the source does not have it any more: it stays as it is, until it is removed",
     TenantState.ENDED: "was removed{stays}",
@@ -146,7 +146,6 @@ class TenantReport(Outputs):
             passed=", ".join(self.no_return),
             stays=f"; it stays: {'; '.join(self.left)}" if self.left else "",
             left="; ".join(self.left) or "see its execution",
-            stands=f"left for a decision: {'; '.join(self.left)}" if self.left else "it stands as it did",
             seen="" if self.unseen_for is None else f"; looked at {ago(self.unseen_for)}",
         )
 
@@ -325,7 +324,7 @@ def failed(tenant: Tenant | None, wave: str, standing: Standing, error: Executio
     """The report of a tenant whose stack, or of what is shared and, ended badly; its path begins at the roll-out."""
     failure = error.failure
     return TenantReport(
-        state=state_of(error),
+        state=state_of(error, changed=standing.changed),
         wave=wave,
         tenant=tenant,
         changed=standing.changed,
@@ -370,12 +369,21 @@ def said_of(error: Exception) -> str:
     return str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"
 
 
-def state_of(error: ExecutionFailed) -> TenantState:
-    """What a tenant comes to whose stack ended so."""
+def reached_nobody(reports: Iterable[TenantReport]) -> int:
+    """How many of several tenants could not be reached, if that is all who were gone to; else 0."""
+    gone_to = [one.state for one in reports if one.state not in {TenantState.HELD_BACK, TenantState.PAUSED}]
+    return len(gone_to) if len(gone_to) > 1 and set(gone_to) == {TenantState.UNREACHABLE} else 0
+
+
+def state_of(error: ExecutionFailed, *, changed: bool) -> TenantState:
+    """What a tenant comes to whose stack ended so, after anything of it was `changed`, or before.
+
+    Whose account is lost in the middle, so that it does not stand as it did, has failed: the release may have done it.
+    """
     failure = error.failure
     if failure.no_return:
         return TenantState.HELD
-    if error.caused_by(OutOfReach):
+    if error.caused_by(OutOfReach) and not (changed and failure.state.value == "QUARANTINED"):
         return TenantState.UNREACHABLE
     match failure.state.value:
         case "REVERTED" | "CANCELLED":

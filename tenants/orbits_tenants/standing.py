@@ -135,7 +135,7 @@ def _now(row: ExecutionRow) -> TenantReport:
     failure = row.failure
     done = TenantState.UPDATED if row.changed else TenantState.UNCHANGED
     return TenantReport(
-        state=state_of(ExecutionFailed(failure)) if failure is not None else done,
+        state=state_of(ExecutionFailed(failure), changed=row.changed) if failure is not None else done,
         wave="",
         revision=row.revision,
         path=failure.path if failure is not None else (),

@@ -26,6 +26,7 @@ from orbits_tenants.report import (
     carried,
     failed,
     left_out,
+    reached_nobody,
     said_of,
     succeeded,
 )
@@ -125,7 +126,8 @@ class RollOut:
                 hold = self._between.hold(number, cut, cuts[number], self.reports)
                 why = await self._superseded.unless(hold) or ""
             if why and self._rollout.on_failure != "continue":
-                if not last or later or self._rollout.on_failure != "stop":  # else nothing is left to be stopped
+                # Else nothing is left to be stopped; but if nobody was reached, nothing else says that it went wrong.
+                if not last or later or self._rollout.on_failure != "stop" or reached_nobody(self.reports.values()):
                     await self._stop(cut, why)
                 break
         else:
@@ -174,9 +176,8 @@ class RollOut:
             return f"everybody in wave {cut.name} waits for what has failed before, so nothing was tried in it"
         bad = sum(report.state in BAD for report in self.reports.values())
         here = sum(self.reports[tenant.id].state in BAD for tenant in cut.tenants if tenant.id in self.reports)
-        tried = [one.state for one in self.reports.values() if one.state is not TenantState.HELD_BACK]
-        if len(tried) > 1 and all(state is TenantState.UNREACHABLE for state in tried):
-            return f"none of {len(tried)} tenants could be reached: that shows nothing of the release"
+        if unreached := reached_nobody(self.reports.values()):
+            return f"none of {unreached} tenants could be reached: that shows nothing of the release"
         if not rollout.tolerates(failed=bad, tenants=len(self._tenants)):
             return f"{bad} of {len(self._tenants)} tenants failed, and {rollout.failure_tolerance} may"
         if not rollout.tolerates_in_wave(failed=here, tenants=len(cut.tenants)):
