@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LOOKS = 5  # at a tenant that others are at: its schedule, or somebody who updates it
 _BUSY = timedelta(minutes=1)  # between two of them
+_LOOKING = timedelta(hours=1)  # for all that a wave is previewed for its policy
 
 
 class Between:
@@ -76,8 +77,12 @@ class Between:
                 said[id_] = f"its stack cannot be made: {said_of(error)}"
             else:
                 stacks[id_] = left(tenant, stack, self._before)
-        with flow.scope(f"ahead {number}"):
-            said |= await flow.look_ahead(REF, stacks, _judge(policy, tenants))
+        try:
+            async with asyncio.timeout(_LOOKING.total_seconds()):
+                with flow.scope(f"ahead {number}"):
+                    said |= await flow.look_ahead(REF, stacks, _judge(policy, tenants))
+        except TimeoutError:  # one that hangs: a person may let the others go on
+            said |= dict.fromkeys(stacks, f"what would be done was not known within {_LOOKING}")
         return {id_: said[id_] for id_ in tenants if id_ in said}
 
     async def _refuse_drift(self, number: int, tenants: "list[Tenant]") -> None:
