@@ -3,7 +3,8 @@
 import difflib
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 from orbits_iac.model.errors import UsageError
 
@@ -92,8 +93,18 @@ def _wrong(subject: str, cls: "type[BaseModel]", error: Any, *, name: str = "", 
 
 
 def _type_of(cls: "type[BaseModel]", name: str) -> str:
-    annotation: Any = cls.model_fields[name].annotation
+    annotation = _bare(cls.model_fields[name].annotation)
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without what is demanded of its values: the message says what of that they are not."""
+    if get_origin(annotation) is Annotated:
+        return _bare(annotation.__origin__)
+    if isinstance(annotation, GenericAlias):
+        origin: Any = annotation.__origin__
+        return origin[tuple(_bare(one) for one in annotation.__args__)]
+    return annotation
 
 
 def like(name: str, known: list[str]) -> str:

@@ -130,10 +130,12 @@ class Rollout:
         return {} if self.tenant_timeout is None else {"timeout": self.tenant_timeout}
 
     def cut(self, tenants: Sequence[Tenant]) -> list[Cut]:
-        """The waves of a fleet, in order; empty ones are left out.
+        """The waves of a fleet, in order; those whose tenants have been reached before are left out.
 
-        Raises UsageError if a wave goes by a label that nobody has.
+        Raises UsageError if a wave goes by labels that nobody has: misspelt ones would leave the canaries out.
         """
+        if not tenants:
+            return []
         cuts: list[Cut] = []
         left = list(tenants)
         for wave in self.waves:
@@ -142,6 +144,10 @@ class Rollout:
                 members = tuple(left[: max(0, until - (len(tenants) - len(left)))])
             else:
                 named = {tenant.id for tenant in Selector(wave.reaches).chosen(tenants)}
+                if not named:
+                    raise UsageError(
+                        f"Rollout(waves=...): no tenant is in the wave {wave.reaches!r}: label some, or take it away"
+                    )
                 members = tuple(tenant for tenant in left if tenant.id in named)
             reached = {tenant.id for tenant in members}
             left = [tenant for tenant in left if tenant.id not in reached]

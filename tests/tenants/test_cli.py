@@ -136,6 +136,11 @@ def test_a_report_of_nothing_makes_nothing(street: Path, commands: Commands, arg
     assert not (street / ".orbits").exists()
 
 
+def test_a_field_that_is_wrong_is_named_with_its_plain_type(street: Path, commands: Commands) -> None:
+    done = commands.run(["up", "street.py:Street", "only=acme"], cwd=street, env={})
+    assert "(only is tuple[str, ...], and is 'acme'); give JSON, as in only='[\"a\", \"b\"]'" in done.stderr
+
+
 def test_what_is_no_fleet_is_refused(street: Path) -> None:
     code, _, err = orbits(street, "tenants", "list", "street.py:House")
     assert code == 2

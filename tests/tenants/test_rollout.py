@@ -65,6 +65,12 @@ def test_a_wave_by_labels_takes_who_was_not_reached_and_counts_towards_shares() 
 def test_a_wave_by_a_label_that_nobody_has_is_refused() -> None:
     with pytest.raises(UsageError, match="no tenant has a label 'rign'"):
         Rollout(waves=["rign=canary", "100%"]).cut(FLEET)
+    with pytest.raises(UsageError, match="no tenant is in the wave 'ring=canray'"):
+        Rollout(waves=["ring=canray", "100%"]).cut(FLEET)
+
+
+def test_of_nobody_there_are_no_waves_by_labels_either() -> None:
+    assert Rollout(waves=["ring=canary", "100%"]).cut([]) == []
 
 
 def test_lanes_are_what_a_tenant_has_in_common_with_others() -> None:
