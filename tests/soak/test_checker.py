@@ -48,6 +48,7 @@ async def _course(log: Log) -> Collected:
         )
         for step in steps:
             await workload.start(step)
+        await orbits.start(SoakLong(name="h"))  # which nobody was told of: it is cancelled all the same
         while not {row.identity for row in await orbits.store.find(ExecutionRow) if row.command == "cycle"} >= {
             f"clock-{number}" for number in range(CLOCKS)
         }:

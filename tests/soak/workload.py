@@ -8,12 +8,13 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from orbits_iac import Orbits, Step
 from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import EntryRow, EventRow, ScheduleRow, TaskRow, amended
+from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, ScheduleRow, TaskRow, amended
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Transaction
 
@@ -96,7 +97,16 @@ class Workload:
         for number in range(CLOCKS):
             await self._pause(f"clock-{number}")
         while self.under_way() or await self._has_tasks():
+            await self._see_to_the_unknown()
             await store.changed(0.1)
+
+    async def _see_to_the_unknown(self) -> None:
+        """What was started, though who asked was not told so, or was told to stop asking first, is one of them too."""
+        for kind in (SoakAsks.__name__, SoakLong.__name__):
+            for row in await patiently(partial(self._orbits.store.find, ExecutionRow, kind=kind)):
+                if row.id not in self._roots and row.state not in ENDED:
+                    self._roots.add(row.id)
+                    self._see_to(kind, row.id)
 
     async def _has_tasks(self) -> bool:
         return bool(await patiently(lambda: self._orbits.store.find(TaskRow, limit=1)))
@@ -145,9 +155,13 @@ class Workload:
         self.told.started.append(name)
         self._roots.add(name)
         self._states.setdefault(name, None)
-        if isinstance(step, SoakAsks):
+        self._see_to(type(step).__name__, name)
+
+    def _see_to(self, kind: str, name: ExecutionId) -> None:
+        """Have done with an execution what its kind waits for: an answer, a cancel."""
+        if kind == SoakAsks.__name__:
             self._soon(self._answer(name))
-        elif isinstance(step, SoakLong):
+        elif kind == SoakLong.__name__:
             self._soon(self._cancel(name))
 
     def _soon(self, work: Any) -> None:

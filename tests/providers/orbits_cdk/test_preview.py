@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -368,7 +369,7 @@ class Dock(CdkStack[Outputs]):
         return Outputs()
 
 
-MADE: list[int] = []  # what was synthesised
+MADE = deque[int]()  # what was synthesised; a list of a module's is among what its stacks are made from
 
 
 class Harbour(Resource):
