@@ -385,11 +385,10 @@ def partition_of(region: str) -> str:
 
 
 def forget_sessions() -> None:
-    """Forget all clients, sessions and rates: for tests that begin anew with an empty AWS at the same address."""
-    _clients_for.cache_clear()
-    GOVERNOR.rates = _rates()
-
-
-def forget_keys() -> None:
-    """Forget the sessions alone: for tests that go back to an earlier state of an AWS, which may not know them."""
+    """Forget who was assumed: for tests that go back to an earlier state of an AWS, which may not know them."""
     _clients().sessions.clear()
+
+
+def forget_rates() -> None:
+    """Forget how often may be asked: for tests that go from one AWS to another."""
+    GOVERNOR.rates = _rates()

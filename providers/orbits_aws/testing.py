@@ -6,6 +6,7 @@ Everything that asks AWS while the test runs, boto3 and Orbits alike, asks this 
 own, so that neither an orbits.toml nor a cache from elsewhere has a say.
 """
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ def offline_aws() -> "Iterator[OfflineAws]":
 @contextmanager
 def in_use(running: "OfflineAws", folder: Path) -> "Generator[None]":
     """Empty an offline AWS and have all clients of this process use it, with `folder` as the current folder."""
-    from orbits_aws.clients import forget_sessions
+    from orbits_aws.clients import forget_rates, forget_sessions
 
     running.reset()
     with pytest.MonkeyPatch.context() as patch:
@@ -48,11 +49,12 @@ def in_use(running: "OfflineAws", folder: Path) -> "Generator[None]":
             patch.setenv(name, value)
         patch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-            patch.setenv(name, str(folder / f"no-{name.lower()}"))
+            patch.setenv(name, os.devnull)
         patch.chdir(folder)
-        forget_sessions()
+        forget_sessions()  # and keep the clients, which take longer to make than most tests
+        forget_rates()
         yield
-    forget_sessions()
+    forget_rates()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orbits_aws import AwsAccount, OfflineAws, testing
-from orbits_aws.clients import forget_keys
+from orbits_aws.clients import forget_sessions
 from orbits_iac import Resource
 from orbits_iac.testing import ProviderSuite, Subject
 
@@ -41,7 +41,7 @@ class AccountSubject(AwsSubject):
 
     def restore(self, snapshot: bytes, /) -> None:
         super().restore(snapshot)
-        forget_keys()
+        forget_sessions()
 
     @property
     def account(self) -> str:
