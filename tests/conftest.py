@@ -1,5 +1,6 @@
 """What holds for all tests: whose examples are drawn how, and that none leaves anything behind."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -49,6 +50,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {path: (AMONG * place, 0) for place, path in enumerate(path for path in files if path in slow)}
     places |= {path: (place, 1) for place, path in enumerate(path for path in files if path not in slow)}
     items.sort(key=lambda item: places[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """All that was imported stays: it need not be looked through each time that garbage is."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

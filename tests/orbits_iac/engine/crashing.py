@@ -26,12 +26,17 @@ LARGE = {
     "removed by plan",
     "renamed",
     "repeat",
+    "replayed",
     "replayed whole",
     "rollback",
     "shared",
     "shared and removed",
+    "went back inside",
 }
-"""Scenarios so long that each point costs as much as ten of another's."""
+"""Scenarios so long that each point costs as much as ten of another's: a process dies at each moment, and once."""
+
+SHORT = {"accepted", "cancelled", "caught", "chain", "events", "install", "joined", "races", "timer", "undo", "watch"}
+"""Scenarios so short that a process may die again at most moments of each recovery."""
 
 
 class Ends:
@@ -56,9 +61,10 @@ def crashed(
 ) -> CrashReport:
     """Crash a scenario everywhere; no point makes a difference. `url`: of an empty database, for MongoDB."""
     world: Any = Ends() if racing else WORLD
-    again = {"memory": 0 if name in LARGE else 4, "sqlite": 0, "mongodb": AGAIN_IN_MONGODB.get(name, 0)}[store]
-    # The steps of "events" write to the store by themselves; "removal fails" is begun anew 400 times, 200 writes each.
-    faults = store == "memory" and not racing and name not in {"events", "removal fails"}
+    in_memory = 0 if name in LARGE else 16 if name in SHORT else 4
+    again = {"memory": in_memory, "sqlite": 0, "mongodb": AGAIN_IN_MONGODB.get(name, 0)}[store]
+    # Each fault begins anew, which the large ones take long for; the steps of "events" write to the store themselves.
+    faults = store == "memory" and not racing and name not in LARGE | {"events"}
     faults = faults or (store == "mongodb" and name in {"careful", "chain", "watch"})
     report = crash_everywhere(scenario, world=world, store=url or store, again=again, faults=faults, **options)
     TRIED[name, store] = report
