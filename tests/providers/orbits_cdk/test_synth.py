@@ -233,7 +233,7 @@ PROGRAM = """
             return O(url=queue.queue_url)
 
     class Execution:
-        project, record, token, attempt = "p", ("Jobs", sys.argv[1]), "t", 1
+        project, record, token, attempt, called = "p", ("Jobs", sys.argv[1]), "t", 1, ""
         def target(self, kind): return AwsTarget(account="111111111111")
         def progress(self, message, share=None): print(message)
 
