@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Self
 
 from pydantic import field_validator, model_validator
 
@@ -61,7 +62,7 @@ class AwsTarget(Target):
         return stacks_like(self, like, project)
 
     @classmethod
-    def spread(cls, name: str, *, by: "AwsTarget | None") -> list[Existing]:
+    def spread(cls, name: str, *, by: Self | None) -> list[Existing]:
         """The instances of a StackSet; without `by` it is the management account's."""
         from orbits_aws.existing import instances_of
 

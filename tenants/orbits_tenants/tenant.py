@@ -74,6 +74,8 @@ def _texts(given: Any) -> Any:
         case list() | tuple():
             for one in given:
                 _texts(one)
+        case _:
+            pass
     return given
 
 
