@@ -1,7 +1,6 @@
 """Where something is and as whom it is reached."""
 
 from collections.abc import Sequence
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,7 +32,7 @@ class Target(BaseModel):
         raise NotImplementedError(f"nobody can look for what is there by its name at a {type(self).__name__}")
 
     @classmethod
-    def spread(cls, name: str, *, by: Self | None) -> list[Existing]:
+    def spread(cls, name: str, *, by: "Target | None") -> list[Existing]:
         """What one thing of this name has made in many places, such as the instances of a StackSet.
 
         By reading alone; it blocks. `by`: where that thing is, if it is not in the management account.

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Self
 
 from pydantic import field_validator, model_validator
 
 from orbits_iac import Target
-from orbits_iac.provider import Existing, RecordId, Tagged
+from orbits_iac.provider import Existing, RecordId, Tagged, UsageError
 
 REGION, ROLE = "eu-west-1", "OrganizationAccountAccessRole"
 """What a target has unless it says otherwise."""
@@ -62,10 +61,12 @@ class AwsTarget(Target):
         return stacks_like(self, like, project)
 
     @classmethod
-    def spread(cls, name: str, *, by: Self | None) -> list[Existing]:
+    def spread(cls, name: str, *, by: Target | None) -> list[Existing]:
         """The instances of a StackSet; without `by` it is the management account's."""
         from orbits_aws.existing import instances_of
 
+        if not (by is None or isinstance(by, AwsTarget)):
+            raise UsageError(f"the StackSet {name} is in an account of AWS, and no {type(by).__name__} is one")
         return instances_of(name, by)
 
     def tagged(self, project: str, records: Sequence[RecordId], /) -> Tagged:
