@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from orbits_aws import AwsTarget, OfflineAws, Queue, client, testing
-from orbits_aws.clients import forget_keys
+from orbits_aws.clients import forget_sessions
 from orbits_aws.errors import AccessDenied, AccountUnusable, AwsUnavailable, NotLetIn
 from orbits_iac import Action, Options, Orbits, Resource, action
 from orbits_iac.provider import OutOfReach
@@ -164,7 +164,7 @@ async def test_a_fleet_reports_such_accounts_apart_and_goes_on(
     close(aws, accounts["one"])
     await orbits.run(Outposts())
     shut_out(aws, accounts["three"])  # with something that stands there
-    forget_keys()
+    forget_sessions()
     report = await orbits.run(Outposts(colour="blue"))
     assert states(report) == ["unreachable", "updated", "unreachable", "updated"]
     assert (report.failed, report.stopped, report.exit_code()) == ({}, "", 0)
