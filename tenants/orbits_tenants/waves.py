@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from orbits_iac import Resource
     from orbits_tenants.tenants import Tenants
 
+_NAMED = 5  # paused tenants that a preview names
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
@@ -161,6 +163,9 @@ class RollOut:
         cuts = self._scope.cuts(self._rollout.cut(self._tenants))
         members = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
         going = [one for one in members if not one.paused]
+        if paused := [one.id for one in members if one.paused]:
+            more = f" and {len(paused) - _NAMED} more" if len(paused) > _NAMED else ""
+            self._fleet.execution.remark(f"{len(paused)} paused: {', '.join(paused[:_NAMED])}{more}")
         steps = [*self.sharing.steps(going), *(self._step(one, self._fleet.stack_of(one)) for one in going)]
         ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
         results = await asyncio.gather(*steps, *ends, return_exceptions=True)

@@ -118,6 +118,7 @@ async def test_a_preview_says_what_of_the_source_was_not_believed(
     root = (await orbits.preview(Tents(colour="red"))).root
     said = "revision 1 → 2; 2 of 3 tenants are not in the source any more, and at most 10% may vanish at once: bolt"
     assert root.detail.startswith(said)
+    assert "; 1 paused: bolt" in root.detail
     root = (await orbits.preview(Tents())).root
     assert (bool(root), root.detail[:29]) == (False, "2 of 3 tenants are not in the")
 

@@ -70,6 +70,8 @@ def _row(tenant: "Tenant", listed: bool, before: "Known") -> dict[str, Any]:
     last, decided = before.report.tenants.get(tenant.id), before.decided
     about = decided.about(tenant)
     state, why = (last.state.value if last is not None else "new"), ""
+    if last is not None and last.state is TenantState.PAUSED:
+        why = last.error or ""
     if stone := decided.removed.get(tenant.id):
         state, why = "removed", f"by {stone.who}{f': {stone.why}' if stone.why else ''}"
     elif about.paused:
