@@ -184,8 +184,12 @@ async def _all_of(run: "Run", table: type[N], **where: Any) -> AsyncIterator[N]:
 
 
 async def uninstall(run: "Run", flow: "RunFlow") -> None:
-    """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay."""
+    """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay.
+
+    One that was used by others goes in the end, if these have gone meanwhile.
+    """
     known = await flow.ask("children", lambda: _known(run, to_remove=True), list[Known])
+    used: list[Known] = []
     for child in reversed(known):
         last = await flow.ask("release", partial(release, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
@@ -193,6 +197,22 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
         elif child.kept:
             flow.progress(f"{child.kind} {child.identity} stays: {child.kept}")
             flow.leaves(f"{child.kind} {child.identity}: {child.kept}")
+        else:
+            used.append(child)
+    for child in used:
+        one = RecordId(child.kind, child.identity)
+        if await flow.ask("unused", partial(_unused, run, one), bool, key=str(one)):
+            flow.leaves(*(await flow.command(child, "uninstall", run.options) or ()))
+
+
+async def _unused(run: "Run", one: RecordId) -> bool:
+    """Whether a child stands that this record has let go of, and nobody uses; `Refused` if it is protected."""
+    theirs = await run.engine.store.get(RecordRow, *one)
+    if theirs is None or theirs.users or (theirs.revision is None and not theirs.children):
+        return False
+    mine = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
+    child = next(child for child in (mine.children if mine is not None else ()) if one == (child.kind, child.identity))
+    return await _known_child(run, child, to_remove=True) is not None
 
 
 async def let_go(run: "Run", flow: "RunFlow", one: RecordId) -> list[str] | None:

@@ -36,21 +36,29 @@ async def losses(
     found: list[str] = []
     waiting = [(kind, identity, protected)]
     seen = {(kind, identity)}
-    for one, name, kept in waiting:
-        record = await engine.store.get(RecordRow, one, name)
-        if record is None or (record.revision is None and not record.children):
-            continue
-        if approval.accepts(one, name):
-            pass
-        elif kept or record.protect:
-            found.append(f"{one} {name} is protected: take protect=True away first")
-        elif record.revision is not None and (data := await data_held(engine, record)):
-            found.append(f"{one} {name} holds {', '.join(data)}: keep it with retain=True")
-        for child in record.children:
-            theirs = await engine.store.get(RecordRow, child.kind, child.identity)
-            if theirs is None or (child.kind, child.identity) in seen or child.retain or theirs.retain:
+    used: dict[tuple[str, str], tuple[bool, tuple[str, ...]]] = {}  # by others too, who may go as well
+    while waiting:
+        for one, name, kept in waiting:
+            record = await engine.store.get(RecordRow, one, name)
+            if record is None or (record.revision is None and not record.children):
                 continue
-            if child.owned or not set(theirs.users) - {f"{one} {name}"}:
-                seen.add((child.kind, child.identity))
-                waiting.append((child.kind, child.identity, child.protect))
+            if approval.accepts(one, name):
+                pass
+            elif kept or record.protect:
+                found.append(f"{one} {name} is protected: take protect=True away first")
+            elif record.revision is not None and (data := await data_held(engine, record)):
+                found.append(f"{one} {name} holds {', '.join(data)}: keep it with retain=True")
+            for child in record.children:
+                theirs = await engine.store.get(RecordRow, child.kind, child.identity)
+                if theirs is None or (child.kind, child.identity) in seen or child.retain or theirs.retain:
+                    continue
+                if child.owned or not set(theirs.users) - {f"{one} {name}"}:
+                    seen.add((child.kind, child.identity))
+                    waiting.append((child.kind, child.identity, child.protect))
+                else:
+                    used[child.kind, child.identity] = child.protect, theirs.users
+        gone = {" ".join(record) for record in seen}
+        last = {record: kept for record, (kept, users) in used.items() if record not in seen and gone.issuperset(users)}
+        seen.update(last)
+        waiting = [(*record, kept) for record, kept in last.items()]
     return found

@@ -3,7 +3,7 @@
 The same rules as in `children`, `pruning` and `commands`, which do it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -99,10 +99,14 @@ async def _removed(
         return replace(change, detail=_stays(others), users=tuple(others))
     if retained:
         return replace(change, detail="it stays: it is retained")
-    below: list[Change] = []
+    me = (record.kind, record.identity)
+    below: dict[Child, Change] = {}
     for child in reversed(record.children):
-        found = await removal(engine, child, (record.kind, record.identity))
-        below += [found] if found is not None else []
+        found = await removal(engine, child, me, gone)
+        below |= {child: found} if found is not None else {}
+    gone = {*gone, *_names(below.values())}
+    for child in [child for child, found in below.items() if found.users]:  # whoever uses it may go as well
+        below |= {child: found} if (found := await removal(engine, child, me, gone)) is not None else {}
     data = await data_held(engine, record)
     parts = f"with {', '.join(data)}" if data and data != WHOLE else ""
     detail = "; ".join(filter(None, ("gone with its last user" if user is not None and not owned else "", parts)))
@@ -110,10 +114,16 @@ async def _removed(
         change,
         verb=Verb.REMOVE,
         detail=detail,
-        below=tuple(below),
+        below=tuple(below.values()),
         stateful_loss=bool(data),
         whole=False,
     )
+
+
+def _names(changes: Iterable[Change]) -> set[str]:
+    """What these remove."""
+    found = (each for change in changes for each in change.walk())
+    return {f"{each.kind} {each.identity}" for each in found if each.verb is Verb.REMOVE}
 
 
 async def _destination(engine: Engine, record: RecordRow, step: Command[Any], *, inside: bool) -> StoredRevision:

@@ -341,6 +341,13 @@ async def test_what_others_than_tenants_use_stays_and_says_so(orbits: Orbits) ->
     await orbits.record(Basin, "eu").uninstall()
 
 
+async def test_a_fleet_that_is_uninstalled_leaves_nothing_that_is_shared_whatever_was_done_last(orbits: Orbits) -> None:
+    await orbits.run(Fountains())
+    await orbits.run(Fountains(water="sea", only=("bolt",)))
+    await orbits.record(Fountains, "Fountains").uninstall()
+    assert PARK.stands == {}
+
+
 async def test_who_has_expired_takes_along_what_nobody_else_uses(orbits: Orbits, clock: Clock) -> None:
     expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
     Fountains.source = ListSource([FOUR[0].model_copy(update={"expires": expires}), FOUR[1], FOUR[3]])

@@ -535,3 +535,39 @@ async def test_a_user_that_goes_back_leaves_alone_what_another_brings_forward(or
         await orbits.run(User(name="a", thing="roof", value=value))
     await orbits.record(User, "a").rollback()
     assert WORLD.things == {"SharedThing roof": 2}
+
+
+class Swaps(Resource):
+    """Does a thing and who reads it, and later the other way round."""
+
+    swapped: bool = False
+    protect: bool = False
+
+    def identity(self) -> str:
+        return "swaps"
+
+    async def define_update(self) -> None:
+        for what in ("reader", "net") if self.swapped else ("net", "reader"):
+            if what == "net":
+                await self.do("net", SharedThing(name="net", value=1), protect=self.protect)
+            else:
+                await self.do("reader", Reader(name="a"))
+
+
+@pytest.mark.parametrize("protect", [False, True])
+async def test_what_is_used_by_what_goes_after_it_goes_too_unless_it_is_protected(
+    orbits: Orbits, *, protect: bool
+) -> None:
+    for swapped in (False, True):
+        await orbits.run(Swaps(swapped=swapped, protect=protect))
+    shown = await orbits.preview(Swaps().uninstall())
+    assert [(change.verb, change.identity) for change in shown.root.below] == [(Verb.REMOVE, "net"), (Verb.REMOVE, "a")]
+    swaps = orbits.record(Swaps, "swaps")
+    if protect:
+        with pytest.raises(ExecutionFailed, match="SharedThing net is protected"):
+            await swaps.uninstall()
+        assert (await orbits.record(Reader, "a").row()).revision == 1
+        await swaps.uninstall(accept_loss=["SharedThing net"])
+    else:
+        await swaps.uninstall()
+    assert WORLD.things == {}
