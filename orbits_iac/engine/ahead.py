@@ -15,13 +15,15 @@ from orbits_iac.engine.labels import TENANT
 from orbits_iac.engine.names import Name
 from orbits_iac.engine.preview import Preview
 from orbits_iac.engine.preview_definition import AT_ONCE
-from orbits_iac.model.errors import ExecutionFailed, message_of
+from orbits_iac.model.errors import ExecutionFailed, OutOfReach, message_of
 from orbits_iac.model.plans import Change
 from orbits_iac.model.rows import Json
 from orbits_iac.steps.execution import Left
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
+
+_LONGEST = 1000  # characters of what is said of one
 
 Judge = Callable[[str, Change], str]
 
@@ -47,8 +49,11 @@ async def look(
                     fresh, name.identity or "", {**targets, **own}, tenant=tenant, above=above
                 )
                 thread = await engine.threads.begin(tenant, partial(judge, key, change))
-                return await asyncio.shield(thread)  # it cannot be stopped: one that is given up goes on
+                said = await asyncio.shield(thread)  # it cannot be stopped: one that is given up goes on
+                return codec.mask(said)[:_LONGEST] if said else ""
             except Exception as error:  # noqa: BLE001 - whatever a user's hook or judge raises
+                if _is_out_of_reach(error):  # nothing will be done to it, and it says nothing of the rest
+                    return ""
                 why = message_of(error, codec.mask)
                 return f"it cannot be previewed: {why if isinstance(error, ExecutionFailed) else _named(error, why)}"
 
@@ -56,6 +61,10 @@ async def look(
     moving = {key: ahead for key, ahead in asked.items() if rests[key].looked_at is None}
     found = await asyncio.gather(*(one(key, ahead.name, ahead.left) for key, ahead in moving.items()))
     return {key: said for key, said in zip(moving, found, strict=True) if said}
+
+
+def _is_out_of_reach(error: Exception) -> bool:
+    return isinstance(error, OutOfReach) or (isinstance(error, ExecutionFailed) and error.caused_by(OutOfReach))
 
 
 def _named(error: Exception, why: str) -> str:

@@ -264,8 +264,9 @@ class Flow(Current):
             ones: by the `key=` of the `do`; those that would be passed over are not looked at.
             judge: pure; is called in a thread, with the key and what would be done.
 
-        Returns what was said, by the key; what cannot be previewed is said too. Nothing is done, and what was said is
-        the same on a re-run. A second time in one definition it is called in a `scope` of its own.
+        Returns what was said, by the key; what cannot be previewed is said too, unless it is out of reach. Nothing is
+        done, and what was said is the same on a re-run. A second time in one definition it is called in a `scope` of
+        its own.
         """
 
     @abstractmethod

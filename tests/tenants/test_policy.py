@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from orbits_iac import Action, Execution, Managed, Orbits, Outputs, Resource
-from orbits_iac.provider import Change, UsageError, Verb
+from orbits_iac.provider import Change, OutOfReach, UsageError, Verb
 from orbits_iac.testing import Clock
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave
 from orbits_tenants.policy import Policy, told
@@ -74,7 +74,7 @@ class Arcade:
 
     def __init__(self) -> None:
         self.stands: dict[str, str] = {}
-        self.impossible = ""
+        self.unseen: dict[str, Exception] = {}
         self.listed = [Tenant(id=id_) for id_ in ("acme", "bolt", "cafe")]
 
 
@@ -92,8 +92,8 @@ class Arch(Managed[Made]):
     material: str
 
     def read(self, recorded: Made | None, /) -> Made | None:
-        if ARCADE.impossible == self.owner:
-            raise RuntimeError("nobody can see it")
+        if self.owner in ARCADE.unseen:
+            raise ARCADE.unseen[self.owner]
         return Made(material=ARCADE.stands[self.owner]) if self.owner in ARCADE.stands else None
 
     def replaces(self, live: Made, /) -> list[str]:
@@ -169,7 +169,7 @@ async def test_who_cannot_be_previewed_is_for_somebody_to_look_at_and_who_is_pau
     orbits: Orbits,
 ) -> None:
     await orbits.run(Passages(material="grey stone"))
-    ARCADE.impossible = "bolt"
+    ARCADE.unseen = {"bolt": RuntimeError("nobody can see it")}
     ARCADE.listed[2] = Tenant(id="cafe", paused="a fair")
     execution = await orbits.start(Passages(material="red stone"))
     assert "bolt: it cannot be previewed: arch: RuntimeError: nobody can see it: orbits" in await waits(
@@ -228,3 +228,10 @@ async def test_a_preview_that_hangs_is_given_up_and_a_person_decides(orbits: Orb
     await later
     await execution.answer(Promoted(wave=1))
     assert (await execution).summary == "3 tenants: 3 updated"
+
+
+async def test_an_account_that_lets_nobody_in_keeps_nobody_waiting(orbits: Orbits) -> None:
+    await orbits.run(Passages(material="grey stone"))
+    ARCADE.unseen = {"bolt": OutOfReach("account 1 is suspended")}
+    report = await orbits.run(Passages(material="red stone"))
+    assert report.summary == "3 tenants: 2 updated, 1 unreachable"
