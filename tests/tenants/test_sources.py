@@ -188,11 +188,13 @@ def folder(clients: Path) -> Path:
     (made / "a.yaml").write_text("- acme\n- anvil\n")
     (made / "c.json").write_text('{"id": "cafe"}')
     (made / "README.md").write_text("# ours\n")
+    (made / ".#b.yml").symlink_to("ada@laptop.4711")  # an editor's lock
     (made / "old" / "d.yaml").write_text("- dodo\n")
     return made
 
 
 def test_a_folder_holds_tenants_file_by_file(folder: Path) -> None:
+    (folder / "c.json").rename(folder / "c.JSON")
     assert [tenant.id for tenant in read(DirectorySource(folder.name))] == ["acme", "anvil", "bolt", "cafe"]
 
 

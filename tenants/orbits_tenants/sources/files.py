@@ -127,8 +127,8 @@ class JsonSource(_FileSource):
 class DirectorySource(Source):
     """Tenants from a folder: each of its files `*.yaml`, `*.yml` and `*.json` holds one tenant, or a list as elsewhere.
 
-    Files are read in the order of their names, folders within it are not. One that cannot be read makes the whole list
-    unusable, and not shorter.
+    Files are read in the order of their names, folders within it and hidden files are not. One that cannot be read
+    makes the whole list unusable, and not shorter.
     """
 
     def __init__(self, path: str) -> None:
@@ -148,12 +148,13 @@ class DirectorySource(Source):
 
     def _files(self) -> CombinedSource:
         try:
-            files = sorted(file for file in Path(self.path).iterdir() if file.suffix in _READERS)
+            there = sorted(file for file in Path(self.path).iterdir() if not file.name.startswith("."))  # editors' own
         except OSError as error:
             raise UsageError(f"the folder {self.path} cannot be read from {Path.cwd()}: {error}") from error
+        files = [file for file in there if file.suffix.lower() in _READERS]
         if not files:
             raise UsageError(f"the folder {self.path} holds no file of a tenant: *.yaml, *.yml or *.json")
-        return CombinedSource(*(_READERS[file.suffix](str(file)) for file in files))
+        return CombinedSource(*(_READERS[file.suffix.lower()](str(file)) for file in files))
 
 
 class _YamlOfOne(YamlSource):
