@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac.provider import Below, Change, Left, Refused
+from orbits_iac import ExecutionFailed
+from orbits_iac.provider import Below, Change, Left, OutOfReach, Refused
 from orbits_tenants.amounts import tenants_of
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.policy import Policy, told
@@ -96,7 +97,7 @@ class Between:
             for attempt in range(1, _LOOKS + 1):
                 async with self._lanes.room(tenant):
                     with flow.scope(f"look {number}" if attempt == 1 else f"look {number} again {attempt}"):
-                        if await flow.cycle_child(child, on_drift="report"):
+                        if await self._cycled(tenant, child):
                             return child
                 if attempt < _LOOKS:
                     await asyncio.sleep(_BUSY.total_seconds())
@@ -111,6 +112,17 @@ class Between:
         drifted = [tenant.id for tenant, things in zip(tenants, found, strict=True) if things]
         if drifted:
             raise Refused(f"drifted since: {', '.join(drifted)}")
+
+    async def _cycled(self, tenant: Tenant, child: Below) -> bool:
+        """Whether a tenant was looked at; one that lets nobody in by now is left out: that says nothing of the wave."""
+        flow = self._fleet.execution
+        try:
+            return await flow.cycle_child(child, on_drift="report")
+        except ExecutionFailed as error:
+            if not error.caused_by(OutOfReach):
+                raise
+            flow.progress(f"{tenant.id} is not looked at: {error}")
+            return True
 
 
 def _is_well(report: TenantReport | None) -> bool:

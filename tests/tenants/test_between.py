@@ -8,6 +8,7 @@ import pytest
 
 from orbits_iac import Managed, Orbits, Outputs, Resource
 from orbits_iac.model.states import State
+from orbits_iac.provider import OutOfReach
 from orbits_iac.testing import Clock
 from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
 
@@ -18,6 +19,7 @@ class Meadow:
     def __init__(self) -> None:
         self.stands: dict[str, str] = {}
         self.held = ""
+        self.closed = ""
         self.reached = asyncio.Event()
         self.gate = asyncio.Event()
 
@@ -34,6 +36,8 @@ class Hedge(Managed[Grown]):
     seed: str
 
     def read(self, recorded: Grown | None, /) -> Grown | None:
+        if MEADOW.closed == self.owner:
+            raise OutOfReach("the gate is locked")
         return Grown(seed=MEADOW.stands[self.owner]) if self.owner in MEADOW.stands else None
 
     async def create(self) -> Grown:
@@ -90,6 +94,14 @@ async def test_one_that_others_are_at_is_looked_at_once_they_are_done(orbits: Or
     MEADOW.stands["acme"] = "graffiti"
     await clock.advance(timedelta(minutes=2))
     assert (await execution).stopped.endswith("Refused: drifted since: acme")
+
+
+async def test_one_that_lets_nobody_in_by_then_stops_nobody(orbits: Orbits, clock: Clock) -> None:
+    execution = await orbits.start(Pastures(seed="oat"))
+    await orbits.settled()
+    MEADOW.closed = "acme"
+    await clock.advance(timedelta(hours=1.1))
+    assert (await execution).summary == "3 tenants: 3 updated"
 
 
 async def test_a_roll_out_that_is_paused_begins_nobody_and_goes_on_where_it_was(orbits: Orbits, clock: Clock) -> None:
