@@ -30,7 +30,7 @@ class Sought:
         like: what it is called, as a shell's pattern: `{tenant}` is the tenant's id, `{plan}` the value of its label.
         spread: instead, what has made one in many places: a StackSet.
         place: only those at a place like this, as a target's `place` says it.
-        by: where that is; None: in the management account.
+        by: where what has spread it is; None: in the management account.
 
     """
 
@@ -59,11 +59,15 @@ class Sought:
 
 @dataclass(kw_only=True)
 class Found:
-    """What was found of one tenant: of each part all that fits; and why it could not be looked for, if so."""
+    """What was found of one tenant: of each part all that fits.
+
+    And why it could not be looked for, if so, or what of it would be somebody else's as well.
+    """
 
     tenant: Tenant
     parts: dict[str, list[Existing]] = field(default_factory=dict)
     why: str = ""
+    shared: tuple[str, ...] = ()
 
 
 async def find(
@@ -93,11 +97,11 @@ async def find(
     found = [_of_tenant(tenant, sought, there, instances) for tenant in tenants]
     taken = Counter(_key(one) for each in found for one in {_key(one): one for one in _all(each)}.values())
     for each in found:
-        shared = [one.name for one in _all(each) if taken[_key(one)] > 1]
-        if shared:
-            each.why = f"{', '.join(shared)} would be another tenant's as well: let the pattern name the tenant"
+        each.shared = tuple(one.name for one in _all(each) if taken[_key(one)] > 1)
+    at_home = {target.place() for tenant in tenants for target in tenant.targets}
     seen = {_key(one): one for answer in there.values() if not isinstance(answer, str) for one in answer}
-    seen |= {_key(one): one for places in instances.values() for these in places.values() for one in these}
+    spread_out = [one for places in instances.values() for these in places.values() for one in these]
+    seen |= {_key(one): one for one in spread_out if one.place not in at_home}
     nobodys = [one for key, one in sorted(seen.items()) if key not in taken]
     return [each for each in found if each.tenant.id in meant], nobodys
 

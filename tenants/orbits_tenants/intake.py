@@ -43,7 +43,7 @@ async def take_in(fleet: "Tenants[Any]", last: Report) -> Report:
         raise UsageError(f"importing: {kind_of(type(fleet))} has no tenant {unknown}")
     await fleet.execution.keep_children()
     decided = await decisions(fleet, "intake")
-    intake = Intake(fleet, Lanes(fleet.rollout))
+    intake = Intake(fleet, Lanes(fleet.rollout), last.tenants)
     meant = [(decided.about(members[id_]), names) for id_, names in fleet.importing.items()]
     if fleet.execution.previewing:
         await intake.preview(meant)
@@ -61,9 +61,10 @@ async def take_in(fleet: "Tenants[Any]", last: Report) -> Report:
 class Intake:
     """Takes tenants of a fleet in."""
 
-    def __init__(self, fleet: "Tenants[Any]", lanes: Lanes) -> None:
+    def __init__(self, fleet: "Tenants[Any]", lanes: Lanes, before: Mapping[str, TenantReport]) -> None:
         self._fleet = fleet
         self._lanes = lanes
+        self._before = before
 
     async def run(self, meant: Sequence[Meant]) -> dict[str, TenantReport]:
         """Take these in; their reports."""
@@ -78,20 +79,21 @@ class Intake:
                 raise result
 
     async def _one(self, tenant: Tenant, names: Mapping[str, str]) -> TenantReport:
-        flow = self._fleet.execution
+        flow, before = self._fleet.execution, self._before.get(tenant.id)
         async with self._lanes.room(tenant):
             began = flow.now()
             try:
                 stack = self._fleet.stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
-                return left_out(tenant, None, TenantState.FAILED, said_of(error))
+                return left_out(tenant, before, TenantState.FAILED, said_of(error))
             try:
                 await self._step(tenant, stack, names)
             except ExecutionFailed as error:
                 report = failed(tenant, "", await flow.standing(REF, stack, key=tenant.id), error)
             else:
                 report = adopted(tenant, await flow.standing(REF, stack, key=tenant.id))
-        return report.model_copy(update={"began": began, "ended": flow.now()})
+        kept = {"passed": before.passed if before is not None else {}, "pinned": tuple(sorted(tenant.pinned))}
+        return report.model_copy(update={"began": began, "ended": flow.now(), **kept})
 
     async def _step(self, tenant: Tenant, stack: "Resource[Any]", names: Mapping[str, str]) -> None:
         options: StepOptions = {

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from orbits_iac.provider import Change, Existing, PropertyChange, Verb
+from orbits_iac.provider import Change, Existing, PropertyChange, RecordId, Verb
 from orbits_tenants.finding import Found
 from orbits_tenants.tenant import REF
 
@@ -28,6 +28,9 @@ class Outlook(StrEnum):
     REFUSED = "refused"
     UNSEEN = "not looked at"  # nobody could look
 
+
+Held = Mapping[tuple[str, str], RecordId]
+"""Which records hold what, by its place and name."""
 
 BAD = frozenset({Outlook.SEVERAL, Outlook.REFUSED, Outlook.UNSEEN})
 """Those that somebody has to do something about."""
@@ -80,6 +83,9 @@ def prospect(found: Found, revision: int | None) -> Prospect:
         return Prospect(tenant=id_, outlook=Outlook.RECORDED, why=f"at revision {revision}")
     if found.why:
         return Prospect(tenant=id_, outlook=Outlook.UNSEEN, why=found.why)
+    if found.shared:
+        why = f"{', '.join(found.shared)} would be another tenant's as well: let the pattern name the tenant"
+        return Prospect(tenant=id_, outlook=Outlook.REFUSED, why=why)
     for part, these in found.parts.items():
         if len(these) > 1:
             names = ", ".join(f"{one.name} in {one.place}" for one in these)
@@ -99,15 +105,16 @@ def prospect(found: Found, revision: int | None) -> Prospect:
     return Prospect(tenant=id_, outlook=Outlook.REFUSED if refused else Outlook.FOUND, why=refused, parts=there)
 
 
-def judged(prospects: Sequence[Prospect], root: Change) -> list[Prospect]:
-    """The same with what the preview of their intake shows."""
+def judged(prospects: Sequence[Prospect], root: Change, held: Held) -> list[Prospect]:
+    """The same with what the preview of their intake shows; `held`: what is recorded under a name of its own."""
     changes = {change.ref: change for change in root.below}
     return [
-        _judged(one, changes.get(f"{REF}[{one.tenant}]")) if one.outlook is Outlook.FOUND else one for one in prospects
+        _judged(one, changes.get(f"{REF}[{one.tenant}]"), held) if one.outlook is Outlook.FOUND else one
+        for one in prospects
     ]
 
 
-def _judged(one: Prospect, change: Change | None) -> Prospect:
+def _judged(one: Prospect, change: Change | None, held: Held) -> Prospect:
     if change is None:
         return replace(one, outlook=Outlook.REFUSED, why="its stack is not shown by a preview")
     if change.revision is not None:
@@ -121,12 +128,19 @@ def _judged(one: Prospect, change: Change | None) -> Prospect:
     for part, there in one.parts.items():
         named = [at for at, taker in takers.items() if taker.called == there.name and _is_below(at, part)]
         fit = [at for at in named if there.place in takers[at].places]
-        why = _why_not(part, there, (fit, named), takers, change)
+        why = _why_not(part, there, (fit, named), takers, change) or _why_held(there, takers[fit[0]], held)
         if why:
             return replace(one, outlook=Outlook.REFUSED, why=why, change=change)
         parts[fit[0]] = there
     why = _why_not_whole(change)
     return replace(one, outlook=Outlook.REFUSED if why else one.outlook, why=why, parts=parts, change=change)
+
+
+def _why_held(there: Existing, taker: Change, held: Held) -> str:
+    """Why something that is there is another record's; "" if it is not."""
+    holder = held.get((there.place, there.name), RecordId(taker.kind, taker.identity))
+    same = holder == RecordId(taker.kind, taker.identity)
+    return "" if same else f"{there.name} is recorded already, as {holder}: leave it there"
 
 
 def _why_not_whole(change: Change) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from orbits_iac.provider import Existing, RecordRow, UsageError, kind_of
+from orbits_iac.provider import Existing, RecordId, RecordRow, UsageError, kind_of
 from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.finding import Found, Sought, find
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
@@ -53,7 +53,13 @@ async def survey(
     prospects = [await _prospect(orbits, fleet, one) for one in found]
     if _names(prospects):
         step = fleet.model_copy(update={"importing": _names(prospects)})
-        prospects = judged(prospects, (await orbits.preview(step)).root)
+        held = {
+            (place, row.called): RecordId(row.kind, row.identity)
+            for row in await orbits.store.find(RecordRow)
+            if row.called and row.revision is not None
+            for place in row.places.values()
+        }
+        prospects = judged(prospects, (await orbits.preview(step)).root, held)
     names = _names(prospects)
     intake = fleet.model_copy(update={"importing": names}) if names else None
     return Survey(prospects=prospects, nobodys=nobodys, intake=intake)

@@ -1,16 +1,48 @@
 """What becomes of a tenant before it is recorded: the rules by what was found, and by what a preview shows of it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
-from orbits_iac.provider import Change, Existing, Verb
+from orbits_iac import Target
+from orbits_iac.provider import Change, Existing, RecordId, UsageError, Verb
 from orbits_tenants import Tenant
-from orbits_tenants.finding import Found, Sought
+from orbits_tenants.finding import Found, Sought, find
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
 
 ONE = Existing(name="web-acme", place="1/eu")
+HELD = {("1/eu", "db-acme"): RecordId("Db", "acme")}
 OTHER = Existing(name="db-acme", place="1/eu")
+
+
+class Plot(Target):
+    """Where somebody has put things, with what spreads some."""
+
+    number: str
+    things: ClassVar[Mapping[str, Sequence[str]]] = {"1": ["web-1"], "2": ["web-2"], "3": ["web-3"]}
+
+    def place(self) -> str:
+        return self.number
+
+    def existing(self, like: Sequence[str], *, project: str) -> list[Existing]:
+        assert project == "tests"
+        return [Existing(name=name, place=self.number) for name in self.things[self.number] if name in like]
+
+    @classmethod
+    def spread(cls, name: str, *, by: Target | None) -> list[Existing]:
+        assert by is None
+        return [Existing(name=f"{name}-{number}", place=number) for number in cls.things]
+
+
+async def test_what_is_spread_to_a_tenant_that_is_not_meant_is_not_nobodys() -> None:
+    tenants = [Tenant(id=f"t{number}", targets=(Plot(number=number),)) for number in ("1", "2")]
+    [found], nobodys = await find([Sought(spread="web")], tenants, {"t1"}, project="tests")
+    assert (found.tenant.id, [one.name for one in found.parts[""]]) == ("t1", ["web-1"])
+    assert [one.name for one in nobodys] == ["web-3"]
+    with pytest.raises(UsageError, match="web: no tenant has a target of a kind where anybody knows"):
+        await find([Sought(spread="web")], [Tenant(id="t1")], {"t1"}, project="tests")
 
 
 def stack(ref: str, called: str, *, place: str = "1/eu", verb: Verb = Verb.UNCHANGED, **more: object) -> Change:
@@ -25,7 +57,7 @@ def seen(change: Change, **parts: Existing) -> Prospect:
     before = Prospect(
         tenant="acme", outlook=Outlook.FOUND, parts={"" if at == "_" else at: one for at, one in parts.items()}
     )
-    [after] = judged([before], Change(verb=Verb.UPDATE, below=(change,)))
+    [after] = judged([before], Change(verb=Verb.UPDATE, below=(change,)), HELD)
     return after
 
 
@@ -60,8 +92,18 @@ def test_what_is_recorded_already_is_left_alone_whatever_was_found() -> None:
 def test_the_part_that_takes_it_is_named_by_the_refs_that_lead_there() -> None:
     inner = Change(verb=Verb.CREATE, ref="shop[eu]", below=(stack("web", "web-acme"), stack("db", "db-acme")))
     assert seen(tenant(inner), _=ONE).names == {"shop[eu].web": "web-acme"}
+    inner = replace(inner, below=(inner.below[0], replace(inner.below[1], kind="Db", identity="acme", revision=0)))
     both = seen(tenant(inner), **{"shop[eu].db": OTHER, "shop[eu]": ONE})
     assert both.names == {"shop[eu].db": "db-acme", "shop[eu].web": "web-acme"}
+
+
+def test_a_stack_without_parts_takes_it_itself() -> None:
+    assert seen(stack("tenant[acme]", "web-acme"), _=ONE).names == {"": "web-acme"}
+
+
+def test_what_another_record_holds_is_not_taken_from_it() -> None:
+    found = seen(tenant(stack("db", "db-acme")), _=OTHER)
+    assert (found.outlook, found.why[:40]) == (Outlook.REFUSED, "db-acme is recorded already, as Db acme:")
 
 
 @pytest.mark.parametrize(

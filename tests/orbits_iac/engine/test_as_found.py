@@ -49,6 +49,16 @@ class Shed(Resource):
         await self.do("count", Add(a=1, b=2), as_found={})
 
 
+class Alone(Resource):
+    """Takes one thing in, which is called otherwise."""
+
+    def identity(self) -> str:
+        return "alone"
+
+    async def define_update(self) -> None:
+        await self.do("it", Called(value=5), as_found={"": "old"})
+
+
 class Street(Resource):
     """Takes a house in."""
 
@@ -125,6 +135,12 @@ async def test_what_is_not_there_is_named_and_the_rest_can_be_taken_in_later(orb
     WORLD.things["older"] = 9
     await orbits.run(Street(names=FOUND))
     assert (await numbers(orbits))["house"] == (0, True, "")
+
+
+async def test_what_has_no_parts_takes_the_name_itself(orbits: Orbits) -> None:
+    WORLD.things["old"] = 3
+    await orbits.run(Alone())
+    assert await numbers(orbits) == {"alone": (1, False, ""), "Alone alone/it": (0, True, "old")}
 
 
 async def test_only_a_resource_is_recorded(orbits: Orbits) -> None:
