@@ -9,7 +9,7 @@ from orbits_aws import AwsTarget, OfflineAws, Parameter, Queue
 from orbits_iac import Orbits, Resource
 from orbits_iac.provider import RecordId, RecordRow, things
 from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
-from orbits_tenants.inventory import Inventory, inventory
+from orbits_tenants.inventory import inventory
 from orbits_tenants.removal import remove
 
 
@@ -46,41 +46,34 @@ async def depots(aws: OfflineAws, orbits: Orbits, member: Callable[[str], AwsTar
 JOBS, COLOUR = "Queue Depot bolt/jobs", "Parameter Depot bolt/colour"
 
 
-async def test_what_is_gone_was_looked_for_and_its_tags_were(
-    aws: OfflineAws, orbits: Orbits, depots: AwsTarget
-) -> None:
-    certificate = await remove(orbits, Depots, "bolt", why="they left")
-    assert certificate.removed == {"Depot bolt": 1, JOBS: 1, COLOUR: 1}
-    assert (certificate.stays, certificate.unsure, certificate.tagged) == ([], {}, [])
-    assert list(certificate.checked[:3]) == [
-        "records: of 3 things that stood, 0 stand",
-        "live: of 2 things that were to be looked for, 2 are gone",
-        "by their records alone: 1 things, which have nothing of their own to look for",
-    ]
-    assert certificate.checked[3].startswith(
-        f"tags: nothing is tagged as of them in {depots.account}/eu-west-1 (AwsTarget), by the Resource Groups"
-    )
-    assert len(certificate.checked) == 4
-    tags = {"orbits:project": "tests", "orbits:record": JOBS}
-    aws.client("sqs", account=depots.account).create_queue(QueueName="bolt-more", tags=tags)
-    again = await remove(orbits, Depots, "bolt")  # of one that was cut off before it was certified
-    assert again.removed == certificate.removed
-    assert again.tagged == [f"arn:aws:sqs:eu-west-1:{depots.account}:bolt-more (of {JOBS})"]
-
-
-async def test_what_is_there_or_cannot_be_looked_for_is_never_called_gone(
+async def test_only_what_was_looked_for_and_not_found_is_gone(
     aws: OfflineAws, orbits: Orbits, depots: AwsTarget
 ) -> None:
     known = await things(orbits, RecordId("Depot", "bolt"))
     assert [str(one) for one in known] == ["Depot bolt", JOBS, COLOUR]
-    await remove(orbits, Depots, "bolt")
-    aws.client("sqs", account=depots.account).create_queue(QueueName="bolt-jobs")
+    certificate = await remove(orbits, Depots, "bolt", why="they left")
+    assert certificate.removed == {"Depot bolt": 1, JOBS: 1, COLOUR: 1}
+    assert (certificate.stays, certificate.unsure, certificate.tagged) == ([], {}, [])
+    *records, tags = certificate.checked
+    assert records == [
+        "records: of 3 things that stood, 0 stand",
+        "live: of 2 things that were to be looked for, 2 are gone",
+        "by their records alone: 1 things, which have nothing of their own to look for",
+    ]
+    assert tags.startswith(
+        f"tags: nothing is tagged as of them in {depots.account}/eu-west-1 (AwsTarget), by the Resource"
+    )
+    sqs = aws.client("sqs", account=depots.account)
+    sqs.create_queue(QueueName="bolt-more", tags={"orbits:project": "tests", "orbits:record": JOBS})
+    sqs.create_queue(QueueName="bolt-jobs")
+    again = await remove(orbits, Depots, "bolt")  # of one that was cut off before it was certified
+    assert again.removed == {"Depot bolt": 1, COLOUR: 1}
+    assert again.stays == [f"{JOBS}: its record is gone, and yet: it is there"]
+    assert again.tagged == [f"arn:aws:sqs:eu-west-1:{depots.account}:bolt-more (of {JOBS})"]
     aws.settings(denied=[{"service": "ssm"}, {"service": "resourcegroupstaggingapi"}])
-    found: Inventory = await inventory(orbits, known, [])
+    found = await inventory(orbits, known, [])
     assert (found.gone, found.alone) == (set(), {"Depot bolt"})
-    assert found.there == {JOBS: "it is there"}
     assert found.unknown[COLOUR].startswith("AccessDenied: AccessDeniedException on ssm:")
+    assert found.asked[0].startswith(f"tags: {depots.account}/eu-west-1 (AwsTarget) could not be asked: AccessDenied")
     rows = [await orbits.store.get(RecordRow, *one.record) for one in known]
     assert [(row.revision, row.users) for row in rows if row is not None] == [(None, ())] * 3
-    [asked] = found.asked
-    assert asked.startswith(f"tags: {depots.account}/eu-west-1 (AwsTarget) could not be asked: AccessDenied")
