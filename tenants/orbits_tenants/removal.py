@@ -86,7 +86,7 @@ def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Invento
     if looked:
         said.append(f"live: of {looked} things that were to be looked for, {len(found.gone)} are gone")
     if found.alone:
-        said.append(f"by their records alone: {len(found.alone)} things, which have nothing of their own to look for")
+        said.append(f"by the record alone: {len(found.alone)}, with nothing of their own to look for")
     return [*said, *found.asked]
 
 

@@ -140,7 +140,7 @@ def test_a_tenant_is_removed_and_no_list_brings_it_back(orbits: Shell, tmp_path:
     )
     assert certificate["checked"] == [
         "records: of 1 things that stood, 0 stand",
-        "by their records alone: 1 things, which have nothing of their own to look for",
+        "by the record alone: 1, with nothing of their own to look for",
     ]
     assert json.loads(said[: said.rindex("}") + 1]) == certificate
     assert "2 tenants: 2 unchanged" in orbits("up", FLEET, "sign=1")

@@ -58,7 +58,7 @@ async def test_only_what_was_looked_for_and_not_found_is_gone(
     assert records == [
         "records: of 3 things that stood, 0 stand",
         "live: of 2 things that were to be looked for, 2 are gone",
-        "by their records alone: 1 things, which have nothing of their own to look for",
+        "by the record alone: 1, with nothing of their own to look for",
     ]
     assert tags.startswith(
         f"tags: nothing is tagged as of them in {depots.account}/eu-west-1 (AwsTarget), by the Resource"
