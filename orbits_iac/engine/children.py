@@ -343,15 +343,23 @@ async def change_users(run: "Run", kind: str, identity: str, *, add: bool) -> tu
 
 async def _count_in(run: "Run", kind: str, identity: str) -> None:
     """Add this record to another's users because it reads its outputs; each of the two records says so."""
-    own, name = RecordId(*(run.record_id or ("", ""))), f"{kind} {identity}"
-    while own != (kind, identity):
-        theirs = await run.engine.store.get(RecordRow, kind, identity)
+    own, one = RecordId(*(run.record_id or ("", ""))), RecordId(kind, identity)
+    if own == one:
+        return
+    turn = run.engine.readers.setdefault(one, asyncio.Lock())
+    async with turn:  # else of many who read it at once one gets through at a time, and all the others try again
+        await _counted_in(run, own, one)
+
+
+async def _counted_in(run: "Run", own: RecordId, one: RecordId) -> None:
+    while True:
+        theirs = await run.engine.store.get(RecordRow, *one)
         mine = await run.engine.store.get(RecordRow, *own)
         put = list[RecordRow]()
         if theirs is not None and str(own) not in theirs.users:
             put.append(amended(theirs, version=theirs.version + 1, users=(*theirs.users, str(own))))
-        if mine is not None and name not in mine.uses:
-            put.append(amended(mine, version=mine.version + 1, uses=(*mine.uses, name)))
+        if mine is not None and str(one) not in mine.uses:
+            put.append(amended(mine, version=mine.version + 1, uses=(*mine.uses, str(one))))
         if not put:
             return
         try:
