@@ -280,6 +280,7 @@ class Report(Outputs):
                 Text(one.state.value, style=_STYLES[one.state]),
                 Text("-" if one.revision is None else str(one.revision)),
                 Text(one.happened.replace(" → ", "\n→ ")),
+                style="dim" if one.earlier else "",  # what stands there was done by another roll-out
             )
         lines = [Text(f"... {counted}: `orbits tenants list` shows all", style="dim")] if counted else []
         lines += [Text(self.summary, style="bold")]

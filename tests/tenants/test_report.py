@@ -52,3 +52,11 @@ def test_of_a_large_fleet_who_failed_is_shown_and_the_others_are_counted() -> No
 def test_of_a_fleet_that_can_be_read_all_are_shown() -> None:
     tenants = {f"t{number}": TenantReport(state=TenantState.UPDATED, wave="1") for number in range(40)}
     assert len(shown(Report(tenants=tenants))) == 40 + 2
+
+
+def test_rows_of_those_who_were_not_gone_to_are_dim() -> None:
+    one = TenantReport(state=TenantState.UPDATED, wave="1")
+    console = Console(file=StringIO(), force_terminal=True, color_system="standard", width=80, no_color=False)
+    console.print(Report(tenants={"acme": one, "bolt": one.model_copy(update={"earlier": True})}))
+    acme, bolt = console.file.getvalue().splitlines()[1:3]  # type: ignore[attr-defined]
+    assert [row.startswith("\x1b[2m") for row in (acme, bolt)] == [False, True]
