@@ -228,6 +228,22 @@ async def test_a_paused_one_ends_at_once_or_once_it_is_resumed_if_a_tenant_is_un
     await third.cancel()
 
 
+async def test_whose_time_is_over_is_left_to_the_second(orbits: Orbits, clock: Clock) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    COURT.listed[2] = Tenant(id="cafe", expires=expires)
+    await orbits.run(Yards(stone="sand"))
+    await clock.advance(timedelta(hours=2))
+    COURT.held = "acme"
+    first = await orbits.start(Yards(stone="marble"))
+    await COURT.reached.wait()
+    second = await orbits.start(Yards(stone="slate"))
+    COURT.held = ""
+    COURT.gate.set()
+    assert states(await first) == ["updated", "not started", "not started"]
+    assert (await orbits.record(Yardage, "cafe").row()).revision == 1
+    assert states(await second) == ["updated", "updated", "ended"]
+
+
 async def test_who_is_removed_stops_no_release_and_leaves_after_it(orbits: Orbits, clock: Clock) -> None:
     await orbits.run(Yards(stone="sand"))
     Yards.rollout = Rollout(waves=["1", "100%"], bake=timedelta(hours=2))
