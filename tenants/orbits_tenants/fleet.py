@@ -92,6 +92,8 @@ class Member:
     name: str = ""  # what people call it
     labels: Mapping[str, str] = field(default_factory=dict)
     pinned: tuple[str, ...] = ()  # fields of its stack that stay whatever is released
+    window: str = ""  # when it may be changed; "": at any time
+    expires: str = ""  # when it ends by itself, in ISO 8601; "": never
     account: str | None = None
     wave: str = ""
     revision: int | None = None

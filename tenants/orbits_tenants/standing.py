@@ -79,6 +79,8 @@ def _member(id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: E
         happened=happened,
         labels={name: value for name, value in labels.items() if name != "tenant"},
         pinned=tuple(recorded.decided.pinned.get(id_, ())) or said.pinned,
+        window=listed.get("window") or "",
+        expires=listed.get("expires") or "",
         account=said.account or _places(recorded.subtree, stack),
         wave=said.wave,
         revision=record.revision if record is not None else None,

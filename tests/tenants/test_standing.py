@@ -1,19 +1,22 @@
 """How a fleet stands, as it is read from what roll-outs and looks have recorded."""
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from rich.console import Console
 
 from orbits_iac import Managed, Orbits, Outputs, Permanent, Resource
 from orbits_iac.model.rows import ExecutionRow, LookRow, amended
 from orbits_iac.provider import UsageError
 from orbits_iac.store.contract import Transaction
-from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
+from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants, Window
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.fleet import DriftState, Fleet, Member, Mood, ServiceState
+from orbits_tenants.reporting.sheet import Sheet
 from orbits_tenants.standing import read
 
 
@@ -241,6 +244,18 @@ async def test_a_later_roll_out_that_was_cancelled_is_said_beside_the_last_good_
     assert rollout is not None
     assert rollout.execution == good.id
     assert rollout.notes[0].startswith(f"a later roll-out, {execution.id}, ended CANCELLED: ")
+
+
+async def test_when_a_tenant_may_be_changed_and_ends_is_known(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = datetime(2100, 1, 31, tzinfo=UTC)
+    monkeypatch.setattr(Fair, "source", ListSource([Tenant(id="acme", window=Window("00:00-00:00"), expires=ends)]))
+    await orbits.run(Fair(colour="red"))
+    acme = by_id(await fleet(orbits))["acme"]
+    assert (acme.window, acme.expires) == ("00:00-00:00", "2100-01-31T00:00:00Z")
+    console = Console(width=80, color_system=None)
+    with console.capture() as shown:
+        console.print(Sheet(acme, ends))
+    assert re.search(r"window +00:00-00:00 *\nexpires +2100-01-31T00:00:00Z", shown.get())
 
 
 async def test_what_was_decided_since_is_said(orbits: Orbits) -> None:

@@ -60,7 +60,10 @@ def _beside(listed: Iterable[str], before: "Known") -> "list[Tenant]":
     ended = {id_ for id_, one in before.report.tenants.items() if one.state is TenantState.ENDED}
     gone = {*listed, *ended, *before.decided.removed}
     there = {id_: one for id_, one in {**before.tenants, **before.added}.items() if id_ not in gone}
-    return [Tenant(id=id_, name=one.get("name", ""), labels=one.get("labels", {})) for id_, one in there.items()]
+    return [
+        Tenant.model_construct(id=id_, name=one.get("name", ""), labels=one.get("labels", {}))  # it was one before
+        for id_, one in there.items()
+    ]
 
 
 def _row(tenant: "Tenant", listed: bool, before: "Known") -> dict[str, Any]:

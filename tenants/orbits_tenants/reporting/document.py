@@ -55,6 +55,8 @@ def of_member(member: Member) -> dict[str, Any]:
         "name": member.name,
         "labels": dict(member.labels),
         "pinned": list(member.pinned),
+        "window": member.window or None,
+        "expires": member.expires or None,
         "account": member.account,
         "state": member.state,
         "mood": member.mood.value,

@@ -63,6 +63,10 @@ class Sheet:
             yield "labels", ", ".join(f"{name}={value}" for name, value in member.labels.items())
         if member.pinned:
             yield "pinned", ", ".join(member.pinned)
+        if member.window:
+            yield "window", member.window
+        if member.expires:
+            yield "expires", member.expires
         for one in self._shared:
             stands = f"{MARKS[one.mood]} {one.state.value}, revision {one.revision or '-'}, {used_by(one)}"
             yield "shares", f"{one.name}: {stands}{f'; {one.error}' if one.error else ''}"
