@@ -160,7 +160,7 @@ FOUR = tenants(acme="eu", bolt="us", cafe="eu", duke="us")
 @pytest.fixture(autouse=True)
 def park() -> Park:
     PARK.__init__()  # type: ignore[misc]
-    Fountains.source, Fountains.listing = ListSource(FOUR), Listing()
+    Fountains.source, Fountains.listing, Unlike.listing = ListSource(FOUR), Listing(), Listing()
     Fountains.rollout = Rollout(waves=["1", "100%"])
     return PARK
 
@@ -453,6 +453,15 @@ async def test_what_cannot_be_shared_is_refused_before_anything(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         await orbits.run(fleet())
+
+
+async def test_what_is_found_to_be_wanted_otherwise_in_a_roll_out_holds_back_who_wants_it(orbits: Orbits) -> None:
+    Unlike.listing = Listing(on_doubt="known")
+    report = await orbits.run(Unlike())
+    [(name, why)] = report.causes.items()
+    assert (name, set(states(report).values())) == ("Basin eu", {"held back"})
+    assert "wants it with another water than tenant acme" in why
+    assert why.endswith("; 4 tenants wait for it")
 
 
 class Stated(Fountains):
