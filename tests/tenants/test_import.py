@@ -232,7 +232,7 @@ async def test_it_goes_on_in_another_process(agency: Agency) -> None:
         agency.make(client, "old")
     recorded = asyncio.Event()
     async with Orbits(Settings()) as first:
-        first.engine.on_end(lambda row: recorded.set() if row.identity == "acme" else None)
+        first.engine.on_end(lambda row: recorded.set() if row.identity == "Depot acme/jobs" else None)
         execution = await first.start(OneByOne(importing={name: {"jobs": "old"} for name in ("acme", "bolt")}))
         await recorded.wait()
         assert (await first.execution(execution.id).row()).ended_at is None
