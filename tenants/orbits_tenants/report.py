@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed, Outputs
-from orbits_iac.provider import OutOfReach, Standing, ago
+from orbits_iac.provider import OutOfReach, Standing, ago, first_of
 from orbits_tenants.amounts import tenants_of
 from orbits_tenants.tenant import Tenant
 
@@ -366,8 +366,9 @@ def in_order(before: Mapping[str, TenantReport], came: Mapping[str, TenantReport
 
 
 def said_of(error: Exception) -> str:
-    """An error as reports have it."""
-    return str(error) if isinstance(error, ExecutionFailed) else f"{type(error).__name__}: {error}"
+    """An error as reports have it; of a group, as a TaskGroup raises it, the first."""
+    first = first_of(error)
+    return str(first) if isinstance(first, ExecutionFailed) else f"{type(first).__name__}: {first}"
 
 
 def reached_nobody(reports: Iterable[TenantReport]) -> int:

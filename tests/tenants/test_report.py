@@ -6,7 +6,10 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from orbits_iac import ExecutionFailed
+from orbits_iac.model.errors import Failure
 from orbits_tenants import Report, TenantReport, TenantState
+from orbits_tenants.report import said_of
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 
@@ -20,6 +23,13 @@ def test_when_a_tenant_was_done_is_no_change_of_the_fleet(state: TenantState) ->
 
     assert report(1) != report(2)
     assert report(1).compared() == report(2).compared()
+
+
+def test_a_check_that_does_several_things_at_once_says_what_failed_first() -> None:
+    failure = Failure(error_type="AlarmRang", message="shop-1 rings", path=("alarms",))
+    group = ExceptionGroup("unhandled errors in a TaskGroup", [ExecutionFailed(failure)])
+    assert said_of(group) == "alarms: AlarmRang: shop-1 rings"
+    assert said_of(ExceptionGroup("", [ValueError("no")])) == "ValueError: no"
 
 
 def test_whoever_is_told_of_a_roll_out_reads_what_others_have_said_as_code() -> None:
