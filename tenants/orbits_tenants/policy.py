@@ -14,6 +14,7 @@ Policy = Callable[[Tenant, Change], str]
 
 _NAMED = 5  # tenants of which the same is said
 _REASONS = 3  # that are told of
+_LONGEST = 700  # characters: what is to be typed comes behind it, in one message
 
 
 class ByPolicy:
@@ -86,7 +87,8 @@ def told(said: Mapping[str, str]) -> str:
     most = sorted(by_reason.items(), key=lambda one: -len(one[1]))
     lines = [f"{_names(ids)}: {reason}" for reason, ids in most[:_REASONS]]
     rest = sum(len(ids) for _, ids in most[_REASONS:])
-    return "; ".join([*lines, *([f"and {rest} more tenants for other reasons"] if rest else [])])
+    said_of_all = "; ".join([*lines, *([f"and {rest} more tenants for other reasons"] if rest else [])])
+    return said_of_all if len(said_of_all) <= _LONGEST else f"{said_of_all[:_LONGEST]} ..."
 
 
 def _names(ids: list[str]) -> str:

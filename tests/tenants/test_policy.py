@@ -58,9 +58,9 @@ def test_a_reason_is_told_once_with_those_of_whom_it_holds() -> None:
     assert told({"acme": "queue would be removed", **said}) == (
         "t0, t1, t2, t3, t4 and 2 more: database would be replaced; acme: queue would be removed"
     )
-    assert told({name: f"reason {name}" for name in "abcde"}).endswith(
-        "c: reason c; and 2 more tenants for other reasons"
-    )
+    each = told({name: f"reason {name}" for name in "abcde"})
+    assert each == "a: reason a; b: reason b; c: reason c; and 2 more tenants for other reasons"
+    assert told({"acme": "long" * 1000}).endswith("longlo ...")
 
 
 @pytest.mark.parametrize("promote", ["sometimes", 3])
