@@ -1,6 +1,9 @@
-"""Links between the pages: each leads to a file, and to a heading in it; each page is reached from the README."""
+"""Links between the pages: each leads to a file, and to a heading in it; each page is reached from the README. Extras
+that they name are there.
+"""
 
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -48,3 +51,14 @@ def test_each_page_is_reached_from_the_readme() -> None:
             reached.add(page)
             waiting += [file for file, _ in links(page)]
     assert {page for page in PAGES if page not in reached} == set()
+
+
+def test_each_extra_that_a_page_installs_is_one() -> None:
+    there = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
+    named = {
+        extra
+        for page in PAGES
+        for text in re.findall(r"orbits-iac\[([\w,]+)\]", page.read_text())
+        for extra in text.split(",")
+    }
+    assert {"offline", "mongodb"} <= named <= there
