@@ -21,10 +21,19 @@ from orbits_tenants.tenant import Tenant
 from orbits_tenants.tenants import Tenants, released
 
 
-async def would_go(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Change, list[str]]:
-    """What removing a tenant would do, and what it uses that stays, and why; UsageError if there is none of this id."""
+async def would_go(
+    orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, *, accept_loss: Collection[str] = ()
+) -> tuple[Change, list[str]]:
+    """What removing a tenant would do, and what would stay nevertheless, or since others use it.
+
+    Raises UsageError if the last roll-out knows none of this id.
+    """
     last, step = await _leaving(orbits, fleet, tenant)
-    return (await orbits.preview(step)).root, [*_kept(last, tenant).values()]
+    plan = await orbits.preview(step)
+    lost = {f"{loss.kind} {loss.identity}": loss for loss in plan.losses if loss.identity not in accept_loss}
+    lost = {name: loss for name, loss in lost.items() if name not in accept_loss}
+    stays = [f"{loss}: it stays without --accept-loss '{name}'" for name, loss in lost.items()]
+    return plan.root, [*_kept(last, tenant).values(), *stays]
 
 
 async def remove(

@@ -476,6 +476,11 @@ async def test_what_holds_data_is_lost_by_its_name_alone_and_what_is_retained_st
     plans = {"acme": "large", "bolt": "small"}
     Stated.source = ListSource([Tenant(id=id_, labels={"region": "eu", "plan": plan}) for id_, plan in plans.items()])
     await orbits.run(Stated())
+    shown, stays = await would_go(orbits, Stated, "acme")
+    assert shown.below[-1].identity == "large"
+    said = "Vault large loses data: it stays without --accept-loss 'Vault large'"
+    assert stays == ["Basin eu: 1 other tenant uses it", said]
+    assert (await would_go(orbits, Stated, "acme", accept_loss=["large"]))[1] == stays[:1]
     report = await orbits.run(Stated(leaving=("acme", "bolt")))
     assert report.shared["Vault large"].state is TenantState.LEFT
     assert "Vault large holds data: keep it with retain=True" in (report.shared["Vault large"].error or "")

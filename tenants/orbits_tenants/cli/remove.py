@@ -55,7 +55,7 @@ async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: b
     fleet = named(spec, settings)
     async with Orbits(settings) as orbits:
         if not yes:
-            _ask(tenant, *await would_go(orbits, fleet, tenant))
+            _ask(tenant, *await would_go(orbits, fleet, tenant, accept_loss=losses))
         return await remove(orbits, fleet, tenant, why=why, accept_loss=losses)
 
 
