@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from orbits_iac.provider import (
     ExecutionRow,
+    LookRow,
     RecordId,
     RecordRow,
     RevisionRow,
@@ -48,6 +49,11 @@ class Recorded:
     running: ExecutionRow | None = None
     under: tuple[ExecutionRow, ...] = ()  # what the running one does for tenants, or has done
     broken: ExecutionRow | None = None  # a later roll-out that did not come to its end
+
+    @property
+    def look(self) -> LookRow | None:
+        """The fleet's own look: whom its last cycle could not look at."""
+        return self.subtree.looks.get(RecordId(self.record.kind, self.record.identity))
 
     @property
     def stacks(self) -> Mapping[str, Sequence[RecordId]]:

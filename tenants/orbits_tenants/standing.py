@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import ExecutionRow, RecordId, RecordRow, Subtree, masked, record_of
 from orbits_tenants import recorded as recording
-from orbits_tenants.fleet import Fleet, LastRollOut, Member, Mood, Service, worst
+from orbits_tenants.fleet import Drift, DriftState, Fleet, LastRollOut, Member, Mood, Service, worst
 from orbits_tenants.recorded import DECISIONS, Recorded
 from orbits_tenants.report import BAD, TenantReport, TenantState, state_of
 from orbits_tenants.services import in_service, service, services, since, utc
@@ -86,7 +86,7 @@ def _member(id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: E
         revision=record.revision if record is not None else None,
         since=since(record),
         by=record.by if record is not None else "",
-        drift=worst(in_service(one) for one in made),
+        drift=_drift(id_, recorded, worst(in_service(one) for one in made)),
         error=said.error,
         path=said.path,
         execution=said.execution,
@@ -95,6 +95,15 @@ def _member(id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: E
         services=made,
         shared=report.shared if (report := recorded.report.tenants.get(id_)) is not None else (),
     )
+
+
+def _drift(id_: str, recorded: Recorded, drift: Drift | None) -> Drift | None:
+    """What the looks at a tenant found, unless the fleet's last cycle could not look at it, and nobody has since."""
+    look = recorded.look
+    if drift is None or look is None or (drift.at is not None and drift.at > utc(look.at)):
+        return drift
+    why = next((text.partition(": ")[2] for text in look.unchecked if text.partition(": ")[0] == id_), "")
+    return replace(drift, state=DriftState.UNREADABLE, error=drift.error or why) if why else drift
 
 
 def _state(

@@ -48,6 +48,8 @@ class Cloth(Managed[ClothState]):
     colour: str
 
     async def read(self, recorded: ClothState | None, /) -> ClothState | None:
+        if f"{self._name()} fog" in SQUARE.broken:
+            raise Permanent("fog")
         found = SQUARE.stands.get(self._name())
         return None if found is None else ClothState(colour=found)
 
@@ -155,6 +157,20 @@ async def test_a_fleet_stands_as_its_last_roll_out_and_its_last_looks_say(orbits
     ]
     assert found.rollout is not None
     assert (found.rollout.argument, found.rollout.who) == ({"colour": "blue"}, orbits.who)
+
+
+async def test_whom_the_last_cycle_could_not_look_at_is_not_in_sync(orbits: Orbits) -> None:
+    await orbits.run(Fair(colour="red"))
+    await orbits.record(Fair, "Fair").drift()
+    assert (await fleet(orbits)).drifts == {DriftState.IN_SYNC: 3}
+    SQUARE.broken = {"bolt/roof fog"}
+    await orbits.record(Fair, "Fair").drift()
+    bolt = by_id(await fleet(orbits))["bolt"].drift
+    assert bolt is not None
+    assert (bolt.state, bolt.error) == (DriftState.UNREADABLE, "roof: Permanent: fog")
+    SQUARE.broken = set()
+    await orbits.record(Stand, "bolt").drift()
+    assert (await fleet(orbits)).drifts == {DriftState.IN_SYNC: 3}
 
 
 async def test_what_was_never_looked_at_is_unchecked(orbits: Orbits) -> None:
