@@ -79,7 +79,7 @@ def test_decisions_are_kept_and_the_next_roll_out_goes_by_them(orbits: Shell, tm
         ["cafe", "-", "updated", "1"],
         ["duke", "plan=large", "-", "new", "-"],
     ]
-    orbits("up", FLEET, "sign=2")
+    orbits("up", FLEET, "sign=2", "--on-conflict", "supersede")
     assert {one: (tmp_path / one).read_text() for one in ("acme", "bolt", "cafe", "duke")} == {
         "acme": "1",
         "bolt": "1",
