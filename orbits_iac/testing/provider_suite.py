@@ -19,7 +19,9 @@ from typing import Any, Literal, TypeVar
 import pytest
 
 from orbits_iac.handles import DriftReport
+from orbits_iac.inventory import look_for, things
 from orbits_iac.model.errors import ExecutionFailed
+from orbits_iac.model.ids import RecordId
 from orbits_iac.model.plans import Change, Plan, Verb
 from orbits_iac.model.rows import ExecutionRow, RecordRow
 from orbits_iac.model.target import Target
@@ -278,14 +280,18 @@ class ProviderSuite:
         assert report.in_sync, report.drifted
 
     def test_an_uninstall_leaves_exactly_the_residue(self, subject: Subject) -> None:
-        """What the Resource declares to stay, and nothing else; a second one finds nothing to do."""
+        """What the Resource declares to stay, and nothing else; who looks for it to certify that, finds that much."""
+        seen: list[str | None] = []
 
         async def course(orbits: Orbits) -> None:
             await orbits.run(FIRST)
+            known = await things(orbits, RecordId("Holder", "holder"))
             await orbits.run(FIRST.uninstall(), accept_loss=await _identities(orbits))
+            seen.extend([await look_for(orbits, one) for one in known if one.look is not None])
 
         _lived(course)
         assert subject.stands() == subject.residue
+        assert all((found is None) is (subject.residue is None) for found in seen), seen
 
     def test_a_lost_answer_makes_no_second_thing(self, subject: Subject) -> None:
         """The process dies after any call, the answer lost, and nobody goes on: a new start finds what is there."""
