@@ -268,6 +268,8 @@ class Report(Outputs):
         from rich.table import Table
         from rich.text import Text
 
+        from orbits_tenants.reporting.words import plain
+
         table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
         for name in ("tenant", "account", "state", "revision"):
             table.add_column(name, no_wrap=True)
@@ -279,15 +281,15 @@ class Report(Outputs):
                 Text(one.account or "-"),
                 Text(one.state.value, style=_STYLES[one.state]),
                 Text("-" if one.revision is None else str(one.revision)),
-                Text(one.happened.replace(" → ", "\n→ ")),
+                Text(plain(one.happened).replace(" → ", "\n→ ")),
                 style="dim" if one.earlier else "",  # what stands there was done by another roll-out
             )
         lines = [Text(f"... {counted}: `orbits tenants list` shows all", style="dim")] if counted else []
         lines += [Text(self.summary, style="bold")]
         lines += [Text(f"{name}: {why}".replace(" → ", "\n→ "), style="red") for name, why in self.causes.items()]
-        lines += [Text(doubt, style="yellow") for doubt in self.doubts]
+        lines += [Text(plain(doubt), style="yellow") for doubt in self.doubts]
         if self.stopped:
-            lines.append(Text(self.stopped, style="bold red"))
+            lines.append(Text(plain(self.stopped), style="bold red"))
         if self.finish_error:
             lines.append(Text(f"define_finish failed: {self.finish_error}", style="yellow"))
         return Group(table, *lines)

@@ -70,3 +70,12 @@ def test_rows_of_those_who_were_not_gone_to_are_dim() -> None:
     console.print(Report(tenants={"acme": one, "bolt": one.model_copy(update={"earlier": True})}))
     acme, bolt = console.file.getvalue().splitlines()[1:3]  # type: ignore[attr-defined]
     assert [row.startswith("\x1b[2m") for row in (acme, bolt)] == [False, True]
+
+
+def test_what_an_error_holds_steers_no_terminal() -> None:
+    acme = TenantReport(state=TenantState.FAILED, wave="1", error="npm: \x1b[31mERR\x1b[0m")
+    console = Console(width=100, color_system=None)
+    with console.capture() as shown:
+        console.print(Report(tenants={"acme": acme}, doubts=("\x1b[2Jgone",), stopped="\x1b[1mstopped"))
+    assert "npm: ERR" in shown.get()
+    assert "\x1b" not in shown.get()

@@ -219,6 +219,7 @@ def test_markdown_fits_though_a_whole_list_was_not_believed() -> None:
     [
         ("a|b\nc", "a\\|b<br>c"),
         ("<b>&", "&lt;b&gt;&amp;"),
+        ("\x1b[1;31mred\x1b[0m\x1b]8;;http://e\x07a\x07\r\nb\x9b", "reda<br>b"),
         ("$x^2$", "\\$x^2\\$"),
         ("*_`x`_*", "\\*\\_\\`x\\`\\_\\*"),
         ("by dana@release and @dana", "by dana@release and @\u200bdana"),
@@ -248,6 +249,13 @@ def test_a_terminal_shows_a_line_a_tenant_and_says_last_what_is_wrong() -> None:
         ["drift: 3 in sync; the oldest look was 5 h ago"],
         ["roll-out 0001r3m8k2q4w6e8t of release=2026.3, 50 min ago by dana@release, took 2 min 12 s"],
     ]
+
+
+def test_what_an_error_holds_steers_no_terminal() -> None:
+    bad = Member(id="acme", state="failed", mood=Mood.FAILED, happened="npm: \x1b[31mERR\x1b[0m \x1b[2J no")
+    lines = printed(Fleet(name="Shops", at=NOW, members=(bad,)), 100)
+    assert "✘ acme  npm: ERR no" in lines
+    assert "\x1b" not in "".join(lines)
 
 
 def test_a_narrow_terminal_counts_the_services() -> None:

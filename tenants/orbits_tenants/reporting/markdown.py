@@ -18,6 +18,7 @@ from orbits_tenants.reporting.words import (
     found,
     headline,
     notes,
+    plain,
     roll_out_line,
     used_by,
 )
@@ -175,5 +176,5 @@ def _code(text: str) -> str:
 def escaped(text: str) -> str:
     """A text as it is, whatever it has of Markdown's signs, of tags, of people's names or of lines."""
     signs = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_{}[]#|~$"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
-    lines = [line.translate(signs) for line in text.splitlines()]
+    lines = [line.translate(signs) for line in plain(text).splitlines()]
     return re.sub(r"(?<!\w)@", "@\u200b", "<br>".join(lines))  # so that nobody is called for by a report

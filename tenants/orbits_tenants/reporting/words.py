@@ -1,6 +1,7 @@
 """What all forms of the report say in the same words: the summary, drift, the last change, how long ago. Pure."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -24,7 +25,13 @@ DRIFT_MARKS: Mapping[DriftState, str] = {
     DriftState.IN_SYNC: "=",
 }
 _LONGEST = 60  # characters of a value
+_STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOTES = 10  # that are said
+
+
+def plain(text: str) -> str:
+    """A text without what steers a terminal: colours of a tool's output, say, that an error holds."""
+    return _STEERING.sub("", text)
 
 
 def took(span: timedelta) -> str:
@@ -82,7 +89,7 @@ def roll_out_line(fleet: Fleet) -> str:
 
 def notes(fleet: Fleet) -> Sequence[str]:
     """What else is to be known of the last roll-out: the first of it, where a whole list was not believed."""
-    said = fleet.rollout.notes if fleet.rollout is not None else ()
+    said = [plain(note) for note in (fleet.rollout.notes if fleet.rollout is not None else ())]
     return [*said[:_NOTES], *([f"and {len(said) - _NOTES:,} more"] if len(said) > _NOTES else [])]
 
 
@@ -116,12 +123,12 @@ def reason(member: Member) -> str:
     lines = [member.happened]
     if member.drift is not None and member.drift.error:
         lines.append(f"could not be looked at: {member.drift.error}")
-    return "; ".join(line for line in lines if line)
+    return plain("; ".join(line for line in lines if line))
 
 
 def short(value: object) -> str:
     """A value in a few words."""
-    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    shown = plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
