@@ -153,13 +153,12 @@ async def _thing(orbits: "Orbits", row: RecordRow, revision: RevisionRow) -> Thi
 
 
 async def _look(orbits: "Orbits", row: RecordRow, number: int) -> tuple[Command[str | None] | None, str]:
+    from orbits_iac.engine.revisions import read_revision
+
     cls = cast("type[Resource[Any]] | None", orbits.registry.find(row.kind))
     if cls is None:
         return None, "its class is not in this project"
-    revisions = await orbits.record(cls, row.identity).history()
-    revision = next((one for one in revisions if one.number == number), None)
-    if revision is None:
-        return None, "its last revision was gone back from"
+    revision = await read_revision(orbits.engine, row.kind, row.identity, number)
     look = cls.model_validate(revision.argument).define_inventory(revision)
     return cast("Command[str | None] | None", look), ""
 
