@@ -50,13 +50,18 @@ class AlarmsSeen(BaseModel):
 
 
 class Watching(BaseModel):
-    """What a watch has to know: its bounds, and when CloudWatch answered last."""
+    """What a watch has to know: its bounds, when CloudWatch answered last, and how the alarms were at the first look.
+
+    `began` has, by each alarm's name, from when on its state was what it was then; by CloudWatch's clock, so that what
+    has changed since is known though this machine's clock is not that one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     since: datetime
     until: datetime
     answered: datetime
+    began: Mapping[str, datetime] = {}
 
 
 class AlarmsQuiet(Action[AlarmsSeen, Watching]):
@@ -112,11 +117,11 @@ class AlarmsQuiet(Action[AlarmsSeen, Watching]):
 
     def _look(self, watching: Watching, now: datetime) -> AlarmsSeen | InProgress[Watching]:
         found = {str(alarm["AlarmName"]): alarm for alarm in self._found()}
-        if self.names and (missing := [name for name in self.names if name not in found]):
-            raise self._missing(f"no alarm {', '.join(missing[:_NAMED])}")
+        if missing := [name for name in (*self.names, *watching.began) if name not in found]:
+            raise self._missing(f"no alarm {', '.join(dict.fromkeys(missing[:_NAMED]))}")
         if not found:
             raise self._missing(f"no alarm whose name begins with {self.prefix}")
-        if rang := self._rang(found, watching.since):
+        if rang := self._rang(found, watching):
             more = f"; and {len(rang) - _NAMED} more" if len(rang) > _NAMED else ""
             raise self._error("; ".join(rang[:_NAMED]) + more)
         dark = tuple(name for name, alarm in found.items() if alarm["StateValue"] == "INSUFFICIENT_DATA")
@@ -127,19 +132,22 @@ class AlarmsQuiet(Action[AlarmsSeen, Watching]):
                 f"{len(found)} alarms are quiet{without}, and watched until {watching.until:%H:%M:%S} UTC",
                 (now - watching.since) / span,
             )
-            return InProgress(watching.model_copy(update={"answered": now}), poll=min(_EVERY, watching.until - now))
+            began = watching.began or {name: _changed(alarm) for name, alarm in found.items()}
+            seen = watching.model_copy(update={"answered": now, "began": began})
+            return InProgress(seen, poll=min(_EVERY, watching.until - now))
         if dark and self.no_data == "fails":
             raise self._error(f"they have too little data to tell: {', '.join(dark[:_NAMED])}")
         return AlarmsSeen(alarms=tuple(found), without_data=dark, since=watching.since, until=now)
 
-    def _rang(self, found: Mapping[str, Any], since: datetime) -> Sequence[str]:
+    def _rang(self, found: Mapping[str, Any], watching: Watching) -> Sequence[str]:
         """What is to be said of those that ring, or have since."""
         said: list[str] = []
         for name, alarm in found.items():
-            changed = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+            changed = _changed(alarm)
+            since = watching.since if self.before else watching.began.get(name, watching.since)
             if alarm["StateValue"] == "ALARM":
                 said.append(f"{name} rings since {changed:%H:%M:%S} UTC: {alarm.get('StateReason', 'no reason')}")
-            elif changed >= since and (past := self._last_ring(name, since)) is not None:
+            elif changed > since and (past := self._last_ring(name, since)) is not None:
                 at, why = past
                 said.append(f"{name} rang at {at:%H:%M:%S} UTC, and is {alarm['StateValue']} by now: {why}")
         return said
@@ -157,7 +165,7 @@ class AlarmsQuiet(Action[AlarmsSeen, Watching]):
         )
         for item in items:
             state = json.loads(item["HistoryData"])["newState"]
-            if state["stateValue"] == "ALARM":
+            if state["stateValue"] == "ALARM" and item["Timestamp"] > since:
                 return item["Timestamp"], str(state.get("stateReason", "no reason"))
         return None
 
@@ -197,3 +205,9 @@ class AlarmsQuiet(Action[AlarmsSeen, Watching]):
             account=target.account,
             region=target.region,
         )
+
+
+def _changed(alarm: Mapping[str, Any]) -> datetime:
+    """From when on an alarm's state is what it is."""
+    changed: datetime = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
+    return changed

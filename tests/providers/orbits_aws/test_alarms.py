@@ -128,11 +128,15 @@ async def test_it_watches_for_as_long_as_it_is_told(
     assert failed.value.caused_by(AlarmRang)
     with pytest.raises(ExecutionFailed, match="shop-0 rang at"):
         await well
+    gone = await orbits.start(AlarmsQuiet(prefix="shop-", during=2 * HOUR), target=acme)
     again = await orbits.start(AlarmsQuiet(names=("shop-1",), during=2 * HOUR), target=acme)
     await clock.advance(timedelta())
+    alarms.cloudwatch.delete_alarms(AlarmNames=["shop-2"])
     await clock.advance(2 * HOUR)
     seen = await again
     assert seen.until - seen.since >= 2 * HOUR
+    with pytest.raises(ExecutionFailed, match="There is no alarm shop-2"):
+        await gone
 
 
 async def test_what_cannot_be_looked_at_is_told_and_is_not_quiet(
