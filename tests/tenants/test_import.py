@@ -48,7 +48,7 @@ class JobsStack(CdkStack[JobsOutputs]):
         )
 
 
-class Depot(Resource[JobsOutputs]):
+class Berth(Resource[JobsOutputs]):
     """What each client has."""
 
     client: str
@@ -61,13 +61,13 @@ class Depot(Resource[JobsOutputs]):
         return await self.do("jobs", JobsStack(queue=self.queue))
 
 
-class Depots(Tenants[Depot]):
+class Harbours(Tenants[Berth]):
     source: ClassVar[Source] = FunctionSource(lambda: TENANTS)
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
     queue: dict[str, Any] = {}
 
-    def stack(self, tenant: Tenant) -> Depot:
-        return Depot(client=tenant.id, queue=self.queue)
+    def stack(self, tenant: Tenant) -> Berth:
+        return Berth(client=tenant.id, queue=self.queue)
 
 
 class Yard(Target):
@@ -77,7 +77,7 @@ class Yard(Target):
         return "yard"
 
 
-class OneByOne(Depots):
+class OneByOne(Harbours):
     """The same, one after the other."""
 
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"], max_concurrency=1)
@@ -124,7 +124,7 @@ def agency(aws: OfflineAws) -> Agency:
 
 
 def orbits(*arguments: str) -> Result:
-    found = CliRunner().invoke(app, ["import", f"{__name__}:Depots", *arguments], env={"COLUMNS": "120"})
+    found = CliRunner().invoke(app, ["import", f"{__name__}:Harbours", *arguments], env={"COLUMNS": "120"})
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
     return found
@@ -176,11 +176,11 @@ def test_it_is_shown_then_recorded_and_nothing_is_changed(agency: Agency) -> Non
     ]
     assert agency.stacks("acme", "bolt", "cafe") == before
     assert asyncio.run(records()) == {
-        "Depots Depots": (1, False, ""),
-        "Depot acme": (0, True, ""),
-        "Depot bolt": (0, True, ""),
-        "JobsStack Depot acme/jobs": (0, True, "client-acme-jobs"),
-        "JobsStack Depot bolt/jobs": (0, True, "client-bolt-jobs"),
+        "Harbours Harbours": (1, False, ""),
+        "Berth acme": (0, True, ""),
+        "Berth bolt": (0, True, ""),
+        "JobsStack Berth acme/jobs": (0, True, "client-acme-jobs"),
+        "JobsStack Berth bolt/jobs": (0, True, "client-bolt-jobs"),
     }
     code, document = said(*PATTERN, "--yes", "--only", "bolt")
     assert (code, document["bolt"]["state"], document["report"]) == (0, "recorded already", None)
@@ -192,21 +192,21 @@ async def test_an_update_knows_it_by_its_name_and_goes_back_to_what_was_found(ag
     agency.make("acme", "old", Tags=[{"Key": "team", "Value": "web"}])
     longer = {"ReceiveMessageWaitTimeSeconds": 20}
     async with Orbits(Settings()) as at_work:
-        await at_work.run(Depots(importing={"acme": {"jobs": "old"}}))
-        report = await at_work.run(Depots(queue=longer))
+        await at_work.run(Harbours(importing={"acme": {"jobs": "old"}}))
+        report = await at_work.run(Harbours(queue=longer))
         assert (report.tenants["acme"].state, report.tenants["acme"].revision) == (TenantState.UPDATED, 1)
         [(stack, template)] = agency.stacks("acme")
         assert (stack["StackName"], template["Resources"]) == ("old", body(**longer)["Resources"])
-        await at_work.record(Depot, "acme").rollback(0)
+        await at_work.record(Berth, "acme").rollback(0)
         [(stack, template)] = agency.stacks("acme")
         assert (stack["Tags"], template) == ([{"Key": "team", "Value": "web"}], body())
-        assert (await at_work.run(Depots(queue=longer))).tenants["acme"].revision == 2
+        assert (await at_work.run(Harbours(queue=longer))).tenants["acme"].revision == 2
         before = agency.stacks("acme")
         async with Orbits(Settings(store="memory:")) as empty:  # what this project has marked is no stranger's
-            await empty.run(Depots(importing={"acme": {"jobs": "old"}}))
-            assert (await empty.run(Depots(queue=longer))).tenants["acme"].revision == 1
+            await empty.run(Harbours(importing={"acme": {"jobs": "old"}}))
+            assert (await empty.run(Harbours(queue=longer))).tenants["acme"].revision == 1
         assert agency.stacks("acme") == before
-        await at_work.record(Depots, "Depots").uninstall()
+        await at_work.record(Harbours, "Harbours").uninstall()
     assert agency.stacks("acme") == []
 
 
@@ -216,7 +216,7 @@ async def test_one_that_cannot_be_recorded_fails_alone(agency: Agency) -> None:
         agency.make(client, "old")
     agency.aws.fail("cloudformation", "GetTemplate", code="AccessDenied", account="bolt")
     async with Orbits(Settings()) as at_work:
-        report = await at_work.run(Depots(importing={name: {"jobs": "old"} for name in ("acme", "bolt", "cafe")}))
+        report = await at_work.run(Harbours(importing={name: {"jobs": "old"} for name in ("acme", "bolt", "cafe")}))
     assert {id_: one.state for id_, one in report.tenants.items()} == {
         "acme": TenantState.ADOPTED,
         "bolt": TenantState.FAILED,
@@ -232,7 +232,7 @@ async def test_it_goes_on_in_another_process(agency: Agency) -> None:
         agency.make(client, "old")
     recorded = asyncio.Event()
     async with Orbits(Settings()) as first:
-        first.engine.on_end(lambda row: recorded.set() if row.identity == "Depot acme/jobs" else None)
+        first.engine.on_end(lambda row: recorded.set() if row.identity == "Berth acme/jobs" else None)
         execution = await first.start(OneByOne(importing={name: {"jobs": "old"} for name in ("acme", "bolt")}))
         await recorded.wait()
         assert (await first.execution(execution.id).row()).ended_at is None
@@ -331,7 +331,7 @@ class Lane(Resource):
         """Nothing, here."""
 
 
-class Lot(Resource):
+class Parcel(Resource):
     client: str
 
     def identity(self) -> str:
@@ -341,12 +341,12 @@ class Lot(Resource):
         """Nothing, here."""
 
 
-class Lots(Tenants[Lot]):
+class Parcels(Tenants[Parcel]):
     source: ClassVar[Source] = FunctionSource(lambda: TENANTS)
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
 
-    def stack(self, tenant: Tenant) -> Lot:
-        return Lot(client=tenant.id)
+    def stack(self, tenant: Tenant) -> Parcel:
+        return Parcel(client=tenant.id)
 
     def shared(self, tenant: Tenant) -> list[Resource[Any]]:
         return [Lane()]
@@ -355,16 +355,16 @@ class Lots(Tenants[Lot]):
 async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_as_they_stand(tmp_path: Path) -> None:
     TENANTS[:] = [Tenant(id="acme"), Tenant(id="bolt")]
     async with Orbits(Settings(store=f"sqlite:{tmp_path}/state.db")) as at_work:
-        before = await at_work.run(Lots())
+        before = await at_work.run(Parcels())
         added = Decision(what="add", tenant="cafe", who="ada", added=Tenant(id="cafe"))
-        await at_work.run(TenantDecisions(fleet="Lots", decision=added))
-        await at_work.run(TenantDecisions(fleet="Lots", decision=Decision(what="remove", tenant="bolt", who="ada")))
-        found = await survey(at_work, Lots, {}, [Sought(like="x")], ())
+        await at_work.run(TenantDecisions(fleet="Parcels", decision=added))
+        await at_work.run(TenantDecisions(fleet="Parcels", decision=Decision(what="remove", tenant="bolt", who="ada")))
+        found = await survey(at_work, Parcels, {}, [Sought(like="x")], ())
         assert [(one.tenant, one.outlook.value) for one in found.prospects] == [
             ("acme", "recorded already"),
             ("cafe", "not looked at"),
         ]
-        after = await at_work.run(Lots(importing={"cafe": {}}))
+        after = await at_work.run(Parcels(importing={"cafe": {}}))
         assert after.shared == before.shared
         assert [(id_, one.state.value, one.earlier) for id_, one in after.tenants.items()] == [
             ("acme", "updated", True),
@@ -372,8 +372,8 @@ async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_
             ("cafe", "adopted", False),
         ]
         assert after.tenants["cafe"].shared == after.tenants["acme"].shared == ("Lane lane",)
-        with pytest.raises(ExecutionFailed, match="importing: Lots has no tenant bolt"):
-            await at_work.run(Lots(importing={"bolt": {}}))
+        with pytest.raises(ExecutionFailed, match="importing: Parcels has no tenant bolt"):
+            await at_work.run(Parcels(importing={"bolt": {}}))
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_
         (("--stacks", "jobs="), "say what they are called"),
         (("--stacks", "a", "--stacks", "jobs=b"), "several are looked for"),
         (("--stacks", "a", "--only", "zeta"), "--only: the fleet has no zeta"),
-        (("--stacks", "a", "queue=5"), "Depots: queue: Input should be a valid dictionary"),
+        (("--stacks", "a", "queue=5"), "Harbours: queue: Input should be a valid dictionary"),
         (("--stack-set", "a", "--stack-set-in", "{}"), "--stack-set-in '{}': Value error, {} is no target"),
         (("--stack-set", "a", "--stack-set-in", "{"), "--stack-set-in '{' is no JSON"),
     ],

@@ -13,7 +13,7 @@ from orbits_tenants.inventory import inventory
 from orbits_tenants.removal import remove
 
 
-class Depot(Resource[None]):
+class Coop(Resource[None]):
     """A queue and a parameter."""
 
     client: str
@@ -26,33 +26,33 @@ class Depot(Resource[None]):
         await self.do("colour", Parameter(name=f"/{self.client}/colour", value="red"))
 
 
-class Depots(Tenants[Depot]):
+class Coops(Tenants[Coop]):
     source: ClassVar[Source]
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
 
-    def stack(self, tenant: Tenant) -> Depot:
-        return Depot(client=tenant.id)
+    def stack(self, tenant: Tenant) -> Coop:
+        return Coop(client=tenant.id)
 
 
 @pytest.fixture
 async def depots(aws: OfflineAws, orbits: Orbits, member: Callable[[str], AwsTarget]) -> AwsTarget:
     """Two depots that stand; gives where bolt's is."""
     made = {name: member(name) for name in ("acme", "bolt")}
-    Depots.source = ListSource([Tenant(id=name, targets=(target,)) for name, target in made.items()])
-    await orbits.run(Depots())
+    Coops.source = ListSource([Tenant(id=name, targets=(target,)) for name, target in made.items()])
+    await orbits.run(Coops())
     return made["bolt"]
 
 
-JOBS, COLOUR = "Queue Depot bolt/jobs", "Parameter Depot bolt/colour"
+JOBS, COLOUR = "Queue Coop bolt/jobs", "Parameter Coop bolt/colour"
 
 
 async def test_only_what_was_looked_for_and_not_found_is_gone(
     aws: OfflineAws, orbits: Orbits, depots: AwsTarget
 ) -> None:
-    known = await things(orbits, RecordId("Depot", "bolt"))
-    assert [str(one) for one in known] == ["Depot bolt", JOBS, COLOUR]
-    certificate = await remove(orbits, Depots, "bolt", why="they left")
-    assert certificate.removed == {"Depot bolt": 1, JOBS: 1, COLOUR: 1}
+    known = await things(orbits, RecordId("Coop", "bolt"))
+    assert [str(one) for one in known] == ["Coop bolt", JOBS, COLOUR]
+    certificate = await remove(orbits, Coops, "bolt", why="they left")
+    assert certificate.removed == {"Coop bolt": 1, JOBS: 1, COLOUR: 1}
     assert (certificate.stays, certificate.unsure, certificate.tagged) == ([], {}, [])
     *records, tags = certificate.checked
     assert records == [
@@ -66,13 +66,13 @@ async def test_only_what_was_looked_for_and_not_found_is_gone(
     sqs = aws.client("sqs", account=depots.account)
     sqs.create_queue(QueueName="bolt-more", tags={"orbits:project": "tests", "orbits:record": JOBS})
     sqs.create_queue(QueueName="bolt-jobs")
-    again = await remove(orbits, Depots, "bolt")  # of one that was cut off before it was certified
-    assert again.removed == {"Depot bolt": 1, COLOUR: 1}
+    again = await remove(orbits, Coops, "bolt")  # of one that was cut off before it was certified
+    assert again.removed == {"Coop bolt": 1, COLOUR: 1}
     assert again.stays == [f"{JOBS}: its record is gone, and yet: it is there"]
     assert again.tagged == [f"arn:aws:sqs:eu-west-1:{depots.account}:bolt-more (of {JOBS})"]
     aws.settings(denied=[{"service": "ssm"}, {"service": "resourcegroupstaggingapi"}])
     found = await inventory(orbits, known, [])
-    assert (found.gone, found.alone) == (set(), {"Depot bolt"})
+    assert (found.gone, found.alone) == (set(), {"Coop bolt"})
     assert found.unknown[COLOUR].startswith("AccessDenied: AccessDeniedException on ssm:")
     assert found.asked[0].startswith(f"tags: {depots.account}/eu-west-1 (AwsTarget) could not be asked: AccessDenied")
     rows = [await orbits.store.get(RecordRow, *one.record) for one in known]
