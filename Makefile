@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 SOURCES := orbits_iac providers stacks tenants tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak test-live lint types format bench bench-full picture trials install outside lock clean FORCE
+.PHONY: help demo test soak crashes test-live lint types format bench bench-full picture trials install outside lock clean FORCE
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: $(VENV)/.dev outside ## Run the tests; ARGS="-k name" chooses
 
 soak: $(VENV)/.dev ## Break workers, MongoDB and the network between them for ten minutes; ARGS="--seed 1 --seconds 60"
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+crashes: $(VENV)/.dev ## Crash the engine over MongoDB at more than 2,000 points, twice as many as `make test` does
+	@ORBITS_CRASHES=whole $(BIN)/python -m pytest tests/orbits_iac/engine/test_crashes_in_mongodb.py $(ARGS)
 
 test-live: $(VENV)/.dev ## Run a course through a sandbox account of AWS itself; docs/aws-access.md says what it needs
 	@$(BIN)/python -m pytest tests/live/live_suite.py $(ARGS)

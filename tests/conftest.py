@@ -38,8 +38,8 @@ def _assert_nothing(left: list[str]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """More than there are cores: many tests wait, for servers and for processes that take their time."""
-    return (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1) + 2
+    """One more than there are cores: some tests wait for servers and for processes that take their time."""
+    return (len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

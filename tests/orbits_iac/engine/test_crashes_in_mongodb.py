@@ -1,4 +1,6 @@
-"""Scenarios of `test_crashes` on a real MongoDB: more than 2,000 points at which a process dies.
+"""Scenarios of `test_crashes` on a real MongoDB: more than 2,000 points at which a process dies (`make crashes`).
+
+`make test` tries all points of a first crash, and a part of those at which a recovery crashes in its turn.
 
 A point costs as much as its processes write and ask, about 50 ms, so they are the scenarios that write least, crashed
 at most moments of each recovery, and a few that do more, crashed once.
@@ -10,14 +12,14 @@ import pytest
 
 from tests.servers.databases import with_database
 
-from .crashing import AGAIN_IN_MONGODB, TRIED, crashed
+from .crashing import AGAIN_IN_MONGODB, TRIED, WHOLE, crashed
 from .operated import EDITS
 from .test_crashes import SCENARIOS, Careful
 from .world import WORLD
 
 NAMES = sorted({*AGAIN_IN_MONGODB, "cancelled", "caught", "events", "install", "joined", "races"} - {"careful"})
 
-POINTS = 2_000
+POINTS = 2_000 if WHOLE else 1_000
 
 pytestmark = pytest.mark.slow
 
