@@ -66,7 +66,7 @@ class Thing:
     why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.record.kind} {self.record.identity}"
+        return str(self.record)
 
 
 async def things(orbits: "Orbits", *tops: RecordId) -> list[Thing]:

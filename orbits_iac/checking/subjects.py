@@ -148,17 +148,11 @@ async def read_record(store: Store, id: RecordId) -> Record:  # noqa: A002 - as 
         },
         lost=frozenset(await _lost(store, row)) if row is not None else frozenset(),
         users={
-            user: await store.get(RecordRow, *record_of(user)) is not None
+            user: await store.get(RecordRow, *RecordId.named(user)) is not None
             for user in (row.users if row is not None else ())
             if user != "direct"
         },
     )
-
-
-def record_of(user: str) -> RecordId:
-    """The record that a user of another is: kinds have no spaces."""
-    kind, _, identity = user.partition(" ")
-    return RecordId(kind, identity)
 
 
 async def _lost(store: Store, row: RecordRow) -> Iterable[tuple[RecordId, int]]:

@@ -10,7 +10,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from orbits_iac.checking.subjects import record_of
 from orbits_iac.model.errors import Unreadable
 from orbits_iac.model.happenings import NO_EXECUTION
 from orbits_iac.model.ids import ExecutionId, RecordId
@@ -120,7 +119,7 @@ async def _look_at_records(store: Store, found: Survey) -> None:
                 standing.add((name, row.revision))
             if row.queue:
                 found.records.add(name)
-            named.update((record_of(user), name) for user in row.users if user != "direct")
+            named.update((RecordId.named(user), name) for user in row.users if user != "direct")
             for child in row.children:
                 one = RecordId(child.kind, child.identity)
                 named[one] = name

@@ -206,21 +206,16 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
 async def _let_go(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
     """The records, by these names, of which this one is a user no more: it does not read their outputs now."""
     user = f"{record.kind} {record.identity}"
-    theirs = [await run.engine.store.get(RecordRow, *_named(name)) for name in names]
+    theirs = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
     return [released(row, user) for row in theirs if row is not None and user in row.users]
 
 
 async def _used_again(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
     """The records, by these names, of which this one is a user once more: what it goes back to has read them."""
     user = f"{record.kind} {record.identity}"
-    theirs = [await run.engine.store.get(RecordRow, *_named(name)) for name in names]
+    theirs = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
     used = [row for row in theirs if row is not None and user not in row.users]
     return [amended(row, version=row.version + 1, users=(*row.users, user)) for row in used]
-
-
-def _named(name: str) -> RecordId:
-    kind, _, identity = name.partition(" ")  # kinds have no spaces
-    return RecordId(kind, identity)
 
 
 async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:

@@ -3,7 +3,7 @@
 import re
 import secrets
 from functools import lru_cache
-from typing import NamedTuple, NewType
+from typing import NamedTuple, NewType, Self
 
 ExecutionId = NewType("ExecutionId", str)
 WorkerId = NewType("WorkerId", str)
@@ -48,6 +48,12 @@ class RecordId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.identity}"
+
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """The record that is written so: kinds have no spaces."""
+        kind, _, identity = text.partition(" ")
+        return cls(kind, identity)
 
 
 def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKey:

@@ -50,7 +50,7 @@ async def remove(
     stacks, was = (await all_stacks_of(orbits.store, kind)).get(tenant, ()), last.tenants[tenant].tenant
     tops = [RecordId(row.kind, row.identity) for row in stacks] or _was(step, was)
     shared, kept = last.tenants[tenant].shared, _kept(last, tenant)
-    tops += [RecordId(*name.split(" ", 1)) for name in shared if name not in kept]
+    tops += [RecordId.named(name) for name in shared if name not in kept]
     known = await things(orbits, *tops)
     decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
     await orbits.run(TenantDecisions(fleet=kind, decision=decision))

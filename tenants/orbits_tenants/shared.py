@@ -159,7 +159,7 @@ class Sharing:
         for name in self.last_used_by(gone, reports):
             flow, last = self._fleet.execution, self._before.shared.get(name)
             try:
-                stays = await flow.let_go(*_record(name))
+                stays = await flow.let_go(*RecordId.named(name))
             except Exception as error:  # noqa: BLE001 - what cannot be removed is reported, and stays
                 failure = error.failure if isinstance(error, ExecutionFailed) else None
                 why = said_of(error) if failure is None else f"{failure.error_type}: {failure.message}"
@@ -180,7 +180,7 @@ class Sharing:
     async def keep(self, reports: Mapping[str, TenantReport]) -> None:
         """Let what these use stay, though it was not done this time: the rest is no longer done."""
         used = dict.fromkeys(name for one in reports.values() for name in one.shared)
-        await self._fleet.execution.keep_children(SHARED, among=[_record(name) for name in used])
+        await self._fleet.execution.keep_children(SHARED, among=[RecordId.named(name) for name in used])
 
     def reports(self, tenants: Mapping[str, TenantReport]) -> dict[str, TenantReport]:
         """What came of each thing that is shared, and of those not done this time what came of them before."""
@@ -231,8 +231,3 @@ def _left(one: Resource[Any], last: TenantReport | None) -> Left:
     if last is None or last.state not in OK:
         return Left(one, labels={})
     return Left(one, labels={}, digest=last.digest, revision=last.revision)
-
-
-def _record(name: str) -> RecordId:
-    kind, _, identity = name.partition(" ")  # kinds have no spaces
-    return RecordId(kind, identity)

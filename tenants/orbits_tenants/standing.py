@@ -55,7 +55,7 @@ def _shared(recorded: Recorded) -> Iterator[Service]:
     for name in sorted(together):
         report = recorded.report.shared.get(name)
         bad = report is not None and report.state in BAD
-        made = service(recorded.subtree, name, RecordId(*name.split(" ", 1)), owned=False, failed=bad)
+        made = service(recorded.subtree, name, RecordId.named(name), owned=False, failed=bad)
         error = report.happened if report is not None and bad else made.error
         yield replace(made, users=recorded.report.users(name), error=error)
 
