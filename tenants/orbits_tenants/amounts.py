@@ -13,7 +13,7 @@ def is_amount(text: str) -> bool:
     return found is not None and not (found[2] and int(found[1]) > 100)
 
 
-def tenants_of(count: int) -> str:
+def counted(count: int) -> str:
     """So many tenants, in words."""
     return f"{count:,} tenant{'' if count == 1 else 's'}"
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from orbits_tenants.doing import do_for
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import TenantReport, TenantState, said_of
 from orbits_tenants.tenant import REF, Tenant
@@ -82,7 +83,7 @@ class WayBack:
     async def _gone_back(
         self, tenant: Tenant, report: TenantReport, stack: "Resource[Any]", step: "Step[Any]"
     ) -> TenantReport:
-        await self._fleet.do("back", step, key=tenant.id, target=tenant.home or None, within=tenant.targets)
+        await do_for(self._fleet, tenant, "back", step)
         standing = await self._standing(tenant, stack, "back")
         update = {"state": TenantState.BROUGHT_BACK, "revision": standing.revision, "earlier": False, "error": None}
         return report.model_copy(update=update)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, Change, Left, OutOfReach, Refused
-from orbits_tenants.amounts import tenants_of
+from orbits_tenants.amounts import counted
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.policy import Policy, told
 from orbits_tenants.promotion import PROMOTE, Promoted
@@ -68,7 +68,7 @@ class Between:
         flow, stacks, said = self._fleet.execution, dict[str, Left](), dict[str, str]()
         decided = await decisions(self._fleet, f"after wave {number}")
         tenants = {one.id: decided.about(one) for one in following.tenants}
-        flow.progress(f"wave {following.name} is previewed: {tenants_of(len(tenants))}")
+        flow.progress(f"wave {following.name} is previewed: {counted(len(tenants))}")
         for id_, tenant in tenants.items():
             if tenant.paused:
                 continue

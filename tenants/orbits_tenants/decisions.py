@@ -4,7 +4,7 @@ One record for each fleet, of its own: a decision is an update of it, so that de
 TenantDecisions FLEET`), come one after the other, and hold while a roll-out is under way, which reads them as it goes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, assert_never
 
@@ -82,6 +82,12 @@ class Decided(Outputs):
                 )
             case _ as never:
                 assert_never(never)
+
+    def members(self, listed: Sequence[Tenant]) -> list[Tenant]:
+        """Those whom a source lists, and whom people have added; without those who were removed."""
+        names = {tenant.id for tenant in listed}
+        added = [tenant for id_, tenant in self.added.items() if id_ not in names]
+        return [tenant for tenant in (*listed, *added) if tenant.id not in self.removed]
 
     def about(self, tenant: Tenant) -> Tenant:
         """A tenant with what was decided about it."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import StepOptions, UsageError, kind_of
+from orbits_iac.provider import UsageError, kind_of
+from orbits_tenants.doing import do_stack, preview_all
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import (
     Report,
@@ -25,10 +26,8 @@ from orbits_tenants.report import (
 from orbits_tenants.roster import decisions, roster
 from orbits_tenants.shared import Sharing
 from orbits_tenants.tenant import REF, Tenant
-from orbits_tenants.unchanged import labels_of
 
 if TYPE_CHECKING:
-    from orbits_iac import Resource
     from orbits_tenants.tenants import Tenants
 
 Meant = tuple[Tenant, Mapping[str, str]]
@@ -73,10 +72,9 @@ class Intake:
 
     async def preview(self, meant: Sequence[Meant]) -> None:
         """Ask at once for all that is to be taken in: what an update would change of it."""
-        steps = [self._step(tenant, self._fleet.stack_of(tenant), names) for tenant, names in meant]
-        for result in await asyncio.gather(*steps, return_exceptions=True):
-            if isinstance(result, BaseException) and not isinstance(result, ExecutionFailed):  # else its change says it
-                raise result
+        fleet = self._fleet
+        stacks = [(tenant, fleet.stack_of(tenant), names) for tenant, names in meant]
+        await preview_all(do_stack(fleet, tenant, stack, as_found=names) for tenant, stack, names in stacks)
 
     async def _one(self, tenant: Tenant, names: Mapping[str, str]) -> TenantReport:
         flow, before = self._fleet.execution, self._before.get(tenant.id)
@@ -87,19 +85,10 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
                 return left_out(tenant, before, TenantState.FAILED, said_of(error))
             try:
-                await self._step(tenant, stack, names)
+                await do_stack(self._fleet, tenant, stack, as_found=names)
             except ExecutionFailed as error:
                 report = failed(tenant, "", await flow.standing(REF, stack, key=tenant.id), error)
             else:
                 report = adopted(tenant, await flow.standing(REF, stack, key=tenant.id))
         kept = {"passed": before.passed if before is not None else {}, "pinned": tuple(sorted(tenant.pinned))}
         return report.model_copy(update={"began": began, "ended": flow.now(), **kept})
-
-    async def _step(self, tenant: Tenant, stack: "Resource[Any]", names: Mapping[str, str]) -> None:
-        options: StepOptions = {
-            **self._fleet.rollout.limits(),
-            "labels": labels_of(tenant),
-            "within": tenant.targets,
-            "as_found": names,
-        }
-        await self._fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)

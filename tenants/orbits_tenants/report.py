@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed, Outputs
 from orbits_iac.provider import OutOfReach, Standing, ago, first_of
-from orbits_tenants.amounts import tenants_of
+from orbits_tenants.amounts import counted
 from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -214,9 +214,7 @@ class Report(Outputs):
         counts = Counter(one.state for one in self.tenants.values() if not one.earlier)
         said = [f"{counts[state]} {state.value}" for state in TenantState if counts[state]]
         earlier = len(self.tenants) - counts.total()
-        return (
-            f"{tenants_of(len(self.tenants))}: {', '.join([*said, *([f'{earlier} not gone to'] if earlier else [])])}"
-        )
+        return f"{counted(len(self.tenants))}: {', '.join([*said, *([f'{earlier} not gone to'] if earlier else [])])}"
 
     def exit_code(self) -> int:
         """0 if none failed, 1 if all did, 4 if some did; who waits for what has failed counts as failed here."""

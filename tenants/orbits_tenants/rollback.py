@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Orbits, Revision
 from orbits_iac.provider import RecordRow, UsageError, kind_of, passed_since
-from orbits_tenants.amounts import tenants_of
+from orbits_tenants.amounts import counted
 from orbits_tenants.recorded import broken_since, stacks_of
 from orbits_tenants.report import Report, TenantReport
 from orbits_tenants.tenants import Tenants, released
@@ -104,7 +104,7 @@ class Rollback:
             "unchanged": sum(not one.is_otherwise for one in self.tenants),
         }
         said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        return f"{tenants_of(len(self.tenants))}, to how they stood at {self.at:%Y-%m-%d %H:%M} UTC: {said}"
+        return f"{counted(len(self.tenants))}, to how they stood at {self.at:%Y-%m-%d %H:%M} UTC: {said}"
 
     def __rich__(self) -> "RenderableType":
         """The table: tenant, the revision that stands, the one it goes back to, what is done."""

@@ -51,9 +51,7 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     gone = {id_: tenant for id_, tenant in known.items() if before[id_].state is TenantState.VANISHED}
     listed, why = await _listed(fleet)
     if listed is not None:
-        names = {tenant.id for tenant in listed}
-        added = [tenant for id_, tenant in decided.added.items() if id_ not in names]
-        listed = [tenant for tenant in (*listed, *added) if tenant.id not in decided.removed]
+        listed = decided.members(listed)
     standing = [tenant for id_, tenant in known.items() if id_ not in gone]
     found = members(fleet.listing, standing, listed, why=why, gone=gone)
     ended = {id_ for id_, one in there.items() if one.state is TenantState.ENDED}

@@ -87,9 +87,7 @@ async def _members(orbits: "Orbits", cls: type[Tenants[Any]]) -> "list[Tenant]":
     stands = row is not None and row.revision is not None
     decided = await orbits.record(TenantDecisions, kind_of(cls)).outputs() if stands else Decided()
     listed = await asyncio.to_thread(read, cls.source)
-    names = {tenant.id for tenant in listed}
-    added = [tenant for id_, tenant in decided.added.items() if id_ not in names]
-    return [decided.about(tenant) for tenant in (*listed, *added) if tenant.id not in decided.removed]
+    return [decided.about(tenant) for tenant in decided.members(listed)]
 
 
 async def _prospect(orbits: "Orbits", fleet: Tenants[Any], found: Found) -> Prospect:

@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import Below, StepOptions, UsageError, kinds_of
-from orbits_tenants.amounts import tenants_of
+from orbits_iac.provider import Below, UsageError, kinds_of
+from orbits_tenants.amounts import counted
 from orbits_tenants.back import WayBack
 from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
+from orbits_tenants.doing import do_for, do_stack, preview_all
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import (
     BAD,
@@ -35,7 +36,7 @@ from orbits_tenants.roster import decisions
 from orbits_tenants.shared import Sharing, without
 from orbits_tenants.superseded import Superseded
 from orbits_tenants.tenant import REF, Tenant
-from orbits_tenants.unchanged import Unchanged, labels_of, pass_over
+from orbits_tenants.unchanged import Unchanged, pass_over
 
 if TYPE_CHECKING:
     from orbits_iac import Resource
@@ -117,7 +118,7 @@ class RollOut:
             now, at_their_hour = self._by_hour(cut.tenants)
             later += [(cut, tenant) for tenant in at_their_hour]
             self._fleet.execution.progress(
-                f"wave {number} of {len(cuts)} ({cut.name}): {tenants_of(len(cut.tenants))}",
+                f"wave {number} of {len(cuts)} ({cut.name}): {counted(len(cut.tenants))}",
                 reached / len(self._tenants),
             )
             await self._update(cut.name, now, decided)
@@ -166,12 +167,9 @@ class RollOut:
         if paused := [one.id for one in members if one.paused]:
             more = f" and {len(paused) - _NAMED} more" if len(paused) > _NAMED else ""
             self._fleet.execution.remark(f"{len(paused)} paused: {', '.join(paused[:_NAMED])}{more}")
-        steps = [*self.sharing.steps(going), *(self._step(one, self._fleet.stack_of(one)) for one in going)]
+        steps = [*self.sharing.steps(going), *(do_stack(self._fleet, one, self._fleet.stack_of(one)) for one in going)]
         ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
-        results = await asyncio.gather(*steps, *ends, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, ExecutionFailed):  # else its change says it
-                raise result
+        await preview_all([*steps, *ends])
         await self.sharing.preview(self._tenants, ending)
 
     def _why_not_on(self, cut: Cut) -> str:
@@ -235,7 +233,7 @@ class RollOut:
 
     async def _ended(self, tenant: Tenant) -> list[str] | None:
         step = self._fleet.stack_of(tenant).uninstall()
-        return await self._fleet.do("end", step, key=tenant.id, target=tenant.home or None, within=tenant.targets)
+        return await do_for(self._fleet, tenant, "end", step)
 
     # Each tenant.
 
@@ -291,20 +289,12 @@ class RollOut:
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
         fleet, began = self._fleet, self._fleet.execution.now()
         try:
-            await self._step(tenant, stack)
+            await do_stack(fleet, tenant, stack)
         except ExecutionFailed as error:
             report = failed(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), error)
         else:
             report = succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
         return report.model_copy(update={"began": began, "ended": fleet.execution.now()})
-
-    async def _step(self, tenant: Tenant, stack: "Resource[Any]") -> None:
-        options: StepOptions = {
-            **self._rollout.limits(),
-            "labels": labels_of(tenant),
-            "within": tenant.targets,
-        }
-        await self._fleet.do(REF, stack, key=tenant.id, target=tenant.home or None, **options)
 
     def _by_hour(self, tenants: Sequence[Tenant]) -> tuple[list[Tenant], list[Tenant]]:
         """Those that may be changed now, and those whose window is still to open."""

@@ -415,6 +415,4 @@ def test_every_check_says_what_must_hold_and_is_tried_here() -> None:
 
 
 def test_the_record_of_a_user_may_have_spaces_in_its_identity() -> None:
-    from orbits_iac.checking.subjects import record_of
-
-    assert record_of("Shop acme of old") == RecordId("Shop", "acme of old")
+    assert RecordId.named("Shop acme of old") == RecordId("Shop", "acme of old")

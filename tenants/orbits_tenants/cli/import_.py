@@ -160,7 +160,9 @@ async def _recorded(intake: "Tenants[Any]", settings: "Settings") -> "Report":
 def _agreed(number: int, *, yes: bool, ask: bool) -> bool:
     if yes:
         return True
-    said = f"{number} tenant{'s' if number != 1 else ''}"
+    from orbits_tenants.amounts import counted
+
+    said = counted(number)
     if not ask or not sys.stdin.isatty():
         typer.echo(f"Nothing was recorded of {said}: say --yes", err=True)
         return False

@@ -47,7 +47,7 @@ def command(
 def _write(found: "Fleet", file: Path) -> None:
     """Write the page, whole or not at all."""
     from orbits_iac.provider import UsageError
-    from orbits_tenants.amounts import tenants_of
+    from orbits_tenants.amounts import counted
     from orbits_tenants.reporting.page import page
 
     beside = file.with_name(f".{file.name}.part")
@@ -56,4 +56,4 @@ def _write(found: "Fleet", file: Path) -> None:
         beside.replace(file)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}") from error
-    typer.echo(f"{file}: {tenants_of(len(found.members))} of {found.name}", err=True)
+    typer.echo(f"{file}: {counted(len(found.members))} of {found.name}", err=True)
