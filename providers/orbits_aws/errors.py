@@ -19,7 +19,7 @@ botocore's errors are translated here and nowhere else; the original is always t
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -71,6 +71,19 @@ class AwsError(Error):
         self.operation = operation
         self.account = account
         self.region = region
+
+    def with_more(self, said: str) -> Self:
+        """The same error that says more: what it means where it was met, or what to do about it."""
+        return type(self)(
+            f"{self}. {said}",
+            code=self.code,
+            reason=self.reason,
+            said=self.said,
+            service=self.service,
+            operation=self.operation,
+            account=self.account,
+            region=self.region,
+        )
 
 
 class AwsRefused(AwsError, Permanent):

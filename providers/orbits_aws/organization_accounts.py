@@ -82,15 +82,8 @@ class OrganizationAccounts:
         try:
             return self._entries(organizations)
         except AccessDenied as error:
-            raise AccessDenied(
-                f"{error}. {self._caller()} asked, who needs organizations:Describe* and organizations:List*",
-                code=error.code,
-                said=error.said,
-                service=error.service,
-                operation=error.operation,
-                account=error.account,
-                region=error.region,
-            ) from error
+            asks = f"{self._caller()} asked, who needs organizations:Describe* and organizations:List*"
+            raise error.with_more(asks) from error
 
     def _entries(self, organizations: Any) -> list[dict[str, Any]]:
         accounts = self._in_units(*_read(organizations), management_of(organizations))

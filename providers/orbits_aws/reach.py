@@ -24,10 +24,10 @@ def why_not_let_in(organizations: Any, error: NotLetIn) -> AwsError:
         if unusable.account == error.account:
             words = f"{unusable}. AWS says: {error.said}"
             return type(unusable)(words, account=error.account, code=error.code, said=error.said)
-        return _with(error, f"What state the account is in could not be asked: {unusable}")
+        return error.with_more(f"What state the account is in could not be asked: {unusable}")
     except AwsError as asked:
-        return _with(error, f"What state the account is in may not be asked: {asked.code or type(asked).__name__}")
-    return error if found is not None else _with(error, f"The organization has no account {error.account}")
+        return error.with_more(f"What state the account is in may not be asked: {asked.code or type(asked).__name__}")
+    return error if found is not None else error.with_more(f"The organization has no account {error.account}")
 
 
 def unusable(
@@ -57,16 +57,4 @@ def unusable(
         f"The region {region} is {status} for the account {account}: enable it under Account, Regions, or use another",
         account=account,
         region=region,
-    )
-
-
-def _with(error: NotLetIn, more: str) -> NotLetIn:
-    return NotLetIn(
-        f"{error}. {more}",
-        code=error.code,
-        said=error.said,
-        service=error.service,
-        operation=error.operation,
-        account=error.account,
-        region=error.region,
     )
