@@ -1,7 +1,6 @@
 """Promotion by policy: what the next wave would do decides whether it begins by itself; if not, it is said why."""
 
 import asyncio
-import threading
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from orbits_iac.provider import Change, OutOfReach, UsageError, Verb
 from orbits_iac.testing import Clock
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave
 from orbits_tenants.policy import Policy, told
+from tests.tenants.hanging import Hanging
 
 ACME = Tenant(id="acme")
 
@@ -210,21 +210,15 @@ async def test_who_is_passed_over_is_not_looked_at(orbits: Orbits) -> None:
 
 
 async def test_a_preview_that_hangs_is_given_up_and_a_person_decides(orbits: Orbits, clock: Clock) -> None:
-    looked, go_on = threading.Event(), threading.Event()
-
-    def policy(tenant: Tenant, change: Change) -> str:
-        looked.set()
-        go_on.wait(30)
-        return ""
-
+    policy = Hanging()
     Passages.rollout = Rollout(waves=["1", "100%"], promote=policy)
     execution = await orbits.start(Passages(material="grey stone"))
-    assert await asyncio.to_thread(looked.wait, 30)
+    assert await policy.is_looking()
     later = asyncio.create_task(clock.advance(timedelta(hours=1.1)))
     await asyncio.sleep(0)
     await execution.answer(Promoted(wave=7))  # what is under way looks at the clock when it is told something
     assert "bolt, cafe: what would be done was not known within 1:00:00" in await waits(execution, orbits)
-    go_on.set()
+    policy.go_on.set()
     await later
     await execution.answer(Promoted(wave=1))
     assert (await execution).summary == "3 tenants: 3 updated"

@@ -1,7 +1,6 @@
 """A second roll-out in the place of the first, which begins no further tenant and says so: never do both go on."""
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -11,11 +10,12 @@ import pytest
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Resource, Workflow
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
-from orbits_iac.provider import Change, UsageError
+from orbits_iac.provider import UsageError
 from orbits_iac.testing import Clock, crash_everywhere, outside, start_once
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave, Window
 from orbits_tenants.removal import remove
 from orbits_tenants.rollback import look
+from tests.tenants.hanging import Hanging
 
 
 class Court:
@@ -131,21 +131,15 @@ async def test_one_that_bakes_or_waits_for_a_promotion_ends_at_once(orbits: Orbi
 
 
 async def test_one_whose_next_wave_is_looked_at_does_not_wait_for_that(orbits: Orbits) -> None:
-    looked, go_on = threading.Event(), threading.Event()
-
-    def policy(tenant: Tenant, change: Change) -> str:
-        looked.set()
-        go_on.wait(30)
-        return ""
-
+    policy = Hanging()
     Yards.rollout = Rollout(waves=["1", "100%"], promote=policy)
     first = await orbits.start(Yards(stone="marble"))
-    assert await asyncio.to_thread(looked.wait, 30)
+    assert await policy.is_looking()
     Yards.rollout = Rollout(waves=["100%"])
     second = await orbits.start(Yards(stone="slate"))
     assert states(await first) == ["updated", "not started", "not started"]
-    assert not go_on.is_set()
-    go_on.set()
+    assert not policy.go_on.is_set()
+    policy.go_on.set()
     assert states(await second) == ["updated"] * 3
 
 

@@ -11,6 +11,7 @@ from orbits_iac import Action, Every, ExecutionFailed, Options, Orbits, Outputs,
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.rows import ExecutionRow, OnceRow, RecordRow, RevisionRow
 from orbits_iac.model.states import State
+from orbits_iac.steps.options import OnConflict
 from orbits_iac.testing import Clock
 
 from .world import WORLD, App, Outage, SharedThing, Sum, Thing, ThingState, add
@@ -246,37 +247,28 @@ async def test_another_request_waits_its_turn(orbits: Orbits) -> None:
     assert record.queue == ()
 
 
+class Hasty(Resource):
+    """Does one thing twice at once; the second does this where the first is at it."""
+
+    busy: OnConflict
+
+    def identity(self) -> str:
+        return self.busy
+
+    async def define_update(self) -> None:
+        app = App(name="x", first=3, second=4)
+        await asyncio.gather(
+            self.do("one", App(name="x", first=1, second=2)), self.do("two", app, on_conflict=self.busy)
+        )
+
+
 async def test_on_conflict_fail_does_not_wait(orbits: Orbits) -> None:
-    class Impatient(Resource):
-        name: str
-
-        def identity(self) -> str:
-            return self.name
-
-        async def define_update(self) -> None:
-            app = App(name="x", first=3, second=4)
-            await asyncio.gather(
-                self.do("one", App(name="x", first=1, second=2)), self.do("two", app, on_conflict="fail")
-            )
-
     with pytest.raises(ExecutionFailed, match="busy"):
-        await orbits.run(Impatient(name="i"))
+        await orbits.run(Hasty(busy="fail"))
 
 
 async def test_on_conflict_supersede_tells_what_goes_before_it_and_waits(orbits: Orbits) -> None:
-    class Eager(Resource):
-        name: str
-
-        def identity(self) -> str:
-            return self.name
-
-        async def define_update(self) -> None:
-            app = App(name="x", first=3, second=4)
-            await asyncio.gather(
-                self.do("one", App(name="x", first=1, second=2)), self.do("two", app, on_conflict="supersede")
-            )
-
-    await orbits.run(Eager(name="e"))
+    await orbits.run(Hasty(busy="supersede"))
     told = {row.superseded_by: row.id for row in await orbits.store.find(ExecutionRow, kind="App")}
     assert told.keys() == {None, told[None]}
     assert (await orbits.record(App, "x").outputs()).total == 7
