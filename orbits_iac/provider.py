@@ -10,7 +10,7 @@ from orbits_iac.engine.passed import passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.inventory import Inventoried, Tagged, Thing, look_for, standing, things
 from orbits_iac.model.below import Below
-from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError, first_of
+from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError, explain, first_of
 from orbits_iac.model.existing import Existing
 from orbits_iac.model.ids import RecordId, made_at
 from orbits_iac.model.marks import masked
@@ -72,6 +72,7 @@ __all__ = [
     "compare",
     "current",
     "exists",
+    "explain",
     "first_of",
     "hook",
     "imported_by",

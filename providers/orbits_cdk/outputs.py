@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr, TypeAdapter, V
 from orbits_cdk.errors import DeployFailed, SynthesisFailed
 from orbits_cdk.payload import StackOutput, StackPayload
 from orbits_iac import Outputs
+from orbits_iac.provider import explain
 
 
 class StackOutputs(Outputs):
@@ -102,10 +103,8 @@ def read_outputs(payload: StackPayload, live: Mapping[str, str], kind: Any) -> A
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise DeployFailed(
-            f"The outputs of {payload.stack_name} are not what {getattr(kind, '__name__', kind)} says: {wrong}"
-        ) from error
+        says = getattr(kind, "__name__", kind)
+        raise DeployFailed(f"The outputs of {payload.stack_name} are not what {says} says: {explain(error)}") from error
 
 
 def output_values(payload: StackPayload, live: Mapping[str, str]) -> dict[str, Any]:

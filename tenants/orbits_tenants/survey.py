@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from orbits_iac.provider import Existing, RecordId, RecordRow, UsageError, kind_of
+from orbits_iac.provider import Existing, RecordId, RecordRow, UsageError, explain, kind_of
 from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.finding import Found, Sought, find
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
@@ -77,8 +77,7 @@ async def _fleet(orbits: "Orbits", cls: type[Tenants[Any]], given: Mapping[str, 
     try:
         return cls.model_validate({**last, **given})
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise UsageError(f"{kind_of(cls)}: {wrong}") from error
+        raise UsageError(f"{kind_of(cls)}: {explain(error)}") from error
 
 
 async def _members(orbits: "Orbits", cls: type[Tenants[Any]]) -> "list[Tenant]":

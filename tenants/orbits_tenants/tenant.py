@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from orbits_iac import Target
-from orbits_iac.provider import check_labels, target_types
+from orbits_iac.provider import check_labels, explain, target_types
 from orbits_tenants.window import Window
 
 TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -46,8 +46,7 @@ def _target(given: Any) -> Target:
     try:
         return known[name].model_validate(fields)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ValueError(f"{name}: {wrong}") from error
+        raise ValueError(f"{name}: {explain(error)}") from error
 
 
 def _written(targets: Sequence[Target]) -> list[dict[str, Any]]:
