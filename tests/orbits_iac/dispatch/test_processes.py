@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orbits_iac import Orbits, Settings
+from orbits_iac.engine.suspects import MOST
 from orbits_iac.model.rows import TABLES, EntryRow, EventRow, ExecutionRow, Row, WorkerRow
 from orbits_iac.model.states import State
 
@@ -133,13 +134,13 @@ async def test_a_killed_process_is_taken_over_at_once_and_no_finished_step_is_do
 
 async def test_killed_again_and_again_it_still_ends(place: Place) -> None:
     process = place.start("start", str(WORKFLOWS))
-    for round_ in range(1, 8):
+    for round_ in range(1, MOST + 1):  # once more, and a step that was under way each time would be given up
         await place.until("main", round_ * 7, process)
         process.kill()
         process.wait()
         process = place.start("work")
     await place.ended(process)
-    await check(place, crashes=7)
+    await check(place, crashes=MOST)
 
 
 async def test_two_processes_share_the_work_and_nothing_is_done_twice(place: Place) -> None:
