@@ -63,7 +63,9 @@ class Log:
                 yield _decoder.decode(line)
 
     def _text(self) -> bytes:
-        return self._file.read_bytes() if self._file.exists() else b""
+        """The whole lines: one that is being written just now may be seen in part."""
+        text = self._file.read_bytes() if self._file.exists() else b""
+        return text[: text.rfind(b"\n") + 1]
 
 
 def new_effect() -> str:
