@@ -31,6 +31,7 @@ from orbits_iac.steps.step import kind_of, kinds_of, options_of, result_type
 from orbits_iac.store.contract import Store
 from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
 from orbits_iac.subtree import Subtree, record_of, subtree
+from orbits_iac.terminal import console
 
 __all__ = [
     "Below",
@@ -70,6 +71,7 @@ __all__ = [
     "check_identity",
     "check_labels",
     "compare",
+    "console",
     "current",
     "exists",
     "explain",

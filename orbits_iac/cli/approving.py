@@ -23,14 +23,15 @@ async def waiting_for(orbits: "Orbits", row: "ExecutionRow") -> "Plan | None":
 
 async def approved(orbits: "Orbits", row: "ExecutionRow", plan: "Plan", *, ask: bool, as_json: bool) -> bool:
     """Show what it is to do now, and let it, if somebody says so; whether it goes on."""
-    from orbits_iac.cli import exits, follow, planned, report
+    from orbits_iac.cli import exits, planned, report
     from orbits_iac.engine.approving import refuse_losses
     from orbits_iac.model.approvals import read_approval
+    from orbits_iac.terminal import console
 
     if as_json:
         report.print_json({**report.as_document(row, exits.FOUND), "waits_for": planned.as_document(plan)})
         return False
-    out = follow.console()
+    out = console()
     out.print("\nIt has come to what the plan could not show:")
     planned.print_plan(plan, out)
     refuse_losses(plan, read_approval(row.approval).losses)

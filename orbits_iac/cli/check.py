@@ -29,16 +29,17 @@ def command(repair: Repair = False, store: Store = None, as_json: AsJson = False
 
 async def _check(given: str | None, *, repair: bool, as_json: bool) -> int:
     from orbits_iac.checking import looking
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, report, session
     from orbits_iac.orbits import who_asks
+    from orbits_iac.terminal import console
 
-    screen = follow.console(stderr=True)
+    screen = console(stderr=True)
     repaired: list[bool] = []
     async with session.reading(given) as store:
         with screen.status("reading the store"):
             found, known = await looking.look_over(store)
         if not as_json:
-            _show(found, follow.console(), repair=repair)
+            _show(found, console(), repair=repair)
         who = who_asks()
         for one in found:
             repaired.append(repair and await looking.repair(store, one, who=who, at=time.time()))

@@ -91,11 +91,11 @@ async def _written(store: "Opened", settings: "Settings", out: BinaryIO, *, live
     import time
 
     from orbits_iac import exporting
-    from orbits_iac.cli import follow
     from orbits_iac.dispatch.living import living
     from orbits_iac.model.errors import Refused
+    from orbits_iac.terminal import console
 
-    screen = follow.console(stderr=True)
+    screen = console(stderr=True)
     with screen.status("looking for workers") as status:
         alive = [] if live else await living(store, settings.lease.total_seconds())
         if alive:

@@ -50,16 +50,6 @@ class Interrupt:
         self.asked.set()
 
 
-def console(*, stderr: bool = False) -> "Console":
-    """Where trees and tables go. What is no terminal gets lines of any width, and no colours."""
-    from rich.console import Console
-
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    if not made.is_terminal and "COLUMNS" not in os.environ:
-        made = Console(stderr=stderr, highlight=False, width=160)
-    return made
-
-
 async def follow(
     store: "Store", execution: str, screen: "Console", interrupt: Interrupt, *, quiet: bool = False
 ) -> ExecutionRow | None:

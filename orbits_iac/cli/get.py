@@ -49,19 +49,21 @@ async def _get(what: list[str], limit: int, given: str | None, *, everything: bo
 
 async def _recent(store: "Opened", limit: int, *, as_json: bool) -> None:
     from orbits_iac import queries
-    from orbits_iac.cli import describe, follow, report
+    from orbits_iac.cli import describe, report
+    from orbits_iac.terminal import console
 
     rows = await queries.recent(store, limit)
     if as_json:
         report.print_json([queries.document(row) for row in rows])
     else:
-        follow.console().print(describe.executions(rows, now=time.time()))
+        console().print(describe.executions(rows, now=time.time()))
 
 
 async def _execution(store: "Opened", execution: str, *, everything: bool, as_json: bool) -> None:
     from orbits_iac import queries
-    from orbits_iac.cli import describe, follow, report
+    from orbits_iac.cli import describe, report
     from orbits_iac.roster import why_in_line, why_nobody_goes_on
+    from orbits_iac.terminal import console
 
     picture, now = await queries.picture(store, execution), time.time()
     waiting = await why_nobody_goes_on(store, picture.executions.values(), now=now)
@@ -75,15 +77,14 @@ async def _execution(store: "Opened", execution: str, *, everything: bool, as_js
             {**describe.execution_document(picture), "nobody_goes_on_with": nobody, "waits_for_a_permit": lines}
         )
     else:
-        describe.print_execution(
-            picture, follow.console(), waiting=waiting, in_line=in_line, now=now, everything=everything
-        )
+        describe.print_execution(picture, console(), waiting=waiting, in_line=in_line, now=now, everything=everything)
 
 
 async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -> None:
     from orbits_iac import queries
-    from orbits_iac.cli import describe, follow, report
+    from orbits_iac.cli import describe, report
     from orbits_iac.model.rows import ScheduleRow
+    from orbits_iac.terminal import console
 
     record = await queries.record(store, kind, identity)
     kind = record.kind
@@ -100,5 +101,5 @@ async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -
             }
         )
     else:
-        out = follow.console()
+        out = console()
         describe.print_record(record, revisions, found, out, schedule=schedule, left=left, now=time.time())

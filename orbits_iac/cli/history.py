@@ -22,8 +22,9 @@ def command(
 
 async def _history(subject: str, rest: list[str], given: str | None, *, as_json: bool) -> int:
     from orbits_iac import queries
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, report, session
     from orbits_iac.cli.stacks import name_record
+    from orbits_iac.terminal import console
 
     (kind, *former), identity = name_record(subject, rest, given)
     async with session.reading(given) as store:
@@ -39,7 +40,7 @@ async def _history(subject: str, rest: list[str], given: str | None, *, as_json:
             }
         )
         return exits.DONE
-    out = follow.console()
+    out = console()
     out.print(table(record, rows))
     if turned:
         out.print("\ndrift", style="bold")

@@ -40,15 +40,16 @@ async def _import(file: Path, settings: "Settings", *, replace: bool, as_json: b
     from rich.progress import BarColumn, Progress, TextColumn
 
     from orbits_iac import importing
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, report, session
     from orbits_iac.exported import Exported
     from orbits_iac.model.errors import UsageError
+    from orbits_iac.terminal import console
 
     if settings.store.startswith("memory:"):
         raise UsageError("a store in memory is gone with this process: name another one (--store)")
     exported = Exported(file)
     _check_project(exported, settings)
-    screen = follow.console(stderr=True)
+    screen = console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as shown:
         task = shown.add_task("", total=exported.size)

@@ -25,9 +25,10 @@ async def look(
     subject: str, rest: Sequence[str], settings: "Settings", *, on_drift: str, narrow: "Narrow", as_json: bool
 ) -> int:
     """Cycle a record, or some tenants of a fleet, and say what was found; the exit code."""
-    from orbits_iac.cli import follow, report, session
+    from orbits_iac.cli import report, session
     from orbits_iac.cli.running import run_to_end, subject_of
     from orbits_iac.handles import Record
+    from orbits_iac.terminal import console
 
     named = await subject_of(subject, rest, settings)
     if narrow or narrow.most is not None:
@@ -43,7 +44,7 @@ async def look(
         failed = exits.FAILED if row.failure is not None else None
         code = _show(found, narrow, as_json=as_json, failed=failed, also={"execution": row.id})
         if row.failure is not None and not as_json:
-            follow.console(stderr=True).print(report.panel(row))
+            console(stderr=True).print(report.panel(row))
         return code
 
     return await run_to_end(settings, named.modules, start, as_json=as_json, quiet=True, after=after)
@@ -80,7 +81,8 @@ def _show(
     also: dict[str, Any] | None = None,
 ) -> int:
     """Print what was found; the exit code, which is `failed` if the look itself has."""
-    from orbits_iac.cli import fleets, follow, report
+    from orbits_iac.cli import fleets, report
+    from orbits_iac.terminal import console
 
     made = fleets.lines(found) if fleets.is_fleet(found) else None
     code = failed or (exit_code(found) if made is None else fleets.exit_code(made))
@@ -88,7 +90,7 @@ def _show(
         fleet = fleets.as_document(found, made) if made is not None else {}
         report.print_json({**as_document(found), **fleet, **(also or {}), "exit_code": code})
     else:
-        print_looks(found, follow.console(), now=time.time(), narrow=narrow)
+        print_looks(found, console(), now=time.time(), narrow=narrow)
     return code
 
 

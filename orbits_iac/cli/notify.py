@@ -37,9 +37,10 @@ def try_targets(as_json: AsJson = False, debug: Debug = False) -> None:
 async def _test(*, as_json: bool) -> int:
     import asyncio
 
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, report, session
     from orbits_iac.model.errors import UsageError
     from orbits_iac.notify.targets import missing, targets
+    from orbits_iac.terminal import console
 
     settings = session.settings_with(None)
     if not settings.notify.to:
@@ -52,7 +53,7 @@ async def _test(*, as_json: bool) -> int:
     if as_json:
         report.print_json([_document(target, why) for target, why in zip(there, sent, strict=True)])
     else:
-        follow.console().print(_table(list(zip(there, sent, strict=True))), soft_wrap=True)
+        console().print(_table(list(zip(there, sent, strict=True))), soft_wrap=True)
     return exits.DONE if all(why is None for why in sent) else exits.FAILED
 
 

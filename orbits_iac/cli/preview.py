@@ -112,8 +112,9 @@ def _markdown(plan: "Plan", file: str | None) -> None:
 
 
 def _tree(plan: "Plan", file: str | None, *, everything: bool) -> None:
-    from orbits_iac.cli import follow, planned
+    from orbits_iac.cli import planned
+    from orbits_iac.terminal import console
 
-    planned.print_plan(plan, follow.console(), everything=everything)
+    planned.print_plan(plan, console(), everything=everything)
     if file is not None:
-        follow.console().print(f"Plan {plan.digest} is kept in {file}. To do it: orbits up --plan {file}")
+        console().print(f"Plan {plan.digest} is kept in {file}. To do it: orbits up --plan {file}")

@@ -45,12 +45,13 @@ async def _tell(orbits: "Orbits", row: "ExecutionRow", value: Any, *, as_json: b
     """Say what was recorded, and what was taken as done."""
     from rich.table import Table
 
-    from orbits_iac.cli import follow, report
+    from orbits_iac.cli import report
     from orbits_iac.engine.rebuilding import is_unknown
     from orbits_iac.model.ids import refs
     from orbits_iac.model.rows import EntryRow, ExecutionRow, RecordRow
+    from orbits_iac.terminal import console
 
-    code, out, err = report.exit_code(row, value), follow.console(), follow.console(stderr=True)
+    code, out, err = report.exit_code(row, value), console(), console(stderr=True)
     records = [one for one in await orbits.store.find(RecordRow) if one.revision is not None]
     executions = await orbits.store.find(ExecutionRow, root=row.root)
     taken = [

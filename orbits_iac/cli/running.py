@@ -93,8 +93,9 @@ async def run_to_end(
     not left there. `after` says in another way how it ended, and what the exit code is.
     """
     from orbits_iac.cli import approving, follow, report, session
+    from orbits_iac.terminal import console
 
-    out, err = follow.console(), follow.console(stderr=True)
+    out, err = console(), console(stderr=True)
     async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
         execution = await start(orbits)
         screen = err if as_json else out

@@ -98,14 +98,15 @@ def trigger(
 
 async def _list(kind: str | None, limit: int, given: str | None, *, as_json: bool) -> int:
     from orbits_iac import queries
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, report, session
+    from orbits_iac.terminal import console
 
     async with session.reading(given) as store:
         rows = await queries.schedules(store, kind)
     if as_json:
         report.print_json([_document(row) for row in rows[:limit]])
     else:
-        follow.console().print(table(rows[:limit], now=time.time()))
+        console().print(table(rows[:limit], now=time.time()))
         if len(rows) > limit:
             typer.echo(f"{len(rows) - limit:,} more: --limit")
     return exits.DONE

@@ -135,7 +135,8 @@ class Gone:
 
 
 async def _prune(url: str, *, before: float, keep: int, yes: bool, compact: bool, as_json: bool) -> int:
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, report, session
+    from orbits_iac.terminal import console
 
     async with session.reading(url) as store:
         gone = await _let_go(store, before=before, keep=keep, yes=yes)
@@ -144,7 +145,7 @@ async def _prune(url: str, *, before: float, keep: int, yes: bool, compact: bool
     if as_json:
         report.print_json(gone.document())
     else:
-        _show(gone, follow.console())
+        _show(gone, console())
     return exits.DONE
 
 

@@ -64,12 +64,13 @@ async def _uninstall(
 
 
 def _ask(kind: str, identity: str, plan: "Plan") -> None:
-    from orbits_iac.cli import follow, planned
+    from orbits_iac.cli import planned
     from orbits_iac.model.errors import UsageError
+    from orbits_iac.terminal import console
 
     if not sys.stdin.isatty():
         raise UsageError(f"uninstalling {kind} {identity} removes what it stands for: say --yes")
-    planned.print_plan(plan, follow.console(stderr=True))
+    planned.print_plan(plan, console(stderr=True))
     typed = typer.prompt(f"This removes {kind} {identity} and what belongs to it. Type {identity} to go on", err=True)
     if typed != identity:
         raise UsageError(f"{typed!r} is not {identity!r}: nothing was done")

@@ -135,18 +135,19 @@ async def bring_up(
     as_json: bool,
 ) -> int:
     """Do what a stack says; asked about the plan first, if there is somebody to ask."""
-    from orbits_iac.cli import exits, follow, planned, session
+    from orbits_iac.cli import exits, planned, session
     from orbits_iac.cli.running import run_to_end
     from orbits_iac.engine.approving import refuse_losses
+    from orbits_iac.terminal import console
 
     if ask:
         async with session.opened(settings, modules=(named.source,), work=False) as orbits:
             plan = await orbits.preview(step, take_over=approved.get("take_over", ""))
-        planned.print_plan(plan, follow.console())
+        planned.print_plan(plan, console())
         refuse_losses(plan, tuple(approved.get("accept_loss", ())))
-        answer = planned.approve(plan, follow.console()) if plan else planned.Answer.YES
+        answer = planned.approve(plan, console()) if plan else planned.Answer.YES
         if answer is planned.Answer.NO:
-            follow.console().print("Nothing was done.")
+            console().print("Nothing was done.")
             return exits.FAILED
         approved["plan"], approved["approve_deferred"] = plan, answer is planned.Answer.ALL
 

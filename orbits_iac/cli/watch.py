@@ -18,6 +18,7 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, report, session
     from orbits_iac.model.states import State
+    from orbits_iac.terminal import console
 
     async with session.reading(given) as store, follow.Interrupt() as interrupt:
         await queries.execution(store, id)
@@ -27,12 +28,12 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
                 sys.stdout.flush()
             row = await queries.execution(store, id)
         else:
-            out = follow.console()
+            out = console()
             shown = await follow.follow(store, id, out, interrupt)
             if shown is None:
                 return exits.INTERRUPTED
             row = shown
-            report.print_end(row, None, out, follow.console(stderr=True))
+            report.print_end(row, None, out, console(stderr=True))
     if interrupt.asked.is_set():
         return exits.INTERRUPTED
     return exits.DONE if row.state is State.SUCCESS else exits.FAILED

@@ -32,6 +32,7 @@ async def _workers(given: str | None, *, watch: bool, as_json: bool) -> int:
 
     from orbits_iac.cli import exits, follow, report, session
     from orbits_iac.roster import Roster
+    from orbits_iac.terminal import console
 
     async with session.reading(given) as store, follow.Interrupt() as interrupt:
         roster = Roster(store)
@@ -42,7 +43,7 @@ async def _workers(given: str | None, *, watch: bool, as_json: bool) -> int:
     if as_json:
         report.print_json(as_document(seen))
     else:
-        out = follow.console()
+        out = console()
         out.print(table(seen, now=time.time()))
         for line in _lines(seen, now=time.time()):
             out.print(Text(line), soft_wrap=True)
@@ -68,8 +69,9 @@ async def _show(store: "Opened", roster: "Roster", interrupt: Any) -> None:
     from rich.text import Text
 
     from orbits_iac.cli import follow
+    from orbits_iac.terminal import console
 
-    with Live(console=follow.console(), auto_refresh=False) as live:
+    with Live(console=console(), auto_refresh=False) as live:
         while not interrupt.asked.is_set():
             seen = await roster.look(now=time.time())
             lines = [Text(line) for line in _lines(seen, now=time.time())]

@@ -141,6 +141,17 @@ def test_a_field_that_is_wrong_is_named_with_its_plain_type(street: Path, comman
     assert "(only is tuple[str, ...], and is 'acme'); give JSON, as in only='[\"a\", \"b\"]'" in done.stderr
 
 
+def test_what_is_piped_is_as_wide_as_that_of_other_commands(street: Path, commands: Commands) -> None:
+    labels = {f"label-{number}": "of-many" for number in range(6)}
+    (street / "clients.yaml").write_text(json.dumps([{"id": "acme", "labels": labels}]))
+    narrow, wide = (
+        commands.run(["tenants", "list", "street.py:Street"], cwd=street, env=env).stdout
+        for env in ({"COLUMNS": "80"}, {})
+    )
+    assert ", ".join(f"{name}=of-many" for name in labels) in wide
+    assert len(wide.splitlines()) == 2 < len(narrow.splitlines())
+
+
 def test_what_is_no_fleet_is_refused(street: Path) -> None:
     code, _, err = orbits(street, "tenants", "list", "street.py:House")
     assert code == 2

@@ -74,9 +74,8 @@ async def _import(
     yes: bool,
     as_json: bool,
 ) -> int:
-    from rich.console import Console
-
     from orbits_iac import Settings
+    from orbits_iac.provider import console
     from orbits_tenants.cli.subject import named
     from orbits_tenants.reporting.prospects import Drawing, document
 
@@ -84,7 +83,7 @@ async def _import(
     cls = named(spec, settings)  # first: it brings the types of targets
     found = await _surveyed(cls, given, _sought(*names), only, settings)
     if not as_json:
-        Console().print(Drawing(found.prospects, found.nobodys))
+        console().print(Drawing(found.prospects, found.nobodys))
     agreed = found.intake is not None and _agreed(len(found.intake.importing), yes=yes, ask=not as_json)
     report = await _recorded(found.intake, settings) if agreed and found.intake is not None else None
     code = _code(found, report)
@@ -93,7 +92,7 @@ async def _import(
         shown = {**document(found.prospects, found.nobodys), "report": said, "exit_code": code}
         typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
     elif report is not None:
-        Console().print(report)
+        console().print(report)
     return code
 
 

@@ -22,9 +22,10 @@ def command(fleet: Fleet, *, selector: Select = None, as_json: AsJson = False) -
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from orbits_iac.provider import console
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in (*_SHOWN, "") if any(row["why"] for row in rows) else _SHOWN:
@@ -34,7 +35,7 @@ def command(fleet: Fleet, *, selector: Select = None, as_json: AsJson = False) -
         revision = "-" if row["revision"] is None else str(row["revision"])
         cells = (row["id"], labels, row["account"] or "-", row["state"], revision, row["why"])
         table.add_row(*(Text(cell) for cell in cells[: len(table.columns)]))
-    Console().print(table)
+    console().print(table)
 
 
 async def _rows(spec: str, selector: str | None) -> list[dict[str, Any]]:

@@ -39,9 +39,9 @@ def command(
     if as_json:
         typer.echo(certificate.model_dump_json(indent=2))
     else:
-        from rich.console import Console
+        from orbits_iac.provider import console
 
-        Console().print(certificate)
+        console().print(certificate)
     if certificate.unsure:
         raise typer.Exit(4)
 

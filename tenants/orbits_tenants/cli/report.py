@@ -37,11 +37,10 @@ def command(
     elif html is not None:
         _write(found, html)
     else:
-        from rich.console import Console
-
+        from orbits_iac.provider import console
         from orbits_tenants.reporting.terminal import Drawing
 
-        Console().print(Drawing(found))
+        console().print(Drawing(found))
 
 
 def _write(found: "Fleet", file: Path) -> None:

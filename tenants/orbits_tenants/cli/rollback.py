@@ -30,9 +30,9 @@ def command(
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        from rich.console import Console
+        from orbits_iac.provider import console
 
-        Console().print(report)
+        console().print(report)
     raise typer.Exit(report.exit_code())
 
 
@@ -51,11 +51,9 @@ async def _rollback(spec: str, wave: str | None, only: list[str], to: int | None
 
 
 def _ask(rollback: "Rollback") -> None:
-    from rich.console import Console
+    from orbits_iac.provider import UsageError, console
 
-    from orbits_iac.provider import UsageError
-
-    Console(stderr=True).print(rollback)
+    console(stderr=True).print(rollback)
     if not rollback:  # nobody goes back: what there is to say is said without asking
         return
     if not sys.stdin.isatty():

@@ -22,8 +22,7 @@ def command(fleet: Recorded, tenant: Id, *, as_json: AsJson = False) -> None:
 
         typer.echo(json.dumps(of_member(member), ensure_ascii=False, indent=2))
         return
-    from rich.console import Console
-
+    from orbits_iac.provider import console
     from orbits_tenants.reporting.sheet import Sheet
 
-    Console().print(Sheet(member, found.at, found.shared))
+    console().print(Sheet(member, found.at, found.shared))
