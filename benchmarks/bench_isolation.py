@@ -1,9 +1,11 @@
 """What a tenth of a fleet, poisoned in ten ways, costs the healthy tenants: beside the same fleet without poison.
 
-Fleets with and without poison are rolled out in turns, in one process each time on a new file of SQLite; what is
-compared is how long the same healthy tenants took, from when they were asked for until they had ended. What has to run
-in processes of its own does, with a limit of memory, and gives way to the others. Each tenant waits for a second, as
-one does for a cloud: where all only compute, what is compared is who gets the processor.
+Each tenant has an account of its own in an offline AWS, which is a program of its own, and makes a queue there. Fleets
+with and without poison are rolled out in turns, by one process, each time on a new file of SQLite and on accounts as
+they were at first; what is compared is how long the same healthy tenants took, from when they were asked for until they
+had ended. What has to run in processes of its own does, with a limit of memory, and gives way to the others. Each
+tenant waits for a second besides, as one does for a cloud: where all only compute, what is compared is who gets the
+processor.
 
 python -m benchmarks.bench_isolation [folder] [tenants] [pairs]
 """
@@ -17,17 +19,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.bench_accounts import offline, targets_of
 from benchmarks.measures import Bar, Table, folder_of
-from benchmarks.poisoned import HUNG, POISONS, Market
+from benchmarks.poisoned import HUNG, POISONS, Market, poison_accounts
+from orbits_aws.clients import forget_rates
 from orbits_iac import Orbits, Settings
 from orbits_iac.dispatch.garbage import collect_new_alone
 from orbits_iac.model.rows import ExecutionRow
 from orbits_tenants import ListSource, Tenant
+from orbits_tenants.report import TenantState
 
 TENANTS = 1_000
 PAIRS = 5
 SECONDS = 1.0  # that each tenant waits
 EVERY = 10  # the share of the poisoned: one of so many
+COMES_OF = {
+    "": TenantState.UPDATED,
+    "throttled": TenantState.UPDATED,  # slow, no more
+    "credentials": TenantState.UNREACHABLE,
+}
+"""What comes of a poison, and of none; of all others, that the tenant is back where it was."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Rolled:
     healthy: Sequence[float]  # seconds that each healthy tenant took
     until: float  # seconds until the last healthy one had ended
     computed: float  # seconds of processor time of this process
-    wrong: Sequence[str]  # healthy tenants that did not end well, and poisoned ones that did
+    wrong: Sequence[str]  # tenants that ended otherwise than they should
 
     def at(self, share: float) -> float:
         """The time within which this share of the healthy ended."""
@@ -78,36 +89,51 @@ def _tell(table: Table, clean: Sequence[Rolled], poisoned: Sequence[Rolled], ten
 
 
 async def _rolled(folder: Path, name: str, tenants: int, *, poisoned: bool) -> Rolled:
-    """Roll a fleet out on a new store."""
-    labels = [{"poison": POISONS[number // EVERY % len(POISONS)]} if poisoned else {} for number in range(tenants)]
-    people = [Tenant(id=f"t{number}", labels={} if number % EVERY else labels[number]) for number in range(tenants)]
-    sick = {person.id for number, person in enumerate(people) if number % EVERY == 0}
-    left = {person.id for person in people} - sick
-    Market.source = ListSource(people)
-    HUNG.clear()
-    ends: list[float] = []
+    """Roll a fleet out on a new store, in an AWS in which nothing is yet."""
+    with offline() as aws:
+        people = [
+            Tenant(id=f"t{number}", targets=(target,), labels={"poison": _poison(number)} if poisoned else {})
+            for number, target in enumerate(targets_of(aws, tenants))
+        ]
+        forget_rates()
+        poison_accounts(aws, people)
+        Market.source = ListSource(people)
+        healthy = {f"t{number}" for number in range(tenants) if not _poison(number)}
+        left, ends = set(healthy), list[float]()
 
-    def ended(row: ExecutionRow) -> None:
-        if row.identity in left:
-            left.discard(row.identity or "")
-            ends.append(time.perf_counter())
-            if not left:
-                HUNG.set()
+        def ended(row: ExecutionRow) -> None:
+            if row.identity in left:
+                left.discard(row.identity or "")
+                ends.append(time.perf_counter())
+                if not left:
+                    HUNG.set()
 
-    async with Orbits(Settings(store=f"sqlite:{folder / f'{name}.db'}")) as orbits:
-        orbits.engine.on_end(ended)
-        start, computed = time.perf_counter(), _computed()
-        report = await orbits.run(Market(seconds=SECONDS))
-        rows = await orbits.store.find(ExecutionRow, kind="PoisonedStall")
-    wrong = [id_ for id_ in report.tenants if (id_ in report.failed) != (poisoned and id_ in sick)]
-    return Rolled(
-        healthy=[
-            (row.ended_at or 0) - row.created_at for row in rows if row.command == "update" and row.identity not in sick
-        ],
-        until=max(ends) - start,
-        computed=_computed() - computed,
-        wrong=wrong,
-    )
+        HUNG.clear()
+        async with Orbits(Settings(store=f"sqlite:{folder / f'{name}.db'}")) as orbits:
+            orbits.engine.on_end(ended)
+            start, computed = time.perf_counter(), _computed()
+            report = await orbits.run(Market(seconds=SECONDS, queues=True))
+            rows = await orbits.store.find(ExecutionRow, kind="PoisonedStall")
+        return Rolled(
+            healthy=[_took(row) for row in rows if row.command == "update" and row.identity in healthy],
+            until=max(ends) - start,
+            computed=_computed() - computed,
+            wrong=[
+                f"{person.id} {report.tenants[person.id].state}"
+                for person in people
+                if report.tenants[person.id].state
+                is not COMES_OF.get(person.labels.get("poison", ""), TenantState.REVERTED)
+            ],
+        )
+
+
+def _poison(number: int) -> str:
+    """That of a tenant in a fleet with poison; empty for who is healthy there, too."""
+    return "" if number % EVERY else POISONS[number // EVERY % len(POISONS)]
+
+
+def _took(row: ExecutionRow) -> float:
+    return (row.ended_at or 0) - row.created_at
 
 
 def _computed() -> float:

@@ -1,8 +1,9 @@
-"""A fleet of small stacks without a cloud, in which any tenant can be poisoned in ten ways.
+"""A fleet of small stacks, in which any tenant can be poisoned in ten ways.
 
 A tenant's label `poison` names the way; without one it is healthy. Healthy tenants do the same as in a fleet without
-poison: a few steps, on the event loop and in a thread. The poisons that end or block their process, or take its memory,
-stand in Actions of their own: they are contained where those run in processes of their own (`CONTAINED`).
+poison: a few steps, on the event loop and in a thread, and a queue in an account where `queues` says so. The poisons
+that end or block their process, or take its memory, stand in Actions of their own: they are contained where those run
+in processes of their own (`CONTAINED`). Two are done to the accounts where there are some (`poison_accounts`).
 """
 
 import asyncio
@@ -10,9 +11,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
 
+from orbits_aws import AwsTarget, OfflineAws, Queue
 from orbits_iac import Action, NothingDone, Options, Permanent, Resource, Retry
 from orbits_iac.executors import Subprocess
 from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
@@ -20,6 +23,7 @@ from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
 MEGABYTE = 1_000_000
 LIMIT = 700 * MEGABYTE  # of address space, for what is contained
 CONTAINED = Subprocess(memory=LIMIT, nice=19)
+LET_THROUGH = 0.5  # calls a second, by an account that throttles
 TIMEOUT = timedelta(seconds=0.3)  # of a step that hangs
 ENOUGH = timedelta(seconds=1)  # of all attempts at one that is retried for ever
 
@@ -28,6 +32,8 @@ ALIVE = ("failure", "hang", "retry", "throttled", "credentials", "slow")
 DEADLY = ("result", "exit", "crash", "memory")
 """What ends it, or holds up its other threads: in a process of its own."""
 POISONS = (*ALIVE, *DEADLY)
+OF_ACCOUNTS = ("throttled", "credentials")
+"""What is wrong with an account, where a tenant has one, and not with its stack."""
 
 
 class QuickSum(Action[int]):
@@ -127,6 +133,7 @@ class PoisonedStall(Resource[None]):
     client: str
     poison: str = ""
     seconds: float = 0.0
+    queue: bool = False
 
     def identity(self) -> str:
         return self.client
@@ -135,7 +142,11 @@ class PoisonedStall(Resource[None]):
         number = await self.do("add", QuickSum(number=0))
         if self.seconds:
             await self.do("deploy", SlowDeploy(seconds=self.seconds))
-        if self.poison in DEADLY:
+        if self.queue:
+            await self.do("orders", Queue(name="orders"))
+        if self.queue and self.poison in OF_ACCOUNTS:
+            pass  # the queue came too late, or not at all
+        elif self.poison in DEADLY:
             await self.do("poison", Deadly(way=self.poison))
         elif self.poison in ("retry", "throttled"):
             await self.do("poison", RetriedForEver(way=self.poison))
@@ -154,9 +165,21 @@ class Market(Tenants[PoisonedStall]):
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"], max_concurrency=50, on_failure="continue")
 
     seconds: float = 0.0  # that each tenant waits for its cloud
+    queues: bool = False  # each has one, in its own account
 
     def stack(self, tenant: Tenant) -> PoisonedStall:
-        return PoisonedStall(client=tenant.id, poison=tenant.labels.get("poison", ""), seconds=self.seconds)
+        poison = tenant.labels.get("poison", "")
+        return PoisonedStall(client=tenant.id, poison=poison, seconds=self.seconds, queue=self.queues)
+
+
+def poison_accounts(aws: OfflineAws, tenants: Sequence[Tenant]) -> None:
+    """Poison the accounts of those whose poison is one of `OF_ACCOUNTS`."""
+    for tenant in tenants:
+        [account] = (target.account for target in tenant.targets if isinstance(target, AwsTarget))
+        if tenant.labels.get("poison") == "throttled":
+            aws.throttle("sqs", rate=LET_THROUGH, burst=1, account=account)
+        elif tenant.labels.get("poison") == "credentials":
+            aws.fail("sts", "AssumeRole", code="AccessDenied", resource=account, times=None)
 
 
 HUNG = threading.Event()
