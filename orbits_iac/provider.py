@@ -5,6 +5,7 @@ Nothing is defined here; this is the one list of names that a package outside ma
 
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
+from orbits_iac.engine.adopting import was_there
 from orbits_iac.engine.naming import check_identity
 from orbits_iac.engine.passed import passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
@@ -101,5 +102,6 @@ __all__ = [
     "subtree",
     "target_types",
     "things",
+    "was_there",
     "zone_of",
 ]

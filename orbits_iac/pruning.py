@@ -1,9 +1,9 @@
 """What is old enough to go: executions that ended long ago, revisions that nothing needs any more, builds, old drift.
 
 What always stays: executions that have not ended, or have left something for a decision; whatever one that has not
-ended still waits for; of a record, the revision that stands, the last two good ones, and every revision that another
-record's revision is made of; the row of an execution that a record, a revision or a look names, without its journal;
-the latest build, and every one that something which stays was made by, or that somebody may be about to use.
+ended still waits for; of a record, the revision that stands, the last two good ones, what was there before, and every
+revision that another record's revision is made of; the row of an execution that a record, a revision or a look names,
+without its journal; the latest build, and every one that something which stays was made by, or that somebody may be about to use.
 
 Everything is read, and deleted, through the store's contract, in transactions of at most `_AT_ONCE` rows: whoever works
 meanwhile is hardly held up, and a pruning that was cut off is gone on with by the next one. Called by the command line.
@@ -238,6 +238,8 @@ def _old(known: Survey, keep: int) -> Iterable[Numbered]:
         all_of_it.sort(reverse=True)
         good = [number for number in all_of_it if known.revisions[Numbered(record, number)].good]
         stays = {*all_of_it[:keep], *good[:_GOOD], row.revision, row.last_number}
+        if row.revision is not None:
+            stays.add(0)  # what was there before: without it, going back to nothing would remove that
         yield from (Numbered(record, number) for number in all_of_it if number not in stays)
 
 

@@ -61,7 +61,7 @@ def table(record: "RecordRow", rows: "list[RevisionRow]") -> object:
     for row in reversed(rows):
         before = next((one for one in reversed(rows) if one.number < row.number and not one.abandoned), None)
         stands = row.number == record.revision
-        note = "gone back from" if row.abandoned else row.why
+        note = "gone back from" if row.abandoned and row.number else row.why
         made.add_row(
             Text("▸" if stands else "", style="green"),
             Text(str(row.number), style="bold" if stands else "dim" if row.abandoned else ""),

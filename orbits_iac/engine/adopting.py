@@ -3,7 +3,7 @@
 What always holds:
 - what is live is written down as revision 0 before anything is changed: an update that fails goes back to it;
 - until one update has succeeded the record is `adopted`, and nothing removes the thing; what an update that failed
-  around it would remove is brought back to revision 0 instead.
+  around it would remove is brought back to revision 0 instead, and so is what goes back to nothing later on.
 """
 
 import json
@@ -19,7 +19,7 @@ from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.rows import Json, RecordRow, RevisionRow, amended
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, kind_of, options_of, result_type
-from orbits_iac.store.contract import Transaction
+from orbits_iac.store.contract import Store, Transaction
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
@@ -82,6 +82,12 @@ def _as_it_is(run: "Run", resource: Resource[Any], live: Any) -> Json:
         raise Refused(
             f"{kind_of(cls)} cannot be adopted: its fields do not take what is live: {explain(error)}"
         ) from error
+
+
+async def was_there(store: Store, kind: str, identity: str) -> bool:
+    """Whether what stands of a record, or stood last, was there before: as revision 0 has it."""
+    row = await store.get(RevisionRow, kind, identity, 0)
+    return row is not None and not row.abandoned
 
 
 async def _write(run: "Run", row: RevisionRow) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic.dataclasses import dataclass
 
 from orbits_iac.engine.above import ABOVE
+from orbits_iac.engine.adopting import was_there
 from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.names import known_as
 from orbits_iac.engine.passed import passed_since
@@ -92,6 +93,7 @@ async def standing(run: "Run", key: StepKey, kind: str, identity: str, since: in
         made=record is not None and record.made_by == run.pages.execution.id,
         passed=passed,
         places=tuple(places),
+        found=await was_there(run.engine.store, kind, identity),
         own=entry is not None
         and entry.link is not None
         and record is not None
@@ -186,14 +188,15 @@ async def _all_of(run: "Run", table: type[N], **where: Any) -> AsyncIterator[N]:
 async def uninstall(run: "Run", flow: "RunFlow") -> None:
     """Uninstall the children, the last first: owned ones, and used ones that nobody else uses; retained ones stay.
 
-    One that was used by others goes in the end, if these have gone meanwhile.
+    One that was used by others goes in the end, if these have gone meanwhile. Where data is kept, what was there before
+    is brought back to what was found instead.
     """
     known = await flow.ask("children", lambda: _known(run, to_remove=True), list[Known])
     used: list[Known] = []
     for child in reversed(known):
         last = await flow.ask("release", partial(release, run, child), bool, key=f"{child.kind} {child.identity}")
         if last and not child.kept:
-            flow.leaves(*(await flow.command(child, "uninstall", run.options) or ()))
+            await _gone(run, flow, child)
         elif child.kept:
             flow.progress(f"{child.kind} {child.identity} stays: {child.kept}")
             flow.leaves(f"{child.kind} {child.identity}: {child.kept}")
@@ -202,7 +205,15 @@ async def uninstall(run: "Run", flow: "RunFlow") -> None:
     for child in used:
         one = RecordId(child.kind, child.identity)
         if await flow.ask("unused", partial(_unused, run, one), bool, key=str(one)):
-            flow.leaves(*(await flow.command(child, "uninstall", run.options) or ()))
+            await _gone(run, flow, child)
+
+
+async def _gone(run: "Run", flow: "RunFlow", child: Known) -> None:
+    if child.to is None:
+        flow.leaves(*(await flow.command(child, "uninstall", run.options) or ()))
+    else:
+        await flow.command(child, "rollback", {"to": child.to})
+        flow.leaves(f"{child.kind} {child.identity}: it was there before, and is as it was found")
 
 
 async def _unused(run: "Run", one: RecordId) -> bool:
@@ -274,7 +285,10 @@ async def _known_child(run: "Run", child: Child, *, to_remove: bool) -> tuple[Kn
         kept = "it was there before, and no update of it has succeeded"
     elif run.options.get("keep_data") and await data_held(run.engine, theirs):
         kept = kept or "it holds data"
-    return await as_known(run, child, theirs, kept=kept), theirs.revision
+    known = await as_known(run, child, theirs, kept=kept)
+    if run.options.get("keep_data") and not kept and await was_there(run.engine.store, child.kind, child.identity):
+        known = replace(known, to=0)
+    return known, theirs.revision
 
 
 async def as_known(run: "Run", child: Child, record: RecordRow, *, kept: str = "") -> Known:

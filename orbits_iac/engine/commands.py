@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from orbits_iac.codec import explain
 from orbits_iac.engine import restoring
 from orbits_iac.engine.above import enter
-from orbits_iac.engine.adopting import adopt
+from orbits_iac.engine.adopting import adopt, was_there
 from orbits_iac.engine.approving import look_again, refuse_stale
 from orbits_iac.engine.attempting import within_own_limits
 from orbits_iac.engine.flow import RunFlow, run_root
@@ -305,7 +305,15 @@ async def _uninstall(run: "Run", flow: RunFlow, resource: Resource[Any]) -> Coro
                 f"it was found; update it first"
             )
         )
-    if record is not None and not run.pages.entries and not run.options.get("keep_data"):
+    if record is not None and not run.pages.entries and run.options.get("keep_data"):
+        if await was_there(run.engine.store, record.kind, record.identity):
+            return _refused(
+                Refused(
+                    f"{record.kind} {record.identity} was there before: rollback(to=0) brings it back to what was "
+                    f"found, and without keep_data=True it is removed"
+                )
+            )
+    elif record is not None and not run.pages.entries:
         lost = await losses(run.engine, record.kind, record.identity, run.approval)
         if lost:
             return _refused(Refused(f"{'; '.join(lost)}; or accept the loss by name (--accept-loss 'KIND IDENTITY')"))

@@ -331,6 +331,9 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         unsettled=None,
     )
     users = await _let_go(run, record, record.uses)
+    found = await run.engine.store.get(RevisionRow, record.kind, record.identity, 0)
+    if found is not None:  # what was there before is gone: what is made by the same name later on was not
+        users.append(amended(found, abandoned=True))
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)
     schedules = await run.engine.store.find(ScheduleRow, kind=record.kind, identity=record.identity)

@@ -16,12 +16,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orbits_iac.engine.adopting import was_there
 from orbits_iac.engine.children import Known, as_known, as_made, me
 from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.ids import RecordId
-from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, amended
+from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, amended
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow
@@ -137,7 +138,7 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
         if await _stays(run, child, theirs):
             continue
         known = await as_known(run, child, theirs)
-        if await run.engine.store.get(RevisionRow, child.kind, child.identity, 0) is not None:
+        if await was_there(run.engine.store, child.kind, child.identity):
             known = replace(known, to=0, expect=theirs.revision)
         found.append(known)
     return found

@@ -14,6 +14,7 @@ class Standing:
     made: bool = False  # whether nothing of it stood before
     passed: tuple[str, ...] = ()  # the steps of no return that doing it has passed; or all since a revision, if asked
     places: tuple[str, ...] = ()  # where it and what it consists of are, as their targets say, each once
+    found: bool = False  # whether it was there before it had a record: revision 0 has it as it was found
     own: bool = True  # whether that revision is the one that doing it has left, and not another's since
 
 

@@ -1,8 +1,9 @@
 """The way back of tenants that went forward: with their wave or with all, or because somebody asks for it later.
 
 What always holds: each goes back by its own stack's revisions, the last one first; nothing is brought back over a step
-of no return, and who has passed one is held and listed; what somebody else has done to a tenant meanwhile is not taken
-back with what its roll-out did; one that cannot be brought back stops no other.
+of no return, and who has passed one is held and listed; what ran before it was taken in is brought back to what was
+found, and never removed; what somebody else has done to a tenant meanwhile is not taken back with what its roll-out
+did; one that cannot be brought back stops no other.
 """
 
 import asyncio
@@ -43,6 +44,8 @@ class WayBack:
         async def one(tenant: Tenant, report: TenantReport) -> TenantReport | None:
             revision, stack = revisions[tenant.id], self._fleet.stack_of(tenant)
             standing = await self._standing(tenant, stack, "before", since=revision or 0)
+            if revision is None and standing.found:
+                revision = 0
             if standing.revision in {None, revision}:
                 return None
             passed = [*standing.passed, *(name for name, at in report.passed.items() if at > (revision or 0))]
@@ -61,7 +64,9 @@ class WayBack:
         if not standing.own:
             why = f"somebody else brought it to revision {standing.revision} meanwhile: it stays there"
             return report.model_copy(update={"state": TenantState.LEFT, "error": "went forward", "left": (why,)})
-        step = stack.uninstall(keep_data=True) if report.made else stack.rollback()
+        step: Step[Any] = stack.rollback()
+        if report.made:
+            step = stack.rollback(to=0) if standing.found else stack.uninstall(keep_data=True)
         return await self._gone_back(tenant, report, stack, step)
 
     async def _all(
@@ -83,10 +88,11 @@ class WayBack:
     async def _gone_back(
         self, tenant: Tenant, report: TenantReport, stack: "Resource[Any]", step: "Step[Any]"
     ) -> TenantReport:
-        await do_for(self._fleet, tenant, "back", step)
+        stays = await do_for(self._fleet, tenant, "back", step)
         standing = await self._standing(tenant, stack, "back")
+        left = tuple(stays or ()) if standing.revision is None else ()
         update = {"state": TenantState.BROUGHT_BACK, "revision": standing.revision, "earlier": False, "error": None}
-        return report.model_copy(update=update)
+        return report.model_copy(update={**update, "left": left})
 
     async def _standing(
         self, tenant: Tenant, stack: "Resource[Any]", when: str, since: int | None = None

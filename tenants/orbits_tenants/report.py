@@ -72,7 +72,7 @@ _HAPPENED: Mapping[TenantState, str] = {
     TenantState.HELD: "{what} → forward only: {passed} cannot be taken back",
     TenantState.LEFT: "{why} → left for a decision: {left}",
     TenantState.FAILED: "{why}",
-    TenantState.BROUGHT_BACK: "went forward, and is back {back}",
+    TenantState.BROUGHT_BACK: "went forward, and is back {back}{stays}",
     TenantState.HELD_BACK: "{why}",
     TenantState.UNREACHABLE: "{why} → it stands as it did; it does not count as failed",
     TenantState.PAUSED: "is paused: {why}",
@@ -100,7 +100,7 @@ class TenantReport(Outputs):
         no_return: the steps of no return that were passed: it cannot be brought back over them.
         passed: all that ever were, each with the revision of its stack in which that was last.
         shared: what it uses together with others, each by its kind and identity.
-        left: what could not be brought back and needs a decision.
+        left: what could not be brought back and needs a decision; of one that was removed: what stays.
         execution: the id of the execution that failed first; it has the events and attempts.
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
         checked_at: of one that was passed over: when somebody looked at it last, in seconds since the epoch.

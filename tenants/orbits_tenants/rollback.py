@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Orbits, Revision
-from orbits_iac.provider import RecordRow, UsageError, kind_of, passed_since
+from orbits_iac.provider import RecordRow, UsageError, kind_of, passed_since, was_there
 from orbits_tenants.amounts import counted
 from orbits_tenants.recorded import broken_since, stacks_of
 from orbits_tenants.report import Report, TenantReport
@@ -30,7 +30,7 @@ class GoingBack:
     Attributes:
         tenant: its id.
         revision: its stack's revision that stands now; None if none does.
-        to: the one that it goes back to; None: to nothing, its data kept.
+        to: the one that it goes back to; None: to nothing, but for its data and what was there before.
         passed: the steps of no return that it has passed since: it stays, forward only.
         since: by whom it was brought to where it stands, if that was after the last roll-out.
 
@@ -64,7 +64,7 @@ class GoingBack:
             return "unchanged"
         if self.is_held:
             return f"forward only: {', '.join(self.passed)} cannot be taken back"
-        said = "goes back" if self.to is not None else "is removed, its data kept"
+        said = "goes back" if self.to is not None else "is removed, but for its data and what was there before"
         return f"{said}; {self.since} brought it to revision {self.revision} since" if self.since else said
 
 
@@ -207,6 +207,8 @@ async def _going_back(
 ) -> GoingBack:
     if stack is None or stack.revision is None:
         return GoingBack(tenant=id_, revision=None, to=to)
+    if to is None and await was_there(orbits.store, stack.kind, stack.identity):
+        to = 0
     passed = await passed_since(orbits.store, stack.kind, stack.identity, to or 0)
     known = [name for name, at in report.passed.items() if at > (to or 0)]
     return GoingBack(

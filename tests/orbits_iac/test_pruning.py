@@ -224,6 +224,16 @@ async def test_revision_that_stands_and_the_last_good_ones_stay_below_many_aband
     assert await numbers(store, "K") == [2, 3, 7, 8]
 
 
+async def test_what_was_there_before_stays_as_long_as_anything_of_it_stands(store: Store) -> None:
+    revisions = [
+        RevisionRow(kind="K", identity=name, number=number, argument="{}") for name in "ij" for number in range(6)
+    ]
+    stands = RecordRow(kind="K", identity="i", revision=5, last_number=5)
+    await put(store, *revisions, stands, RecordRow(kind="K", identity="j", revision=None, last_number=5))
+    gone, _ = await prune(store, keep=2)
+    assert sorted(gone) == ["K i 1", "K i 2", "K i 3", "K j 0", "K j 1", "K j 2", "K j 3"]
+
+
 async def test_record_that_is_busy_or_becomes_so_keeps_all_of_its_revisions(store: Store) -> None:
     revisions = [RevisionRow(kind="K", identity="i", number=number, argument="{}") for number in range(1, 6)]
     record = RecordRow(kind="K", identity="i", revision=5, last_number=5)

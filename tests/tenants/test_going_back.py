@@ -97,7 +97,7 @@ async def test_what_would_be_brought_back_is_shown_by_tenant_and_then_done(orbit
         "acme": (2, 1, "goes back"),
         "bolt": (2, 1, "forward only: rename cannot be taken back"),
         "cafe": (3, 1, "goes back; ann brought it to revision 3 since"),
-        "duke": (1, None, "is removed, its data kept"),
+        "duke": (1, None, "is removed, but for its data and what was there before"),
     }
     assert shown.summary.endswith("UTC: 2 go back, 1 are removed, 1 forward only")
     assert [one.tenant for one in (await look(orbits, Ships, wave="1")).tenants] == ["acme"]

@@ -13,13 +13,14 @@ from orbits_aws import AwsTarget, OfflineAws, testing
 from orbits_cdk import CdkStack
 from orbits_cdk.context import NOTHING, Context
 from orbits_cdk.payload import StackOutput, StackPayload
-from orbits_iac import ExecutionFailed, Orbits, Outputs, Resource, Settings, Target
+from orbits_iac import ExecutionFailed, Options, Orbits, Outputs, Resource, Settings, Target
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.provider import UsageError
 from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, TenantState
 from orbits_tenants.cli import app
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.finding import Sought
+from orbits_tenants.rollback import bring_back, look
 from orbits_tenants.survey import survey
 
 QUEUE: Mapping[str, Any] = {"QueueName": "jobs", "ReceiveMessageWaitTimeSeconds": 5}
@@ -208,6 +209,78 @@ async def test_an_update_knows_it_by_its_name_and_goes_back_to_what_was_found(ag
         assert agency.stacks("acme") == before
         await at_work.record(Harbours, "Harbours").uninstall()
     assert agency.stacks("acme") == []
+
+
+async def test_who_was_imported_goes_back_to_what_was_found_and_never_to_nothing(agency: Agency) -> None:
+    agency.clients("acme", "bolt")
+    agency.make("acme", "old")
+    async with Orbits(Settings()) as at_work:
+        await at_work.run(Harbours(only=("bolt",)))
+        await at_work.run(Harbours(importing={"acme": {"jobs": "old"}}))
+        assert not await look(at_work, Harbours)  # before it was imported nothing of it was known
+        await at_work.run(Harbours(queue={"ReceiveMessageWaitTimeSeconds": 20}))
+        shown = await look(at_work, Harbours, to=1)
+        assert [(one.tenant, one.revision, one.to) for one in shown.tenants] == [("acme", 1, 0), ("bolt", 2, 1)]
+        report = await bring_back(at_work, shown)
+        assert (report.tenants["acme"].state, report.tenants["acme"].revision) == (TenantState.BROUGHT_BACK, 0)
+        await at_work.run(Harbours(queue={"ReceiveMessageWaitTimeSeconds": 20}))
+        await at_work.record(Harbours, "Harbours").rollback(1)
+    [(_, template)] = agency.stacks("acme")
+    assert template == body()
+
+
+class OldJobs(JobsStack):
+    """One that is called so already."""
+
+    options = Options(adopt=True)
+
+    def stack_name(self) -> str:
+        return "old"
+
+
+class Dock(Berth):
+    """Adopts what its client has with the first update."""
+
+    async def define_update(self) -> JobsOutputs:
+        return await self.do("jobs", OldJobs(queue=self.queue))
+
+
+class Jetty(OldJobs):
+    """A stack that is all that its client has."""
+
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+
+class Docks(Tenants[Any]):
+    source: ClassVar[Source] = FunctionSource(lambda: TENANTS)
+    rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], on_failure="rollback-all")
+    alone: bool
+    queue: dict[str, Any] = {}
+
+    def stack(self, tenant: Tenant) -> Resource[Any]:
+        return (Jetty if self.alone else Dock)(client=tenant.id, queue=self.queue)
+
+
+@pytest.mark.parametrize(("alone", "revision"), [(False, None), (True, 0)])
+async def test_a_release_that_adopts_and_goes_back_leaves_what_was_there(
+    agency: Agency, alone: bool, revision: int | None
+) -> None:
+    agency.clients("acme", "bolt")
+    agency.make("acme", "old")
+    before = agency.stacks("acme")
+    agency.aws.fail("cloudformation", "CreateChangeSet", code="AccessDenied", account="bolt", times=9)
+    async with Orbits(Settings()) as at_work:
+        report = await at_work.run(Docks(alone=alone, queue={"ReceiveMessageWaitTimeSeconds": 20}))
+    acme = report.tenants["acme"]
+    assert (acme.state, acme.revision) == (TenantState.BROUGHT_BACK, revision), report
+    if not alone:
+        stays = "it stays: OldJobs Dock acme/jobs: it was there before, and is as it was found"
+        assert acme.happened == f"went forward, and is back to nothing; {stays}"
+    [(stack, template)] = agency.stacks("acme")
+    assert (stack["StackName"], template, stack["Tags"]) == ("old", before[0][1], before[0][0]["Tags"])
 
 
 async def test_one_that_cannot_be_recorded_fails_alone(agency: Agency) -> None:

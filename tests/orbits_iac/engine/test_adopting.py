@@ -90,6 +90,65 @@ async def test_once_an_update_has_succeeded_it_goes_with_the_uninstall(orbits: O
     assert WORLD.things == {}
 
 
+class Outer(Resource):
+    """Has what adopts a thing in it, and may fail after that."""
+
+    fails: bool = True
+
+    def identity(self) -> str:
+        return "outer"
+
+    async def define_update(self) -> None:
+        await self.do("around", Around(value=6))
+        if self.fails:
+            raise ValueError("no")
+
+
+async def test_one_that_fails_around_what_has_adopted_it_brings_it_back_too(orbits: Orbits) -> None:
+    with pytest.raises(ExecutionFailed) as failed:
+        await orbits.run(Outer())
+    assert failed.value.failure.state is State.REVERTED
+    assert WORLD.things == {"Mine here": 5}
+    await orbits.run(Outer(fails=False))
+    assert WORLD.things == {"Mine here": 6}
+
+
+class Away(Resource):
+    """Takes another to nothing, but for what holds data or was there before."""
+
+    of: str
+
+    def identity(self) -> str:
+        return "away"
+
+    async def define_update(self) -> None:
+        around: Resource[Any] = Around(value=6) if self.of == "around" else Mine(name="here", value=6)
+        assert await self.do("away", around.uninstall(keep_data=True)) == [
+            "Mine here: it was there before, and is as it was found"
+        ]
+
+
+async def test_who_keeps_data_keeps_what_was_there_before_as_it_was_found(orbits: Orbits) -> None:
+    await orbits.run(Around(value=6))
+    await orbits.run(Away(of="around"))
+    assert WORLD.things == {"Mine here": 5}
+    record = await orbits.record(Mine, "here").row()
+    assert (record.revision, record.adopted, record.users) == (0, True, ())
+    await orbits.run(Mine(name="here", value=7))
+    with pytest.raises(ExecutionFailed, match=r"Mine here was there before: rollback\(to=0\) brings it back"):
+        await orbits.run(Away(of="mine"))
+    assert WORLD.things == {"Mine here": 7}
+
+
+async def test_what_was_made_anew_after_it_was_removed_was_not_there_before(orbits: Orbits) -> None:
+    await orbits.run(Around(value=6))
+    await orbits.record(Around, "around").uninstall()
+    with pytest.raises(ExecutionFailed) as failed:
+        await orbits.run(Around(value=7, fails=True))
+    assert failed.value.failure.state is State.REVERTED
+    assert WORLD.things == {}
+
+
 async def test_where_nothing_is_live_it_is_made(orbits: Orbits) -> None:
     WORLD.things.clear()
     WORLD.failing = {"13"}
