@@ -3,7 +3,8 @@
 What always stays: executions that have not ended, or have left something for a decision; whatever one that has not
 ended still waits for; of a record, the revision that stands, the last two good ones, what was there before, and every
 revision that another record's revision is made of; the row of an execution that a record, a revision or a look names,
-without its journal; the latest build, and every one that something which stays was made by, or that somebody may be about to use.
+without its journal; the latest build, and every one that something which stays was made by, or that somebody may be
+about to use.
 
 Everything is read, and deleted, through the store's contract, in transactions of at most `_AT_ONCE` rows: whoever works
 meanwhile is hardly held up, and a pruning that was cut off is gone on with by the next one. Called by the command line.
