@@ -58,6 +58,7 @@ AcceptLoss = Annotated[
         help="What is stateful or protected and may be replaced or removed: an identity, or 'KIND IDENTITY'.",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal it is needed.")]
 Debug = Annotated[bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")]
 All = Annotated[bool, typer.Option("--all", help="Show unchanged things and inner steps too.")]
 

@@ -1,19 +1,13 @@
 """`orbits uninstall`: remove what a record stands for."""
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from orbits_iac.cli.options import AcceptLoss, AsJson, Debug, Rest, Store, Subject
+from orbits_iac.cli.options import AcceptLoss, AsJson, Debug, Rest, Store, Subject, Yes
 
 if TYPE_CHECKING:
     from orbits_iac.model.ids import ExecutionId
-    from orbits_iac.model.plans import Plan
     from orbits_iac.orbits import Orbits
     from orbits_iac.settings import Settings
-
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; without a terminal it is needed.")]
 
 
 def command(
@@ -36,24 +30,21 @@ def command(
 async def _uninstall(
     subject: str, rest: list[str], losses: list[str], settings: "Settings", *, yes: bool, as_json: bool
 ) -> int:
-    from orbits_iac import queries
-    from orbits_iac.cli import session
+    from orbits_iac.cli import planned, session
     from orbits_iac.cli.running import run_to_end, subject_of
     from orbits_iac.engine.approving import refuse_losses
     from orbits_iac.engine.preview_records import uninstall_change
     from orbits_iac.handles import Record
-    from orbits_iac.model.errors import UsageError
     from orbits_iac.model.plans import Plan
+    from orbits_iac.terminal import console, make_sure
 
     found = await subject_of(subject, rest, settings)
-    async with session.reading(settings.store) as store:
-        record = await queries.record(store, found.kind, found.identity)
-    if record.revision is None and not record.children:
-        raise UsageError(f"nothing of {found.kind} {found.identity} stands: there is nothing to uninstall")
     async with session.opened(settings, modules=found.modules, work=False) as orbits:
         plan = Plan(root=await uninstall_change(orbits.engine, found.kind, found.identity))
     if not yes:
-        _ask(found.kind, found.identity, plan)
+        planned.print_plan(plan, console(stderr=True))
+        name = f"{found.kind} {found.identity}"
+        make_sure(f"This removes {name} and what belongs to it.", typed=found.identity)
     refuse_losses(plan, losses)
 
     async def start(orbits: "Orbits") -> "ExecutionId":
@@ -61,16 +52,3 @@ async def _uninstall(
         return (await record.start("uninstall", {}, accept_loss=losses)).id
 
     return await run_to_end(settings, found.modules, start, as_json=as_json)
-
-
-def _ask(kind: str, identity: str, plan: "Plan") -> None:
-    from orbits_iac.cli import planned
-    from orbits_iac.model.errors import UsageError
-    from orbits_iac.terminal import console
-
-    if not sys.stdin.isatty():
-        raise UsageError(f"uninstalling {kind} {identity} removes what it stands for: say --yes")
-    planned.print_plan(plan, console(stderr=True))
-    typed = typer.prompt(f"This removes {kind} {identity} and what belongs to it. Type {identity} to go on", err=True)
-    if typed != identity:
-        raise UsageError(f"{typed!r} is not {identity!r}: nothing was done")

@@ -37,7 +37,7 @@ async def command_change(engine: Engine, step: Step[Any], identity: str, *, insi
         case "cycle":
             found = await _looked_at(engine, record)
         case "rollback" if isinstance(step, Command):
-            found = await _gone_back(engine, record, await _destination(engine, record, step, inside=inside))
+            found = await _gone_back(engine, record, await _destination(engine, record, _to(step), inside=inside))
         case _:
             found = change
     return replace(found, digest=digest, revision=record.revision)
@@ -51,6 +51,14 @@ async def uninstall_change(engine: Engine, kind: str, identity: str) -> Change:
     return await _removed(engine, record, owned=True, retained=False, user=None)
 
 
+async def rollback_change(engine: Engine, kind: str, identity: str, to: int | None = None) -> Change:
+    """What bringing a record back would do, to this revision or the one before; `Refused` if that cannot be done."""
+    record = await engine.store.get(RecordRow, kind, identity)
+    if record is None or record.revision is None:
+        raise Refused(f"nothing of {kind} {identity} stands: there is nothing to go back from")
+    return await _gone_back(engine, record, await _destination(engine, record, to, inside=False))
+
+
 async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any:
     """What a command would return, as far as that is recorded; `preview_definition.NOTHING` where it is not."""
     from orbits_iac.engine.preview_definition import NOTHING
@@ -62,7 +70,7 @@ async def command_outputs(engine: Engine, step: Step[Any], identity: str) -> Any
     record = await engine.store.get(RecordRow, kind, identity)
     if command != "rollback" or record is None or not isinstance(step, Command):
         return NOTHING
-    return (await _destination(engine, record, step, inside=True)).outputs
+    return (await _destination(engine, record, _to(step), inside=True)).outputs
 
 
 async def removal(
@@ -126,18 +134,26 @@ def _names(changes: Iterable[Change]) -> set[str]:
     return {f"{each.kind} {each.identity}" for each in found if each.verb is Verb.REMOVE}
 
 
-async def _destination(engine: Engine, record: RecordRow, step: Command[Any], *, inside: bool) -> StoredRevision:
+def _to(step: Command[Any]) -> int | None:
+    """The revision that a rollback was asked to go to, if it was named."""
+    to = step.arguments.get("to")
+    return None if to is None else int(to)
+
+
+async def _destination(engine: Engine, record: RecordRow, number: int | None, *, inside: bool) -> StoredRevision:
     name = f"{record.kind} {record.identity}"
     if record.revision is None:
         raise Refused(f"{name} has no revision to go back from")
     rows = await engine.store.find(RevisionRow, kind=record.kind, identity=record.identity)
     good = [row.number for row in rows if not row.abandoned and row.number < record.revision]
-    number = step.arguments.get("to")
     if number is None and inside:
         number = record.revision
     if number is None and not good:
         raise Refused(f"{name} is at revision {record.revision}, and there is none before it to go back to")
-    found = await read_revision(engine, record.kind, record.identity, max(good) if number is None else int(number))
+    if number is not None and number not in {row.number for row in rows}:
+        had = ", ".join(str(row.number) for row in sorted(rows, key=lambda row: row.number))
+        raise Refused(f"{name} has no revision {number}; it has: {had}")
+    found = await read_revision(engine, record.kind, record.identity, max(good) if number is None else number)
     if found.row.not_restorable:
         raise Refused(f"revision {found.number} of {name} cannot be brought back: {found.row.not_restorable}")
     return found

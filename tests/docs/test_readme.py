@@ -37,7 +37,7 @@ def test_the_stack_and_its_commands_work(tmp_path: Path) -> None:
             "COLUMNS": "120",
         }
         for command in commands:
-            words = [*command.split(), *(["--yes"] if command.startswith("uninstall") else [])]
+            words = [*command.split(), *(["--yes"] if command.startswith(("rollback", "uninstall")) else [])]
             done = subprocess.run(
                 [Path(sys.executable).with_name("orbits"), *words],
                 cwd=tmp_path,

@@ -1,7 +1,6 @@
 """`orbits tenants remove`: a tenant leaves its fleet; what goes, what stays, and a certificate of it."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,15 +59,11 @@ async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: b
 
 
 def _ask(id_: str, change: "Change", kept: "Sequence[str]") -> None:
-    from orbits_iac.provider import UsageError
+    from orbits_iac.provider import make_sure
 
-    if not sys.stdin.isatty():
-        raise UsageError(f"removing {id_} removes what it stands for: say --yes")
     for line in (*_lines(change), *(f"  {'keep':10} {stays}" for stays in kept)):
         typer.echo(line, err=True)
-    typed = typer.prompt(f"This removes {id_} and what belongs to it. Type {id_} to go on", err=True)
-    if typed != id_:
-        raise UsageError(f"{typed!r} is not {id_!r}: nothing was done")
+    make_sure(f"This removes {id_} and what belongs to it.", typed=id_)
 
 
 def _lines(change: "Change", depth: int = 0) -> list[str]:

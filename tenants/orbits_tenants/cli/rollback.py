@@ -1,7 +1,6 @@
 """`orbits tenants rollback`: bring some tenants, a wave or all back to what stood before the last roll-out."""
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,11 +50,8 @@ async def _rollback(spec: str, wave: str | None, only: list[str], to: int | None
 
 
 def _ask(rollback: "Rollback") -> None:
-    from orbits_iac.provider import UsageError, console
+    from orbits_iac.provider import console, make_sure
 
     console(stderr=True).print(rollback)
-    if not rollback:  # nobody goes back: what there is to say is said without asking
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("this is what would be done: say --yes")
-    typer.confirm("Bring them back?", abort=True, err=True)
+    if rollback:  # else nobody goes back: what there is to say is said without asking
+        make_sure("Bring them back?")

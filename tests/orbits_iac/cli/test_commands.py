@@ -205,8 +205,22 @@ def test_a_record_says_who_wants_it_to_stay(shared: Project) -> None:
     assert ["retained", "by", "Backend", "acme"] in lines
 
 
-def test_rollback_brings_back_the_revision_before(shared: Project) -> None:
-    assert "✔ Shop acme is back at revision 1" in plain(shared.run("rollback", "shop", "client=acme"))
+def test_rollback_asks_and_brings_back_the_revision_before(shared: Project) -> None:
+    there = (shared.folder / "cloud.json").read_text()
+    refused = plain(shared.run("rollback", "shop", "client=acme", code=2))
+    assert refused.splitlines() == [
+        "Shop acme  ~ update  revision 2 → 1",
+        "├─ backend  Backend acme  ~ update  revision 3 → 1",
+        "│  └─ queue  Box  ~ update  revision 3 → 1",
+        "└─ site  Box  ~ update  revision 2 → 1",
+        "",
+        "To do: 2 to update.",
+        "Error: this is what would be done: say --yes",
+    ]
+    assert shared.talk("rollback", "shop", "client=acme", says="n\n", code=1).strip() == ""
+    assert (shared.folder / "cloud.json").read_text() == there
+    said = shared.talk("rollback", "shop", "client=acme", says="y\n")
+    assert "✔ Shop acme is back at revision 1" in plain(said)
     things = json.loads((shared.folder / "cloud.json").read_text())
     assert things == {"acme-git": 1, "acme-queue": 1, "acme-site": 1}
     assert "2  DATE  ada  release=9 size=4 site=4" in plain(shared.run("history", "Shop", "acme"))
@@ -231,9 +245,17 @@ def test_a_report_decides_the_exit_code_and_how_it_is_shown(shared: Project) -> 
 
 
 def test_uninstall_asks_for_a_yes_and_leaves_what_is_retained(shared: Project) -> None:
-    assert shared.run("uninstall", "Shop", "acme", code=2) == (
-        "Error: uninstalling Shop acme removes what it stands for: say --yes\n"
-    )
+    refused = plain(shared.run("uninstall", "Shop", "acme", code=2))
+    assert refused.splitlines() == [
+        "Shop acme  - remove",
+        "├─ site  Box  - remove",
+        "└─ backend  Backend acme  - remove  gone with its last user",
+        "   ├─ queue  Box  - remove",
+        "   └─ repository  Box  ◦ release  it stays: it is retained",
+        "",
+        "To do: 2 to remove, 1 to let go of.",
+        "Error: this is what would be done: say --yes",
+    ]
     said = plain(shared.run("uninstall", "Shop", "acme", "--yes"))
     assert "✔ Shop acme is uninstalled" in said
     assert said.splitlines()[-1].startswith("It stays: ")

@@ -47,5 +47,5 @@ def test_yes_deletes_it_and_gives_the_room_back(shared: Project) -> None:
 
 
 def test_the_stack_goes_on_as_before(shared: Project) -> None:
-    shared.run("rollback", "shop", "client=acme")
+    shared.run("rollback", "shop", "client=acme", "--yes")
     assert json.loads(shared.run("get", "Shop", "acme", "--json"))["revision"] == 4
