@@ -58,7 +58,8 @@ pip() {
 
 rm -f "$venv/.demo" "$venv/.dev"
 echo "Installing $lock; once for each change of it, some minutes on a slow line"
-# Wheels alone: a source package would be built by a backend that no lock pins.
-pip install --require-hashes --only-binary :all: --no-deps --requirement "$lock"
+# Wheels alone: a source package would be built by a backend that no lock pins. What is never imported need not be
+# compiled, which takes longer than all the rest: Python compiles the others when it first imports them.
+pip install --no-compile --require-hashes --only-binary :all: --no-deps --requirement "$lock"
 pip install --no-deps --no-build-isolation --editable .
 digest "$name" >"$venv/.$name"

@@ -16,7 +16,7 @@ digest() {
 aws_cli() {
     "$venv/bin/python" -m venv --clear "$venv/outside"
     "$venv/outside/bin/python" -m pip --disable-pip-version-check --no-input --quiet --retries 1 install \
-        --require-hashes --only-binary :all: --no-deps --requirement requirements/outside.lock
+        --no-compile --require-hashes --only-binary :all: --no-deps --requirement requirements/outside.lock
 }
 
 cdk_cli() {
