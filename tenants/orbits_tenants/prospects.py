@@ -101,6 +101,12 @@ def prospect(found: Found, revision: int | None) -> Prospect:
     if missing:
         why = f"{missing} is not there, and the whole of a tenant is recorded, or nothing"
         return Prospect(tenant=id_, outlook=Outlook.REFUSED, why=why, parts=there)
+    taken: dict[tuple[str, str], str] = {}
+    for part, one in there.items():
+        other = taken.setdefault((one.place, one.name), part)
+        if other != part:
+            why = f"{other} and {part} would both be {one.name}: let their patterns name one each"
+            return Prospect(tenant=id_, outlook=Outlook.REFUSED, why=why, parts=there)
     refused = "; ".join(f"{_of(part)}{one.name}: {one.refused}" for part, one in there.items() if one.refused)
     return Prospect(tenant=id_, outlook=Outlook.REFUSED if refused else Outlook.FOUND, why=refused, parts=there)
 

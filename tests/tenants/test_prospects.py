@@ -68,6 +68,12 @@ def seen(change: Change, **parts: Existing) -> Prospect:
         ({"": []}, Outlook.NOT_FOUND, "orbits up makes it"),
         ({"": [ONE, OTHER]}, Outlook.SEVERAL, "web-acme in 1/eu, db-acme in 1/eu: let the pattern fit one"),
         ({"web": [ONE], "db": []}, Outlook.REFUSED, "db is not there, and the whole of a tenant is recorded"),
+        (
+            {"web": [ONE], "db": [ONE]},
+            Outlook.REFUSED,
+            "web and db would both be web-acme: let their patterns name one",
+        ),
+        ({"web": [ONE], "db": [replace(ONE, place="2/eu")]}, Outlook.FOUND, ""),
         ({"web": [ONE], "db": [replace(OTHER, refused="it is busy")]}, Outlook.REFUSED, "db: db-acme: it is busy"),
     ],
 )
