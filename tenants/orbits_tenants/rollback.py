@@ -1,7 +1,7 @@
 """Bringing tenants of a fleet back to what stood after an earlier roll-out: what that would do, and doing it.
 
-What always holds: what is shown is what the records of the tenants' stacks say now; nobody goes back over a step of no
-return, and one who would have to is named with it. Called by `orbits tenants rollback`.
+What always holds: what is shown is what the records of the tenants' stacks say now, and that is done, or nothing;
+nobody goes back over a step of no return, and one who would have to is named with it. Called by `orbits tenants rollback`.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Orbits, Revision
-from orbits_iac.provider import RecordRow, UsageError, kind_of, passed_since, was_there
+from orbits_iac.provider import RecordRow, Refused, UsageError, kind_of, passed_since, was_there
 from orbits_tenants.amounts import counted
 from orbits_tenants.recorded import broken_since, stacks_of
 from orbits_tenants.report import Report, TenantReport
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _AT_ONCE = 50  # records that are read together
+_NAMED = 5  # tenants that an error names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,8 @@ class Rollback:
         argument: what it is asked with.
         to: the fleet's revision that its tenants go back to.
         at: when that was made (UTC).
+        wave: those alone are meant who belong to this wave of the last roll-out; None: whatever wave.
+        only: these alone are meant; nobody named: all.
         tenants: those that are meant, in the order of the fleet.
         unknown: those that stand and are in no report, since their first roll-out did not come to its end: they stay.
 
@@ -86,6 +89,8 @@ class Rollback:
     argument: Mapping[str, Any]
     to: int
     at: datetime
+    wave: str | None = None
+    only: tuple[str, ...] = ()
     tenants: tuple[GoingBack, ...]
     unknown: tuple[str, ...] = ()
 
@@ -175,20 +180,36 @@ async def look(
     argument = released(now.argument)
     stay = [id_ for id_, row in stacks.items() if row.revision is not None and id_ not in now.outputs.tenants]
     unknown = tuple(stay) if wave is None and not only else ()
-    return Rollback(fleet=fleet, argument=argument, to=then.number, at=then.at, tenants=tuple(tenants), unknown=unknown)
+    return Rollback(
+        fleet=fleet,
+        argument=argument,
+        to=then.number,
+        at=then.at,
+        wave=wave,
+        only=tuple(only),
+        tenants=tuple(tenants),
+        unknown=unknown,
+    )
 
 
 async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
     """Do what `look` has shown.
 
     Raises:
-        UsageError: there is nothing to bring back.
-        Refused: a roll-out has begun since.
+        UsageError: there is nothing to bring back, or a roll-out is under way.
+        Refused: a tenant stands otherwise than it was shown: somebody has been at it since.
 
     """
     back = {one.tenant: one.to for one in rollback.tenants if one.moves or one.is_held}
     if not back:
         raise UsageError("none of them stands otherwise than it did then: there is nothing to bring back")
+    now = await look(orbits, rollback.fleet, wave=rollback.wave, only=rollback.only, to=rollback.to)
+    shown, stand = ({one.tenant: one for one in each.tenants} for each in (rollback, now))
+    if changed := [id_ for id_ in {**shown, **stand} if shown.get(id_) != stand.get(id_)]:
+        raise Refused(
+            f"{', '.join(changed[:_NAMED])}{f' and {len(changed) - _NAMED} more' if len(changed) > _NAMED else ''}: "
+            f"somebody has been at it since this was shown; nothing was brought back. Look at it again"
+        )
     step = rollback.fleet.model_validate({**rollback.argument, "back": back})
     report: Report = await orbits.run(step, on_conflict="fail")  # after another roll-out it would not be what was shown
     return report

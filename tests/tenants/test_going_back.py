@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from orbits_iac import Action, Execution, Options, Orbits, Permanent, Resource
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import Refused, UsageError
 from orbits_tenants import FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.rollback import GoingBack, bring_back, look
 
@@ -111,6 +111,21 @@ async def test_what_would_be_brought_back_is_shown_by_tenant_and_then_done(orbit
     assert happens((await look(orbits, Ships, only=["acme"], to=1)).tenants) == {"acme": (1, 1, "unchanged")}
     with pytest.raises(UsageError, match="there is nothing to bring back"):
         await bring_back(orbits, await look(orbits, Ships, only=["acme"], to=1))
+
+
+async def test_what_was_shown_before_somebody_else_released_is_not_done(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    await orbits.run(Ships(berth="2"))
+    of_all, of_one = await look(orbits, Ships), await look(orbits, Ships, only=["acme"])
+    await orbits.run(Ship(owner="bolt", berth="3"))
+    with pytest.raises(Refused, match=r"^bolt: somebody has been at it since this was shown; nothing was brought back"):
+        await bring_back(orbits, of_all)
+    assert (await bring_back(orbits, of_one)).tenants["acme"].revision == 1
+    shown = await look(orbits, Ships, to=1)
+    await orbits.run(Ships(berth="4"))
+    with pytest.raises(Refused, match=r"^acme, bolt, cafe: somebody"):
+        await bring_back(orbits, shown)
+    assert (await orbits.record(Ship, "acme").row()).revision == 3
 
 
 async def test_what_a_failed_release_has_passed_is_not_gone_back_over_once_it_is_mended(orbits: Orbits) -> None:
