@@ -1,7 +1,8 @@
 """Bringing tenants of a fleet back to what stood after an earlier roll-out: what that would do, and doing it.
 
 What always holds: what is shown is what the records of the tenants' stacks say now, and that is done, or nothing;
-nobody goes back over a step of no return, and one who would have to is named with it. Called by `orbits tenants rollback`.
+nobody goes back over a step of no return, and one who would have to is named with it. Called by `orbits tenants
+rollback`.
 """
 
 import asyncio
