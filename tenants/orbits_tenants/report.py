@@ -24,7 +24,7 @@ class TenantState(StrEnum):
     REVERTED = "reverted"  # failed, and is back at its last good revision, or gone if it had none
     HELD = "forward only"  # failed after a step of no return: nothing was rolled back over it
     LEFT = "needs a decision"  # failed, and could not be brought back
-    FAILED = "failed"  # failed before anything was done
+    FAILED = "failed"  # failed before anything was done, or took too long
     BROUGHT_BACK = "brought back"  # went forward, and back again with its wave, or with all
     HELD_BACK = "held back"  # what it uses together with others has failed: nothing was done to it
     UNREACHABLE = "unreachable"  # its account is closed or suspended, or lets nobody in: outside the tolerance
@@ -71,7 +71,7 @@ _HAPPENED: Mapping[TenantState, str] = {
     TenantState.REVERTED: "{why} → {came_back}",
     TenantState.HELD: "{what} → forward only: {passed} cannot be taken back",
     TenantState.LEFT: "{why} → left for a decision: {left}",
-    TenantState.FAILED: "{why}",
+    TenantState.FAILED: "{why}{goes_on}",
     TenantState.BROUGHT_BACK: "went forward, and is back {back}{stays}",
     TenantState.HELD_BACK: "{why}",
     TenantState.UNREACHABLE: "{why} → it stands as it did; it does not count as failed",
@@ -100,7 +100,8 @@ class TenantReport(Outputs):
         no_return: the steps of no return that were passed: it cannot be brought back over them.
         passed: all that ever were, each with the revision of its stack in which that was last.
         shared: what it uses together with others, each by its kind and identity.
-        left: what could not be brought back and needs a decision; of one that was removed: what stays.
+        left: what could not be brought back and needs a decision; of one that took too long: what is still under way;
+            of one that was removed: what stays.
         execution: the id of the execution that failed first; it has the events and attempts.
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
         checked_at: of one that was passed over: when somebody looked at it last, in seconds since the epoch.
@@ -144,6 +145,7 @@ class TenantReport(Outputs):
             back=self._back,
             came_back=self._came_back,
             passed=", ".join(self.no_return),
+            goes_on=f" → {'; '.join(self.left)}" if self.left else "",
             stays=f"; it stays: {'; '.join(self.left)}" if self.left else "",
             left="; ".join(self.left) or "see its execution",
             seen="" if self.unseen_for is None else f"; looked at {ago(self.unseen_for)}",

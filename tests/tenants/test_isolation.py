@@ -62,7 +62,17 @@ class Forever(Action):
         await asyncio.Event().wait()
 
 
+class Deaf(Action):
+    """Does not end when it is asked to."""
+
+    options = Options(idempotent=True)
+
+    def main(self) -> None:
+        HUNG.wait(30)
+
+
 class Booth(Resource[None]):
+    options = Options(grace=timedelta(seconds=0.05))
     client: str
 
     def identity(self) -> str:
@@ -71,12 +81,14 @@ class Booth(Resource[None]):
     async def define_update(self) -> None:
         if self.client == "endless":
             await self.do("forever", Forever())
+        elif self.client == "deaf":
+            await self.do("deaf", Deaf())
 
 
 class Fair(Tenants[Booth]):
-    source: ClassVar[Source] = ListSource(["endless", "acme"])
+    source: ClassVar[Source] = ListSource(["endless", "deaf", "acme"])
     rollout: ClassVar[Rollout] = Rollout(
-        waves=["1", "100%"], failure_tolerance="1", tenant_timeout=timedelta(seconds=0.05)
+        waves=["1", "2", "100%"], failure_tolerance="2", tenant_timeout=timedelta(seconds=0.5)
     )
 
     def stack(self, tenant: Tenant) -> Booth:
@@ -84,6 +96,13 @@ class Fair(Tenants[Booth]):
 
 
 async def test_no_wave_waits_for_a_tenant_that_takes_too_long(orbits: Orbits) -> None:
-    report = await orbits.run(Fair())
+    HUNG.clear()
+    try:
+        report = await orbits.run(Fair())
+    finally:
+        HUNG.set()
     assert report.tenants["acme"].state.value == "updated"
-    assert "TimeoutError: it took longer than its time limit of 0.05 s" in report.failed["endless"]
+    late = "TimeoutError: it took longer than its time limit of 0.5 s"
+    assert report.failed.keys() == {"endless", "deaf"}
+    assert report.failed["endless"].startswith(late)
+    assert report.failed["deaf"] == f"{late} → tenant: still under way after 0.05 s"
