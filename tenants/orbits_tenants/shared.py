@@ -124,9 +124,21 @@ class Sharing:
             name: TenantReport(state=TenantState.FAILED, wave="", error=f"UsageError: {why}")
             for name, why in unlike.items()
         }
-        bad = {name for name, report in self._done.items() if report.state not in OK}
-        waits = {tenant.id: [name for name in self._names(tenant) if name in bad] for tenant in tenants}
+        waits = {tenant.id: self._failed_of(tenant) for tenant in tenants}
         return {id_: f"waits for {', '.join(names)}" for id_, names in waits.items() if names}
+
+    def awaited_by(self, tenant: Tenant) -> str:
+        """What a tenant waits for by the time it is its turn; "" if all that it uses was done, and went well.
+
+        One that was paused when that was done was not asked about then.
+        """
+        if bad := self._failed_of(tenant):
+            return f"waits for {', '.join(bad)}"
+        left = ", ".join(name for name in self._names(tenant) if name not in self._done)
+        return f"waits for {left}: not done in this roll-out, since all who use it were paused" if left else ""
+
+    def _failed_of(self, tenant: Tenant) -> list[str]:
+        return [name for name in self._names(tenant) if name in self._done and self._done[name].state not in OK]
 
     async def _one(self, name: str, one: Resource[Any], rest: Rest | None) -> TenantReport:
         flow, digest = self._fleet.execution, "" if rest is None else rest.digest

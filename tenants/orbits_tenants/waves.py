@@ -264,16 +264,20 @@ class RollOut:
     async def _one(self, wave: str, listed: Tenant, decided: Decided, unchanged: Unchanged) -> TenantReport:
         """Update one tenant, by what was decided about it; whatever happens to it is its report."""
         tenant = decided.about(listed)
-        report = unchanged.report(tenant, wave) or await self._reported(wave, tenant, unchanged.digest(tenant))
+        report = await self._reported(wave, tenant, unchanged)
         before = self._before.get(tenant.id)
         reached = (report.revision or 0) + (report.state is TenantState.HELD)  # it was on its way to that one
         passed = {**(before.passed if before else {}), **dict.fromkeys(report.no_return, reached)}
         pinned = tuple(sorted(tenant.pinned))
         return report.model_copy(update={"tenant": listed, "pinned": pinned, "passed": passed})
 
-    async def _reported(self, wave: str, tenant: Tenant, digest: str) -> TenantReport:
+    async def _reported(self, wave: str, tenant: Tenant, unchanged: Unchanged) -> TenantReport:
         if tenant.paused:
             return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
+        if why := self.sharing.awaited_by(tenant):  # it was paused when that was done, and is not any more
+            return left_out(tenant, self._before.get(tenant.id), TenantState.HELD_BACK, why, wave)
+        if report := unchanged.report(tenant, wave):
+            return report
         async with self._lanes.room(tenant):
             if self._superseded:
                 return left_out(
@@ -284,7 +288,7 @@ class RollOut:
                 self.sharing.of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
                 return left_out(tenant, self._before.get(tenant.id), TenantState.FAILED, said_of(error), wave)
-            return await self._stack(wave, tenant, stack, digest)
+            return await self._stack(wave, tenant, stack, unchanged.digest(tenant))
 
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
         fleet, began = self._fleet, self._fleet.execution.now()

@@ -16,7 +16,7 @@ from orbits_iac.model.plans import Verb
 from orbits_iac.provider import UsageError
 from orbits_iac.testing import crash_everywhere, outside
 from orbits_iac.testing.clock import Clock
-from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
+from orbits_tenants import Listing, ListSource, Promoted, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.fleet import Mood
 from orbits_tenants.removal import remove, would_go
@@ -202,6 +202,30 @@ async def test_what_has_not_changed_is_passed_over(orbits: Orbits) -> None:
     assert len(PARK.log) == 6
     assert {one.happened for one in report.shared.values()} == {"nothing to change; looked at just now"}
     assert (await orbits.record(Fountains, "Fountains").row()).revision == 1
+
+
+@pytest.mark.parametrize("broken", [True, False])
+async def test_one_that_is_resumed_meanwhile_does_not_go_on_without_what_it_uses(orbits: Orbits, broken: bool) -> None:
+    await orbits.run(Fountains())
+    PARK.broken = {"us sea"} if broken else set()
+    Fountains.rollout = Rollout(waves=[Wave("1", promote="by hand"), "100%"])
+    for id_ in ("bolt", "duke")[broken:]:
+        decision = Decision(what="pause", tenant=id_, who="ann", why="summer")
+        await orbits.run(TenantDecisions(fleet="Fountains", decision=decision))
+    execution = await orbits.start(Fountains(water="sea", height="high"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    resumed = "duke" if broken else "bolt"
+    await orbits.run(TenantDecisions(fleet="Fountains", decision=Decision(what="resume", tenant=resumed, who="ann")))
+    await execution.answer(Promoted(wave=1))
+    report = await execution
+    assert report.tenants[resumed].state is TenantState.HELD_BACK
+    why = "" if broken else ": not done in this roll-out, since all who use it were paused"
+    assert report.tenants[resumed].happened == f"waits for Basin us{why}"
+    assert PARK.stands[resumed] == "spring of us, low"
+    PARK.broken = set()
+    report = await orbits.run(Fountains(water="sea", height="high", only_failed=True))
+    assert PARK.stands[resumed] == "sea of us, high"
 
 
 async def test_the_failure_of_one_holds_back_those_who_use_it_and_is_said_once(orbits: Orbits) -> None:
