@@ -137,6 +137,7 @@ async def standing_below(run: "Run") -> list[Below]:
                     owned=child.owned,
                     tenant=theirs.tenant,
                     labels=theirs.labels,
+                    revision=theirs.revision,
                     held=theirs.held is not None,
                 )
             )

@@ -17,6 +17,7 @@ class Below:
     owned: bool
     tenant: str | None
     labels: dict[str, str] = field(default_factory=dict)
+    revision: int | None = None  # that stands
     held: bool = False  # forward only: it is looked at, and not brought back
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed, Outputs
-from orbits_iac.provider import OutOfReach, Standing, ago, first_of
+from orbits_iac.provider import Below, OutOfReach, Standing, ago, first_of
 from orbits_tenants.amounts import counted
 from orbits_tenants.tenant import Tenant
 
@@ -93,6 +93,7 @@ class TenantReport(Outputs):
         pinned: fields of its stack that stay whatever is released.
         changed: whether anything of it is otherwise than before.
         made: whether nothing of it stood before.
+        stack: its stack's kind and identity.
         revision: its stack's revision that stands now; None if none does.
         account: the places it is in, such as "448811223344/eu-west-1"; None if it has none yet.
         path: of a failure: the refs that lead from its stack to the step that failed first.
@@ -118,6 +119,7 @@ class TenantReport(Outputs):
     pinned: tuple[str, ...] = ()
     changed: bool = False
     made: bool = False
+    stack: str = ""
     revision: int | None = None
     account: str | None = None
     path: tuple[str, ...] = ()
@@ -295,6 +297,11 @@ class Report(Outputs):
         return Group(table, *lines)
 
 
+def named(one: Standing | Below) -> str:
+    """What a stack is called in reports: by its kind and identity."""
+    return f"{one.kind} {one.identity}"
+
+
 def succeeded(tenant: Tenant | None, wave: str, standing: Standing, digest: str) -> TenantReport:
     """The report of a tenant whose stack was done, or of what is shared; `digest`: of what was done."""
     return TenantReport(
@@ -304,6 +311,7 @@ def succeeded(tenant: Tenant | None, wave: str, standing: Standing, digest: str)
         made=standing.made,
         no_return=standing.passed,
         changed=standing.changed,
+        stack=named(standing),
         revision=standing.revision,
         account=_where(standing),
         digest=digest if standing.own else "",
@@ -318,6 +326,7 @@ def adopted(tenant: Tenant, standing: Standing) -> TenantReport:
         tenant=tenant,
         made=standing.made,
         changed=standing.changed,
+        stack=named(standing),
         revision=standing.revision,
         account=_where(standing),
     )
@@ -331,6 +340,7 @@ def failed(tenant: Tenant | None, wave: str, standing: Standing, error: Executio
         wave=wave,
         tenant=tenant,
         changed=standing.changed,
+        stack=named(standing),
         revision=standing.revision,
         account=failure.account or _where(standing),
         path=failure.path[1:],
@@ -348,7 +358,7 @@ def left_out(
     report = TenantReport(state=state, wave=wave, tenant=tenant, error=why or None)
     if before is None:
         return report
-    stood = {"revision": before.revision, "account": before.account, "passed": before.passed, "shared": before.shared}
+    stood = {name: getattr(before, name) for name in ("stack", "revision", "account", "passed", "shared")}
     return report.model_copy(update=stood)
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac import Orbits, Revision
 from orbits_iac.provider import RecordRow, Refused, UsageError, kind_of, passed_since, was_there
 from orbits_tenants.amounts import counted
-from orbits_tenants.recorded import broken_since, stacks_of
+from orbits_tenants.back import undecided
+from orbits_tenants.recorded import all_stacks_of, broken_since
 from orbits_tenants.report import Report, TenantReport
 from orbits_tenants.tenants import Tenants, released
 
@@ -35,6 +36,9 @@ class GoingBack:
         to: the one that it goes back to; None: to nothing, but for its data and what was there before.
         passed: the steps of no return that it has passed since: it stays, forward only.
         since: by whom it was brought to where it stands, if that was after the last roll-out.
+        stack: its stack, by its kind and identity; "" if it has none.
+        was: what its stack was then, if that was another; "" if it was not.
+        stands: the revision of that which stands now; None if none does.
 
     """
 
@@ -43,11 +47,19 @@ class GoingBack:
     to: int | None
     passed: tuple[str, ...] = ()
     since: str = ""
+    stack: str = ""
+    was: str = ""
+    stands: int | None = None
 
     @property
     def is_otherwise(self) -> bool:
         """Whether it stands otherwise than it did then."""
-        return self.revision is not None and self.revision != self.to
+        return self.revision is not None and (self.revision != self.to or bool(self.was))
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it stays as it is because what its stack was then does not stand as it did."""
+        return self.is_otherwise and not self.passed and bool(self.was) and self.stands != self.to
 
     @property
     def is_held(self) -> bool:
@@ -57,7 +69,7 @@ class GoingBack:
     @property
     def moves(self) -> bool:
         """Whether anything would be done to it."""
-        return self.is_otherwise and not self.passed
+        return self.is_otherwise and not self.passed and not self.is_undecided
 
     @property
     def happens(self) -> str:
@@ -66,6 +78,11 @@ class GoingBack:
             return "unchanged"
         if self.is_held:
             return f"forward only: {', '.join(self.passed)} cannot be taken back"
+        if self.is_undecided:
+            why = undecided(self.tenant, self.was, self.to, self.stack, self.revision, self.stands)
+            return f"needs a decision: {why}"
+        if self.was:
+            return f"goes back to {self.was}: {self.stack} is removed, but for its data and what was there before"
         said = "goes back" if self.to is not None else "is removed, but for its data and what was there before"
         return f"{said}; {self.since} brought it to revision {self.revision} since" if self.since else said
 
@@ -106,6 +123,7 @@ class Rollback:
         counts = {
             "go back": sum(one.to is not None for one in moving),
             "are removed": sum(one.to is None for one in moving),
+            "need a decision": sum(one.is_undecided for one in self.tenants),
             "forward only": sum(one.is_held for one in self.tenants),
             "unchanged": sum(not one.is_otherwise for one in self.tenants),
         }
@@ -168,18 +186,17 @@ async def look(
         raise UsageError(f"{kind} has no such earlier revision to go back to; there are: {there}")
     now, then = history[-1], good[-1]
     before = then.outputs.tenants
-    stacks = await stacks_of(orbits.store, kind)
+    stacks = await all_stacks_of(orbits.store, kind)
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(id_: str, report: TenantReport) -> GoingBack:
-        revision = before[id_].revision if id_ in before else None
         async with slots:
-            return await _going_back(orbits, id_, report, revision, stacks.get(id_))
+            return await _going_back(orbits, id_, report, before.get(id_), stacks.get(id_, ()))
 
     meant = _meant(now.outputs.tenants, wave, only)
     tenants = await asyncio.gather(*(one(id_, report) for id_, report in meant.items()))
     argument = released(now.argument)
-    stay = [id_ for id_, row in stacks.items() if row.revision is not None and id_ not in now.outputs.tenants]
+    stay = [id_ for id_, rows in stacks.items() if rows[0].revision is not None and id_ not in now.outputs.tenants]
     unknown = tuple(stay) if wave is None and not only else ()
     return Rollback(
         fleet=fleet,
@@ -201,8 +218,8 @@ async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
         Refused: a tenant stands otherwise than it was shown: somebody has been at it since.
 
     """
-    back = {one.tenant: one.to for one in rollback.tenants if one.moves or one.is_held}
-    if not back:
+    meant = [one for one in rollback.tenants if one.is_otherwise]
+    if not meant:
         raise UsageError("none of them stands otherwise than it did then: there is nothing to bring back")
     now = await look(orbits, rollback.fleet, wave=rollback.wave, only=rollback.only, to=rollback.to)
     shown, stand = ({one.tenant: one for one in each.tenants} for each in (rollback, now))
@@ -211,7 +228,9 @@ async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
             f"{', '.join(changed[:_NAMED])}{f' and {len(changed) - _NAMED} more' if len(changed) > _NAMED else ''}: "
             f"somebody has been at it since this was shown; nothing was brought back. Look at it again"
         )
-    step = rollback.fleet.model_validate({**rollback.argument, "back": back})
+    back = {one.tenant: one.to for one in meant}
+    stood_as = {one.tenant: one.was for one in meant if one.was}
+    step = rollback.fleet.model_validate({**rollback.argument, "back": back, "stood_as": stood_as})
     report: Report = await orbits.run(step, on_conflict="fail")  # after another roll-out it would not be what was shown
     return report
 
@@ -225,13 +244,17 @@ async def roll_outs(orbits: Orbits, fleet: type[Tenants[Any]]) -> Sequence[Revis
 
 
 async def _going_back(
-    orbits: Orbits, id_: str, report: TenantReport, to: int | None, stack: RecordRow | None
+    orbits: Orbits, id_: str, report: TenantReport, then: TenantReport | None, stacks: Sequence[RecordRow]
 ) -> GoingBack:
-    if stack is None or stack.revision is None:
+    to = then.revision if then is not None else None
+    if not stacks or stacks[0].revision is None:
         return GoingBack(tenant=id_, revision=None, to=to)
+    stack, revisions = stacks[0], {f"{row.kind} {row.identity}": row.revision for row in stacks}
+    now = f"{stack.kind} {stack.identity}"
+    was = then.stack if then is not None and to is not None and then.stack != now else ""
     if to is None and await was_there(orbits.store, stack.kind, stack.identity):
         to = 0
-    passed = await passed_since(orbits.store, stack.kind, stack.identity, to or 0)
+    passed = await passed_since(orbits.store, stack.kind, stack.identity, 0 if was else to or 0)
     known = [name for name, at in report.passed.items() if at > (to or 0)]
     return GoingBack(
         tenant=id_,
@@ -239,6 +262,9 @@ async def _going_back(
         to=to,
         passed=tuple(dict.fromkeys((*passed, *known))),
         since=stack.by if stack.revision != report.revision else "",
+        stack=now,
+        was=was,
+        stands=revisions.get(was),
     )
 
 

@@ -46,6 +46,7 @@ class Tenants(Resource[Report], Generic[S]):
         only_failed: those alone that the last roll-out has not left as they should be.
         from_wave: the wave to begin with.
         back: instead of going forward: the tenants that go back, each to this revision of its stack, or to nothing.
+        stood_as: of those that go back: whose stack was another then, each with what it was.
         leaving: instead of going forward: the tenants that are removed.
         importing: instead of going forward: the tenants whose stacks are recorded as they run, each with what its
             things are called there, by the refs that lead to them.
@@ -62,6 +63,7 @@ class Tenants(Resource[Report], Generic[S]):
     only_failed: bool = False
     from_wave: str = ""
     back: Mapping[TenantId, int | None] = {}
+    stood_as: Mapping[TenantId, str] = {}
     leaving: tuple[TenantId, ...] = ()
     importing: Mapping[TenantId, Mapping[str, str]] = {}
 
@@ -133,7 +135,7 @@ class Tenants(Resource[Report], Generic[S]):
         self._updating = True
         before = self._before()
         if self.back:
-            return await self._go_back(before, self.back)
+            return await self._go_back(before, self.back, self.stood_as)
         if self.leaving:
             return await self._let_go(before)
         if self.importing:
@@ -177,7 +179,11 @@ class Tenants(Resource[Report], Generic[S]):
         if self._updating:
             return to.outputs
         before, then = self._before(), to.outputs.tenants
-        return await self._go_back(before, {id_: then[id_].revision if id_ in then else None for id_ in before})
+        revisions = {id_: then[id_].revision if id_ in then else None for id_ in before}
+        stacks = {id_: then[id_].stack for id_, number in revisions.items() if number is not None}
+        others = {id_: stack for id_, stack in stacks.items() if "" not in {stack, before[id_].stack}}
+        stood_as = {id_: stack for id_, stack in others.items() if stack != before[id_].stack}
+        return await self._go_back(before, revisions, stood_as)
 
     async def define_cycle(self) -> None:
         """Look at every tenant, and do about drift what `drift` says where the schedule asks."""
@@ -197,14 +203,19 @@ class Tenants(Resource[Report], Generic[S]):
             return
         await self.execution.uninstall_children()
 
-    async def _go_back(self, before: Mapping[str, TenantReport], revisions: Mapping[str, int | None]) -> Report:
+    async def _go_back(
+        self,
+        before: Mapping[str, TenantReport],
+        revisions: Mapping[str, int | None],
+        stood_as: Mapping[str, str],
+    ) -> Report:
         """Bring tenants back; the others are reported as they stand."""
         self._refuse_unknown("back", revisions, before)
         await self.execution.keep_children()
         if self.execution.previewing:
             return Report(tenants={})
         way = WayBack(self, Lanes(self.rollout))
-        came = await way.to(before, revisions)
+        came = await way.to(before, revisions, stood_as)
         reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
         report = Report(tenants=reports, shared=self._last.shared)
         self.execution.progress(report.summary)

@@ -43,6 +43,7 @@ def passed_over(last: TenantReport, rest: Rest, at: datetime) -> TenantReport:
     return TenantReport(
         state=TenantState.UNCHANGED,
         wave="",
+        stack=last.stack,
         revision=last.revision,
         account=last.account,
         digest=rest.digest,

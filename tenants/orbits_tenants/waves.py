@@ -192,7 +192,8 @@ class RollOut:
         self.stopped = f"stopped after wave {cut.name}: {why}"
         back = {"rollback-wave": cut.tenants, "rollback-all": self._tenants}.get(self._rollout.on_failure, ())
         way = WayBack(self._fleet, self._lanes)
-        self.reports |= await way.from_this(self.reports[one.id] for one in back if one.id in self.reports)
+        reached = [self.reports[one.id] for one in back if one.id in self.reports]
+        self.reports |= await way.from_this(reached, self._before) if reached else {}
 
     async def expire(self, tenants: Sequence[Tenant]) -> dict[str, TenantReport]:
         """Remove those that have expired, unless the roll-out is superseded: then the next one does."""

@@ -8,6 +8,7 @@ import pytest
 from orbits_iac import Action, Execution, Options, Orbits, Permanent, Resource
 from orbits_iac.provider import Refused, UsageError
 from orbits_tenants import FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
+from orbits_tenants.recorded import all_stacks_of
 from orbits_tenants.rollback import GoingBack, bring_back, look
 
 
@@ -18,6 +19,7 @@ class Quay:
         self.listed: list[str | Tenant] = ["acme", "bolt", "cafe"]
         self.failing: set[str] = set()
         self.impossible: set[str] = set()
+        self.barges: set[str] = set()
 
 
 QUAY = Quay()
@@ -59,6 +61,10 @@ class Ship(Resource):
         """Nothing stands that was to be brought back."""
 
 
+class Barge(Ship):
+    """What a tenant's stack may become instead."""
+
+
 class Ships(Tenants[Ship]):
     source: ClassVar[Source] = FunctionSource(lambda: QUAY.listed)
     rollout: ClassVar[Rollout] = Rollout(waves=["1", "100%"], failure_tolerance="100%")
@@ -68,7 +74,8 @@ class Ships(Tenants[Ship]):
     def stack(self, tenant: Tenant) -> Ship:
         if tenant.id in QUAY.impossible:
             raise Permanent(f"nobody builds {tenant.id} any more")
-        return Ship(owner=tenant.id, berth=self.berth, name=self.names.get(tenant.id, ""))
+        cls = Barge if tenant.id in QUAY.barges else Ship
+        return cls(owner=tenant.id, berth=self.berth, name=self.names.get(tenant.id, ""))
 
 
 @pytest.fixture(autouse=True)
@@ -219,3 +226,91 @@ async def test_one_that_was_cancelled_before_it_began_has_left_nothing_to_take_b
     await second.ended()
     shown = await look(orbits, Ships)
     assert [(one.tenant, one.revision, one.to) for one in shown.tenants if one.moves] == [("acme", 2, 1)]
+
+
+async def stand(orbits: Orbits, tenant: str) -> dict[str, int | None]:
+    """The revisions of all that a tenant has, or had, by their kinds."""
+    rows = (await all_stacks_of(orbits.store, "Ships"))[tenant]
+    return {row.kind: row.revision for row in rows}
+
+
+async def test_one_whose_stack_was_of_another_class_then_goes_back_to_that(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    QUAY.barges = {"acme"}
+    await orbits.run(Ships(berth="2"))
+    assert await stand(orbits, "acme") == {"Barge": 1, "Ship": 1}
+    shown = await look(orbits, Ships, only=["acme"])
+    assert happens(shown.tenants) == {
+        "acme": (1, 1, "goes back to Ship acme: Barge acme is removed, but for its data and what was there before")
+    }
+    report = await bring_back(orbits, shown)
+    assert await stand(orbits, "acme") == {"Ship": 1, "Barge": None}
+    acme = report.tenants["acme"]
+    assert (acme.state, acme.stack, acme.revision) == (TenantState.BROUGHT_BACK, "Ship acme", 1)
+    assert happens((await look(orbits, Ships, only=["acme"], to=1)).tenants) == {"acme": (1, 1, "unchanged")}
+    report = await orbits.run(Ships(berth="2"))
+    assert (report.tenants["acme"].stack, report.tenants["acme"].revision) == ("Barge acme", 2)
+    assert await stand(orbits, "acme") == {"Barge": 2, "Ship": 1}
+
+
+async def test_the_rollback_of_the_fleet_brings_it_back_to_that_too(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    QUAY.barges = {"acme"}
+    await orbits.run(Ships(berth="2"))
+    await orbits.record(Ships, "Ships").rollback()
+    assert await stand(orbits, "acme") == {"Ship": 1, "Barge": None}
+    assert await stand(orbits, "bolt") == {"Ship": 1}
+
+
+async def test_one_that_cannot_go_back_to_a_stack_of_another_class_is_left_for_a_decision(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    QUAY.barges = {"acme"}
+    await orbits.run(Ships(berth="2"))
+    await orbits.run(Ship(owner="acme", berth="3"))
+    shown = await look(orbits, Ships)
+    why = (
+        "acme was Ship acme at revision 1 then, and is Barge acme at revision 1 now; Ship acme stands at revision 2: "
+        "nothing is done to it"
+    )
+    assert happens(shown.tenants)["acme"] == (1, 1, f"needs a decision: {why}")
+    assert shown.summary.endswith("UTC: 2 go back, 1 need a decision")
+    report = await bring_back(orbits, shown)
+    assert [one.state.value for one in report.tenants.values()] == ["needs a decision", "brought back", "brought back"]
+    assert report.tenants["acme"].happened == f"its stack is another now → left for a decision: {why}"
+    assert await stand(orbits, "acme") == {"Ship": 2, "Barge": 1}
+
+
+async def test_a_step_of_no_return_of_the_other_class_holds_it(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    QUAY.barges = {"acme"}
+    await orbits.run(Ships(berth="2", names={"acme": "Beagle"}))
+    report = await bring_back(orbits, await look(orbits, Ships, only=["acme"]))
+    assert report.tenants["acme"].state is TenantState.HELD
+    assert await stand(orbits, "acme") == {"Barge": 1, "Ship": 1}
+
+
+@pytest.mark.parametrize("was_a_barge", [False, True])
+async def test_with_its_wave_one_goes_back_to_the_class_that_it_had(orbits: Orbits, was_a_barge: bool) -> None:
+    if was_a_barge:
+        QUAY.barges = {"acme"}
+        await orbits.run(Ships(berth="0"))
+        QUAY.barges = set()
+    await orbits.run(Ships(berth="1"))
+    before = await stand(orbits, "acme")
+    Ships.rollout = Rollout(waves=["100%"], on_failure="rollback-wave")
+    QUAY.barges, QUAY.failing = {"acme"}, {"bolt"}
+    report = await orbits.run(Ships(berth="2"))
+    acme = report.tenants["acme"]
+    assert (acme.state, acme.stack, acme.revision) == (TenantState.BROUGHT_BACK, "Ship acme", 1)
+    assert acme.left == (("Barge acme at revision 1, as before",) if was_a_barge else ())
+    assert await stand(orbits, "acme") == {"Barge": None} | before
+
+
+async def test_one_that_is_removed_again_says_what_it_had_before_its_class_changed(orbits: Orbits) -> None:
+    await orbits.run(Ships(berth="1"))
+    QUAY.listed.append("duke")
+    await orbits.run(Ships(berth="2"))
+    QUAY.barges = {"duke"}
+    await orbits.run(Ships(berth="3"))
+    report = await bring_back(orbits, await look(orbits, Ships, only=["duke"], to=1))
+    assert report.tenants["duke"].happened == "went forward, and is back to nothing; it stays: Ship duke at revision 1"
