@@ -46,6 +46,9 @@ APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANI
 BAD = frozenset({TenantState.REVERTED, TenantState.HELD, TenantState.LEFT, TenantState.FAILED})
 """What counts against the tolerance."""
 
+UNTRIED = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.HELD_BACK})
+"""What says nothing of a release: it was meant for these, and nothing was done."""
+
 _STYLES = {
     TenantState.UPDATED: "green",
     TenantState.UNCHANGED: "dim",

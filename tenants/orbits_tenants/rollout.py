@@ -172,3 +172,19 @@ class Rollout:
                 values = sorted({str(value) for one in tenant.targets if (value := getattr(one, what, None))}) or values
             found += [(what, value, most) for value in values]
         return found
+
+
+def in_place_of(cuts: Sequence[Cut], at: int) -> list[Cut]:
+    """The waves of a fleet where nobody could be gone to in the one at `at`: as many of those after it come next.
+
+    These are taken from the waves by number, and are a wave of the same name: what is released is tried by so many
+    before it goes further.
+    """
+    taken: list[Tenant] = []
+    after: list[Cut] = []
+    for cut in cuts[at + 1 :]:
+        room = len(cuts[at].tenants) - len(taken) if is_amount(cut.name) else 0
+        taken += cut.tenants[:room]
+        if cut.tenants[room:] or not is_amount(cut.name):
+            after.append(replace(cut, tenants=cut.tenants[room:]))
+    return [*cuts[: at + 1], *([replace(cuts[at], tenants=tuple(taken))] if taken else []), *after]

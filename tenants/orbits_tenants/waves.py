@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, UsageError, kinds_of
-from orbits_tenants.amounts import counted
+from orbits_tenants.amounts import counted, is_amount
 from orbits_tenants.back import WayBack
 from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
@@ -21,6 +21,7 @@ from orbits_tenants.doing import do_for, do_stack, preview_all
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.report import (
     BAD,
+    UNTRIED,
     Report,
     TenantReport,
     TenantState,
@@ -31,7 +32,7 @@ from orbits_tenants.report import (
     said_of,
     succeeded,
 )
-from orbits_tenants.rollout import Cut, Rollout
+from orbits_tenants.rollout import Cut, Rollout, in_place_of
 from orbits_tenants.roster import decisions
 from orbits_tenants.shared import Sharing, without
 from orbits_tenants.superseded import Superseded
@@ -111,7 +112,9 @@ class RollOut:
         cuts = await self._with_what_they_share(self._scope.cuts(self._rollout.cut(self._tenants)))
         later: list[tuple[Cut, Tenant]] = []
         reached = 0
-        for number, cut in enumerate(cuts, start=1):
+        number = 0
+        while number < len(cuts):
+            number, cut = number + 1, cuts[number]
             if self._superseded:
                 break
             decided = await decisions(self._fleet, f"wave {number}")
@@ -123,8 +126,12 @@ class RollOut:
             )
             await self._update(cut.name, now, decided)
             reached += len(cut.tenants)
-            last = number == len(cuts)
             why = self._why_not_on(cut)
+            if not why and is_amount(cut.name) and self._tried_nobody(cut.tenants):
+                cuts = in_place_of(cuts, number - 1)
+                continue
+            last = number == len(cuts)
+            why = why or ("" if last else self._why_untried(cut))
             if not why and not last:
                 hold = self._between.hold(number, cut, cuts[number], self.reports)
                 why = await self._superseded.unless(hold) or ""
@@ -186,6 +193,18 @@ class RollOut:
         if not rollout.tolerates_in_wave(failed=here, tenants=len(cut.tenants)):
             return f"{here} of {len(cut.tenants)} tenants of wave {cut.name} failed, and {rollout.wave_tolerance} may"
         return ""
+
+    def _tried_nobody(self, tenants: Iterable[Tenant]) -> bool:
+        """Whether nothing could be done to any of these, though their wave is over."""
+        return all(tenant.id in self.reports and self.reports[tenant.id].state in UNTRIED for tenant in tenants)
+
+    def _why_untried(self, cut: Cut) -> str:
+        """Why a wave by labels shows nothing of the release, where nothing else has so far either; "" if it does."""
+        if is_amount(cut.name) or not self._tried_nobody(cut.tenants):
+            return ""
+        if any(report.state not in UNTRIED for report in self.reports.values()):
+            return ""
+        return f"nobody in wave {cut.name} could be gone to, so nothing was tried in it"
 
     async def _stop(self, cut: Cut, why: str) -> None:
         """Begin no more; bring back the wave, or all, where that was asked for."""

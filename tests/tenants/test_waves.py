@@ -322,6 +322,28 @@ async def test_an_account_that_lets_nobody_in_is_reported_apart(orbits: Orbits) 
     )
 
 
+async def test_where_no_canary_can_be_gone_to_others_are_the_canaries(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    await decide(orbits, "pause", "acme", why="on holiday")
+    STREET.failing = {"bolt": OutOfReach("account 2 is suspended"), "cafe": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="2"))
+    assert states(report) == ["paused", "unreachable", "reverted", "not started"]
+    assert report.stopped == "stopped after wave 1: 1 of 4 tenants failed, and 0% may"
+    assert [one.wave for one in report.tenants.values()] == ["1", "1", "1", "100%"]
+
+
+async def test_nobody_stands_for_the_canaries_that_are_named_by_labels(orbits: Orbits) -> None:
+    STREET.listed[1] = Tenant(id="bolt", labels={"ring": "canary"})
+    Stalls.rollout = Rollout(waves=["ring=canary", "100%"])
+    await decide(orbits, "pause", "bolt", why="on holiday")
+    report = await orbits.run(Stalls(release="1"))
+    assert states(report) == ["not started", "paused", "not started", "not started"]
+    why = "nobody in wave ring=canary could be gone to, so nothing was tried in it"
+    assert (report.stopped, report.exit_code()) == (f"stopped after wave ring=canary: {why}", 4)
+    Stalls.rollout = Rollout(waves=["1", "ring=canary", "100%"])  # somebody else has tried it
+    assert states(await orbits.run(Stalls(release="1"))) == ["updated", "paused", "updated", "updated"]
+
+
 async def test_a_list_that_shrinks_stops_the_roll_out_before_anything_or_changes_nothing(orbits: Orbits) -> None:
     await orbits.run(Stalls(release="1"))
     full = STREET.listed

@@ -190,7 +190,7 @@ async def test_a_roll_out_that_reaches_nobody_stops(
         shut_out(aws, target)
     report = await orbits.run(Outposts())
     assert states(report) == ["unreachable", "unreachable", "not started"]
-    assert report.stopped.startswith("stopped after wave 2: none of 2 tenants could be reached")
+    assert report.stopped.startswith("stopped after wave 1: none of 2 tenants could be reached")
     assert report.exit_code() == 4
     Outposts.rollout = Rollout(waves=["100%"])
     assert (await orbits.run(Outposts(colour="blue"))).stopped.startswith("stopped after wave 100%: none of 3 tenants")
