@@ -13,6 +13,7 @@ from orbits_iac.engine import operations, replaying
 from orbits_iac.engine.events import Sent, send
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, Unreachable, UsageError
 from orbits_iac.model.ids import ExecutionId
@@ -224,6 +225,10 @@ class Record(Generic[O]):
         if row is None:
             raise UsageError(f"there is no record of {self.kind} {self.identity!r} in {self._orbits.store.url}")
         return row
+
+    async def users(self) -> Sequence[str]:
+        """Who uses it, by kind and identity: those who do it ("direct": a request), then those who read its outputs."""
+        return await users_of(self._orbits.store, await self.row())
 
     async def outputs(self) -> O:
         """The outputs of its current revision; `Refused` if nothing stands."""

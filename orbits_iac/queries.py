@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.builds import also_called
 from orbits_iac.model.errors import UsageError
@@ -282,6 +283,11 @@ async def _stands(store: Store, child: Child) -> bool:
     return row is not None and (row.revision is not None or bool(row.children))
 
 
+async def users(store: Store, record: RecordRow) -> tuple[str, ...]:
+    """Who uses a record: those who do it, then those who read its outputs."""
+    return await users_of(store, record)
+
+
 async def schedules(store: Store, kind: str | None = None) -> list[ScheduleRow]:
     """The schedules of all records or of those of a kind: what is due next first, what is paused last."""
     rows = await (store.find(ScheduleRow) if kind is None else store.find(ScheduleRow, kind=kind))
@@ -309,7 +315,7 @@ def document(row: Row) -> dict[str, Any]:
     return {name: _shown(name, value) for name, value in named.items()}
 
 
-_LEFT_OUT = frozenset({"payload", "digest", "version"})  # for machines alone
+_LEFT_OUT = frozenset({"payload", "digest", "version", "has_readers"})  # for machines alone
 _TEXTS = frozenset({"argument", "options", "result", "handle", "outputs", "undo", "recorded", "live"})
 
 

@@ -149,6 +149,33 @@ def user_that_is_not_there(of: Record) -> Iterator[Odd]:
             )
 
 
+def readers_that_do_not_count(of: Record) -> Iterator[Odd]:
+    """A record that others read says so.
+
+    The first of them writes it with its own row; where it does not say so (it comes from another backup), what they
+    use may be removed.
+    """
+    if of.row is not None and of.row.revision is not None and of.readers and not of.row.has_readers:
+        put = amended(of.row, version=of.row.version + 1, has_readers=True)
+        yield Odd(
+            what=f"{', '.join(one.reader for one in of.readers)} read it, and do not count as its users",
+            repair=_repair(of, "they count", Transaction(unchanged=[of.row, *of.readers], put=[put])),
+        )
+
+
+def readers_of_nothing(of: Record) -> Iterator[Odd]:
+    """Who reads a record reads one that is there.
+
+    A record is never deleted, not even by uninstalling: that was done by hand.
+    """
+    if of.row is None and of.readers:
+        missing, rows = RecordRow(kind=of.id.kind, identity=of.id.identity), of.readers
+        yield Odd(
+            what=f"{', '.join(one.reader for one in rows)} read it, and there is no record of it",
+            repair=_repair(of, "they are forgotten", Transaction(absent=[missing], unchanged=rows, delete=rows)),
+        )
+
+
 CHECKS = (
     queue_with_what_has_ended,
     turn_that_was_not_told,
@@ -159,6 +186,8 @@ CHECKS = (
     child_without_a_record,
     child_without_its_revision,
     user_that_is_not_there,
+    readers_that_do_not_count,
+    readers_of_nothing,
 )
 """All of them."""
 

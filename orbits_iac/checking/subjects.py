@@ -16,6 +16,7 @@ from orbits_iac.model.rows import (
     MessageRow,
     OnceRow,
     PermitRow,
+    ReaderRow,
     RecordRow,
     RevisionRow,
     ScheduleRow,
@@ -84,6 +85,7 @@ class Record:
     children: Mapping[RecordId, bool] = field(default_factory=dict)  # whether there is such a record
     lost: frozenset[tuple[RecordId, int]] = frozenset()  # revisions of children that are not there
     users: Mapping[str, bool] = field(default_factory=dict)
+    readers: Sequence[ReaderRow] = ()
 
 
 async def read_execution(store: Store, id: ExecutionId, told: State | None) -> Execution:  # noqa: A002 - as everywhere
@@ -132,6 +134,7 @@ async def read_record(store: Store, id: RecordId) -> Record:  # noqa: A002 - as 
     queue = row.queue if row is not None else ()
     turn = await store.get(TaskRow, queue[0]) if queue else None
     children = row.children if row is not None else ()
+    readers = await store.find(ReaderRow, kind=id.kind, identity=id.identity)
     return Record(
         id=id,
         row=row,
@@ -149,9 +152,10 @@ async def read_record(store: Store, id: RecordId) -> Record:  # noqa: A002 - as 
         lost=frozenset(await _lost(store, row)) if row is not None else frozenset(),
         users={
             user: await store.get(RecordRow, *RecordId.named(user)) is not None
-            for user in (row.users if row is not None else ())
+            for user in dict.fromkeys([*(row.users if row is not None else ()), *(one.reader for one in readers)])
             if user != "direct"
         },
+        readers=readers,
     )
 
 

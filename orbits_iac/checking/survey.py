@@ -23,6 +23,7 @@ from orbits_iac.model.rows import (
     MessageRow,
     OnceRow,
     PermitRow,
+    ReaderRow,
     RecordRow,
     RevisionRow,
     Row,
@@ -43,7 +44,11 @@ _ABOUT_EXECUTIONS: tuple[type[MessageRow | SubscriberRow | WaitRow | PermitRow |
     *(PermitRow, LineRow),
 )
 _ABOUT_RECORDS: tuple[type[OnceRow | LookRow | ScheduleRow], ...] = (OnceRow, LookRow, ScheduleRow)
-_LOOKED_AT = {*_ABOUT_EXECUTIONS, *_ABOUT_RECORDS, EventRow, ExecutionRow, EntryRow, TaskRow, RecordRow, RevisionRow}
+_LOOKED_AT = {
+    *(*_ABOUT_EXECUTIONS, *_ABOUT_RECORDS),
+    *(EventRow, ExecutionRow, EntryRow, TaskRow),
+    *(RecordRow, RevisionRow, ReaderRow),
+}
 
 
 @dataclass(kw_only=True)
@@ -109,7 +114,7 @@ async def _look_at_executions(store: Store, found: Survey) -> None:
 
 async def _look_at_records(store: Store, found: Survey) -> None:
     """Those that are busy, that name what is not there, or that rows are of which do not fit."""
-    last, standing = dict[RecordId, int](), set[tuple[RecordId, int]]()
+    last, standing, counted = dict[RecordId, int](), set[tuple[RecordId, int]](), set[RecordId]()
     named, made_of = dict[RecordId, RecordId](), dict[tuple[RecordId, int], RecordId]()
     async with aclosing(_rows(store, RecordRow, found)) as records:
         async for row in records:
@@ -119,6 +124,8 @@ async def _look_at_records(store: Store, found: Survey) -> None:
                 standing.add((name, row.revision))
             if row.queue:
                 found.records.add(name)
+            if row.has_readers:
+                counted.add(name)
             named.update((RecordId.named(user), name) for user in row.users if user != "direct")
             for child in row.children:
                 one = RecordId(child.kind, child.identity)
@@ -134,12 +141,25 @@ async def _look_at_records(store: Store, found: Survey) -> None:
                 found.records.add(name)
     found.records |= {name for name, _ in standing}
     found.records |= set(made_of.values())
+    await _look_at_readers(store, found, named, counted)
     found.records |= {by for name, by in named.items() if name not in last}
     for table in _ABOUT_RECORDS:
         async with aclosing(_rows(store, table, found)) as rows:
             async for one_of in rows:
                 if RecordId(one_of.kind, one_of.identity) not in last:
                     found.records.add(RecordId(one_of.kind, one_of.identity))
+
+
+async def _look_at_readers(
+    store: Store, found: Survey, named: dict[RecordId, RecordId], counted: set[RecordId]
+) -> None:
+    """What they read, if that does not say so (as those of `counted` do); `named` learns of them."""
+    async with aclosing(_rows(store, ReaderRow, found)) as readers:
+        async for row in readers:
+            name = RecordId(row.kind, row.identity)
+            named[RecordId.named(row.reader)] = name
+            if name not in counted:
+                found.records.add(name)
 
 
 async def _rows(store: Store, table: type[R], found: Survey) -> AsyncGenerator[R]:

@@ -158,6 +158,7 @@ def print_record(
     found: Sequence[Found],
     out: "Console",
     *,
+    users: Sequence[str],
     schedule: ScheduleRow | None,
     left: Sequence[Child],
     now: float,
@@ -184,7 +185,7 @@ def print_record(
         facts["cycles"] = schedules.said(schedule, now=now)
     if record.queue:
         facts["busy with"] = ", ".join(record.queue)
-    facts["users"] = ", ".join(record.users) or "none"
+    facts["users"] = ", ".join(users) or "none"
     for name, wants, by in (
         ("protected", record.protect, record.protected_by),
         ("retained", record.retain, record.retained_by),
@@ -229,11 +230,14 @@ def _children(record: RecordRow, left: Sequence[Child]) -> Any:
     return grid
 
 
-def record_document(record: RecordRow, revisions: Sequence[RevisionRow], found: Sequence[Found]) -> dict[str, Any]:
-    """A record with its current revision and the last looks, as JSON's own types."""
+def record_document(
+    record: RecordRow, revisions: Sequence[RevisionRow], found: Sequence[Found], users: Sequence[str]
+) -> dict[str, Any]:
+    """A record with its current revision, the last looks and all its users, as JSON's own types."""
     row = next((one for one in revisions if one.number == record.revision), None)
     return {
         **document(record),
+        "users": list(users),
         "current": document(row) if row is not None else None,
         "looks": looking.as_document(found)["looks"],
     }

@@ -91,15 +91,16 @@ async def _record(store: "Opened", kind: str, identity: str, *, as_json: bool) -
     schedule = await store.get(ScheduleRow, kind, identity)
     revisions = await queries.revisions(store, kind, identity)
     found = await queries.looks(store, kind, identity)
+    users = await queries.users(store, record)
     left = [child for _, child in await queries.no_longer_done(store, kind, identity)]
     if as_json:
         report.print_json(
             {
-                **describe.record_document(record, revisions, found),
+                **describe.record_document(record, revisions, found, users),
                 "schedule": None if schedule is None else queries.document(schedule),
                 "no_longer_done": [{"kind": child.kind, "identity": child.identity} for child in left],
             }
         )
     else:
         out = console()
-        describe.print_record(record, revisions, found, out, schedule=schedule, left=left, now=time.time())
+        describe.print_record(record, revisions, found, out, users=users, schedule=schedule, left=left, now=time.time())

@@ -19,11 +19,11 @@ from orbits_iac.engine.names import known_as
 from orbits_iac.engine.passed import passed_since
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
-from orbits_iac.engine.sharing import refuse_others, released
+from orbits_iac.engine.sharing import reader_of, reading, refuse_others, released, users_of
 from orbits_iac.model.below import Below, everything_below
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import RecordId, StepKey, step_key
-from orbits_iac.model.rows import Child, Json, LookRow, RecordRow, Reference, RevisionRow, amended
+from orbits_iac.model.rows import Child, Json, LookRow, RecordRow, Reference, RevisionRow, Row, amended
 from orbits_iac.model.standing import Standing
 from orbits_iac.store.contract import Transaction
 
@@ -58,13 +58,18 @@ class Known:
 
 async def standing_outputs(run: "Run", kind: str, identity: str) -> Json:
     """The outputs of a record's current revision; counts the asking record as a user."""
+    number = await _standing_revision(run, kind, identity)
+    if run.record_id is not None and await _count_in(run, RecordId(kind, identity)):
+        number = await _standing_revision(run, kind, identity)  # or it went before this was known to use it
+    return (await read_revision(run.engine, kind, identity, number)).row.outputs
+
+
+async def _standing_revision(run: "Run", kind: str, identity: str) -> int:
     record = await run.engine.store.get(RecordRow, kind, identity)
     if record is None or record.revision is None:
         raise Refused(f"{kind} {identity} has no outputs: it was not installed, or was uninstalled")
     refuse_others(record, run.pages.execution.tenant, "its outputs are not for")
-    if run.record_id is not None:
-        await _count_in(run, kind, identity)
-    return (await read_revision(run.engine, kind, identity, record.revision)).row.outputs
+    return record.revision
 
 
 async def standing(run: "Run", key: StepKey, kind: str, identity: str, since: int | None) -> Standing:
@@ -220,7 +225,9 @@ async def _gone(run: "Run", flow: "RunFlow", child: Known) -> None:
 async def _unused(run: "Run", one: RecordId) -> bool:
     """Whether a child stands that this record has let go of, and nobody uses; `Refused` if it is protected."""
     theirs = await run.engine.store.get(RecordRow, *one)
-    if theirs is None or theirs.users or (theirs.revision is None and not theirs.children):
+    if theirs is None or (theirs.revision is None and not theirs.children):
+        return False
+    if await users_of(run.engine.store, theirs):
         return False
     mine = await run.engine.store.get(RecordRow, *run.record_id) if run.record_id is not None else None
     child = next(child for child in (mine.children if mine is not None else ()) if one == (child.kind, child.identity))
@@ -277,9 +284,9 @@ async def _known_child(run: "Run", child: Child, *, to_remove: bool) -> tuple[Kn
     theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
     if theirs is None or (theirs.revision is None and not (to_remove and theirs.children)):
         return None
-    alone = not set(theirs.users) - {me(run)}  # otherwise it is released, which takes nothing away
+    others = set(await users_of(run.engine.store, theirs)) - {me(run)}
     accepted = run.approval.accepts(child.kind, child.identity)
-    if to_remove and alone and (child.protect or theirs.protect) and not accepted:
+    if to_remove and not others and (child.protect or theirs.protect) and not accepted:  # else it is only released
         raise Refused(f"{child.kind} {child.identity} is protected: take protect=True away first")
     kept = "it is retained" if child.retain or theirs.retain else ""
     if theirs.adopted:
@@ -338,50 +345,56 @@ async def release(run: "Run", child: Known) -> bool:
 
 
 async def change_users(run: "Run", kind: str, identity: str, *, add: bool) -> tuple[str, ...]:
-    """Add this record to another's users, or take it away; safe to be done twice."""
-    user = me(run)
+    """Add this record to those who do another, or take it away from its users; safe to be done twice.
+
+    Returns the users that are left. Of several who let go at a time one alone is told that there are none: each writes
+    the record.
+    """
+    store, user = run.engine.store, me(run)
     while True:
-        record = await run.engine.store.get(RecordRow, kind, identity)
+        record = await store.get(RecordRow, kind, identity)
         if record is None:
             return ()
-        if (user in record.users) is add:
-            return record.users
-        changed = released(record, user)
+        users = await users_of(store, record)
+        if (user in users) is add:
+            return users
+        others = tuple(other for other in users if other != user)
+        changed, gone = released(record, user), [reader_of(record, user)]
         if add:
-            changed = amended(record, version=record.version + 1, users=(*record.users, user))
+            changed, gone = amended(record, version=record.version + 1, users=(*record.users, user)), []
         try:
-            await run.engine.commit(Transaction(fence=run.pages.fence, put=[changed]))
+            await run.engine.commit(Transaction(fence=run.pages.fence, put=[changed], delete=gone))
         except Conflict:
             continue
-        return changed.users
+        if add or others:
+            return (*others, user) if add else others
+        left = await store.get(RecordRow, kind, identity)
+        return () if left is None else await users_of(store, left)  # who has begun to read it wrote a row of its own
 
 
-async def _count_in(run: "Run", kind: str, identity: str) -> None:
-    """Add this record to another's users because it reads its outputs; each of the two records says so."""
-    own, one = RecordId(*(run.record_id or ("", ""))), RecordId(kind, identity)
+async def _count_in(run: "Run", one: RecordId) -> bool:
+    """Count this record among another's users because it reads its outputs; whether that had to be written.
+
+    Each of the two says so: the one read by a row of its reader, the reader's record in its `uses`.
+    """
+    store, own = run.engine.store, RecordId(*(run.record_id or ("", "")))
     if own == one:
-        return
-    turn = run.engine.readers.setdefault(one, asyncio.Lock())
-    async with turn:  # else of many who read it at once one gets through at a time, and all the others try again
-        await _counted_in(run, own, one)
-
-
-async def _counted_in(run: "Run", own: RecordId, one: RecordId) -> None:
+        return False
     while True:
-        theirs = await run.engine.store.get(RecordRow, *one)
-        mine = await run.engine.store.get(RecordRow, *own)
-        put = list[RecordRow]()
+        theirs = await store.get(RecordRow, *one)
+        mine = await store.get(RecordRow, *own)
+        put = list[Row]()
         if theirs is not None and str(own) not in theirs.users:
-            put.append(amended(theirs, version=theirs.version + 1, users=(*theirs.users, str(own))))
+            put += await reading(store, theirs, str(own))
         if mine is not None and str(one) not in mine.uses:
             put.append(amended(mine, version=mine.version + 1, uses=(*mine.uses, str(one))))
         if not put:
-            return
+            return False
         try:
             await run.engine.commit(Transaction(fence=run.pages.fence, put=put))
         except Conflict:
             continue
-        return
+        return True
 
 
 def me(run: "Run") -> str:

@@ -27,6 +27,7 @@ from orbits_iac.engine.references import is_stale, resolved
 from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.engine.undo import undo
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import StepKey
@@ -339,7 +340,7 @@ async def _others(run: "Run") -> list[str]:
     if run.pages.execution.parent is not None:
         above = await run.engine.store.get(ExecutionRow, run.pages.execution.parent)
         asking |= {f"{above.kind} {above.identity}"} if above is not None else set()
-    return [user for user in run.record.users if user not in asking]
+    return [user for user in await users_of(run.engine.store, run.record) if user not in asking]
 
 
 async def _plain(run: "Run", flow: RunFlow, hook: Any, returns: Any) -> Json:

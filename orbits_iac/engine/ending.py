@@ -9,7 +9,7 @@ from orbits_iac.engine.events import WAITS, joined, to_all
 from orbits_iac.engine.looking import record_after, tell
 from orbits_iac.engine.noticing import notices
 from orbits_iac.engine.revisions import make_revision
-from orbits_iac.engine.sharing import released
+from orbits_iac.engine.sharing import reader_of, reading, released
 from orbits_iac.model.errors import Conflict, ExecutionFailed, Failure
 from orbits_iac.model.ids import ExecutionId, RecordId
 from orbits_iac.model.rows import (
@@ -19,6 +19,7 @@ from orbits_iac.model.rows import (
     LookRow,
     MessageRow,
     OnceRow,
+    ReaderRow,
     RecordRow,
     RevisionRow,
     Row,
@@ -197,17 +198,19 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
     stands = made if made is not None or run.standing is None else run.standing.row
     rows: list[Row] = [amended(stands, uses=uses)] if stands is not None and stands.uses != uses else []
     done = {f"{child.kind} {child.identity}" for child in after.children}
-    rows += await _let_go(run, record, (name for name in record.uses if name not in {*uses, *done}))
+    released_, readers = await _let_go(run, record, (name for name in record.uses if name not in {*uses, *done}))
+    rows += released_
     schedule, unscheduled = await _schedule(run, record)
     moved, forgotten = run.names.moved(run.once)
-    return after, [*rows, *schedule, *moved], [*unscheduled, *forgotten]
+    return after, [*rows, *schedule, *moved], [*readers, *unscheduled, *forgotten]
 
 
-async def _let_go(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
-    """The records, by these names, of which this one is a user no more: it does not read their outputs now."""
+async def _let_go(run: "Run", record: RecordRow, names: Iterable[str]) -> tuple[list[Row], list[Row]]:
+    """What is written and deleted so that this one is no user any more of those with these names: it reads them not."""
     user = f"{record.kind} {record.identity}"
     theirs = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
-    return [released(row, user) for row in theirs if row is not None and user in row.users]
+    there = [row for row in theirs if row is not None]
+    return [released(row, user) for row in there if user in row.users], [reader_of(row, user) for row in there]
 
 
 async def _used_again(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
@@ -215,7 +218,7 @@ async def _used_again(run: "Run", record: RecordRow, names: Iterable[str]) -> li
     user = f"{record.kind} {record.identity}"
     theirs = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
     used = [row for row in theirs if row is not None and user not in row.users]
-    return [amended(row, version=row.version + 1, users=(*row.users, user)) for row in used]
+    return [each for row in used for each in await reading(run.engine.store, row, user)]
 
 
 async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:
@@ -313,6 +316,7 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         by=run.pages.execution.who,
         children=(),
         users=(),
+        has_readers=False,
         places={},
         targets={},
         install_version=0,
@@ -330,14 +334,15 @@ async def _uninstalled(run: "Run", record: RecordRow) -> tuple[RecordRow, list[R
         installed_with=(),
         unsettled=None,
     )
-    users = await _let_go(run, record, record.uses)
+    users, reads = await _let_go(run, record, record.uses)
     found = await run.engine.store.get(RevisionRow, record.kind, record.identity, 0)
     if found is not None:  # what was there before is gone: what is made by the same name later on was not
         users.append(amended(found, abandoned=True))
+    readers = await run.engine.store.find(ReaderRow, kind=record.kind, identity=record.identity)
     once = await run.engine.store.find(OnceRow, kind=record.kind, identity=record.identity)
     looks = await run.engine.store.find(LookRow, kind=record.kind, identity=record.identity)
     schedules = await run.engine.store.find(ScheduleRow, kind=record.kind, identity=record.identity)
-    return after, users, [*once, *looks, *schedules]
+    return after, users, [*reads, *readers, *once, *looks, *schedules]
 
 
 async def _forgotten(run: "Run", executions: set[ExecutionId]) -> list[Row]:

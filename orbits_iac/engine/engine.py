@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
-from weakref import WeakValueDictionary
 
 from orbits_iac.codec import Codec
 from orbits_iac.drift.project import DriftSettings
@@ -24,7 +23,7 @@ from orbits_iac.engine.watchdog import Watchdog
 from orbits_iac.measures import OFF, Measures
 from orbits_iac.model.builds import is_same_code
 from orbits_iac.model.errors import Fenced, Refused
-from orbits_iac.model.ids import ExecutionId, RecordId
+from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import BuildRow, ExecutionRow, TaskRow, amended
 from orbits_iac.notify.settings import NotifySettings
 from orbits_iac.registry import Registry
@@ -101,8 +100,6 @@ class Engine:
         self._ended: list[Callable[[ExecutionRow], None]] = []
         self._due: list[Callable[[], None]] = []
         self._builds: dict[str, BuildRow] = {}
-        # Those who begin to read the outputs of a record write its users, here one after the other.
-        self.readers: WeakValueDictionary[RecordId, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
         """Get ready to advance executions."""

@@ -6,6 +6,7 @@ Losing either has to be accepted by name. A change of mind about everything else
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.rows import RecordRow, RevisionRow
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import options_of
@@ -52,11 +53,12 @@ async def losses(
                 theirs = await engine.store.get(RecordRow, child.kind, child.identity)
                 if theirs is None or (child.kind, child.identity) in seen or child.retain or theirs.retain:
                     continue
-                if child.owned or not set(theirs.users) - {f"{one} {name}"}:
+                users = await users_of(engine.store, theirs)
+                if child.owned or not set(users) - {f"{one} {name}"}:
                     seen.add((child.kind, child.identity))
                     waiting.append((child.kind, child.identity, child.protect))
                 else:
-                    used[child.kind, child.identity] = child.protect, theirs.users
+                    used[child.kind, child.identity] = child.protect, users
         gone = {" ".join(record) for record in seen}
         last = {record: kept for record, (kept, users) in used.items() if record not in seen and gone.issuperset(users)}
         seen.update(last)

@@ -19,6 +19,7 @@ from orbits_iac.engine.naming import identity_of, subject_of
 from orbits_iac.engine.preview_definition import NOTHING, Looking, called, then
 from orbits_iac.engine.preview_records import command_change, removal
 from orbits_iac.engine.revisions import StoredRevision, read_revision
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.plans import Change, Plan, PropertyChange, Verb
@@ -165,7 +166,8 @@ class Preview:
         if adopt and change.revision is None:  # whether anything is there is looked at when it is done
             change = replace(change, detail="; ".join(filter(None, (change.detail, MAY_ADOPT))))
         asking = {"direct", *(" ".join(one) for one in above[-1:])}
-        users = tuple(user for user in record.users if user not in asking) if record is not None and change else ()
+        users = await users_of(self.engine.store, record) if record is not None and change else ()
+        users = tuple(user for user in users if user not in asking)
         return replace(change, kind=kind, identity=identity, digest=digest, users=users), outputs
 
     async def _look(

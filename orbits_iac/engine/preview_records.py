@@ -12,6 +12,7 @@ from orbits_iac.engine.losses import WHOLE, data_held
 from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import subject_of
 from orbits_iac.engine.revisions import StoredRevision, read_revision
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Child, RecordRow, RevisionRow
@@ -94,7 +95,8 @@ async def _removed(
     user: tuple[str, str] | None,
     gone: Collection[str] = (),
 ) -> Change:
-    others = [other for other in record.users if other not in gone and (user is None or other != " ".join(user))]
+    users = await users_of(engine.store, record)
+    others = [other for other in users if other not in gone and (user is None or other != " ".join(user))]
     change = Change(
         verb=Verb.RELEASE,
         kind=record.kind,
@@ -161,6 +163,7 @@ async def _destination(engine: Engine, record: RecordRow, number: int | None, *,
 
 async def _gone_back(engine: Engine, record: RecordRow, to: StoredRevision) -> Change:
     below: list[Change] = []
+    me = f"{record.kind} {record.identity}"
     for child in to.row.children:
         theirs = await engine.store.get(RecordRow, child.kind, child.identity)
         if theirs is None or child.revision is None or theirs.revision == child.revision:
@@ -168,7 +171,7 @@ async def _gone_back(engine: Engine, record: RecordRow, to: StoredRevision) -> C
         if theirs.revision is None:
             detail = f"it was uninstalled since revision {to.number}"
             found = Change(verb=Verb.CREATE, kind=child.kind, identity=child.identity, detail=detail)
-        elif others := [user for user in theirs.users if user != f"{record.kind} {record.identity}"]:
+        elif others := [one for one in await users_of(engine.store, theirs) if one != me]:
             found = Change(verb=Verb.UNCHANGED, kind=child.kind, identity=child.identity, detail=_stays(others))
         else:
             its = await read_revision(engine, child.kind, child.identity, child.revision)

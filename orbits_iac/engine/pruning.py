@@ -14,6 +14,7 @@ from orbits_iac.engine.children import Known, as_known, as_made, change_users
 from orbits_iac.engine.children import release as let_go
 from orbits_iac.engine.losses import data_held, losses
 from orbits_iac.engine.settling import settle
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import ExecutionFailed, Refused
 from orbits_iac.model.ids import step_key
 from orbits_iac.model.rows import RecordRow
@@ -82,7 +83,7 @@ async def _no_longer_done(run: "Run") -> list[Known]:
             kept = "nothing of it stands"
         elif child.retain or theirs.retain:
             kept = "it is retained"
-        elif child.owned or not set(theirs.users) - {" ".join(run.record_id or ())}:
+        elif child.owned or not set(await users_of(engine.store, theirs)) - {" ".join(run.record_id or ())}:
             lost += await losses(engine, *me, approval, protected=child.protect)
         found.append(await as_known(run, child, theirs, kept=kept))
     if lost:

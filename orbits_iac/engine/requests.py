@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.labels import WORKER, handed_down, labels_of, said
 from orbits_iac.engine.rings import Ring, find_ring
-from orbits_iac.engine.sharing import instead, refuse_others, tenant_of, used
+from orbits_iac.engine.sharing import instead, others_of, refuse_others, tenant_of, used
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
@@ -222,7 +222,8 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     if beside and await _looks_still(engine, asked):
         return _Made(rows=[], why="busy: skipped")
     inside = inside or beside
-    given = await instead(engine, record, asked)
+    others = await others_of(engine.store, record, asked)
+    given = await instead(engine, record, asked, others)
     if given is not None and given.join is None:
         why = f"a later build than {engine.build} has brought it to revision {given.revision}, which stands"
         return _Made(rows=[used(record, asked)], outputs=given.outputs, revision=given.revision, why=why)
@@ -245,7 +246,7 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         taken,
         queue=taken.queue if inside else (*taken.queue, execution),
         made_by=(asked.parent.id if asked.parent is not None else execution) if fresh else record.made_by,
-        tenant=tenant_of(record, asked),
+        tenant=tenant_of(record, asked, others),
         labels=record.labels if asked.labels is None else made.labels,
         executor=record.executor if asked.labels is None else asked.executor,
     )

@@ -21,6 +21,7 @@ from orbits_iac.engine.children import Known, as_known, as_made, me
 from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, amended
 
@@ -77,7 +78,10 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
         name = (child.kind, child.identity)
         theirs = await run.engine.store.get(RecordRow, child.kind, child.identity)
         target = installed.get(name, child.revision)
-        if theirs is None or target is None or (not failed and _is_led_by_another(run, child, theirs)):
+        if theirs is None or target is None:
+            continue
+        users = await users_of(run.engine.store, theirs)
+        if not failed and _is_led_by_another(run, child, users):
             continue
         kept = ""
         if theirs.revision == target:
@@ -94,17 +98,17 @@ async def _restorable(run: "Run", to: StoredRevision, restored: frozenset[Record
             kept = f"it was uninstalled since revision {to.number} of {run.pages.execution.kind}"
         elif theirs.revision != made.get(name, theirs.revision) and await _is_others(run, theirs):
             kept = f"somebody else brought it to revision {theirs.revision} meanwhile"
-        if not kept and len(theirs.users) > 1:
-            kept = f"others use it too: {', '.join(user for user in theirs.users if user != me(run))}"
+        if not kept and len(users) > 1:
+            kept = f"others use it too: {', '.join(user for user in users if user != me(run))}"
         known = await as_known(run, child, theirs, kept=kept)
         found.append(replace(known, to=target, expect=theirs.revision))
     order = await sources_first(run.engine, [(RecordId(child.kind, child.identity), child.to) for child in found])
     return [found[position] for position in order]
 
 
-def _is_led_by_another(run: "Run", child: Child, theirs: RecordRow) -> bool:
+def _is_led_by_another(run: "Run", child: Child, users: tuple[str, ...]) -> bool:
     """Whether a record that this one uses is another's to bring forward, or back: that of the first who used it."""
-    return not child.owned and theirs.users[:1] not in {(), ("direct",), (me(run),)}
+    return not child.owned and users[:1] not in {(), ("direct",), (me(run),)}
 
 
 async def _is_others(run: "Run", theirs: RecordRow) -> bool:
@@ -147,4 +151,6 @@ async def _made(run: "Run", keep: set[tuple[str, str]]) -> list[Known]:
 async def _stays(run: "Run", child: Child, theirs: RecordRow) -> bool:
     """Whether something that this execution has asked for first is not removed when it fails."""
     wanted = child.retain or child.protect or theirs.retain or theirs.protect
-    return wanted or theirs.adopted or bool(set(theirs.users) - {me(run)}) or bool(await data_held(run.engine, theirs))
+    if wanted or theirs.adopted or set(await users_of(run.engine.store, theirs)) - {me(run)}:
+        return True
+    return bool(await data_held(run.engine, theirs))

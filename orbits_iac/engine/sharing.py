@@ -6,14 +6,20 @@ changes nothing, and it is given what stands. Called by `requests`, before anyth
 
 Users are those who do it, and those who have read its outputs: the ones until they let go of it, the others until an
 update of theirs reads them no more, or they go. A user's rollback leaves alone what another leads.
+
+Those who do it stand in the record, since their order counts. Those who read it may be thousands, and have a row each
+(`ReaderRow`): none writes what another does. What keeps one from being missed: who begins to read writes its row first,
+and then looks whether the record still stands; who takes it away lets go first, and then looks who reads it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import ExecutionRow, Json, RecordRow, RevisionRow, amended
+from orbits_iac.model.rows import ExecutionRow, Json, ReaderRow, RecordRow, RevisionRow, Row, amended
+from orbits_iac.store.contract import Store
 
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
@@ -39,18 +45,30 @@ class _Led:
     execution: ExecutionId | None = None  # under way
 
 
-async def instead(engine: "Engine", record: RecordRow, asked: "Asked") -> Instead | None:
-    """What this request gets without an update; None if it is to be made.
+async def users_of(store: Store, record: RecordRow) -> tuple[str, ...]:
+    """Who uses a record: those who do it, the first of whom leads, then those who read its outputs."""
+    if not record.has_readers:
+        return record.users
+    rows = await store.find(ReaderRow, kind=record.kind, identity=record.identity)
+    return tuple(dict.fromkeys([*record.users, *(row.reader for row in rows)]))
 
-    Raises `Refused` if others use the record with another argument, in this same build.
+
+async def others_of(store: Store, record: RecordRow, asked: "Asked") -> list[str]:
+    """Who uses a record besides whoever asks for this."""
+    return [user for user in await users_of(store, record) if user not in {"direct", asked.user}]
+
+
+async def instead(engine: "Engine", record: RecordRow, asked: "Asked", others: Sequence[str]) -> Instead | None:
+    """What this request gets without an update; None if it is to be made. `others`: who else uses the record.
+
+    Raises `Refused` if they do so with another argument, in this same build.
     """
-    others = [user for user in record.users if user not in {"direct", asked.user}]
     if asked.command != "update" or asked.user == "direct" or not others:
         return None
     last = await _last(engine, record)
     if last is None:
         return None
-    leads = record.users[0] == asked.user
+    leads = record.users[:1] == (asked.user,)
     if await engine.order_of(engine.build) < await engine.order_of(last.build):
         if leads and await _began_after(engine, asked, last):
             return None
@@ -65,6 +83,22 @@ async def instead(engine: "Engine", record: RecordRow, asked: "Asked") -> Instea
     return None
 
 
+def reader_of(record: RecordRow, user: str) -> ReaderRow:
+    """The row by which a user that reads a record's outputs is known."""
+    return ReaderRow(kind=record.kind, identity=record.identity, reader=user)
+
+
+async def reading(store: Store, record: RecordRow, user: str) -> list[Row]:
+    """What has to be written so that a user is known as a reader of the record; nothing if it is already.
+
+    The record itself is written by the first of its readers alone.
+    """
+    row = reader_of(record, user)
+    if not record.has_readers:
+        return [row, amended(record, version=record.version + 1, has_readers=True)]
+    return [] if await store.get(ReaderRow, record.kind, record.identity, user) is not None else [row]
+
+
 def refuse_others(record: RecordRow, tenant: str | None, what: str) -> None:
     """Raise `Refused` where a record belongs to another tenant than this is for; `what` is said before the name."""
     if record.tenant is not None and tenant is not None and record.tenant != tenant:
@@ -76,11 +110,10 @@ def refuse_others(record: RecordRow, tenant: str | None, what: str) -> None:
         )
 
 
-def tenant_of(record: RecordRow, asked: "Asked") -> str | None:
+def tenant_of(record: RecordRow, asked: "Asked", others: Sequence[str]) -> str | None:
     """Whose a record is once this request is made: nobody's own if it is shared, or others use it already."""
     if asked.shared:
         return None
-    others = [user for user in record.users if user not in {"direct", asked.user}]
     return record.tenant or (None if others else asked.tenant)
 
 
@@ -94,7 +127,7 @@ def used(record: RecordRow, asked: "Asked") -> RecordRow:
 
 
 def released(record: RecordRow, user: str) -> RecordRow:
-    """The record without this user, and without what it wanted."""
+    """The record without this user among those who do it, and without what it wanted."""
     left = amended(record, version=record.version + 1, users=_with(record.users, user, wanted=False))
     return _wanted(left, user, retain=False, protect=False)
 

@@ -248,7 +248,8 @@ class RecordRow(Row, frozen=True, kw_only=True):
     last_number: int = 0  # the highest ever given
     install_version: int = 0
     children: tuple[Child, ...] = ()  # of the current revision, and what is left of earlier ones
-    users: tuple[str, ...] = ()  # the records (as "kind identity") and "direct" requests that use it
+    users: tuple[str, ...] = ()  # the records (as "kind identity") and "direct" requests that do it, the first leads
+    has_readers: bool = False  # others use it as well: they read its outputs, and stand in rows of their own
     queue: tuple[ExecutionId, ...] = ()  # the first holds it, the others wait their turn
     held: Held | None = None  # forward only
     made_by: ExecutionId | None = None  # the execution that first asked for it
@@ -267,6 +268,16 @@ class RecordRow(Row, frozen=True, kw_only=True):
     uses: tuple[str, ...] = ()  # the records (as "kind identity") whose outputs it has read: it is one of their users
     installed_with: tuple[str, ...] = ()  # those of them that its install has read
     unsettled: ExecutionId | None = None  # the command that has left something for a decision, and none succeeded since
+
+
+class ReaderRow(Row, frozen=True, kw_only=True):
+    """A user of a record that reads its outputs: a row each, since there may be thousands of one record."""
+
+    KEY = ("kind", "identity", "reader")
+
+    kind: str
+    identity: str
+    reader: str  # a record, as "kind identity": it has the one read among its `uses`
 
 
 class RevisionRow(Row, frozen=True, kw_only=True):
@@ -485,6 +496,7 @@ TABLES: dict[type[Row], str] = {
     WaitRow: "wait",
     TaskRow: "task",
     RecordRow: "record",
+    ReaderRow: "reader",
     RevisionRow: "revision",
     OnceRow: "once",
     LookRow: "look",

@@ -15,7 +15,7 @@ from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, 
 
 R = TypeVar("R", bound=Row)
 D = TypeVar("D", TaskRow, ScheduleRow)
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
--- The tables of a store, version 3. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
+-- The tables of a store, version 4. A table for each type of row in orbits_iac/model/rows.py: the fields that rows are
 -- found by are columns, and the whole row is JSON in "body". What is changed here is brought to files of earlier versions
 -- by a file in migrations/; a test compares both.
 --
@@ -52,6 +52,11 @@ CREATE TABLE record (
     PRIMARY KEY (kind, identity)
 );
 CREATE INDEX record_tenant ON record (tenant, kind, identity);
+
+CREATE TABLE reader (
+    kind TEXT NOT NULL, identity TEXT NOT NULL, reader TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (kind, identity, reader)
+) WITHOUT ROWID;
 
 CREATE TABLE revision (
     kind TEXT NOT NULL, identity TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import Interrupted, UsageError
 from orbits_iac.model.rows import (
     EntryRow,
@@ -52,6 +53,7 @@ async def standing_of(store: Store, world: Any, *, messages: bool = True) -> Sta
     left += await under_way(store)
     left += await gaps(store)
     executions = await store.find(ExecutionRow)
+    users = {(row.kind, row.identity): await users_of(store, row) for row in records}
     return Standing(
         ended=_ends([_said(row, messages=messages) for row in executions if row.parent is None]),
         records=frozenset(
@@ -59,7 +61,7 @@ async def standing_of(store: Store, world: Any, *, messages: bool = True) -> Sta
                 row.kind,
                 row.identity,
                 row.revision,
-                tuple(sorted(row.users)),
+                tuple(sorted(users[row.kind, row.identity])),
                 tuple((child.kind, child.identity) for child in row.children),
                 row.held is not None,
             )

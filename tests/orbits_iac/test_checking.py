@@ -22,6 +22,7 @@ from orbits_iac.model.rows import (
     LineRow,
     MessageRow,
     PermitRow,
+    ReaderRow,
     RecordRow,
     RevisionRow,
     Row,
@@ -277,6 +278,20 @@ async def user_gone(world: World) -> None:
     await world.change(record, users=(*record.users, "Nobody at all"))
 
 
+async def reader_uncounted(world: World) -> None:
+    """The record comes from an earlier backup than who reads it."""
+    await world.put(ReaderRow(kind="Warehouse", identity="acme", reader="Depot north"))
+
+
+async def reader_of_nothing(world: World) -> None:
+    await world.put(ReaderRow(kind="Warehouse", identity="nobody", reader="Depot north"))
+
+
+async def reader_gone(world: World) -> None:
+    await world.change(await world.record(), has_readers=True)
+    await world.put(ReaderRow(kind="Warehouse", identity="acme", reader="Nobody at all"))
+
+
 Plant = Callable[[World], Awaitable[None]]
 REPAIRED: dict[Plant, str] = {
     no_task: "not ended and without a task",
@@ -297,6 +312,8 @@ REPAIRED: dict[Plant, str] = {
     turn_not_told: "turn that was not told",
     number_too_low: "number above the last",
     schedule_left: "schedule of nothing",
+    reader_uncounted: "readers that do not count",
+    reader_of_nothing: "readers of nothing",
 }
 LEFT: dict[Plant, set[str]] = {
     child_gone: {"child that is not there"},
@@ -311,6 +328,7 @@ LEFT: dict[Plant, set[str]] = {
     child_without_record: {"child without a record", "revisions of nothing"},
     child_without_revision: {"child without its revision", "standing revision that is not there"},
     user_gone: {"user that is not there"},
+    reader_gone: {"user that is not there"},
 }
 
 

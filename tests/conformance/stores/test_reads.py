@@ -16,6 +16,7 @@ from orbits_iac.model.rows import (
     ExecutionRow,
     Held,
     MessageRow,
+    ReaderRow,
     RecordRow,
     RevisionRow,
     TaskRow,
@@ -54,6 +55,18 @@ async def test_keys_of_any_text(store: Store, make: Any) -> None:
         assert row is not None
         assert row.message == key
     assert [row.key for row in await store.find(EntryRow, execution=ROLES)] == sorted(keys)
+
+
+async def test_who_reads_a_record_is_found_by_it_and_let_go_of_alone(store: Store) -> None:
+    """Each has a row, so that thousands begin and end to read one record without writing what another has written."""
+    readers = [ReaderRow(kind="Net", identity="a b", reader=f"Shop {number:04}") for number in range(1200)]
+    others = [ReaderRow(kind="Net", identity=name, reader="Shop 0001") for name in ("a", "a b c", "b")]
+    await asyncio.gather(*(store.commit(Transaction(put=[row])) for row in reversed([*readers, *others])))
+    assert await store.find(ReaderRow, kind="Net", identity="a b") == readers
+    await asyncio.gather(*(store.commit(Transaction(delete=[row])) for row in readers[1:]))
+    await store.commit(Transaction(put=[readers[0]], delete=[readers[1]]))  # as often as one likes
+    assert await store.find(ReaderRow, kind="Net", identity="a b") == readers[:1]
+    assert await store.find(ReaderRow) == [others[0], readers[0], *others[1:]]
 
 
 async def test_body_of_a_megabyte(store: Store, make: Any) -> None:

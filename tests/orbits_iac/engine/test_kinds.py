@@ -208,7 +208,7 @@ async def test_the_outputs_of_another_are_found_by_its_new_class(orbits: Orbits)
     await orbits.run(OldNamed(name="n", value=3))
     rename(orbits)
     assert await orbits.run(Reads()) == ThingState(value=3)
-    assert (await orbits.record(NewNamed, "n").row()).users == ("direct", "Reads reads")
+    assert await orbits.record(NewNamed, "n").users() == ("direct", "Reads reads")
 
 
 async def test_what_stands_under_both_kinds_is_refused(orbits: Orbits) -> None:

@@ -6,10 +6,21 @@ from typing import Any
 import pytest
 
 from orbits_iac import ExecutionFailed, Options, Orbits, Outputs, Resource, Workflow, action
+from orbits_iac.engine import sharing
 from orbits_iac.model.plans import Verb
-from orbits_iac.model.rows import ExecutionRow, MessageRow, RecordRow, SubscriberRow, TaskRow
+from orbits_iac.model.rows import (
+    ExecutionRow,
+    MessageRow,
+    ReaderRow,
+    RecordRow,
+    Row,
+    SubscriberRow,
+    TaskRow,
+    amended,
+)
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.provider import Refused
+from orbits_iac.store.contract import Store, Transaction
 
 from .world import WORLD, App, SharedThing, Thing, add
 
@@ -427,7 +438,7 @@ class Reader(Resource):
 
 
 async def users_of(orbits: Orbits, *names: str) -> list[str]:
-    return [", ".join((await orbits.record(SharedThing, name).row()).users[1:]) for name in names]
+    return [", ".join((await orbits.record(SharedThing, name).users())[1:]) for name in names]
 
 
 @pytest.fixture
@@ -496,13 +507,113 @@ async def test_what_is_let_go_of_goes_with_its_last_user(orbits: Orbits) -> None
     shown = (await orbits.preview(Landlord(wanted=False))).root.below
     assert [(change.verb, change.detail) for change in shown] == [(Verb.RELEASE, "it stays: Reader a uses it too")]
     assert (await orbits.run(Landlord(wanted=False))).stays == ["SharedThing roof: it is used by Reader a"]
-    assert (await orbits.record(SharedThing, "roof").row()).users == ("Reader a",)
+    assert await orbits.record(SharedThing, "roof").users() == ("Reader a",)
     await orbits.run(Landlord())
     await orbits.record(Reader, "a").uninstall()
     shown = (await orbits.preview(Landlord(wanted=False))).root.below
     assert [(change.verb, change.detail) for change in shown] == [(Verb.REMOVE, "gone with its last user")]
     assert (await orbits.run(Landlord(wanted=False))).stays == []
     assert (WORLD.things, (await orbits.record(Landlord, "landlord").row()).children) == ({}, ())
+
+
+async def test_who_reads_what_others_read_already_does_not_write_its_record(three: Orbits) -> None:
+    """Thousands may read one: each would write the names of all."""
+    await three.run(Reader(name="a"))
+    before = await three.record(SharedThing, "net").row()
+    await asyncio.gather(*(three.run(Reader(name=name)) for name in ("b", "c", "d")))
+    assert await three.record(SharedThing, "net").row() == before
+    assert await users_of(three, "net") == ["Reader a, Reader b, Reader c, Reader d"]
+    await three.run(Reader(name="c", of=""))
+    assert await three.record(SharedThing, "net").row() == before
+    assert await users_of(three, "net") == ["Reader a, Reader b, Reader d"]
+
+
+async def test_an_earlier_readers_name_in_the_record_counts_and_goes(three: Orbits) -> None:
+    """As a store of an earlier version has it that was exported, and imported here."""
+    await three.run(Reader(name="a"))
+    row = await three.record(SharedThing, "net").row()
+    [reader] = await three.store.find(ReaderRow, kind="SharedThing", identity="net")
+    earlier = amended(row, version=row.version + 1, users=(*row.users, reader.reader), has_readers=False)
+    await three.store.commit(Transaction(put=[earlier], delete=[reader]))
+    await three.run(Reader(name="a", base="base"))
+    assert await three.store.find(ReaderRow, kind="SharedThing", identity="net") == []
+    assert await users_of(three, "net") == ["Reader a"]
+    await three.run(Reader(name="a", of=""))
+    assert await users_of(three, "net") == [""]
+
+
+async def test_what_others_read_stays_where_who_does_it_is_uninstalled(orbits: Orbits) -> None:
+    await orbits.run(Landlord())
+    await orbits.run(Reader(name="a", of="roof"))
+    await orbits.record(Landlord, "landlord").uninstall()
+    assert (WORLD.things, await orbits.record(SharedThing, "roof").users()) == ({"SharedThing roof": 1}, ("Reader a",))
+
+
+class Landlady(Landlord):
+    """Does the same."""
+
+    def identity(self) -> str:
+        return "landlady"
+
+
+async def test_who_begins_to_read_while_the_last_user_lets_go_keeps_it(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes nothing that the other one writes: that one has to look once more."""
+    await orbits.run(Landlord())
+    await orbits.run(Reader(name="a", of="roof"))
+    await orbits.run(Reader(name="a", of=""))
+    # The release asks twice who uses it: as it is shown to be removed, and before it lets go.
+    calls = list[str]()
+
+    async def patched(store: Store, record: RecordRow) -> tuple[str, ...]:
+        found = await sharing.users_of(store, record)
+        calls.append(record.identity)
+        if len(calls) == 2:
+            assert found == ("Landlord landlord",)
+            await orbits.run(Reader(name="late", of="roof"))
+        return found
+
+    monkeypatch.setattr("orbits_iac.engine.children.users_of", patched)
+    assert (await orbits.run(Landlord(wanted=False))).stays == ["SharedThing roof: it is used by Reader late"]
+    assert (WORLD.things, len(calls)) == ({"SharedThing roof": 1}, 3)
+
+
+async def test_of_two_who_let_go_at_a_time_one_takes_it_along(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
+    await orbits.run(Landlord())
+    await orbits.run(Landlady())
+    calls = list[str]()
+    others = list[list[str]]()
+
+    async def patched(store: Store, record: RecordRow) -> tuple[str, ...]:
+        found = await sharing.users_of(store, record)
+        calls.append(record.identity)
+        if len(calls) == 2:
+            others.append((await orbits.run(Landlady(wanted=False))).stays)
+        return found
+
+    monkeypatch.setattr("orbits_iac.engine.children.users_of", patched)
+    stays = (await orbits.run(Landlord(wanted=False))).stays
+    assert (others, stays) == ([["SharedThing roof: it is used by Landlord landlord"]], [])
+    assert WORLD.things == {}
+
+
+async def test_who_reads_what_is_removed_before_it_is_counted_is_told(
+    three: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [three.record(SharedThing, "net").uninstall]
+
+    async def patched(store: Store, record: RecordRow, user: str) -> list[Row]:
+        written = await sharing.reading(store, record, user)
+        while left:
+            await left.pop()()
+        return written
+
+    await three.run(Reader(name="a"))  # so that the record is not written by the next one
+    await three.run(Reader(name="a", of=""))
+    monkeypatch.setattr("orbits_iac.engine.children.reading", patched)
+    with pytest.raises(ExecutionFailed, match="SharedThing net has no outputs"):
+        await three.run(Reader(name="b"))
 
 
 @pytest.mark.parametrize(

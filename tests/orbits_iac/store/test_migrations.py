@@ -16,16 +16,19 @@ from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import (
     TABLES,
+    Child,
     DataKeyRow,
     EventRow,
     ExecutionRow,
     ImportRow,
     LineRow,
     PermitRow,
+    ReaderRow,
     RecordRow,
     ShareRow,
     TaskRow,
     WaitRow,
+    amended,
 )
 from orbits_iac.store import sqlite_migrations
 from orbits_iac.store.contract import SCHEMA_VERSION, Transaction
@@ -33,7 +36,7 @@ from orbits_iac.store.sqlite import SqliteStore
 
 DATA = Path(__file__).with_name("data")
 # Tables that version 1 had not.
-SINCE = {WaitRow: 2, DataKeyRow: 2, ImportRow: 3, PermitRow: 3, LineRow: 3, ShareRow: 3}
+SINCE = {WaitRow: 2, DataKeyRow: 2, ImportRow: 3, PermitRow: 3, LineRow: 3, ShareRow: 3, ReaderRow: 4}
 NOTHING = Transaction(wake=[ExecutionId("none")])
 
 
@@ -105,6 +108,34 @@ async def test_every_row_of_version_1_is_read(path: Path) -> None:
     assert matches(await read(path), before)
     assert version(path) == SCHEMA_VERSION
     assert matches(await read(path), before)
+
+
+async def test_who_read_a_record_before_version_4_has_a_row_of_its_own_then(path: Path) -> None:
+    """Who does it as well stays among its users, and so does whoever is not known to have read it."""
+    child = Child(ref="net", kind="Net", identity="a b", owned=False, revision=1)
+    users = ("Fleet f", "Shop one", "Shop of two", "Both c", "direct", "Old o")
+    records = [
+        RecordRow(kind="Net", identity="a b", version=7, users=users),
+        RecordRow(kind="Shop", identity="one", uses=("Net a b",)),
+        RecordRow(kind="Shop", identity="of two", uses=("Net other", "Net a b")),
+        RecordRow(kind="Both", identity="c", uses=("Net a b",), children=(child,)),
+        RecordRow(kind="Old", identity="o", version=3),
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for row in records:
+            values = (row.kind, row.identity, row.version, msgspec.json.encode(row))
+            connection.execute("INSERT INTO record (kind, identity, version, body) VALUES (?, ?, ?, ?)", values)
+    async with SqliteStore(path) as store:
+        found = await store.get(RecordRow, "Net", "a b")
+        left = ("Fleet f", "Both c", "direct", "Old o")
+        assert found == amended(records[0], version=8, users=left, has_readers=True)
+        assert [await store.get(RecordRow, row.kind, row.identity) for row in records[1:]] == records[1:]
+        rows = await store.find(ReaderRow)
+        assert [(row.kind, row.identity, row.reader) for row in rows] == [
+            ("Net", "a b", "Shop of two"),
+            ("Net", "a b", "Shop one"),
+        ]
+        await store.commit(Transaction(put=[amended(found, version=9)]))
 
 
 def columns(path: Path) -> dict[str, Any]:

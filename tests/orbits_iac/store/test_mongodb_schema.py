@@ -12,11 +12,12 @@ pytest.importorskip("pymongo", reason="needs MongoDB's driver: pip install 'orbi
 from pymongo.errors import OperationFailure
 
 from orbits_iac.model.errors import StoreError
-from orbits_iac.model.rows import TABLES
+from orbits_iac.model.rows import TABLES, Child, ReaderRow, RecordRow, amended
 from orbits_iac.store import mongodb_gate
 from orbits_iac.store.mongodb_client import client_of
 from orbits_iac.store.mongodb_gate import Gate
-from orbits_iac.store.mongodb_migrations import MIGRATIONS, Migration, check_version
+from orbits_iac.store.mongodb_migrations import MIGRATIONS, VERSION, Migration, check_version
+from orbits_iac.store.mongodb_rows import documents_of
 from orbits_iac.store.mongodb_schema import GATE, INDEXES, Database, prepare
 from orbits_iac.store.mongodb_url import parse
 
@@ -32,7 +33,8 @@ async def database(mongodb: str) -> AsyncIterator[Database]:
         await client.drop_database(f"{address.database}_new")
 
 
-async def _prepare(database: Database, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+async def _prepare(database: Database, *, migrations: Sequence[Migration] = ()) -> None:
+    """As a version with these migrations does."""
     gate = Gate(database, instance="here", side="here", shown=SHOWN)
     await prepare(database, SHOWN, settled=gate.wait_for_earlier, migrations=migrations)
 
@@ -42,14 +44,15 @@ async def _indexes(database: Database, collection: str) -> dict[str, dict[str, A
 
 
 async def test_an_empty_database_becomes_a_store_however_many_open_it_at_once(database: Database) -> None:
-    await asyncio.gather(*(_prepare(database) for _ in range(4)))
+    await asyncio.gather(*(_prepare(database, migrations=MIGRATIONS) for _ in range(4)))
     assert {*TABLES.values(), "gate", "writer", "piece", "long"} == set(await database.list_collection_names())
     for index in INDEXES:
         made = (await _indexes(database, index.collection))[index.name]
         assert dict(made["key"]) == dict(index.keys)
         assert made.get("partialFilterExpression") == index.only
         assert made.get("expireAfterSeconds") == index.expire
-    assert await database[GATE].find_one() == {"_id": "gate", "version": 1, "oldest": 1, "next": 1, "open": []}
+    gate = {"_id": "gate", "version": VERSION, "oldest": VERSION, "next": 1, "open": []}
+    assert await database[GATE].find_one() == gate
 
 
 async def test_what_a_crash_left_unmade_is_made_by_the_next_opener(database: Database) -> None:
@@ -241,6 +244,28 @@ async def test_several_migrations_follow_each_other(database: Database) -> None:
     assert done == [2, 3, 4]
     gate = await database[GATE].find_one() or {}
     assert (gate["version"], gate["oldest"]) == (4, 3)
+
+
+async def test_who_read_a_record_before_version_2_has_a_row_of_its_own_then(database: Database) -> None:
+    """Who does it as well stays among its users, and so does whoever is not known to have read it."""
+    await _prepare(database)
+    child = Child(ref="net", kind="Net", identity="a b", owned=False, revision=1)
+    users = ("Fleet f", "Shop one", "Shop of two", "Both c", "direct", "Old o")
+    before = [
+        RecordRow(kind="Both", identity="c", uses=("Net a b",), children=(child,)),
+        RecordRow(kind="Net", identity="a b", version=7, users=users),
+        RecordRow(kind="Old", identity="o", version=3),
+        RecordRow(kind="Shop", identity="of two", uses=("Net other", "Net a b")),
+        RecordRow(kind="Shop", identity="one", uses=("Net a b", "Net gone")),
+    ]
+    await database["record"].insert_many([documents_of(RecordRow).document(row) for row in before])
+    await asyncio.gather(*(_prepare(database, migrations=MIGRATIONS) for _ in range(3)))
+    rows, readers = documents_of(RecordRow).row, documents_of(ReaderRow).row
+    left = ("Fleet f", "Both c", "direct", "Old o")
+    after = [before[0], amended(before[1], version=8, users=left, has_readers=True), *before[2:]]
+    assert [rows(found) async for found in database["record"].find().sort("_id")] == after
+    found = [readers(found) async for found in database["reader"].find().sort("_id")]
+    assert [(row.identity, row.reader) for row in found] == [("a b", "Shop of two"), ("a b", "Shop one")]
 
 
 def test_every_field_that_rows_are_found_by_has_an_index() -> None:
