@@ -156,10 +156,10 @@ PARTS: Mapping[str, Callable[[Orbits], Awaitable[str]]] = {
 }
 
 
-async def part(name: str, file: str) -> None:
+async def part(name: str, address: str) -> None:
     """One part, in this process; prints what it took."""
     collect_new_alone()  # as `orbits worker` does
-    async with Orbits(Settings(store=f"sqlite:{file}")) as orbits:
+    async with Orbits(Settings(store=address)) as orbits:
         empty, start, computed = _peak(), time.perf_counter(), time.process_time()
         said = await PARTS[name](orbits)
         took, computed = time.perf_counter() - start, time.process_time() - computed
@@ -171,9 +171,9 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def measured(name: str, file: Path, tenants: int, expect: str) -> dict[str, float]:
+def measured(name: str, address: str, tenants: int, expect: str) -> dict[str, float]:
     """What a part took in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.bench_fleet", name, str(file)]
+    command = [sys.executable, "-m", "benchmarks.bench_fleet", name, address]
     environment = {**os.environ, "TENANTS": str(tenants)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -184,15 +184,15 @@ def measured(name: str, file: Path, tenants: int, expect: str) -> dict[str, floa
 
 def whole(folder: str) -> None:
     """The cycle of 50,000 units."""
-    table, file, tenants = Table("fleet_whole", Path(folder)), Path(folder) / "fleet.db", UNITS // len(SERVICES)
-    measured("written", file, tenants, "written")
-    _cycled(table, file, tenants)
+    table, address, tenants = Table("fleet_whole", Path(folder)), f"sqlite:{folder}/fleet.db", UNITS // len(SERVICES)
+    measured("written", address, tenants, "written")
+    _cycled(table, address, tenants)
     table.write()
 
 
-def _cycled(table: Table, file: Path, tenants: int) -> None:
+def _cycled(table: Table, address: str, tenants: int) -> None:
     units = tenants * len(SERVICES)
-    cycle = measured("cycle", file, tenants, "cycled")
+    cycle = measured("cycle", address, tenants, "cycled")
     bar = Bar(MINUTES * 60 * units / UNITS)
     table.add(f"a cycle with nothing to do, {units:,} units of {tenants:,} tenants", cycle["took"], "s", bar)
     table.add("    processor time of each unit", cycle["cpu"] / units * 1e3, "ms")
@@ -203,23 +203,23 @@ def main() -> None:
     """Measure, print a table, and keep it."""
     tenants = int(sys.argv[2]) if len(sys.argv) > 2 else TENANTS
     with folder_of(sys.argv) as folder:
-        table, file = Table("fleet", Path(folder)), Path(folder) / "fleet.db"
+        table, address = Table("fleet", Path(folder)), f"sqlite:{folder}/fleet.db"
         few = measured(
-            "first", Path(folder) / "few.db", tenants // 4, f"{tenants // 4} tenants: {tenants // 4} updated"
+            "first", f"sqlite:{folder}/few.db", tenants // 4, f"{tenants // 4:,} tenants: {tenants // 4} updated"
         )
-        first = measured("first", file, tenants, f"{tenants} tenants: {tenants} updated")
+        first = measured("first", address, tenants, f"{tenants:,} tenants: {tenants} updated")
         table.add(f"first roll-out of {tenants:,} tenants of {len(SERVICES)} services", first["took"], "s", Bar(60))
         table.add("    processor time of each tenant", first["cpu"] / tenants * 1e3, "ms")
         table.add("    to that in a fleet of a quarter", first["cpu"] / few["cpu"] / 4, "times", Bar(1.2))
         table.add("    peak memory over an idle process", first["peak"] - first["empty"], "MB")
         table.add("    of which each tenant beyond a quarter", _each(first, few, tenants), "kB")
-        unchanged = measured("unchanged", file, tenants, f"{tenants} tenants: {tenants} unchanged")
+        unchanged = measured("unchanged", address, tenants, f"{tenants:,} tenants: {tenants} unchanged")
         table.add("one in which nothing has changed", unchanged["took"], "s", Bar(10))
-        forced = measured("forced", file, tenants, f"{tenants} tenants: {tenants} unchanged")
+        forced = measured("forced", address, tenants, f"{tenants:,} tenants: {tenants} unchanged")
         table.add("the same with --force: every tenant is looked at", forced["took"], "s")
-        preview = measured("preview", file, tenants, f"{tenants} previewed")
+        preview = measured("preview", address, tenants, f"{tenants} previewed")
         table.add(f"a preview of it, with {len(VARIANTS)} variants", preview["took"], "s", Bar(60))
-        _cycled(table, file, tenants)
+        _cycled(table, address, tenants)
         if tenants == TENANTS:
             table.write()
 
