@@ -102,6 +102,18 @@ class Depot(Resource):
         await self.do("gate", Gatehouse(name=self.name))
 
 
+class Clerk(Resource):
+    """Reads what a warehouse publishes."""
+
+    name: str
+
+    def identity(self) -> str:
+        return self.name
+
+    async def define_update(self) -> None:
+        await self.execution.outputs(Warehouse, "acme")
+
+
 class Dozing(Workflow[str]):
     """Sleeps for a day."""
 
@@ -121,6 +133,7 @@ async def fill(store: Store) -> dict[str, ExecutionId]:
         for size in (1, 2, 3):
             await orbits.run(Warehouse(name="acme", size=size))
         await orbits.run(Warehouse(name="zeta", size=1))
+        await orbits.run(Clerk(name="cora"))
         for fails in (Warehouse(name="acme", size=4, fails=True), Warehouse(name="new", size=1, fails=True)):
             with suppress(ExecutionFailed):
                 await orbits.run(fails)

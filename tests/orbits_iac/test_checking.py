@@ -280,7 +280,7 @@ async def user_gone(world: World) -> None:
 
 async def reader_uncounted(world: World) -> None:
     """The record comes from an earlier backup than who reads it."""
-    await world.put(ReaderRow(kind="Warehouse", identity="acme", reader="Depot north"))
+    await world.change(await world.record(), has_readers=False)
 
 
 async def reader_of_nothing(world: World) -> None:
@@ -288,7 +288,6 @@ async def reader_of_nothing(world: World) -> None:
 
 
 async def reader_gone(world: World) -> None:
-    await world.change(await world.record(), has_readers=True)
     await world.put(ReaderRow(kind="Warehouse", identity="acme", reader="Nobody at all"))
 
 
@@ -324,7 +323,7 @@ LEFT: dict[Plant, set[str]] = {
     build_unknown: {"build that nobody knows"},
     not_queued: {"not in the queue of its record"},
     revision_gone: {"standing revision that is not there"},
-    record_gone: {"revisions of nothing", "schedule of nothing", "user that is not there"},
+    record_gone: {"readers of nothing", "revisions of nothing", "schedule of nothing", "user that is not there"},
     child_without_record: {"child without a record", "revisions of nothing"},
     child_without_revision: {"child without its revision", "standing revision that is not there"},
     user_gone: {"user that is not there"},
