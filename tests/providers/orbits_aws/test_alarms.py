@@ -13,6 +13,7 @@ from orbits_aws.alarms import BLIND, AlarmRang
 from orbits_aws.errors import AccessDenied, NotThere
 from orbits_aws.offline import moto_alarms
 from orbits_iac import ExecutionFailed, Orbits
+from orbits_iac.model.states import State
 from orbits_iac.testing import Clock
 from tests.docs.pages import loading, programs
 
@@ -123,6 +124,7 @@ async def test_it_watches_for_as_long_as_it_is_told(
     alarms.set("shop-0", "ALARM")
     alarms.set("shop-0", "OK")  # between two looks
     await clock.advance(timedelta(minutes=1))
+    assert [(await one.row()).state for one in (ill, well)] == [State.ERROR, State.ERROR]
     with pytest.raises(ExecutionFailed, match="shop-0 rang at") as failed:
         await ill
     assert failed.value.caused_by(AlarmRang)
