@@ -30,6 +30,7 @@ from orbits_iac.handles import Execution, Record
 from orbits_iac.measures import OFF, Measures
 from orbits_iac.model.approvals import Approval, approval_of
 from orbits_iac.model.builds import REGISTERED_AGAIN
+from orbits_iac.model.conflict import OnConflict
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.outputs import Event, Outputs
@@ -38,7 +39,6 @@ from orbits_iac.model.rows import BuildRow, ExecutionRow, amended
 from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, build_of, source_of, sources_of
 from orbits_iac.settings import Settings
-from orbits_iac.steps.options import OnConflict
 from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, kind_of, kinds_of, options_of
 from orbits_iac.store import open_store

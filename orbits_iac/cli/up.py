@@ -1,19 +1,18 @@
 """`orbits up`: bring a stack to what it says, or do what a kept plan shows."""
 
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orbits_iac.cli.options import AcceptLoss, Arguments, AsJson, Debug, Store
+from orbits_iac.model.conflict import OnConflict
 
 if TYPE_CHECKING:
     from orbits_iac.cli.stacks import Named
     from orbits_iac.model.ids import ExecutionId
     from orbits_iac.orbits import Approving, Orbits
     from orbits_iac.settings import Settings
-    from orbits_iac.steps.options import OnConflict
     from orbits_iac.steps.step import Step
 
 OptionalStack = Annotated[
@@ -35,16 +34,8 @@ Deferred = Annotated[
 ]
 
 
-class Busy(StrEnum):
-    """What is done where another execution has the record: `OnConflict`, which is not imported for the help."""
-
-    WAIT = "wait"
-    FAIL = "fail"
-    SUPERSEDE = "supersede"
-
-
 Conflict = Annotated[
-    Busy | None,
+    OnConflict | None,
     typer.Option(
         "--on-conflict",
         help="Where another execution is at it: wait for it; fail; or supersede it: a fleet's roll-out begins no "
@@ -78,7 +69,6 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
     settings = session.settings_with(store)
     losses = accept_loss or []
     approved: Approving
-    busy: OnConflict | None = None if on_conflict is None else on_conflict.value
     ask = sys.stdin.isatty() and not (yes or as_json)
     if plan is not None:
         if stack is not None:
@@ -89,21 +79,21 @@ def command(  # noqa: PLR0913, PLR0917 - a command's options
             "force": force,
             "accept_loss": losses,
         }
-        finish(_by_plan(plan, approved, settings, busy, ask=ask, as_json=as_json))
+        finish(_by_plan(plan, approved, settings, on_conflict, ask=ask, as_json=as_json))
     if stack is None:
         raise UsageError("name a stack, or give a plan with --plan FILE")
     if approve_deferred:
         raise UsageError("--approve-deferred is about a plan: give it with --plan FILE")
     step, named = stacks.step_of(stack, arguments or (), settings)
     approved = {"prune": prune, "force": force, "accept_loss": losses}
-    finish(bring_up(step, named, approved, settings, busy, ask=ask, as_json=as_json))
+    finish(bring_up(step, named, approved, settings, on_conflict, ask=ask, as_json=as_json))
 
 
 async def _by_plan(
     file: str,
     approved: "Approving",
     settings: "Settings",
-    on_conflict: "OnConflict | None",
+    on_conflict: OnConflict | None,
     *,
     ask: bool,
     as_json: bool,
@@ -129,7 +119,7 @@ async def bring_up(
     named: "Named",
     approved: "Approving",
     settings: "Settings",
-    on_conflict: "OnConflict | None" = None,
+    on_conflict: OnConflict | None = None,
     *,
     ask: bool,
     as_json: bool,

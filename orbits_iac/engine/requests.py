@@ -15,6 +15,7 @@ from orbits_iac.engine.labels import WORKER, handed_down, labels_of, said
 from orbits_iac.engine.rings import Ring, find_ring
 from orbits_iac.engine.sharing import instead, others_of, refuse_others, tenant_of, used
 from orbits_iac.model.approvals import Approval
+from orbits_iac.model.conflict import OnConflict
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import ExecutionId, StepKey, new_id, refs
 from orbits_iac.model.rows import (
@@ -32,7 +33,6 @@ from orbits_iac.model.rows import (
     amended,
 )
 from orbits_iac.model.states import ENDED, State
-from orbits_iac.steps.options import OnConflict
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Transaction
 

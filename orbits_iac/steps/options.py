@@ -7,13 +7,12 @@ from typing import Any, Literal, get_args
 
 from typing_extensions import TypedDict
 
+from orbits_iac.model.conflict import OnConflict
 from orbits_iac.model.retry import Retry
 from orbits_iac.model.schedule import Timing
 from orbits_iac.model.target import Target
 
 OnDrift = Literal["report", "notify", "remediate"]
-OnConflict = Literal["wait", "fail", "supersede"]
-"""What a command does whose record is busy: wait its turn, be refused, or wait and let what goes before it end soon."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from orbits_iac import Action, Every, ExecutionFailed, Options, Orbits, Outputs, Resource, Target, command
+from orbits_iac.model.conflict import OnConflict
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.rows import ExecutionRow, OnceRow, RecordRow, RevisionRow
 from orbits_iac.model.states import State
-from orbits_iac.steps.options import OnConflict
 from orbits_iac.testing import Clock
 
 from .world import WORLD, App, Outage, SharedThing, Sum, Thing, ThingState, add
