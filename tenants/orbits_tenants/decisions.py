@@ -90,8 +90,10 @@ class Decided(Outputs):
         return [tenant for tenant in (*listed, *added) if tenant.id not in self.removed]
 
     def about(self, tenant: Tenant) -> Tenant:
-        """A tenant with what was decided about it."""
+        """A tenant with what was decided about it; one that was removed is changed no more."""
         paused = self.paused.get(tenant.id, tenant.paused) or ("nobody said why" if tenant.id in self.paused else "")
+        if (stone := self.removed.get(tenant.id)) is not None:
+            paused = f"it was removed by {stone.who}{f': {stone.why}' if stone.why else ''}"
         pinned = {**tenant.pinned, **self.pinned.get(tenant.id, {})}
         if paused == tenant.paused and pinned == tenant.pinned:
             return tenant

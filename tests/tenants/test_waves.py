@@ -25,6 +25,7 @@ from orbits_tenants import (
 )
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.promotion import promote
+from orbits_tenants.removal import remove
 
 
 class Street:
@@ -310,6 +311,23 @@ async def test_who_is_paused_while_the_roll_out_goes_on_is_not_begun(orbits: Orb
     await decide(orbits, "pause", "duke", why="not today")
     await execution.answer(Promoted(wave=1))
     assert states(await execution) == ["updated", "updated", "updated", "paused"]
+
+
+async def test_who_is_removed_while_the_roll_out_goes_on_is_not_begun_and_goes_after_it(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
+    execution = await orbits.start(Stalls(release="2"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    leaves = asyncio.create_task(remove(orbits, Stalls, "duke"))
+    while len((await orbits.record(Stalls, "Stalls").row()).queue) < 2:  # noqa: ASYNC110 - it is in the store alone
+        await asyncio.sleep(0)
+    await execution.answer(Promoted(wave=1))
+    report = await execution
+    assert states(report) == ["updated", "updated", "updated", "paused"]
+    assert report.tenants["duke"].happened.startswith("is paused: it was removed by ")
+    assert (await leaves).removed["Stall duke"] == 1
+    assert sorted(STREET.stands) == ["acme", "bolt", "cafe"]
 
 
 async def test_an_account_that_lets_nobody_in_is_reported_apart(orbits: Orbits) -> None:
