@@ -1,7 +1,8 @@
 """Taking in what runs already: a tenant's stack becomes a record as it is, and nothing is changed.
 
 A part of `Tenants.define_update`, and so run again after a crash. What always holds: the engine's own adoption does it,
-below the tenant's stack as in any other (`as_found`); one that cannot be recorded is a report, and stops no other.
+below the tenant's stack as in any other (`as_found`), where it was found and shown; one that cannot be recorded is a
+report, and stops no other.
 """
 
 import asyncio
@@ -80,6 +81,10 @@ class Intake:
         flow, before = self._fleet.execution, self._before.get(tenant.id)
         async with self._lanes.room(tenant):
             began = flow.now()
+            found_at = self._fleet.found_at.get(tenant.id, tenant.places)
+            if found_at != tenant.places:
+                why = f"it was found in {_said(found_at)}, and is in {_said(tenant.places)} by now: import it again"
+                return left_out(tenant, before, TenantState.FAILED, why)
             try:
                 stack = self._fleet.stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
@@ -92,3 +97,7 @@ class Intake:
                 report = adopted(tenant, await flow.standing(REF, stack, key=tenant.id))
         kept = {"passed": before.passed if before is not None else {}, "pinned": tuple(sorted(tenant.pinned))}
         return report.model_copy(update={"began": began, "ended": flow.now(), **kept})
+
+
+def _said(places: Mapping[str, str]) -> str:
+    return ", ".join(places.values()) or "no place"

@@ -61,7 +61,8 @@ async def survey(
         }
         prospects = judged(prospects, (await orbits.preview(step)).root, held)
     names = _names(prospects)
-    intake = fleet.model_copy(update={"importing": names}) if names else None
+    at = {one.tenant.id: one.tenant.places for one in found if one.tenant.id in names}
+    intake = fleet.model_copy(update={"importing": names, "found_at": at}) if names else None
     return Survey(prospects=prospects, nobodys=nobodys, intake=intake)
 
 

@@ -50,6 +50,7 @@ class Tenants(Resource[Report], Generic[S]):
         leaving: instead of going forward: the tenants that are removed.
         importing: instead of going forward: the tenants whose stacks are recorded as they run, each with what its
             things are called there, by the refs that lead to them.
+        found_at: where these were found, by the type of target: who is elsewhere by then is not recorded.
 
     """
 
@@ -66,6 +67,7 @@ class Tenants(Resource[Report], Generic[S]):
     stood_as: Mapping[TenantId, str] = {}
     leaving: tuple[TenantId, ...] = ()
     importing: Mapping[TenantId, Mapping[str, str]] = {}
+    found_at: Mapping[TenantId, Mapping[str, str]] = {}
 
     _updating: bool = PrivateAttr(default=False)
 

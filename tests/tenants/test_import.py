@@ -229,6 +229,25 @@ async def test_who_was_imported_goes_back_to_what_was_found_and_never_to_nothing
     assert template == body()
 
 
+async def test_who_is_elsewhere_by_then_is_not_recorded(agency: Agency) -> None:
+    agency.clients("acme", "bolt")
+    for client in ("acme", "bolt"):
+        agency.make(client, "jobs")
+    at = [one.targets[0].place() for one in TENANTS]
+    other = TENANTS.pop()
+    async with Orbits(Settings()) as at_work:
+        found = await survey(at_work, Harbours, {}, [Sought(like="jobs")], ())
+        assert found.intake is not None
+        TENANTS[0] = TENANTS[0].model_copy(update={"targets": other.targets})
+        report = await at_work.run(found.intake)
+        assert report.tenants["acme"].state is TenantState.FAILED
+        assert report.tenants["acme"].happened == f"it was found in {at[0]}, and is in {at[1]} by now: import it again"
+        assert await at_work.store.get(RecordRow, "Berth", "acme") is None
+        found = await survey(at_work, Harbours, {}, [Sought(like="jobs")], ())
+        assert found.intake is not None
+        assert (await at_work.run(found.intake)).tenants["acme"].account == at[1]
+
+
 class OldJobs(JobsStack):
     """One that is called so already."""
 
