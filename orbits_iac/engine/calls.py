@@ -42,6 +42,11 @@ class Call:
         return line_of(self.file, self.line)
 
 
+def asked_at(call: Call | None) -> str:
+    """The file and line of a `do`, for people; None: of no `do`."""
+    return "asked for by Orbits itself" if call is None else call.where()
+
+
 class Calls:
     """The calls of one run that were not awaited yet."""
 

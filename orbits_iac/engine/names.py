@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from orbits_iac.engine.calls import asked_at
 from orbits_iac.engine.naming import identity_of, key_of
 from orbits_iac.model.errors import UsageError
 from orbits_iac.model.ids import RecordId, StepKey, place_of, refs
@@ -157,7 +158,7 @@ def rename(run: "Run", key: StepKey, was: StepKey) -> None:
     Raises UsageError if the old name is in use in this run.
     """
     if was in run.asked:
-        raise _both(key, was, run.asked[was].line())
+        raise _both(key, was, asked_at(run.asked[was]))
     run.names.rename(key, was)
     run.renamed[was] = key
     if key not in run.pages.entries:

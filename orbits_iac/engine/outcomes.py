@@ -66,7 +66,7 @@ def number(run: "Run", kind: str, *, due: float | None = None, above: str = "") 
 
 def outcome(run: "Run", key: StepKey, end: End) -> None:
     """Journal a step's outcome, or what it goes on with, and hand it to who waits."""
-    entry, request, at = run.pages.entries[key], run.asked.get(key), run.now()
+    entry, request, at = run.pages.entries[key], run.open.get(key), run.now()
     if entry.seq is not None:
         return
     end = run.told.instead.pop(key, end)
@@ -118,7 +118,7 @@ def replay(run: "Run", entry: EntryRow) -> None:
         run.cancel_main()
     elif entry.kind == "supersede":
         run.supersede()
-    elif (request := run.asked.get(run.pages.called(entry.key))) is not None:
+    elif (request := run.open.get(run.pages.called(entry.key))) is not None:
         resolve(run, request, entry)
 
 
@@ -174,7 +174,7 @@ def _with_undo(run: "Run", undo: Undoing, ended: EntryRow, end: Done, value: Any
     try:
         return amended(ended, undo=undo.of(value)), end
     except Exception as error:  # noqa: BLE001 - whatever a user's function raises
-        failure = run.failure(error, run.asked[ended.key])
+        failure = run.failure(error, run.open[ended.key])
         path = ".".join(refs(ended.key))
         left = f"{path}: it was done, and what undoes it could not be made: {failure.error_type}: {failure.message}"
         return ended, Failed(error=error, failure=replace(failure, left=(left,)))

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from orbits_iac.engine.above import ABOVE
-from orbits_iac.engine.calls import Call
+from orbits_iac.engine.calls import Call, asked_at
 from orbits_iac.engine.naming import refuse_secrets, returns_of, subject_of
 from orbits_iac.engine.request import Request
 from orbits_iac.engine.run import passed_in
@@ -39,7 +39,7 @@ def repeating(run: "Run", call: Call, step: Step[Any], options: StepOptions) -> 
     if key in run.asked:
         raise UsageError(
             f"{'.'.join(refs(key))}: {kind_of(cls)} is repeated twice under the ref {call.ref!r} in one run "
-            f"({call.where()}, after {run.asked[key].line()}); give each a ref of its own"
+            f"({call.where()}, after {asked_at(run.asked[key])}); give each a ref of its own"
         )
     return Request(
         key=key,

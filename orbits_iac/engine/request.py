@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from orbits_iac.engine.calls import Call
+from orbits_iac.engine.calls import Call, asked_at
 from orbits_iac.executors.contract import ProcessExecutor
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.retry import Retry
@@ -74,7 +74,7 @@ class Request:
 
     def line(self) -> str:
         """The file and line of the `do`, for people."""
-        return "asked for by Orbits itself" if self.call is None else self.call.where()
+        return asked_at(self.call)
 
     @property
     def executor(self) -> ProcessExecutor | None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orbits_iac.engine import starting
 from orbits_iac.engine.attempts import End, Failed
-from orbits_iac.engine.calls import Calls
+from orbits_iac.engine.calls import Call, Calls
 from orbits_iac.engine.loop import definition_loop
 from orbits_iac.engine.names import Names
 from orbits_iac.engine.pages import Pages
@@ -86,8 +86,8 @@ class Run:
         self.position: float = 0  # the number of the outcome that is being replayed; LIVE after the last
         # The steps.
         self.calls = Calls()  # of `do`, that nobody has awaited yet
-        self.asked: dict[StepKey, Request] = {}
-        self.open: dict[StepKey, Request] = {}  # of them, those that have no outcome yet
+        self.asked: dict[StepKey, Call | None] = {}  # every step, and where it stands; None: Orbits itself has asked
+        self.open: dict[StepKey, Request] = {}  # those that have no outcome yet: of the others no more is kept
         self.unapproved: dict[StepKey, Request] = {}  # those that wait for somebody's approval
         self.new: list[Request] = []  # asked for since the last write
         self.given_up: list[Request] = []  # children, since the last write
@@ -281,7 +281,7 @@ class Run:
 
     def refuse(self, key: StepKey, error: Refused) -> None:
         """A step was not allowed: that is its outcome."""
-        self.arrived.append((key, Failed(error=error, failure=self.failure(error, self.asked.get(key)))))
+        self.arrived.append((key, Failed(error=error, failure=self.failure(error, self.open.get(key)))))
 
     def progress(self, key: StepKey, message: str, share: float | None) -> None:
         """An attempt says how far it is; written with the next transaction."""
@@ -341,7 +341,7 @@ def staying(run: Run) -> frozenset[StepKey]:
         key
         for key in run.attempts
         if run.pages.entries[key].state is State.EXECUTING
-        and ((request := run.asked.get(key)) is None or _may_be_made_once(request))
+        and ((request := run.open.get(key)) is None or _may_be_made_once(request))
     )
 
 

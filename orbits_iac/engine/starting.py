@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def ask(run: "Run", request: Request) -> None:
     """Take up a `do`: attach to what is known of its key, or begin it with the next write."""
-    run.asked[request.key] = request
+    run.asked[request.key] = request.call
     entry = run.pages.entries.get(request.key)
     if entry is not None and entry.digest and entry.digest != request.digest:
         stands = "the recorded outcome stands" if entry.seq is not None else "it goes on with the new one"
@@ -79,7 +79,7 @@ def start_due(run: "Run") -> None:
     now = run.engine.clock.now()
     for key in [key for key, due in run.due.items() if due <= now]:
         del run.due[key]
-        entry, request = run.pages.entries[key], run.asked.get(key)
+        entry, request = run.pages.entries[key], run.open.get(key)
         if request is None or entry.seq is not None:
             continue
         if entry.state is State.IN_PROGRESS:

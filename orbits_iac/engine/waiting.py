@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from orbits_iac.codec import explain
 from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.attempts import Done, End, Failed
-from orbits_iac.engine.calls import Call
+from orbits_iac.engine.calls import Call, asked_at
 from orbits_iac.engine.events import WAITS, kind_of_event, schema_of, sent_in
 from orbits_iac.engine.noticing import waits_for
 from orbits_iac.engine.pages import is_closed
@@ -157,7 +157,7 @@ def waiting(run: "Run", call: Call, event: type[Event], where: Where | None) -> 
     if key in run.asked:
         raise UsageError(
             f"{'.'.join(refs(key))}: {kind_of_event(event)} is waited for twice under the ref {call.ref!r} in one run "
-            f"({call.where()}, after {run.asked[key].line()}); give each wait a ref of its own, as in "
+            f"({call.where()}, after {asked_at(run.asked[key])}); give each wait a ref of its own, as in "
             f"wait_for(f'{call.ref} {{number}}', ...)"
         )
     return Request(

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from orbits_iac.codec import Codec, explain
 from orbits_iac.engine import bounds
 from orbits_iac.engine.above import ABOVE, ADMITTED
-from orbits_iac.engine.calls import Call
+from orbits_iac.engine.calls import Call, asked_at
 from orbits_iac.engine.handed_executor import text_of, with_handed
 from orbits_iac.engine.labels import TENANT, merged
 from orbits_iac.engine.names import Name, refuse_old_name, rename
@@ -92,7 +92,7 @@ def request_of(
     if request_key in run.asked:
         raise UsageError(
             f"{'.'.join(refs(request_key))}: {kind_of(cls)} is done twice under the ref {ref!r} in one run "
-            f"({call.where()}, after {run.asked[request_key].line()}); give each its own key=, as in "
+            f"({call.where()}, after {asked_at(run.asked[request_key])}); give each its own key=, as in "
             f"do({ref!r}, ..., key=...)"
         )
     refuse_old_name(run, request_key, call.where)
