@@ -40,8 +40,9 @@ class Given:
         self._argument = argument
         self._own = references
         self._unread: list[tuple[RecordId, Json, Json]] = []
-        self._origins: dict[str, set[Reference | None]] = {}  # None: the definition's own argument
+        self._origins: dict[str, Reference | None] = {}  # None: several, or the definition's own argument
         self._began = False
+        self._some = False  # whether anything came from an output
 
     def take(self, kind: str, identity: str, outputs: Json, *, argument: Json = "null") -> None:
         """The definition is given the outputs of a record, which it has asked for with `argument`."""
@@ -53,9 +54,10 @@ class Given:
             return {}
         self._read()
         found: dict[str, Reference] = {}
+        if not self._some:
+            return found
         for at, value in _texts(self._codec.decode(text, Any)):
-            origins = self._origins.get(value, set())
-            origin = next(iter(origins)) if len(origins) == 1 else None
+            origin = self._origins.get(value)
             if origin is not None and (origin.kind, origin.identity) != of:
                 found[at] = origin
         return found
@@ -64,15 +66,17 @@ class Given:
         if not self._began:
             self._began = True
             for at, value in _texts(self._codec.decode(self._argument, Any)):
-                self._origins.setdefault(value, set()).add(self._own.get(at))
+                self._came_from(self._own.get(at), value)
         unread, self._unread = self._unread, []
         for record, outputs, argument in unread:
             repeated = {value for _, value in _texts(self._codec.decode(argument, Any))}
             for path, value in _texts(self._codec.decode(outputs, Any)):
                 if value not in repeated:
-                    self._origins.setdefault(value, set()).add(
-                        Reference(kind=record.kind, identity=record.identity, path=path)
-                    )
+                    self._came_from(Reference(kind=record.kind, identity=record.identity, path=path), value)
+
+    def _came_from(self, origin: Reference | None, value: str) -> None:
+        self._some = self._some or origin is not None
+        self._origins[value] = origin if self._origins.get(value, origin) == origin else None
 
 
 async def resolved(engine: "Engine", text: Json, references: Mapping[str, Reference]) -> Json:

@@ -61,13 +61,13 @@ def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKe
 
     `above` is the key of the Workflow or hook that does it. Keys are paths: `update/backend:Backend:update:acme`.
     """
-    own = _own_part(ref, kind, command, name)
+    own = f"{_own_part(ref, kind, command)}:{name.translate(_ESCAPES)}".rstrip(":")
     return StepKey(f"{above}/{own}" if above else own)
 
 
 @lru_cache(maxsize=8192)
 def _own_part(*parts: str) -> str:
-    return ":".join(part.translate(_ESCAPES) for part in parts).rstrip(":")
+    return ":".join(part.translate(_ESCAPES) for part in parts)
 
 
 def first_attempt(key: StepKey) -> StepKey:

@@ -90,7 +90,9 @@ class Lane(Generic[T]):
                 then = self._handed_in.get()
                 batch += then or ()
             self._do(batch)
-            batch = None if then is None else self._handed_in.get()
+            is_last = then is None
+            batch = then = None  # a large one is not kept until the next one comes
+            batch = None if is_last else self._handed_in.get()
         with self._lock:
             for ended in self._ended:
                 _from_thread(ended.get_loop(), _finish, [(ended, None, None)])
