@@ -8,7 +8,6 @@ otherwise) goes back by the present one being removed, where that other stands a
 a decision.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -121,7 +120,8 @@ class WayBack:
         reports: Iterable[TenantReport],
         back: Callable[[Tenant, TenantReport], Awaitable[TenantReport | None]],
     ) -> dict[str, TenantReport]:
-        async def one(tenant: Tenant, report: TenantReport) -> TenantReport | None:
+        async def one(tenant: Tenant) -> TenantReport | None:
+            report = reported[tenant.id]
             async with self._lanes.room(tenant):
                 try:
                     return await back(tenant, report)
@@ -129,8 +129,9 @@ class WayBack:
                     return report.model_copy(update={"state": TenantState.LEFT, "error": said_of(error)})
 
         known = [(report.tenant, report) for report in reports if report.tenant is not None]
-        found = await asyncio.gather(*(one(tenant, report) for tenant, report in known))
-        return {tenant.id: report for (tenant, _), report in zip(known, found, strict=True) if report is not None}
+        reported = {tenant.id: report for tenant, report in known}
+        found = await self._lanes.each([tenant for tenant, _ in known], one)
+        return {id_: report for id_, report in found.items() if report is not None}
 
     async def _gone_back(
         self, tenant: Tenant, report: TenantReport, stack: "Resource[Any]", step: "Step[Any]"

@@ -5,7 +5,6 @@ below the tenant's stack as in any other (`as_found`), where it was found and sh
 report, and stops no other.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +67,8 @@ class Intake:
 
     async def run(self, meant: Sequence[Meant]) -> dict[str, TenantReport]:
         """Take these in; their reports."""
-        reports = await asyncio.gather(*(self._one(tenant, names) for tenant, names in meant))
-        return {tenant.id: report for (tenant, _), report in zip(meant, reports, strict=True)}
+        names = {tenant.id: names for tenant, names in meant}
+        return await self._lanes.each([tenant for tenant, _ in meant], lambda one: self._one(one, names[one.id]))
 
     async def preview(self, meant: Sequence[Meant]) -> None:
         """Ask at once for all that is to be taken in: what an update would change of it."""

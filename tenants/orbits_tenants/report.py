@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orbits_iac import ExecutionFailed, Outputs
 from orbits_iac.provider import Below, OutOfReach, Standing, ago, first_of
 from orbits_tenants.amounts import counted
+from orbits_tenants.numerous import Numerous
 from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ _HAPPENED: Mapping[TenantState, str] = {
 }
 
 
-class TenantReport(Outputs):
+class TenantReport(Outputs, Numerous):
     """What came of one tenant.
 
     Attributes:

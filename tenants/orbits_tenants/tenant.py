@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -17,6 +16,7 @@ from pydantic import (
 
 from orbits_iac import Target
 from orbits_iac.provider import check_labels, explain, target_types
+from orbits_tenants.numerous import Numerous
 from orbits_tenants.window import Window
 
 TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -89,7 +89,7 @@ Fields = Annotated[Mapping[str, Any], AfterValidator(_texts)]
 Targets = Annotated[tuple[Target, ...], PlainValidator(_targets), PlainSerializer(_written)]
 
 
-class Tenant(BaseModel):
+class Tenant(Numerous):
     """One client that a stack is rolled out for.
 
     Attributes:

@@ -233,8 +233,7 @@ class RollOut:
         stacks: dict[str | None, list[Below]] = {}
         for child in below:
             stacks.setdefault(child.tenant if child.ref == REF else None, []).append(child)
-        results = await asyncio.gather(*(self._end(tenant, stacks.get(tenant.id, ())) for tenant in tenants))
-        return {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
+        return await self._lanes.each(tenants, lambda one: self._end(one, stacks.get(one.id, ())))
 
     async def _end(self, tenant: Tenant, stacks: Sequence[Below]) -> TenantReport:
         before = self._before[tenant.id]
@@ -259,8 +258,7 @@ class RollOut:
 
     async def _update(self, wave: str, tenants: Sequence[Tenant], decided: Decided) -> None:
         unchanged = await self._pass_over(tenants, decided)
-        results = await asyncio.gather(*(self._one(wave, tenant, decided, unchanged) for tenant in tenants))
-        self.reports |= {tenant.id: report for tenant, report in zip(tenants, results, strict=True)}
+        self.reports |= await self._lanes.each(tenants, lambda one: self._one(wave, one, decided, unchanged))
 
     async def _at_its_hour(self, wave: str, tenant: Tenant, late: Cut) -> None:
         """Update a tenant once its window opens; by then it may have been paused, or more may have failed than may."""
