@@ -33,7 +33,7 @@ async def would_go(
     lost = {f"{loss.kind} {loss.identity}": loss for loss in plan.losses if loss.identity not in accept_loss}
     lost = {name: loss for name, loss in lost.items() if name not in accept_loss}
     stays = [f"{loss}: it stays without --accept-loss '{name}'" for name, loss in lost.items()]
-    return plan.root, [*_kept(last, tenant).values(), *stays]
+    return plan.root, [*_kept(last, tenant, _used(last, step, tenant)).values(), *stays]
 
 
 async def remove(
@@ -49,7 +49,8 @@ async def remove(
     (last, step), kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
     stacks, was = (await all_stacks_of(orbits.store, kind)).get(tenant, ()), last.tenants[tenant].tenant
     tops = [RecordId(row.kind, row.identity) for row in stacks] or _was(step, was)
-    shared, kept = last.tenants[tenant].shared, _kept(last, tenant)
+    shared = _used(last, step, tenant)
+    kept = _kept(last, tenant, shared)
     tops += [RecordId.named(name) for name in shared if name not in kept]
     known = await things(orbits, *tops)
     decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
@@ -101,18 +102,27 @@ def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Invento
 
 async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Report, Tenants[Any]]:
     """The report of the last roll-out, and the roll-out that removes a tenant."""
-    last = (await roll_outs(orbits, fleet))[-1]
+    history = await roll_outs(orbits, fleet)
+    last = history[-1]
     report = last.outputs.tenants.get(tenant)
     if report is None or report.tenant is None:
         raise UsageError(
             f"the last roll-out of {kind_of(fleet)} knows no tenant {tenant!r}: orbits tenants list shows who is in it"
         )
-    return last.outputs, fleet.model_validate({**released(last.argument), "leaving": [tenant]})
+    earlier = (one.outputs.tenants[tenant] for one in reversed(history) if tenant in one.outputs.tenants)
+    stood = next((one for one in earlier if one.state is not TenantState.ENDED), report)
+    gone = {"letting_go": stood.shared} if report.state is TenantState.ENDED else {}
+    return last.outputs, fleet.model_validate({**released(last.argument), "leaving": [tenant], **gone})
 
 
-def _kept(last: Report, tenant: str) -> dict[str, str]:
-    """What a tenant uses together with others, each with how many these are."""
-    others = {name: len(last.users(name)) - 1 for name in last.tenants[tenant].shared}
+def _used(last: Report, step: Tenants[Any], tenant: str) -> tuple[str, ...]:
+    """What a tenant uses together with others, or has used until it was removed."""
+    return (*last.tenants[tenant].shared, *step.letting_go)
+
+
+def _kept(last: Report, tenant: str, used: Collection[str]) -> dict[str, str]:
+    """What of this others use too, each with how many these are."""
+    others = {name: len({*last.users(name)} - {tenant}) for name in used}
     return {
         name: f"{name}: {number:,} other tenant{'s use' if number != 1 else ' uses'} it"
         for name, number in others.items()

@@ -168,7 +168,11 @@ class Sharing:
     async def let_go(self, reports: Mapping[str, TenantReport]) -> None:
         """Let go of what those who have ended were the last to use, the last done first."""
         gone = [id_ for id_, one in reports.items() if one.state is TenantState.ENDED]
-        for name in self.last_used_by(gone, reports):
+        names = self.last_used_by(gone, reports)
+        if self._fleet.leaving:  # of one who was removed before something may have stayed
+            used = {name for one in reports.values() for name in one.shared}
+            names += [name for name in reversed(self._fleet.letting_go) if name not in {*used, *names}]
+        for name in names:
             flow, last = self._fleet.execution, self._before.shared.get(name)
             try:
                 stays = await flow.let_go(*RecordId.named(name))

@@ -48,6 +48,7 @@ class Tenants(Resource[Report], Generic[S]):
         back: instead of going forward: the tenants that go back, each to this revision of its stack, or to nothing.
         stood_as: of those that go back: whose stack was another then, each with what it was.
         leaving: instead of going forward: the tenants that are removed.
+        letting_go: what these have used together with others before they went, and is let go of now if nobody uses it.
         importing: instead of going forward: the tenants whose stacks are recorded as they run, each with what its
             things are called there, by the refs that lead to them.
         found_at: where these were found, by the type of target: who is elsewhere by then is not recorded.
@@ -66,6 +67,7 @@ class Tenants(Resource[Report], Generic[S]):
     back: Mapping[TenantId, int | None] = {}
     stood_as: Mapping[TenantId, str] = {}
     leaving: tuple[TenantId, ...] = ()
+    letting_go: tuple[str, ...] = ()
     importing: Mapping[TenantId, Mapping[str, str]] = {}
     found_at: Mapping[TenantId, Mapping[str, str]] = {}
 

@@ -205,6 +205,48 @@ async def test_what_has_not_changed_is_passed_over(orbits: Orbits) -> None:
     assert (await orbits.record(Fountains, "Fountains").row()).revision == 1
 
 
+class Lake(Basin):
+    """One that holds data."""
+
+    options = Options(stateful=True)
+
+
+class Shore(Resource):
+    client: str
+
+    def identity(self) -> str:
+        return self.client
+
+    async def define_update(self) -> None:
+        await self.execution.outputs(Lake, "eu")
+
+
+class Shores(Tenants[Shore]):
+    source: ClassVar[Source] = ListSource([Tenant(id="acme"), Tenant(id="bolt")])
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+
+    def shared(self, tenant: Tenant) -> list[Lake]:
+        return [Lake(region="eu", water="spring")]
+
+    def stack(self, tenant: Tenant) -> Shore:
+        return Shore(client=tenant.id)
+
+
+async def test_what_stayed_with_the_last_is_removed_when_that_is_accepted_later(orbits: Orbits) -> None:
+    await orbits.run(Shores())
+    await remove(orbits, Shores, "acme")
+    first = await remove(orbits, Shores, "bolt")
+    assert (list(first.removed), len(first.stays)) == (["Shore bolt"], 1)
+    assert first.stays[0].startswith("Lake eu: ")
+    again = await remove(orbits, Shores, "bolt")
+    assert again.stays == first.stays
+    change, kept = await would_go(orbits, Shores, "bolt", accept_loss=["Lake eu"])
+    assert ([one.identity for one in change.walk() if one.verb is Verb.REMOVE], kept) == (["eu"], [])
+    last = await remove(orbits, Shores, "bolt", accept_loss=["Lake eu"])
+    assert (sorted(last.removed), last.stays, PARK.stands) == (["Lake eu", "Shore bolt"], [], {})
+    assert (await remove(orbits, Shores, "bolt")).removed == last.removed
+
+
 @pytest.mark.parametrize("broken", [True, False])
 async def test_one_that_is_resumed_meanwhile_does_not_go_on_without_what_it_uses(orbits: Orbits, broken: bool) -> None:
     await orbits.run(Fountains())
