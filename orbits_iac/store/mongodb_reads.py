@@ -11,6 +11,7 @@ from orbits_iac.model.ids import ExecutionId, WorkerId
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, MessageRow, Row, TaskRow
 from orbits_iac.store.contract import D, Holding, Journal
 from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_gets import Key
 from orbits_iac.store.mongodb_pieces import whole as whole_ones
 from orbits_iac.store.mongodb_rows import Document, Documents, documents_of
 
@@ -20,16 +21,16 @@ Database = AsyncDatabase[Document]
 _EXECUTION, _ENTRY, _MESSAGE = documents_of(ExecutionRow), documents_of(EntryRow), documents_of(MessageRow)
 
 
-async def get(database: Database, table: type[R], key: Sequence[str | int]) -> R | None:
-    """The row with this key."""
+async def get(database: Database, table: type[Row], keys: Sequence[Key]) -> dict[Key, Document]:
+    """The documents with these keys, as far as there are any."""
     documents = documents_of(table)
+    ids = [documents.id(key) for key in keys]
+    query = {"_id": ids[0] if len(ids) == 1 else {"$in": ids}, **documents.real}
 
     async def read() -> list[Document]:
-        found = await database[documents.name].find_one({"_id": documents.id(key)})
-        return [] if found is None or "void" in found else [found]
+        return await database[documents.name].find(query).to_list()
 
-    found = await whole_ones(database, documents.name, read)
-    return documents.row(found[0]) if found else None
+    return {documents.key(found["_id"]): found for found in await whole_ones(database, documents.name, read)}
 
 
 async def find(

@@ -19,7 +19,9 @@ from orbits_iac.store.mongodb_claims import Leaving
 from orbits_iac.store.mongodb_client import Document, client_of, refuse_unfit
 from orbits_iac.store.mongodb_errors import failing
 from orbits_iac.store.mongodb_gate import Gate
+from orbits_iac.store.mongodb_gets import Gets, Key
 from orbits_iac.store.mongodb_pieces import remove_orphans
+from orbits_iac.store.mongodb_rows import documents_of
 from orbits_iac.store.mongodb_schema import WRITER, prepare
 from orbits_iac.store.mongodb_url import Address
 from orbits_iac.store.mongodb_writer import LAST_WORD, Writer
@@ -47,6 +49,7 @@ class Side:
         self._gate = Gate(self._database, instance=instance, side=new_id(0), shown=address.shown)
         self.writer = Writer(self._database, instance=instance, shown=address.shown, tell=hints.tell)
         self._asked: set[asyncio.Future[Any]] = set()
+        self._gets = Gets(self._get, self._begin)
 
     async def ask(self, ask: Callable[["Side"], Awaitable[T]]) -> T:
         """What `ask` returns. A caller that is cancelled leaves at once, and the driver goes on to its answer.
@@ -54,12 +57,15 @@ class Side:
         On Python 3.11 it bears no cancellation: one that comes as a message is sent is lost, and one while it looks for
         a server may leave its lock taken, for which all other calls of its client then wait.
         """
-        asked = asyncio.ensure_future(ask(self))
+        return await asyncio.shield(self._begin(ask(self)))
+
+    def _begin(self, question: Awaitable[T]) -> asyncio.Future[T]:
+        asked = asyncio.ensure_future(question)
         if isinstance(asked, asyncio.Task):
             asked.set_name(QUESTION)
         self._asked.add(asked)
         asked.add_done_callback(self._asked.discard)
-        return await asyncio.shield(asked)
+        return asked
 
     async def prepare(self) -> None:
         """Look whether the server is fit, and make the schema or bring it forward."""
@@ -83,8 +89,12 @@ class Side:
             await self.drop()
 
     async def get(self, table: type[R], key: Sequence[str | int]) -> R | None:
+        document = await self._gets.get(table, tuple(key))
+        return None if document is None else documents_of(table).row(document)
+
+    async def _get(self, table: type[Row], keys: Sequence[Key]) -> dict[Key, Document]:
         async with self._reading() as database:
-            return await reads.get(database, table, key)
+            return await reads.get(database, table, keys)
 
     async def find(
         self,

@@ -1,5 +1,6 @@
 """Every read and claim of a MongoDB store goes by an index, as the server's profile says: none scans, none sorts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
@@ -112,6 +113,14 @@ async def test_reads_of_one_execution_look_at_what_it_has(store: MongoStore) -> 
     await _goes_by_an_index(store, store.load(ExecutionId("e0003")), looks_at=62)
     await _goes_by_an_index(store, store.holding(WorkerId("w3")), looks_at=32)
     await _goes_by_an_index(store, store.get(ExecutionRow, "e0003"), looks_at=1)
+
+
+async def test_rows_that_are_asked_for_at_a_time_are_found_by_their_keys(store: MongoStore) -> None:
+    async def together() -> None:
+        found = await asyncio.gather(*(store.get(RecordRow, "K", f"{number:04}") for number in range(0, MANY, 60)))
+        assert [row and row.identity for row in found] == ["0000", "0060", "0120", "0180", "0240"]
+
+    await _goes_by_an_index(store, together(), looks_at=5)
 
 
 async def test_pages_and_newest_ones_look_at_what_they_show(store: MongoStore) -> None:
