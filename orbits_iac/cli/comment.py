@@ -34,6 +34,8 @@ def as_comment(plan: Plan, *, longest: int = LONGEST) -> str:
     text = _Bounded(head, longest - _ROOM)
     for field in plan.root.fields if plan.root.verb is Verb.UPDATE else ():
         text.add(f"\n{code(field.path)}: {code(value(field.before))} → {code(value(field.after))}\n", "fields")
+    for remark in plan.root.remarks:
+        text.add(f"\n{code(remark)}\n", "remarks")
     decisions = list(_decisions(plan, root))
     if decisions:
         text.add("\n**Needs a decision**\n", "")

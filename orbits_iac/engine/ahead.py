@@ -6,26 +6,20 @@ error of the parent: that is what is said of it then.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine import at_rest
 from orbits_iac.engine.labels import TENANT
 from orbits_iac.engine.names import Name
 from orbits_iac.engine.preview import Preview
-from orbits_iac.engine.preview_definition import AT_ONCE
-from orbits_iac.model.errors import ExecutionFailed, OutOfReach, message_of
-from orbits_iac.model.plans import Change
+from orbits_iac.engine.preview_definition import AT_ONCE, Judge, judged, unseen
+from orbits_iac.model.errors import ExecutionFailed, OutOfReach
 from orbits_iac.model.rows import Json
 from orbits_iac.steps.execution import Left
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run
-
-_LONGEST = 1000  # characters of what is said of one
-
-Judge = Callable[[str, Change], str]
 
 
 async def look(
@@ -48,14 +42,11 @@ async def look(
                 change, _ = await preview.resource(
                     fresh, name.identity or "", {**targets, **own}, tenant=tenant, above=above
                 )
-                thread = await engine.threads.begin(tenant, partial(judge, key, change))
-                said = await asyncio.shield(thread)  # it cannot be stopped: one that is given up goes on
-                return codec.mask(said)[:_LONGEST] if said else ""
-            except Exception as error:  # noqa: BLE001 - whatever a user's hook or judge raises
+            except Exception as error:  # noqa: BLE001 - whatever a user's hook raises
                 if _is_out_of_reach(error):  # nothing will be done to it, and it says nothing of the rest
                     return ""
-                why = message_of(error, codec.mask)
-                return f"it cannot be previewed: {why if isinstance(error, ExecutionFailed) else _named(error, why)}"
+                return unseen(codec, error)
+            return await judged(engine, tenant, judge, key, change)
 
     rests = await at_rest.find(run, targets, asked)
     moving = {key: ahead for key, ahead in asked.items() if rests[key].looked_at is None}
@@ -65,7 +56,3 @@ async def look(
 
 def _is_out_of_reach(error: Exception) -> bool:
     return isinstance(error, OutOfReach) or (isinstance(error, ExecutionFailed) and error.caused_by(OutOfReach))
-
-
-def _named(error: Exception, why: str) -> str:
-    return f"{type(error).__name__}: {why}"

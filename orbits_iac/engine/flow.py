@@ -31,6 +31,7 @@ from orbits_iac.engine.naming import (
     subject_of,
 )
 from orbits_iac.engine.nested import begin, begin_nested
+from orbits_iac.engine.preview_definition import Judge
 from orbits_iac.engine.rebuilding import refuse_to_wait
 from orbits_iac.engine.repeating import Repeat, repeating
 from orbits_iac.engine.request import Request
@@ -170,7 +171,7 @@ class RunFlow(Flow):
             asked[key] = at_rest.Asked(key_of(ABOVE.get(), ref, name.kind, "update", key, named), name, left)
         return asked
 
-    async def look_ahead(self, ref: str, ones: Mapping[str, Left], judge: ahead.Judge) -> Mapping[str, str]:
+    async def look_ahead(self, ref: str, ones: Mapping[str, Left], judge: Judge) -> Mapping[str, str]:
         asked = await self._about_to_do(ref, ones)
         question = partial(ahead.look, self._run, self._targets, asked, judge)
         return cast("dict[str, str]", await self.ask("ahead", question, dict[str, str], key=ref))

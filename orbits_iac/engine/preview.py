@@ -240,13 +240,15 @@ class Preview:
                 gone = await removal(self.engine, child, looking.record, self.removed)
                 below = (*below, gone) if gone is not None else below
         read = ", ".join(dict.fromkeys(looking.before_update))
-        said = _said(f"by what {read} publishes before its update" if read else "", *dict.fromkeys(looking.remarks))
+        remarks = tuple(dict.fromkeys(looking.remarks))
+        said = _said(f"by what {read} publishes before its update" if read else "", *remarks)
+        change = Change(verb=Verb.UPDATE, below=below, waits=waits, remarks=remarks)
         if standing is None:
-            return Change(verb=Verb.CREATE, below=below, waits=waits, detail=_said(then(waits), said))
+            return replace(change, verb=Verb.CREATE, detail=_said(then(waits), said))
         if not any(below) and not waits and _same_argument(self.engine.codec, resource, standing):
-            return Change(verb=Verb.UNCHANGED, below=below, detail=said)
+            return replace(change, verb=Verb.UNCHANGED, detail=said)
         detail = then(waits) or f"revision {standing.number} → {standing.number + 1}"
-        return Change(verb=Verb.UPDATE, below=below, waits=waits, detail=_said(detail, said))
+        return replace(change, detail=_said(detail, said))
 
 
 def _said(*parts: str) -> str:

@@ -6,7 +6,7 @@ the others go on. Time passes only where nothing is waited for: which of a timer
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
@@ -21,7 +21,7 @@ from orbits_iac.engine.preview_flow import Asked, PreviewFlow
 from orbits_iac.engine.preview_records import command_change, command_outputs
 from orbits_iac.engine.revisions import StoredRevision
 from orbits_iac.model.approvals import named_below
-from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
+from orbits_iac.model.errors import ExecutionFailed, Failure, OutOfReach, Refused, UsageError, message_of
 from orbits_iac.model.ids import StepKey, refs
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Child, Json, OnceRow
@@ -34,6 +34,7 @@ from orbits_iac.steps.workflow import Workflow
 from orbits_iac.store.contract import Journal
 
 if TYPE_CHECKING:
+    from orbits_iac.codec import Codec
     from orbits_iac.engine.engine import Engine
     from orbits_iac.engine.preview import Preview
 
@@ -43,6 +44,10 @@ NOTHING = object()
 AT_ONCE = 64
 """Of the steps under one ref, how many are looked at at a time: each takes memory for all that is below it."""
 
+Judge = Callable[[str, Change], str]
+"""What is to be said of a change, by the key of what is done."""
+
+_LONGEST = 1000  # characters of what a judge says of one
 _OUTSIDE = "something outside"
 _TOP = StepKey("")
 
@@ -91,6 +96,7 @@ class Looking:
         self._new: list[Asked] = []
         self._outside: list[tuple[str, asyncio.Future[Any]]] = []
         self._questions: list[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = []
+        self._ahead: list[tuple[str, Collection[str], Judge, asyncio.Future[dict[str, str]]]] = []
 
     async def follow(
         self, step: Step[Any], definition: Callable[[], Any], scope: str
@@ -110,7 +116,7 @@ class Looking:
         try:
             while not task.done():
                 self.loop.drain()
-                if not (await self._answer_all() or task.done() or self._pass_time()):
+                if not (await self._answer_all() or task.done() or await self._answer_ahead() or self._pass_time()):
                     break
             waits = () if task.done() else self._waits() or (_OUTSIDE,)
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
@@ -157,6 +163,12 @@ class Looking:
         self._questions.append((what, future))
         return await future
 
+    async def look_ahead(self, ref: str, keys: Collection[str], judge: Judge) -> dict[str, str]:
+        """What a judge says of what was asked for under a ref and these keys, once all else has been answered."""
+        future: asyncio.Future[dict[str, str]] = self.loop.create_future()
+        self._ahead.append((ref, keys, judge, future))
+        return await future
+
     def failed_at(self, asked: Asked, error: BaseException) -> ExecutionFailed:
         """What the definition gets from a step that would fail; the change says so."""
         failed = error if isinstance(error, ExecutionFailed) else self._failed(error)
@@ -179,6 +191,24 @@ class Looking:
         for _, alike in groupby(new, lambda asked: (asked.ref, asked.kind)):
             await asyncio.gather(*map(self._answered, alike))
         return bool(new or questions)
+
+    async def _answer_ahead(self) -> bool:
+        """Let judges say of what is known by now; whether there was anything to say."""
+        ahead, self._ahead = self._ahead, []
+        for ref, keys, judge, future in ahead:
+            asked = {one.name: one for one in self._asked.values() if one.ref == ref and one.name in keys}
+            said = {key: await self._judged(key, one, judge) for key, one in asked.items()}
+            future.set_result({key: text for key, text in said.items() if text})
+        return bool(ahead)
+
+    async def _judged(self, key: str, asked: Asked, judge: Judge) -> str:
+        if not asked.change:
+            return ""
+        if asked.change.verb is Verb.UNKNOWN:
+            error = asked.future.exception() if asked.future.done() else None
+            out_of_reach = isinstance(error, ExecutionFailed) and error.caused_by(OutOfReach)
+            return "" if out_of_reach else f"it cannot be previewed: {asked.change.detail.removeprefix('fails: ')}"
+        return await judged(self.engine, asked.tenant or self.tenant, judge, key, asked.change)
 
     async def _answered(self, asked: Asked) -> None:
         """Answer one; those under one ref are answered at a time, each with all that is below it."""
@@ -333,3 +363,18 @@ async def called(engine: "Engine", tenant: str | None, hook: Callable[..., Any],
 def then(waits: tuple[str, ...]) -> str:
     """What of a change is not known yet, for people."""
     return f"then what depends on {', '.join(waits)}" if waits else ""
+
+
+async def judged(engine: "Engine", tenant: str | None, judge: Judge, key: str, change: Change) -> str:
+    """What a judge says of a change, its secrets masked; why it says nothing, if it raises."""
+    try:
+        said = await called(engine, tenant, judge, key, change)
+    except Exception as error:  # noqa: BLE001 - whatever a user's judge raises
+        return unseen(engine.codec, error)
+    return engine.codec.mask(said)[:_LONGEST] if said else ""
+
+
+def unseen(codec: "Codec", error: Exception) -> str:
+    """What is said of what cannot be previewed, with why."""
+    why = message_of(error, codec.mask)
+    return f"it cannot be previewed: {why if isinstance(error, ExecutionFailed) else f'{type(error).__name__}: {why}'}"

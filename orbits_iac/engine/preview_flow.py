@@ -163,8 +163,8 @@ class PreviewFlow(Flow):
     async def look_ahead(
         self, ref: str, ones: Mapping[str, Left], judge: Callable[[str, Change], str]
     ) -> Mapping[str, str]:
-        """A preview looks at everything anyway."""
-        return {}
+        """What this preview has found, and looks at anyway."""
+        return await self._looking.look_ahead(ref, ones.keys(), judge)
 
     async def keep_children(self, ref: str | None = None, *, among: Collection[tuple[str, str]] | None = None) -> None:
         registry = self._looking.engine.registry

@@ -72,6 +72,7 @@ class Change:
     protected: bool = False  # `protect=True`: not removed or replaced without being named
     fields: tuple[PropertyChange, ...] = ()  # of a Resource: its fields that are others than the standing revision's
     places: tuple[str, ...] = ()  # where the record is: account and region, cluster
+    remarks: tuple[str, ...] = ()  # of a Resource: what its definition says to whoever approves it; part of the detail
     called: str = ""  # of a thing that can be recorded under a name of its own: what it is called where it is
 
     def __bool__(self) -> bool:

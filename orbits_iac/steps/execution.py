@@ -266,7 +266,7 @@ class Flow(Current):
 
         Returns what was said, by the key; what cannot be previewed is said too, unless it is out of reach. Nothing is
         done, and what was said is the same on a re-run. A second time in one definition it is called in a `scope` of
-        its own.
+        its own. In a preview it is answered when nothing else can go on, of what the definition has asked for by then.
         """
 
     @abstractmethod

@@ -4,8 +4,9 @@ It is a part of the definition of the fleet's update; a roll-out that is superse
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
@@ -57,6 +58,14 @@ class Between:
         elif wave.promote == "by hand":
             await self._by_hand(number, cut, "")
         return ""
+
+    async def foresee(self, cuts: Sequence[Cut]) -> None:
+        """Remark of each wave that a policy lets begin what that would say of it, by what the plan shows."""
+        for number, (cut, following) in enumerate(pairwise(cuts), start=1):
+            if callable(cut.wave.promote):
+                why = told(await self._looked_at(number, following, cut.wave.promote))
+                said = f"would wait for approval: {why}" if why else "would begin by itself"
+                self._fleet.execution.remark(f"by its policy, wave {following.name} {said}")
 
     async def _by_hand(self, number: int, cut: Cut, why: str) -> None:
         flow, go_on = self._fleet.execution, f"orbits tenants promote {type(self._fleet).__name__}"

@@ -176,7 +176,7 @@ class RollOut:
             self._fleet.execution.remark(f"{len(paused)} paused: {', '.join(paused[:_NAMED])}{more}")
         steps = [*self.sharing.steps(going), *(do_stack(self._fleet, one, self._fleet.stack_of(one)) for one in going)]
         ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
-        await preview_all([*steps, *ends])
+        await asyncio.gather(preview_all([*steps, *ends]), self._between.foresee(cuts))
         await self.sharing.preview(self._tenants, ending)
 
     def _why_not_on(self, cut: Cut) -> str:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from orbits_iac import Action, Execution, Managed, Orbits, Outputs, Resource
+from orbits_iac.cli.comment import as_comment
+from orbits_iac.cli.planned import as_document
 from orbits_iac.provider import Change, OutOfReach, UsageError, Verb
 from orbits_iac.testing import Clock
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave
@@ -163,6 +165,50 @@ async def test_a_wave_that_would_only_change_things_begins_by_itself_and_another
     assert ARCADE.stands == {"acme": "steel", "bolt": "wood", "cafe": "wood"}
     await execution.answer(Promoted(wave=1))
     assert (await execution).summary == "3 tenants: 3 updated"
+
+
+async def test_a_preview_says_of_each_wave_what_its_policy_would_say(orbits: Orbits) -> None:
+    plan = await orbits.preview(Passages(material="grey stone"))  # of tenants of whom nothing stands
+    assert plan.root.remarks == ("by its policy, wave 100% would begin by itself",)
+    await orbits.run(Passages(material="grey stone"))
+    Passages.rollout = Rollout(waves=[Wave("1", promote="by hand"), Wave("2", promote=ByPolicy()), "100%"])
+    ARCADE.stands["bolt"] = "wood"
+    plan = await orbits.preview(Passages(material="steel"))
+    assert plan.root.remarks == ("by its policy, wave 100% would begin by itself",)  # of wave 2 a person says it
+    Passages.rollout = Rollout(waves=["1", "2", "100%"], promote=ByPolicy())
+    ARCADE.stands["cafe"] = ARCADE.stands["bolt"] = "wood"
+    ARCADE.listed.append(Tenant(id="duke"))
+    ARCADE.unseen = {"duke": RuntimeError("nobody can see it")}
+    plan = await orbits.preview(Passages(material="red stone"))
+    said = (
+        "by its policy, wave 2 would wait for approval: bolt: arch would be replaced",
+        (
+            "by its policy, wave 100% would wait for approval: cafe: arch would be replaced; "
+            "duke: it cannot be previewed: RuntimeError: nobody can see it"
+        ),
+    )
+    assert plan.root.remarks == said
+    assert plan.root.detail == "; ".join(("revision 1 → 2", *said))
+    assert as_document(plan)["changes"]["remarks"] == said
+    assert all(f"\n`{remark}`\n" in as_comment(plan) for remark in said)
+
+
+class Signed(Made):
+    """What a passage publishes."""
+
+
+class SignedPassage(Passage, Resource[Signed]):
+    async def define_update(self) -> Signed:  # type: ignore[override]
+        made = await self.do("arch", Arch(owner=self.owner, material=self.material))
+        return Signed(material=made.material)
+
+
+async def test_it_is_said_though_a_tenant_has_no_outputs_yet_that_the_fleet_would_wait_for(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Passages, "stack", lambda self, tenant: SignedPassage(owner=tenant.id, material=self.material))
+    plan = await orbits.preview(Passages(material="grey stone"))
+    assert plan.root.remarks == ("by its policy, wave 100% would begin by itself",)
 
 
 async def test_who_cannot_be_previewed_is_for_somebody_to_look_at_and_who_is_paused_is_not_asked(
