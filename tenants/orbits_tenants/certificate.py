@@ -1,23 +1,27 @@
-"""Certificate: what was removed of a tenant, what stays and why, and how that was checked."""
+"""Certificate: what was removed of a tenant, what stays and why, and how that was checked; and the record of it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
+from orbits_iac import Outputs, Resource
+from orbits_iac.provider import RecordRow, RevisionRow, kind_of, masked
+from orbits_tenants.tenant import TenantId
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from orbits_iac.provider import Store
 
-class Certificate(BaseModel):
+
+class Certificate(Outputs):
     """That a tenant was removed.
 
     Attributes:
         fleet: the fleet's kind.
         tenant: its id.
         at: when it was done (UTC).
-        who: who decided.
+        who: who decided; of one that has expired: who rolled out what removed it.
         why: what for.
         execution: the durable execution that did it; its events say step by step what was done.
         removed: what stood and does not any more, as kind and identity, with the last revision of each: its record says
@@ -65,3 +69,33 @@ class Certificate(BaseModel):
             table.add_row("checked", Text(how, style="dim"))
         table.add_row("execution", Text(self.execution))
         return table
+
+
+class TenantCertificate(Resource[Certificate]):
+    """The record of a tenant's certificates: the last one is what stands, earlier ones are its history."""
+
+    certificate: Certificate
+
+    def identity(self) -> str:
+        """The fleet's kind, and the tenant's id."""
+        return _named(self.certificate.fleet, self.certificate.tenant)
+
+    async def define_update(self) -> Certificate:
+        """Keep it."""
+        return self.certificate
+
+    async def define_cycle(self) -> None:
+        """There is nothing in the world to look at."""
+
+
+async def kept(store: "Store", fleet: str, tenant: TenantId) -> Certificate | None:
+    """The last certificate that was kept of a tenant; None if there is none."""
+    record = await store.get(RecordRow, kind_of(TenantCertificate), _named(fleet, tenant))
+    if record is None or record.revision is None:
+        return None
+    revision = await store.get(RevisionRow, record.kind, record.identity, record.revision)
+    return None if revision is None else Certificate.model_validate(masked(revision.outputs))
+
+
+def _named(fleet: str, tenant: TenantId) -> str:
+    return f"{fleet} {tenant}"

@@ -2,7 +2,8 @@
 
 What always holds: the decision is recorded before anything is removed, so that no list and no roll-out brings the
 tenant back meanwhile; and nothing is certified as removed that was not looked for, where it can be (`inventory`). One
-that was cut off may be asked for again: it goes on, and certifies. Called by `orbits tenants remove`.
+that was cut off may be asked for again: it goes on, and certifies. One that has ended by its expiry, in a roll-out, is
+certified when somebody asks. Called by `orbits tenants remove` and `orbits tenants certify`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orbits_iac import Orbits, Resource
-from orbits_iac.provider import Change, RecordId, Refused, Thing, UsageError, kind_of, standing, things
-from orbits_tenants.certificate import Certificate
+from orbits_iac.provider import Change, RecordId, Refused, RevisionRow, Thing, UsageError, kind_of, standing, things
+from orbits_tenants.certificate import Certificate, TenantCertificate
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.recorded import all_stacks_of
@@ -61,23 +62,55 @@ async def remove(
     done = report.tenants[tenant]
     if done.state is not TenantState.ENDED:
         raise Refused(f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}")
+    left = [*done.left, *(stays for name in shared for stays in _stays(report, name, kept))]
+    said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": execution.id}
+    return await _certified(orbits, said, known, was, left)
+
+
+async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Certificate:
+    """Certify the removal of a tenant that has ended by its expiry: look for all that it was made of.
+
+    Raises UsageError if the last roll-out knows none of this id, or it has not ended.
+    """
+    (last, step), kind, history = await _leaving(orbits, fleet, tenant), kind_of(fleet), await roll_outs(orbits, fleet)
+    if last.tenants[tenant].state is not TenantState.ENDED:
+        raise UsageError(f"tenant {tenant} has not ended: `orbits tenants remove` removes it, and certifies that")
+    reports = [(one, one.outputs.tenants[tenant]) for one in history if tenant in one.outputs.tenants]
+    stood = [number for number, (_, report) in enumerate(reports) if report.state is not TenantState.ENDED]
+    ended, report = reports[stood[-1] + 1 if stood else 0]
+    row = await orbits.store.get(RevisionRow, kind, kind, ended.number)
+    was, shared = report.tenant, _used(last, step, tenant)
+    users = _kept(last, tenant, shared)
+    stacks = dict.fromkeys(one.stack for _, one in reports if one.stack)
+    tops = [RecordId.named(name) for name in stacks] or _was(step, was)
+    known = await things(orbits, *tops, *(RecordId.named(name) for name in shared if name not in users))
+    left = [*report.left, *(stays for name in shared for stays in _stays(ended.outputs, name, users))]
+    expired = was is not None and was.has_ended(ended.at)
+    why = f"it had expired at {was.expires:%Y-%m-%d %H:%M %Z}" if expired and was is not None else ""
+    execution = str(row.execution) if row is not None and row.execution is not None else ""
+    said = {"fleet": kind, "tenant": tenant, "who": ended.who, "why": why, "execution": execution}
+    return await _certified(orbits, said, known, was, left)
+
+
+async def _certified(
+    orbits: Orbits, said: Mapping[str, str], known: Sequence[Thing], was: Tenant | None, left: Sequence[str]
+) -> Certificate:
+    """Look for what is gone, certify it, and keep that."""
     stand = await standing(orbits, known)
     gone = [one for one in known if one.record not in stand]
     found = await inventory(orbits, gone, was.targets if was is not None else ())
     there = [f"{name}: its record is gone, and yet: {what}" for name, what in found.there.items()]
-    return Certificate(
-        fleet=kind,
-        tenant=tenant,
+    certificate = Certificate(
+        **said,
         at=datetime.now(UTC),
-        who=orbits.who,
-        why=why,
-        execution=execution.id,
         removed={str(one): one.revision for one in gone if str(one) in found.gone | found.alone},
-        stays=[*done.left, *(stays for name in shared for stays in _stays(report, name, kept)), *there],
+        stays=[*left, *there],
         unsure=found.unknown,
         tagged=found.tagged,
         checked=_checked(known, stand, found),
     )
+    await orbits.run(TenantCertificate(certificate=certificate))
+    return certificate
 
 
 def _was(step: Tenants[Any], tenant: Tenant | None) -> list[RecordId]:

@@ -144,8 +144,12 @@ def test_a_tenant_is_removed_and_no_list_brings_it_back(orbits: Shell, tmp_path:
     ]
     assert json.loads(said[: said.rindex("}") + 1]) == certificate
     assert "2 tenants: 2 unchanged" in orbits("up", FLEET, "sign=1")
+    assert json.loads(orbits("tenants", "show", "Lodges", "bolt", "--json"))["certificate"] == certificate
+    assert "they left" in orbits("tenants", "show", FLEET, "bolt")
+    assert "tenant acme has not ended" in orbits("tenants", "certify", FLEET, "acme", code=2)
     orbits("tenants", "add", FLEET, "bolt", "--why", "they are back")
     assert "3 tenants: 1 updated, 2 unchanged" in orbits("up", FLEET, "sign=1")
+    assert json.loads(orbits("tenants", "show", "Lodges", "bolt", "--json"))["certificate"] is None
     assert "knows no tenant 'echo'" in orbits("tenants", "remove", FLEET, "echo", "--yes", code=2)
 
 

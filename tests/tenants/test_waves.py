@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, Target
-from orbits_iac.provider import OutOfReach
+from orbits_iac.provider import OutOfReach, UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import (
     FunctionSource,
@@ -23,9 +23,10 @@ from orbits_tenants import (
     Wave,
     Window,
 )
+from orbits_tenants.certificate import kept
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.promotion import promote
-from orbits_tenants.removal import remove
+from orbits_tenants.removal import certify, remove
 
 
 class Street:
@@ -377,6 +378,36 @@ async def test_a_list_that_shrinks_stops_the_roll_out_before_anything_or_changes
     report = await orbits.run(Stalls(release="3"))
     assert set(STREET.stands.values()) == {"3"}
     assert "names no tenant" in report.doubts[0]
+
+
+async def test_who_has_ended_by_its_expiry_is_certified_and_that_is_kept(orbits: Orbits, clock: Clock) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    STREET.listed[0] = Tenant(id="acme", expires=expires)
+    await orbits.run(Stalls(release="1"))
+    with pytest.raises(UsageError, match="acme has not ended: `orbits tenants remove` removes it, and certifies that"):
+        await certify(orbits, Stalls, "acme")
+    await clock.advance(timedelta(hours=2))
+    orbits.who = "ann"
+    execution = await orbits.start(Stalls(release="2"))
+    assert states(await execution)[0] == "ended"
+    orbits.who = "bob"
+    await orbits.run(Stalls(release="3"))
+    assert await kept(orbits.store, "Stalls", "acme") is None
+    made = await certify(orbits, Stalls, "acme")
+    assert (made.who, made.why, made.execution) == (
+        "ann",
+        f"it had expired at {expires:%Y-%m-%d %H:%M} UTC",
+        execution.id,
+    )
+    assert made.removed == {"Stall acme": 1, "Awning Stall acme/awning": 1}
+    assert (made.stays, made.unsure) == ([], {})
+    assert made.checked[:2] == [
+        "records: of 2 things that stood, 0 stand",
+        "live: of 1 things that were to be looked for, 1 are gone",
+    ]
+    assert await kept(orbits.store, "Stalls", "acme") == made
+    STREET.stands["acme"] = "1"  # somebody has made it again
+    assert (await certify(orbits, Stalls, "acme")).stays[0].startswith("Awning Stall acme/awning: its record is gone")
 
 
 async def test_who_has_expired_is_removed_if_that_was_known_and_not_too_many_at_once(

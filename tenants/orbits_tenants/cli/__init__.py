@@ -5,7 +5,7 @@ What belongs here: options, the words of a command, how it prints. What the comm
 
 import typer
 
-from orbits_tenants.cli import decide, import_, list_, promote, remove, report, rollback, show
+from orbits_tenants.cli import certify, decide, import_, list_, promote, remove, report, rollback, show
 
 app = typer.Typer(
     help="The tenants of a fleet.",
@@ -34,3 +34,4 @@ app.command("unpin")(decide.unpin)
 app.command("promote")(promote.command)
 app.command("rollback")(rollback.command)
 app.command("remove")(remove.command)
+app.command("certify")(certify.command)

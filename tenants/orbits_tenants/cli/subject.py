@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_iac import Settings
+    from orbits_tenants.certificate import Certificate
     from orbits_tenants.fleet import Fleet
     from orbits_tenants.recorded import Known
     from orbits_tenants.tenants import Tenants
@@ -56,3 +57,15 @@ async def recorded(spec: str, selector: str | None) -> "Fleet":
     if chosen is None:
         return fleet
     return fleet.of(chosen.chosen(fleet.members))
+
+
+async def certificate(spec: str, tenant: str) -> "Certificate | None":
+    """The certificate that is kept of a tenant of the fleet that was removed; None if there is none."""
+    from orbits_iac import Settings
+    from orbits_iac.provider import kind_of, reading
+    from orbits_tenants.certificate import kept
+
+    settings = Settings()
+    meant = named_or_kind(spec, settings)
+    async with reading(settings.store) as store:
+        return await kept(store, meant if isinstance(meant, str) else kind_of(meant), tenant)

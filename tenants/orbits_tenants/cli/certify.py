@@ -1,0 +1,35 @@
+"""`orbits tenants certify`: the certificate of a tenant that has ended by its expiry."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from orbits_tenants.cli.options import AsJson, Fleet, Id
+
+if TYPE_CHECKING:
+    from orbits_tenants.certificate import Certificate
+
+
+def command(fleet: Fleet, tenant: Id, *, as_json: AsJson = False) -> None:
+    """Certify that a tenant that has ended by its expiry is gone: all that it was made of is looked for now."""
+    certificate = asyncio.run(_certify(fleet, tenant))
+    if as_json:
+        typer.echo(certificate.model_dump_json(indent=2))
+    else:
+        from orbits_iac.provider import console
+
+        console().print(certificate)
+    if certificate.unsure:
+        raise typer.Exit(4)
+
+
+async def _certify(spec: str, tenant: str) -> "Certificate":
+    from orbits_iac import Orbits, Settings
+    from orbits_tenants.cli.subject import named
+    from orbits_tenants.removal import certify
+
+    settings = Settings()
+    fleet = named(spec, settings)
+    async with Orbits(settings) as orbits:
+        return await certify(orbits, fleet, tenant)
