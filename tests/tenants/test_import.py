@@ -257,7 +257,7 @@ class OldJobs(JobsStack):
         return "old"
 
 
-class Dock(Berth):
+class Pontoon(Berth):
     """Adopts what its client has with the first update."""
 
     async def define_update(self) -> JobsOutputs:
@@ -280,7 +280,7 @@ class Docks(Tenants[Any]):
     queue: dict[str, Any] = {}
 
     def stack(self, tenant: Tenant) -> Resource[Any]:
-        return (Jetty if self.alone else Dock)(client=tenant.id, queue=self.queue)
+        return (Jetty if self.alone else Pontoon)(client=tenant.id, queue=self.queue)
 
 
 @pytest.mark.parametrize(("alone", "revision"), [(False, None), (True, 0)])
@@ -296,7 +296,7 @@ async def test_a_release_that_adopts_and_goes_back_leaves_what_was_there(
     acme = report.tenants["acme"]
     assert (acme.state, acme.revision) == (TenantState.BROUGHT_BACK, revision), report
     if not alone:
-        stays = "it stays: OldJobs Dock acme/jobs: it was there before, and is as it was found"
+        stays = "it stays: OldJobs Pontoon acme/jobs: it was there before, and is as it was found"
         assert acme.happened == f"went forward, and is back to nothing; {stays}"
     [(stack, template)] = agency.stacks("acme")
     assert (stack["StackName"], template, stack["Tags"]) == ("old", before[0][1], before[0][0]["Tags"])
