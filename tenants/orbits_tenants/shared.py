@@ -167,7 +167,7 @@ class Sharing:
 
     async def let_go(self, reports: Mapping[str, TenantReport]) -> None:
         """Let go of what those who have ended were the last to use, the last done first."""
-        gone = [id_ for id_, one in reports.items() if one.state is TenantState.ENDED]
+        gone = dict.fromkeys(id_ for id_, one in reports.items() if one.state is TenantState.ENDED)
         names = self.last_used_by(gone, reports)
         if self._fleet.leaving:  # of one who was removed before something may have stayed
             used = {name for one in reports.values() for name in one.shared}
@@ -185,7 +185,7 @@ class Sharing:
                 if stays is not None:
                     self._done[name] = TenantReport(state=TenantState.ENDED, wave="", changed=True, left=tuple(stays))
 
-    def last_used_by(self, gone: Iterable[str], reports: Mapping[str, TenantReport]) -> list[str]:
+    def last_used_by(self, gone: Collection[str], reports: Mapping[str, TenantReport]) -> list[str]:
         """What these tenants use and none of the others, the last done first."""
         before = self._before.tenants
         left = [before[id_] for id_ in gone if id_ in before and before[id_].state is not TenantState.ENDED]
