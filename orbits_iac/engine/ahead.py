@@ -27,13 +27,14 @@ async def look(
 ) -> dict[str, str]:
     """What the judge says of what each would do; those of which it says nothing are left out.
 
-    Those that are at rest will be passed over: nothing would be done to them, and they are not looked at.
+    Those that are at rest will be passed over: nothing would be done to them, and they are not looked at. What is out
+    of reach is among them with "": nobody has looked at that.
     """
     engine, codec = run.engine, run.engine.codec
     preview, slots = Preview(engine, takes_over=run.approval.take_over), asyncio.Semaphore(AT_ONCE)
     above = (run.record_id,) if run.record_id is not None else ()
 
-    async def one(key: str, name: Name, left: Left) -> str:
+    async def one(key: str, name: Name, left: Left) -> str | None:
         cls, tenant = type(left.resource), left.labels.get(TENANT)
         own = {type(target).__name__: codec.encode(target, type(target)) for target in reversed(left.targets)}
         async with slots:
@@ -46,12 +47,12 @@ async def look(
                 if _is_out_of_reach(error):  # nothing will be done to it, and it says nothing of the rest
                     return ""
                 return unseen(codec, error)
-            return await judged(engine, tenant, judge, key, change)
+            return await judged(engine, tenant, judge, key, change) or None
 
     rests = await at_rest.find(run, targets, asked)
     moving = {key: ahead for key, ahead in asked.items() if rests[key].looked_at is None}
     found = await asyncio.gather(*(one(key, ahead.name, ahead.left) for key, ahead in moving.items()))
-    return {key: said for key, said in zip(moving, found, strict=True) if said}
+    return {key: said for key, said in zip(moving, found, strict=True) if said is not None}
 
 
 def _is_out_of_reach(error: Exception) -> bool:

@@ -264,9 +264,10 @@ class Flow(Current):
             ones: by the `key=` of the `do`; those that would be passed over are not looked at.
             judge: pure; is called in a thread, with the key and what would be done.
 
-        Returns what was said, by the key; what cannot be previewed is said too, unless it is out of reach. Nothing is
-        done, and what was said is the same on a re-run. A second time in one definition it is called in a `scope` of
-        its own. In a preview it is answered when nothing else can go on, of what the definition has asked for by then.
+        Returns what was said, by the key; what cannot be previewed is said too, but for what is out of reach: "".
+        Nothing is done, and what was said is the same on a re-run. A second time in one definition it is called in a
+        `scope` of its own. In a preview it is answered when nothing else can go on, of what the definition has asked
+        for by then.
         """
 
     @abstractmethod

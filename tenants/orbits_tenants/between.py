@@ -5,8 +5,9 @@ It is a part of the definition of the fleet's update; a roll-out that is superse
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
@@ -52,9 +53,7 @@ class Between:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
             return f"wave {cut.name} did not pass its check: {said_of(error)}"
         if callable(wave.promote):
-            why = told(await self._looked_at(number, following, wave.promote))
-            if why:
-                await self._by_hand(number, cut, f"somebody has to look at wave {following.name} first: {why}: ")
+            await self._by_policy(number, cut, following, wave.promote)
         elif wave.promote == "by hand":
             await self._by_hand(number, cut, "")
         return ""
@@ -63,7 +62,7 @@ class Between:
         """Remark of each wave that a policy lets begin what that would say of it, by what the plan shows."""
         for number, (cut, following) in enumerate(pairwise(cuts), start=1):
             if callable(cut.wave.promote):
-                why = told(await self._looked_at(number, following, cut.wave.promote))
+                why = told(await self._looked_at(number, following, cut.wave.promote, {}))
                 said = f"would wait for approval: {why}" if why else "would begin by itself"
                 self._fleet.execution.remark(f"by its policy, wave {following.name} {said}")
 
@@ -72,15 +71,32 @@ class Between:
         flow.progress(f"wave {number} ({cut.name}) is done, and waits: {why}{go_on}")
         await flow.wait_for(f"{PROMOTE} {number}", Promoted, where=lambda event: event.wave == number)
 
-    async def _looked_at(self, number: int, following: Cut, policy: Policy) -> dict[str, str]:
-        """What a policy says of what the next wave would do, by tenant."""
+    async def _by_policy(self, number: int, cut: Cut, following: Cut, policy: Policy) -> None:
+        """Wait for a person as long as the policy says something of somebody whom it has not seen so yet.
+
+        While a person looks others may be resumed, pinned, or let somebody in again.
+        """
+        seen: dict[str, Tenant] = {}
+        for again in count():
+            with self._fleet.execution.scope(f"again {again}") if again else nullcontext():
+                why = told(await self._looked_at(number, following, policy, seen))
+                if not why:
+                    return
+                await self._by_hand(number, cut, f"somebody has to look at wave {following.name} first: {why}: ")
+
+    async def _looked_at(self, number: int, following: Cut, policy: Policy, seen: dict[str, Tenant]) -> dict[str, str]:
+        """What a policy says of what the next wave would do, by tenant; those it has seen as they are now are left out.
+
+        Those that it sees by this are added to `seen`.
+        """
         flow, stacks, said = self._fleet.execution, dict[str, Left](), dict[str, str]()
         decided = await decisions(self._fleet, f"after wave {number}")
-        tenants = {one.id: decided.about(one) for one in following.tenants}
+        about = (decided.about(one) for one in following.tenants)
+        tenants = {one.id: one for one in about if not one.paused and seen.get(one.id) != one}
+        if not tenants:
+            return {}
         flow.progress(f"wave {following.name} is previewed: {counted(len(tenants))}")
         for id_, tenant in tenants.items():
-            if tenant.paused:
-                continue
             try:
                 stack = self._fleet.stack_of(tenant)
             except Exception as error:  # noqa: BLE001 - whatever a user's stack() raises is for a person to look at
@@ -90,9 +106,13 @@ class Between:
         try:
             async with asyncio.timeout(_LOOKING.total_seconds()):
                 with flow.scope(f"ahead {number}"):
-                    said |= await flow.look_ahead(REF, stacks, _judge(policy, tenants))
+                    ahead = await flow.look_ahead(REF, stacks, _judge(policy, tenants))
+            said |= {id_: why for id_, why in ahead.items() if why}
+            unseen = {id_ for id_, why in ahead.items() if not why}
         except TimeoutError:  # one that hangs: a person may let the others go on
+            unseen = set()
             said |= dict.fromkeys(stacks, f"what would be done was not known within {_LOOKING}")
+        seen |= {id_: tenant for id_, tenant in tenants.items() if id_ not in unseen}
         return {id_: said[id_] for id_ in tenants if id_ in said}
 
     async def _refuse_drift(self, number: int, tenants: "list[Tenant]") -> None:

@@ -44,7 +44,7 @@ async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]] | str") -> Waitin
         execution = orbits.execution(id_)
         for wait in await execution.waits():
             if wait.entry.execution == id_ and wait.entry.kind == Promoted.__name__:
-                wave = int(wait.what.removeprefix(PROMOTE))
+                wave = int(wait.what.rpartition(PROMOTE)[2])
                 await execution.answer(Promoted(wave=wave))
                 return Waiting(id_, wave)
     raise UsageError(f"no roll-out of {kind} waits to be promoted")

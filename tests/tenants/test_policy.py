@@ -12,7 +12,9 @@ from orbits_iac.cli.planned import as_document
 from orbits_iac.provider import Change, OutOfReach, UsageError, Verb
 from orbits_iac.testing import Clock
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave
+from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.policy import Policy, told
+from orbits_tenants.promotion import promote
 from tests.tenants.hanging import Hanging
 
 ACME = Tenant(id="acme")
@@ -222,6 +224,24 @@ async def test_who_cannot_be_previewed_is_for_somebody_to_look_at_and_who_is_pau
         execution, orbits
     )
     await execution.cancel()
+
+
+async def test_who_is_there_again_while_a_person_looks_is_looked_at_too(orbits: Orbits) -> None:
+    ARCADE.listed.append(Tenant(id="duke"))
+    await orbits.run(Passages(material="wood"))
+    ARCADE.unseen = {"cafe": OutOfReach("account 3 is suspended")}
+    paused = Decision(what="pause", tenant="duke", who="ann", why="a fair")
+    await orbits.run(TenantDecisions(fleet="Passages", decision=paused))
+    execution = await orbits.start(Passages(material="steel"))
+    assert "first: bolt: arch would be replaced: orbits" in await waits(execution, orbits)
+    ARCADE.unseen = {}
+    await orbits.run(TenantDecisions(fleet="Passages", decision=Decision(what="resume", tenant="duke", who="ann")))
+    assert await promote(orbits, Passages) == (execution.id, 1)
+    await orbits.settled()
+    assert "first: cafe, duke: arch would be replaced: orbits" in await waits(execution, orbits)
+    assert ARCADE.stands == {"acme": "steel", "bolt": "wood", "cafe": "wood", "duke": "wood"}
+    assert await promote(orbits, Passages) == (execution.id, 1)
+    assert (await execution).summary == "4 tenants: 4 updated"
 
 
 async def test_a_policy_of_your_own_sees_the_tenant_and_what_would_be_done(orbits: Orbits) -> None:
