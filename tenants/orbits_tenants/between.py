@@ -55,7 +55,7 @@ class Between:
         if callable(wave.promote):
             await self._by_policy(number, cut, following, wave.promote)
         elif wave.promote == "by hand":
-            await self._by_hand(number, cut, "")
+            await self._by_hand(number, cut)
         return ""
 
     async def foresee(self, cuts: Sequence[Cut]) -> None:
@@ -66,10 +66,11 @@ class Between:
                 said = f"would wait for approval: {why}" if why else "would begin by itself"
                 self._fleet.execution.remark(f"by its policy, wave {following.name} {said}")
 
-    async def _by_hand(self, number: int, cut: Cut, why: str) -> None:
+    async def _by_hand(self, number: int, cut: Cut, why: str = "", asked: int = 1) -> None:
         flow, go_on = self._fleet.execution, f"orbits tenants promote {type(self._fleet).__name__}"
         flow.progress(f"wave {number} ({cut.name}) is done, and waits: {why}{go_on}")
-        await flow.wait_for(f"{PROMOTE} {number}", Promoted, where=lambda event: event.wave == number)
+        name = f"{PROMOTE} {number}" if asked == 1 else f"{PROMOTE} {number} {asked}"
+        await flow.wait_for(name, Promoted, where=lambda event: (event.wave, event.asked) == (number, asked))
 
     async def _by_policy(self, number: int, cut: Cut, following: Cut, policy: Policy) -> None:
         """Wait for a person as long as the policy says something of somebody whom it has not seen so yet.
@@ -77,12 +78,13 @@ class Between:
         While a person looks others may be resumed, pinned, or let somebody in again.
         """
         seen: dict[str, Tenant] = {}
-        for again in count():
-            with self._fleet.execution.scope(f"again {again}") if again else nullcontext():
+        for asked in count(1):
+            with self._fleet.execution.scope(f"again {asked - 1}") if asked > 1 else nullcontext():
                 why = told(await self._looked_at(number, following, policy, seen))
                 if not why:
                     return
-                await self._by_hand(number, cut, f"somebody has to look at wave {following.name} first: {why}: ")
+                why = f"somebody has to look at wave {following.name} first: {why}: "
+                await self._by_hand(number, cut, why, asked)
 
     async def _looked_at(self, number: int, following: Cut, policy: Policy, seen: dict[str, Tenant]) -> dict[str, str]:
         """What a policy says of what the next wave would do, by tenant; those it has seen as they are now are left out.

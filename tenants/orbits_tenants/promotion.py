@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
 
 PROMOTE = "promote"
-"""What the wait for a person is called between waves, with the wave's number behind it."""
+"""What the wait for a person is called between waves, with the wave's number behind it, and how often it was asked."""
 
 
 class Promoted(Event):
-    """That the wave after this one, counted from 1, may begin: what `orbits tenants promote` sends."""
+    """That the wave after this one, counted from 1, may begin: what `orbits tenants promote` sends.
+
+    `asked`: to which of the questions about it that is the answer, where a policy has asked again, counted from 1. Two
+    people who answer the first one at a time have not answered the second.
+    """
 
     wave: int
+    asked: int = 1
 
 
 class Waiting(NamedTuple):
@@ -44,7 +49,7 @@ async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]] | str") -> Waitin
         execution = orbits.execution(id_)
         for wait in await execution.waits():
             if wait.entry.execution == id_ and wait.entry.kind == Promoted.__name__:
-                wave = int(wait.what.rpartition(PROMOTE)[2])
-                await execution.answer(Promoted(wave=wave))
+                wave, *asked = (int(number) for number in wait.what.rpartition(PROMOTE)[2].split())
+                await execution.answer(Promoted(wave=wave, asked=asked[0] if asked else 1))
                 return Waiting(id_, wave)
     raise UsageError(f"no roll-out of {kind} waits to be promoted")

@@ -148,7 +148,8 @@ def arcade() -> None:
 
 async def waits(execution: Execution[Report], orbits: Orbits) -> str:
     """What it says when it waits for somebody."""
-    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+    while not await execution.waits():
+        assert (await execution.row()).ended_at is None, "it waits for nobody, and has ended"
         await asyncio.sleep(0)
     said = [event.why for event in await orbits.store.tail(0, root=execution.id, limit=1000)]
     return next(why for why in reversed(said) if " waits: " in why)
@@ -236,7 +237,8 @@ async def test_who_is_there_again_while_a_person_looks_is_looked_at_too(orbits: 
     assert "first: bolt: arch would be replaced: orbits" in await waits(execution, orbits)
     ARCADE.unseen = {}
     await orbits.run(TenantDecisions(fleet="Passages", decision=Decision(what="resume", tenant="duke", who="ann")))
-    assert await promote(orbits, Passages) == (execution.id, 1)
+    await execution.answer(Promoted(wave=1))
+    assert await promote(orbits, Passages) == (execution.id, 1)  # somebody else at the same time, of the same question
     await orbits.settled()
     assert "first: cafe, duke: arch would be replaced: orbits" in await waits(execution, orbits)
     assert ARCADE.stands == {"acme": "steel", "bolt": "wood", "cafe": "wood", "duke": "wood"}
