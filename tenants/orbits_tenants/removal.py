@@ -11,7 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orbits_iac import Orbits, Resource
-from orbits_iac.provider import Change, RecordId, Refused, RevisionRow, Thing, UsageError, kind_of, standing, things
+from orbits_iac.provider import (
+    Change,
+    RecordId,
+    RecordRow,
+    Refused,
+    RevisionRow,
+    Thing,
+    UsageError,
+    kind_of,
+    standing,
+    things,
+)
 from orbits_tenants.certificate import Certificate, TenantCertificate
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
@@ -27,9 +38,10 @@ async def would_go(
 ) -> tuple[Change, list[str]]:
     """What removing a tenant would do, and what would stay nevertheless, or since others use it.
 
-    Raises UsageError if the last roll-out knows none of this id.
+    Raises UsageError if the last roll-out knows none of this id, or it runs as it was imported.
     """
     last, step = await _leaving(orbits, fleet, tenant)
+    await _stacks(orbits, fleet, tenant)
     plan = await orbits.preview(step)
     lost = {f"{loss.kind} {loss.identity}": loss for loss in plan.losses if loss.identity not in accept_loss}
     lost = {name: loss for name, loss in lost.items() if name not in accept_loss}
@@ -43,12 +55,12 @@ async def remove(
     """Remove a tenant; `accept_loss` names what may be lost with it, as in `Orbits.start`.
 
     Raises:
-        UsageError: the last roll-out knows none of this id; nothing was done.
+        UsageError: the last roll-out knows none of this id, or it runs as it was imported; nothing was done.
         Refused: it could not be removed, and still stands; no roll-out goes to it any more.
 
     """
     (last, step), kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
-    stacks, was = (await all_stacks_of(orbits.store, kind)).get(tenant, ()), last.tenants[tenant].tenant
+    stacks, was = await _stacks(orbits, fleet, tenant), last.tenants[tenant].tenant
     tops = [RecordId(row.kind, row.identity) for row in stacks] or _was(step, was)
     shared = _used(last, step, tenant)
     kept = _kept(last, tenant, shared)
@@ -131,6 +143,20 @@ def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Invento
     if found.alone:
         said.append(f"by the record alone: {len(found.alone)}, with nothing of their own to look for")
     return [*said, *found.asked]
+
+
+async def _stacks(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Sequence[RecordRow]:
+    """The records of a tenant's stacks; UsageError if they are as they were found: nothing removes what is not ours.
+
+    A removal that is decided stops all roll-outs to the tenant, and with them the one that could make it ours.
+    """
+    found = (await all_stacks_of(orbits.store, kind_of(fleet))).get(tenant, ())
+    if any(row.adopted for row in found):
+        raise UsageError(
+            f"tenant {tenant} runs as it was found when it was imported, and that is not ours to remove: nothing was "
+            f"done. Roll out to it first (only='[\"{tenant}\"]'), or pause it to leave it as it is"
+        )
+    return found
 
 
 async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Report, Tenants[Any]]:

@@ -20,6 +20,7 @@ from orbits_tenants import FunctionSource, Rollout, Source, Tenant, Tenants, Ten
 from orbits_tenants.cli import app
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.finding import Sought
+from orbits_tenants.removal import remove, would_go
 from orbits_tenants.rollback import bring_back, look
 from orbits_tenants.survey import survey
 
@@ -227,6 +228,22 @@ async def test_who_was_imported_goes_back_to_what_was_found_and_never_to_nothing
         await at_work.record(Harbours, "Harbours").rollback(1)
     [(_, template)] = agency.stacks("acme")
     assert template == body()
+
+
+async def test_who_runs_as_it_was_found_is_removed_only_once_a_roll_out_has_reached_it(agency: Agency) -> None:
+    agency.clients("acme", "bolt")
+    agency.make("acme", "old")
+    async with Orbits(Settings()) as at_work:
+        await at_work.run(Harbours(importing={"acme": {"jobs": "old"}}))
+        for removing in (would_go, remove):
+            with pytest.raises(UsageError, match="tenant acme runs as it was found when it was imported"):
+                await removing(at_work, Harbours, "acme")
+        assert (await at_work.run(Harbours())).tenants[
+            "acme"
+        ].state is TenantState.UPDATED  # nobody has decided anything
+        certificate = await remove(at_work, Harbours, "acme")
+    assert set(certificate.removed) == {"Berth acme", "JobsStack Berth acme/jobs"}
+    assert agency.stacks("acme") == []
 
 
 async def test_who_is_elsewhere_by_then_is_not_recorded(agency: Agency) -> None:
