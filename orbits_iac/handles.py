@@ -13,7 +13,6 @@ from orbits_iac.engine import operations, replaying
 from orbits_iac.engine.events import Sent, send
 from orbits_iac.engine.requests import Asked, ask_root
 from orbits_iac.engine.revisions import last_argument, read_revision
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, Unreachable, UsageError
 from orbits_iac.model.ids import ExecutionId
@@ -24,6 +23,7 @@ from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, 
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Found, Wait
 from orbits_iac.steps.resource import Revision
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.orbits import Orbits

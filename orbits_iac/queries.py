@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.builds import also_called
 from orbits_iac.model.errors import UsageError
@@ -36,6 +35,7 @@ from orbits_iac.model.rows import (
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.store.contract import Store
 from orbits_iac.subtree import subtree
+from orbits_iac.users import users_of
 
 _PAGE = 1000  # events read at a time
 _REVISIONS = 100  # read at a time, each with what it keeps

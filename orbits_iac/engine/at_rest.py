@@ -21,7 +21,8 @@ from orbits_iac.engine.names import Name, known_as
 from orbits_iac.model.approvals import Approval
 from orbits_iac.model.ids import RecordId, StepKey, made_at, step_key
 from orbits_iac.model.plans import Verb
-from orbits_iac.model.rows import Child, EntryRow, Json, LookRow, Read, RecordRow, RevisionRow
+from orbits_iac.model.reads import Read
+from orbits_iac.model.rows import Child, EntryRow, Json, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.standing import Rest
 from orbits_iac.model.states import State
 from orbits_iac.steps.execution import Left

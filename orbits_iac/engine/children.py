@@ -19,13 +19,14 @@ from orbits_iac.engine.names import known_as
 from orbits_iac.engine.passed import passed_since
 from orbits_iac.engine.references import resolved, sources_first
 from orbits_iac.engine.revisions import last_argument, read_revision
-from orbits_iac.engine.sharing import reader_of, reading, refuse_others, released, users_of
+from orbits_iac.engine.sharing import reader_of, reading, refuse_others, released
 from orbits_iac.model.below import Below, everything_below
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import RecordId, StepKey, step_key
 from orbits_iac.model.rows import Child, Json, LookRow, RecordRow, Reference, RevisionRow, Row, amended
 from orbits_iac.model.standing import Standing
 from orbits_iac.store.contract import Transaction
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow

@@ -27,7 +27,6 @@ from orbits_iac.engine.references import is_stale, resolved
 from orbits_iac.engine.returned import recorded
 from orbits_iac.engine.revisions import StoredRevision, read_revision
 from orbits_iac.engine.settling import lost, settled
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.engine.undo import undo
 from orbits_iac.model.errors import ExecutionFailed, Failure, Refused, UsageError
 from orbits_iac.model.ids import StepKey
@@ -37,6 +36,7 @@ from orbits_iac.steps.managed import Managed
 from orbits_iac.steps.resource import Resource, command_arguments, command_of, command_result_type
 from orbits_iac.steps.step import Step, bind, kinds_of, options_of, result_type
 from orbits_iac.steps.workflow import Workflow
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.run import Run

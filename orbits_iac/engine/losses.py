@@ -6,10 +6,10 @@ Losing either has to be accepted by name. A change of mind about everything else
 from typing import TYPE_CHECKING
 
 from orbits_iac.engine.revisions import StoredRevision
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.rows import RecordRow, RevisionRow
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import options_of
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine

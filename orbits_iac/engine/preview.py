@@ -19,7 +19,6 @@ from orbits_iac.engine.naming import identity_of, subject_of
 from orbits_iac.engine.preview_definition import NOTHING, Looking, called, then
 from orbits_iac.engine.preview_records import command_change, removal
 from orbits_iac.engine.revisions import StoredRevision, read_revision
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import StepKey
 from orbits_iac.model.plans import Change, Plan, PropertyChange, Verb
@@ -30,6 +29,7 @@ from orbits_iac.steps.resource import Command, Resource
 from orbits_iac.steps.step import Step, bind, kind_of, kinds_of, options_of
 from orbits_iac.steps.workflow import Workflow
 from orbits_iac.store.contract import Journal
+from orbits_iac.users import users_of
 
 
 async def preview(engine: Engine, step: Step[Any], target: Target | None, *, who: str, takes_over: str = "") -> Plan:

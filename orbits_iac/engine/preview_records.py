@@ -12,12 +12,12 @@ from orbits_iac.engine.losses import WHOLE, data_held
 from orbits_iac.engine.names import record_kind
 from orbits_iac.engine.naming import subject_of
 from orbits_iac.engine.revisions import StoredRevision, read_revision
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import Refused
 from orbits_iac.model.plans import Change, Verb
 from orbits_iac.model.rows import Child, RecordRow, RevisionRow
 from orbits_iac.steps.resource import Command
 from orbits_iac.steps.step import Step, kinds_of
+from orbits_iac.users import users_of
 
 
 async def command_change(engine: Engine, step: Step[Any], identity: str, *, inside: bool = False) -> Change:

@@ -14,11 +14,11 @@ from orbits_iac.engine.children import Known, as_known, as_made, change_users
 from orbits_iac.engine.children import release as let_go
 from orbits_iac.engine.losses import data_held, losses
 from orbits_iac.engine.settling import settle
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import ExecutionFailed, Refused
 from orbits_iac.model.ids import step_key
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow

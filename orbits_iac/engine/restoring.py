@@ -21,9 +21,9 @@ from orbits_iac.engine.children import Known, as_known, as_made, me
 from orbits_iac.engine.losses import data_held
 from orbits_iac.engine.references import is_stale, resolved, sources_first
 from orbits_iac.engine.revisions import StoredRevision
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, amended
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.flow import RunFlow

@@ -32,13 +32,13 @@ from orbits_iac.engine.waiting import Waits
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, ExecutionId, RecordId, StepKey, refs
+from orbits_iac.model.reads import Read
 from orbits_iac.model.rows import (
     Child,
     EntryRow,
     Json,
     LookRow,
     OnceRow,
-    Read,
     RecordRow,
     amended,
 )

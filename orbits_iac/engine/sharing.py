@@ -20,6 +20,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import ExecutionRow, Json, ReaderRow, RecordRow, RevisionRow, Row, amended
 from orbits_iac.store.contract import Store
+from orbits_iac.users import users_of
 
 if TYPE_CHECKING:
     from orbits_iac.engine.engine import Engine
@@ -43,14 +44,6 @@ class _Led:
     build: str
     at: float
     execution: ExecutionId | None = None  # under way
-
-
-async def users_of(store: Store, record: RecordRow) -> tuple[str, ...]:
-    """Who uses a record: those who do it, the first of whom leads, then those who read its outputs."""
-    if not record.has_readers:
-        return record.users
-    rows = await store.find(ReaderRow, kind=record.kind, identity=record.identity)
-    return tuple(dict.fromkeys([*record.users, *(row.reader for row in rows)]))
 
 
 async def others_of(store: Store, record: RecordRow, asked: "Asked") -> list[str]:

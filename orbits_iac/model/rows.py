@@ -12,11 +12,11 @@ import msgspec
 
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import NOBODYS, ExecutionId, StepKey, WorkerId
+from orbits_iac.model.reads import Read
 from orbits_iac.model.schedule import Timing
 from orbits_iac.model.states import State
 
 Json = str  # a JSON document, as text
-LONG = 64 * 1024  # characters
 
 amended = msgspec.structs.replace
 """A row with some of its fields otherwise: `amended(entry, state=State.SUCCESS)`."""
@@ -45,23 +45,6 @@ class Reference:
     kind: str
     identity: str
     path: str
-
-
-def parted(row: R) -> tuple[R, str | None]:
-    """A row without its `APART` field, and what that has, if that is over `LONG`; else the row as it is."""
-    text: str | None = getattr(row, row.APART) if row.APART is not None else None
-    if text is None or len(text) <= LONG:
-        return row, None
-    return amended(row, **{str(row.APART): None}), text
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Read:
-    """Outputs that an update has read of a record that somebody else keeps."""
-
-    kind: str
-    identity: str
-    digest: str  # keyed, of the outputs
 
 
 class ExecutionRow(Row, frozen=True, kw_only=True):

@@ -23,11 +23,11 @@ from orbits_iac.model.rows import (
     TaskRow,
     WorkerRow,
     amended,
-    parted,
 )
 from orbits_iac.store import rules
 from orbits_iac.store.contract import D, Holding, Journal, Store, Transaction
 from orbits_iac.store.hints import Hints
+from orbits_iac.store.parted import parted
 from orbits_iac.store.tables import check_where, encoded
 
 R = TypeVar("R", bound=Row)

@@ -2,8 +2,8 @@
 
 A command costs more than all else about a row, and a worker that advances many executions asks for many rows at a time.
 What always holds: a row is read after it was asked for, and what is wrong with one is told to who asked for that one.
-Nobody who
-asks is cancelled: the store's side, which makes one for its event loop, goes on with a question whose caller has left.
+Nobody who asks is cancelled: the store's side, which makes one for its event loop, goes on with a question whose caller
+has left.
 """
 
 import asyncio

@@ -16,7 +16,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from orbits_iac.model.errors import Unreadable
-from orbits_iac.model.rows import TABLES, EventRow, Row, ScheduleRow, TaskRow, amended, parted
+from orbits_iac.model.rows import TABLES, EventRow, Row, ScheduleRow, TaskRow, amended
+from orbits_iac.store.parted import parted
 from orbits_iac.store.rules import free_from
 from orbits_iac.store.tables import encoded
 

@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 
 from orbits_iac.model.errors import Unreadable
-from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow, amended, parted
+from orbits_iac.model.rows import TABLES, EventRow, ExecutionRow, Row, ScheduleRow, TaskRow, amended
+from orbits_iac.store.parted import parted
 
 R = TypeVar("R", bound=Row)
 Key = tuple[Any, ...]

@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from orbits_iac.engine.sharing import users_of
 from orbits_iac.model.errors import Interrupted, UsageError
 from orbits_iac.model.rows import (
     EntryRow,
@@ -25,6 +24,7 @@ from orbits_iac.registry import Registry
 from orbits_iac.steps.action import Action
 from orbits_iac.steps.step import options_of
 from orbits_iac.store.contract import Store
+from orbits_iac.users import users_of
 
 Ended = tuple[str, str, str | None, State, str | None, tuple[str, str, tuple[str, ...]] | None]
 Recorded = tuple[str, str, int | None, tuple[str, ...], tuple[tuple[str, str], ...], bool]

@@ -8,9 +8,10 @@ from pydantic import Field, SecretStr
 
 from orbits_iac import Event, Every, ExecutionFailed, Options, Orbits, Outputs, Resource, Settings, Workflow, action
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import LONG, ExecutionRow, LineRow, LookRow, PermitRow, TaskRow, WorkerRow
+from orbits_iac.model.rows import ExecutionRow, LineRow, LookRow, PermitRow, TaskRow, WorkerRow
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Store, Transaction
+from orbits_iac.store.parted import LONG
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 DEAD = WorkerRow(id=WorkerId("dead-1"), build="b", boot="another machine", counter=7)

@@ -8,8 +8,9 @@ import pytest
 
 from orbits_iac.model.errors import Conflict, Fenced, StoreError
 from orbits_iac.model.ids import ExecutionId, WorkerId
-from orbits_iac.model.rows import LONG, EntryRow, ExecutionRow, MessageRow, RecordRow, TaskRow, amended
+from orbits_iac.model.rows import EntryRow, ExecutionRow, MessageRow, RecordRow, TaskRow, amended
 from orbits_iac.store.contract import Fence, Park, Store, Transaction
+from orbits_iac.store.parted import LONG
 
 A, B = ExecutionId("a"), ExecutionId("b")
 

@@ -9,7 +9,6 @@ import pytest
 from orbits_iac.model.errors import Conflict, Failure
 from orbits_iac.model.ids import ExecutionId, StepKey, WorkerId
 from orbits_iac.model.rows import (
-    LONG,
     Child,
     EntryRow,
     EventRow,
@@ -26,6 +25,7 @@ from orbits_iac.model.rows import (
 )
 from orbits_iac.model.states import State
 from orbits_iac.store.contract import Store, Transaction
+from orbits_iac.store.parted import LONG
 
 A = ExecutionId("a")
 ROLES = "\u00e9 \U0001f600 \u4e2d / : % ' \" \x00 \n"

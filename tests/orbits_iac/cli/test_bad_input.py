@@ -104,7 +104,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     "a store of a newer version": (
         ["up", "shop", "client=acme", "release=8", "--store", "sqlite:newer.db"],
         (
-            "FOLDER/newer.db was written by a later version of Orbits IaC (schema 99, this one knows up to 3): upgrade "
+            "FOLDER/newer.db was written by a later version of Orbits IaC (schema 99, this one knows up to 4): upgrade "
             "orbits-iac, or name another file as the store"
         ),
     ),

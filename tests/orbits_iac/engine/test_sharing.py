@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Options, Orbits, Outputs, Resource, Workflow, action
+from orbits_iac import ExecutionFailed, Options, Orbits, Outputs, Resource, Workflow, action, users
 from orbits_iac.engine import sharing
 from orbits_iac.model.plans import Verb
 from orbits_iac.model.rows import (
@@ -567,7 +567,7 @@ async def test_who_begins_to_read_while_the_last_user_lets_go_keeps_it(
     calls = list[str]()
 
     async def patched(store: Store, record: RecordRow) -> tuple[str, ...]:
-        found = await sharing.users_of(store, record)
+        found = await users.users_of(store, record)
         calls.append(record.identity)
         if len(calls) == 2:
             assert found == ("Landlord landlord",)
@@ -586,7 +586,7 @@ async def test_of_two_who_let_go_at_a_time_one_takes_it_along(orbits: Orbits, mo
     others = list[list[str]]()
 
     async def patched(store: Store, record: RecordRow) -> tuple[str, ...]:
-        found = await sharing.users_of(store, record)
+        found = await users.users_of(store, record)
         calls.append(record.identity)
         if len(calls) == 2:
             others.append((await orbits.run(Landlady(wanted=False))).stays)

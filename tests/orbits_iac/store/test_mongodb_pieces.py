@@ -10,10 +10,11 @@ pytest.importorskip("pymongo", reason="needs MongoDB's driver: pip install 'orbi
 
 from orbits_iac.model.errors import StoreError
 from orbits_iac.model.ids import ExecutionId, StepKey
-from orbits_iac.model.rows import LONG, EntryRow, ExecutionRow
+from orbits_iac.model.rows import EntryRow, ExecutionRow
 from orbits_iac.store import mongodb_pieces
 from orbits_iac.store.contract import Fence, Transaction
 from orbits_iac.store.mongodb import MongoStore
+from orbits_iac.store.parted import LONG
 
 LONG_RESULT = "ä" * (LONG + 1)
 
