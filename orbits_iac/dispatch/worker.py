@@ -135,9 +135,9 @@ class Worker(Dispatcher):
         self._stopping = True
         if self._lease is not None:
             self._lease.drain()
+        self._engine.leave()  # before anything is waited for: what is under way meanwhile begins nothing more
         await _cancelled(self._own)
         self._neighbours.close()
-        self._engine.leave()
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=self._grace)

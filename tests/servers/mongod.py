@@ -180,6 +180,7 @@ class Mongod:
     def pause(self) -> None:
         """Stop it where it stands: it keeps its connections, and says nothing."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # until then it may still answer
 
     def resume(self) -> None:
         """Let it go on."""

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -50,6 +50,30 @@ class Numbers(Workflow[int]):
 
     async def define(self) -> int:
         return sum([await self.do("n", doubled(n), key=str(n)) for n in range(5)])
+
+
+class Twofold(Workflow[None]):
+    """A step that may not be done twice, which lasts as long as it is let, and one that comes after it."""
+
+    may_end: ClassVar[asyncio.Event]
+    ended: ClassVar[asyncio.Event]
+    begun: ClassVar[list[str]] = []
+
+    async def define(self) -> None:
+        await self.do("first", first())
+        self.ended.set()
+        await self.do("second", second())
+
+
+@action
+async def first() -> None:
+    Twofold.begun.append("first")
+    await Twofold.may_end.wait()
+
+
+@action
+async def second() -> None:
+    Twofold.begun.append("second")
 
 
 class Outages(MemoryStore):
@@ -324,3 +348,27 @@ async def test_what_a_sweep_reads_does_not_grow_with_what_is_held() -> None:
         assert store.reads.count("holding") == 1
         assert len(store.reads) < 6, store.reads
         gate.set()
+
+
+async def test_it_begins_nothing_more_from_the_moment_it_is_told_to_drain() -> None:
+    Twofold.may_end, Twofold.ended = asyncio.Event(), asyncio.Event()
+    Twofold.begun.clear()
+
+    async def slow_to_end() -> None:
+        """What a worker waits for first: its question to a store that takes long to answer."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            Twofold.may_end.set()
+            await Twofold.ended.wait()
+
+    async with Orbits(SETTINGS) as orbits:
+        execution = await orbits.start(Twofold())
+        while not Twofold.begun:
+            await asyncio.sleep(0)
+        worker = orbits.dispatcher
+        assert isinstance(worker, Worker)
+        worker._own.append(asyncio.create_task(slow_to_end()))
+        await asyncio.sleep(0)
+        await worker.drain()
+        assert (Twofold.begun, (await execution.row()).state) == (["first"], State.EXECUTING)
