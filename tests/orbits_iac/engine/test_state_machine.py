@@ -38,7 +38,7 @@ from .crash import SETTINGS
 from .operated import Brittle, Long
 from .world import WORLD, Thing, ThingState, add
 
-COURSES = int(os.environ.get("ORBITS_STATE_MACHINE", "40"))
+COURSES = int(os.environ.get("ORBITS_STATE_MACHINE", "25"))
 LIMIT = 3600.0  # seconds on the held clock that anything may take
 
 
