@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.bench_accounts import offline, targets_of
 from benchmarks.measures import Bar, Table, folder_of
 from benchmarks.poisoned import HUNG, POISONS, Market, poison_accounts
-from orbits_aws.clients import forget_rates
+from orbits_aws.clients import client, forget_rates
 from orbits_iac import Orbits, Settings
 from orbits_iac.dispatch.garbage import collect_new_alone
 from orbits_iac.model.rows import ExecutionRow
@@ -91,11 +91,13 @@ def _tell(table: Table, clean: Sequence[Rolled], poisoned: Sequence[Rolled], ten
 async def _rolled(folder: Path, name: str, tenants: int, *, poisoned: bool) -> Rolled:
     """Roll a fleet out on a new store, in an AWS in which nothing is yet."""
     with offline() as aws:
+        targets = targets_of(aws, tenants)
         people = [
             Tenant(id=f"t{number}", targets=(target,), labels={"poison": _poison(number)} if poisoned else {})
-            for number, target in enumerate(targets_of(aws, tenants))
+            for number, target in enumerate(targets)
         ]
         forget_rates()
+        client("sqs", targets[1]).list_queues()  # makes the clients, whose account is one of the healthy
         poison_accounts(aws, people)
         Market.source = ListSource(people)
         healthy = {f"t{number}" for number in range(tenants) if not _poison(number)}
