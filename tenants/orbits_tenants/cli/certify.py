@@ -3,25 +3,16 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-import typer
-
+from orbits_tenants.cli.certified import Out, say
 from orbits_tenants.cli.options import AsJson, Fleet, Id
 
 if TYPE_CHECKING:
     from orbits_tenants.certificate import Certificate
 
 
-def command(fleet: Fleet, tenant: Id, *, as_json: AsJson = False) -> None:
+def command(fleet: Fleet, tenant: Id, *, out: Out = None, as_json: AsJson = False) -> None:
     """Certify that a tenant that has ended by its expiry is gone: all that it was made of is looked for now."""
-    certificate = asyncio.run(_certify(fleet, tenant))
-    if as_json:
-        typer.echo(certificate.model_dump_json(indent=2))
-    else:
-        from orbits_iac.provider import console
-
-        console().print(certificate)
-    if certificate.unsure:
-        raise typer.Exit(4)
+    say(asyncio.run(_certify(fleet, tenant)), out, as_json=as_json)
 
 
 async def _certify(spec: str, tenant: str) -> "Certificate":

@@ -1,11 +1,11 @@
 """`orbits tenants remove`: a tenant leaves its fleet; what goes, what stays, and a certificate of it."""
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orbits_tenants.cli.certified import Out, say
 from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ AcceptLoss = Annotated[
     list[str] | None,
     typer.Option("--accept-loss", metavar="'KIND IDENTITY'", help="What may be lost with it; several times."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the certificate, as JSON, too.")]
 
 
 def command(
@@ -32,17 +31,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Remove a tenant: its stack is uninstalled, and no list brings it back until it is added again."""
-    certificate = asyncio.run(_remove(fleet, tenant, why, accept_loss or [], yes=yes))
-    if out is not None:
-        out.write_text(certificate.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    if as_json:
-        typer.echo(certificate.model_dump_json(indent=2))
-    else:
-        from orbits_iac.provider import console
-
-        console().print(certificate)
-    if certificate.unsure:
-        raise typer.Exit(4)
+    say(asyncio.run(_remove(fleet, tenant, why, accept_loss or [], yes=yes)), out, as_json=as_json)
 
 
 async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: bool) -> "Certificate":
