@@ -55,6 +55,7 @@ class Numbers(Workflow[int]):
 class Twofold(Workflow[None]):
     """A step that may not be done twice, which lasts as long as it is let, and one that comes after it."""
 
+    began: ClassVar[asyncio.Event]
     may_end: ClassVar[asyncio.Event]
     ended: ClassVar[asyncio.Event]
     begun: ClassVar[list[str]] = []
@@ -68,6 +69,7 @@ class Twofold(Workflow[None]):
 @action
 async def first() -> None:
     Twofold.begun.append("first")
+    Twofold.began.set()
     await Twofold.may_end.wait()
 
 
@@ -351,7 +353,7 @@ async def test_what_a_sweep_reads_does_not_grow_with_what_is_held() -> None:
 
 
 async def test_it_begins_nothing_more_from_the_moment_it_is_told_to_drain() -> None:
-    Twofold.may_end, Twofold.ended = asyncio.Event(), asyncio.Event()
+    Twofold.began, Twofold.may_end, Twofold.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
     Twofold.begun.clear()
 
     async def slow_to_end() -> None:
@@ -364,8 +366,7 @@ async def test_it_begins_nothing_more_from_the_moment_it_is_told_to_drain() -> N
 
     async with Orbits(SETTINGS) as orbits:
         execution = await orbits.start(Twofold())
-        while not Twofold.begun:
-            await asyncio.sleep(0)
+        await Twofold.began.wait()
         worker = orbits.dispatcher
         assert isinstance(worker, Worker)
         worker._own.append(asyncio.create_task(slow_to_end()))
