@@ -2,6 +2,7 @@
 
     codec     encoding, decoding, digests
     direct    which types need nothing of ours on the way
+    many      a model's dictionaries of many values, one by one
     plain     values as JSON's own types, secrets sealed, for all others
     masks     secrets that became known, and how they look in texts
 

@@ -19,9 +19,10 @@ from cryptography.fernet import Fernet, InvalidToken
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from orbits_iac.codec.direct import CONCEALER, has_floats, has_secrets, is_direct
+from orbits_iac.codec.direct import CONCEALER, has_floats, has_secrets, is_direct, is_read_alike
+from orbits_iac.codec.many import fields_of_many, in_parts
 from orbits_iac.codec.masks import STARS, Masks
-from orbits_iac.codec.plain import MAY_BE_MARKED, is_finite, plain, restored, text_of, words
+from orbits_iac.codec.plain import MAY_BE_MARKED, is_finite, plain, restored, words, written
 from orbits_iac.model.errors import Refused, StoreError
 from orbits_iac.model.rows import Json
 
@@ -70,7 +71,7 @@ class Codec:
             return text
         try:
             way.check_secrets(value)
-            return text_of(plain(way.dump(value, warnings="error"), self._encrypt))
+            return written(way.in_parts(value), self._encrypt)
         except (PydanticSerializationError, TypeError, ValueError, RecursionError) as error:
             raise Refused(
                 f"{type(value).__name__} cannot be kept as {_type_name(declared)}: {_input.sub('', str(error))}. "
@@ -83,7 +84,7 @@ class Codec:
         way = _way(declared)
         if MAY_BE_MARKED in text:
             return way.validate(restored(json.loads(text), self._decrypt))
-        if way.direct:
+        if way.read is not None:
             try:
                 return way.read(text)
             except ValidationError:  # it may be text that only Python reads; else this says so again
@@ -127,7 +128,7 @@ class Codec:
         """What was encoded here, with its secrets encrypted by another codec instead."""
         if MAY_BE_MARKED not in text:
             return text
-        return text_of(plain(restored(json.loads(text), self._decrypt), by._encrypt))  # noqa: SLF001 - one class
+        return written(restored(json.loads(text), self._decrypt), by._encrypt)  # noqa: SLF001 - one class
 
     def mask(self, text: str) -> str:
         """`text` with stars for every secret that was encoded or decoded here."""
@@ -191,7 +192,18 @@ class Encoded(NamedTuple):
 class _Way:
     """How values of one declared type become text and come back."""
 
-    __slots__ = ("_certain", "_floats", "_secrets", "_write", "direct", "dump", "read", "validate")
+    __slots__ = (
+        "_certain",
+        "_declared",
+        "_floats",
+        "_secrets",
+        "_write",
+        "direct",
+        "dump",
+        "many",
+        "read",
+        "validate",
+    )
 
     def __init__(self, declared: Any, adapter: TypeAdapter[Any]) -> None:
         schema = adapter.core_schema
@@ -199,8 +211,10 @@ class _Way:
         self._floats = has_floats(schema)
         self._secrets = has_secrets(schema)
         self._certain = declared if declared in _CERTAIN else None
+        self._declared = declared
+        self.many = {} if self.direct else fields_of_many(schema)
         self._write = adapter.serializer.to_json
-        self.read: Callable[[str], Any] = adapter.validator.validate_json
+        self.read: Callable[[str], Any] | None = adapter.validator.validate_json if is_read_alike(schema) else None
         self.dump = adapter.serializer.to_python
         self.validate: Callable[[Any], Any] = adapter.validator.validate_python
 
@@ -224,6 +238,10 @@ class _Way:
         if self._floats and "null" in text and not is_finite(self.dump(value, warnings=False)):
             return None
         return None if len(text) > _MOST_DIGITS and _too_many_digits(text) else text
+
+    def in_parts(self, value: Any) -> Any:
+        """`value` in Python's own containers, to be written: many values in a field of it are dumped one by one."""
+        return in_parts(value, self.many if type(value) is self._declared else {}, self.dump)
 
     def check_secrets(self, value: Any) -> None:
         """Raise ValueError where a field that is declared to be secret holds what is none: it would not be sealed."""

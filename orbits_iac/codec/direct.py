@@ -1,4 +1,4 @@
-"""Which declared types pydantic's core may turn into JSON text and back by itself.
+"""Which declared types pydantic's core may turn into JSON text and back by itself, and which it may read.
 
 What always holds: for these types the text means the same, and the same value comes back, as by way of `plain`; a type
 of which that is not certain is not among them. Decided once for each type, from its core schema. Called by the codec.
@@ -56,7 +56,12 @@ Schema = Mapping[str, Any]
 
 def is_direct(schema: Schema) -> bool:
     """Whether nothing in values of this schema needs us: no secret, no bytes, no set, nothing of unknown type."""
-    return all(_is_known(inner) for inner in _walk(schema))
+    return all(is_known(inner) for inner in _walk(schema))
+
+
+def is_read_alike(schema: Schema) -> bool:
+    """Whether text without a mark is read by it as it is by way of Python's own containers, however it was written."""
+    return all(_is_read_alike(inner) for inner in _walk(schema))
 
 
 def has_floats(schema: Schema) -> bool:
@@ -96,10 +101,13 @@ def _alone(choice: Any) -> Schema:
     return found
 
 
-def _is_known(schema: Schema) -> bool:
-    if "serialization" in schema:
-        return False
-    check = _CHECKS.get(schema["type"])
+def is_known(schema: Schema) -> bool:
+    """Whether this schema, whatever is inside it, needs nothing of us."""
+    return "serialization" not in schema and schema["type"] not in _READ_ALONE and _is_read_alike(schema)
+
+
+def _is_read_alike(schema: Schema) -> bool:
+    check = _CHECKS.get(schema["type"]) or _READ_ALONE.get(schema["type"])
     return schema["type"] in _LEAVES if check is None else check(schema)
 
 
@@ -126,6 +134,10 @@ def _is_told_nothing(schema: Schema) -> bool:
     return bool(schema["function"]["type"] == "no-info")
 
 
+def _is_text(schema: Schema) -> bool:
+    return _is_text(schema["schema"]) if schema["type"] == "function-after" else bool(schema["type"] == "str")
+
+
 def _has_plain_members(schema: Schema) -> bool:
     return not issubclass(schema["cls"], Flag) and all(type(m.value) in _PLAIN_VALUES for m in schema["members"])
 
@@ -136,7 +148,7 @@ _CHECKS: dict[str, Callable[[Schema], bool]] = {
     "dataclass-field": _always,
     "default": _always,
     "definitions": _always,
-    "dict": lambda schema: "values_schema" in schema and schema.get("keys_schema", {}).get("type") == "str",
+    "dict": lambda schema: "values_schema" in schema and _is_text(schema.get("keys_schema", {"type": "any"})),
     "enum": _has_plain_members,
     "function-after": _is_told_nothing,
     "function-before": _is_told_nothing,
@@ -151,4 +163,8 @@ _CHECKS: dict[str, Callable[[Schema], bool]] = {
     "typed-dict": _has_plain_fields,
     "typed-dict-field": _always,
     "union": lambda schema: all(_alone(choice)["type"] in _SCALARS for choice in schema["choices"]),
+}
+_READ_ALONE: dict[str, Callable[[Schema], bool]] = {  # of what is in these nobody knows what it is written as
+    "any": _always,
+    "function-plain": _is_told_nothing,
 }

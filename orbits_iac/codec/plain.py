@@ -8,12 +8,13 @@ import base64
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
+from orbits_iac.codec.many import Each
 from orbits_iac.model.marks import SEALS, Mark
 
 _MARKS = frozenset(mark.value for mark in Mark)
@@ -28,6 +29,7 @@ Seal = Callable[[str, str], str]
 
 _Secrets = (SecretStr, SecretBytes, Secret)
 _LISTS = (list, tuple, deque)
+_LEVELS = 2  # of a value that are written item by item: below them are many small ones, or little
 
 
 def plain(value: Any, seal: Seal) -> Any:
@@ -65,6 +67,11 @@ def is_finite(value: Any) -> bool:
     return not isinstance(value, (list, tuple)) or all(map(is_finite, value))
 
 
+def written(value: Any, seal: Seal) -> str:
+    """The JSON text of what `plain` makes of `value`, which of a large one is made item by item."""
+    return "".join(_pieces(value, seal, _LEVELS))
+
+
 def text_of(value: Any) -> str:
     """JSON text that is Unicode: what is none (half of a surrogate pair) stands in it as an escape."""
     text = as_json(value)
@@ -84,6 +91,26 @@ def words(mark: str, text: str) -> Iterator[str | bytes]:
         yield base64.b64decode(text)
     else:
         yield from _leaves(json.loads(text))
+
+
+def _pieces(value: Any, seal: Seal, levels: int) -> Iterator[str]:
+    """The text of a value: that of each of its items, and of theirs, down to so many levels."""
+    if levels and isinstance(value, (dict, Each)) and len(value) > 1:  # one alone may be taken for a mark
+        opening = "{"
+        for key, item in zip(_keys(value), value.values(), strict=True):
+            yield f"{opening}{text_of(key)}:"
+            yield from _pieces(item, seal, levels - 1)
+            opening = ","
+        yield "}"
+    elif levels and isinstance(value, _LISTS) and value:
+        opening = "["
+        for item in value:
+            yield opening
+            yield from _pieces(item, seal, levels - 1)
+            opening = ","
+        yield "]"
+    else:
+        yield text_of(plain(value, seal))
 
 
 def _leaves(value: Any) -> Iterator[str]:
@@ -109,9 +136,7 @@ def _sealed(value: SecretStr | SecretBytes | Secret[Any], seal: Seal) -> Any:
 
 def _container(value: Any, seal: Seal) -> Any:
     if isinstance(value, dict):
-        items = {_key(key): plain(item, seal) for key, item in value.items()}
-        if len(items) < len(value):
-            raise ValueError("two of its keys are the same as text")
+        items = {key: plain(item, seal) for key, item in zip(_keys(value), value.values(), strict=True)}
         return {Mark.DICT.value: items} if len(items) == 1 and not _MARKS.isdisjoint(items) else items
     if isinstance(value, _LISTS):
         return [plain(item, seal) for item in value]
@@ -120,6 +145,13 @@ def _container(value: Any, seal: Seal) -> Any:
     if isinstance(value, BaseModel):
         return plain(dict(value), seal)
     return to_jsonable_python(value)
+
+
+def _keys(value: Iterable[Any]) -> list[str]:
+    keys = [_key(key) for key in value]
+    if len(keys) > 1 and len(set(keys)) < len(keys):
+        raise ValueError("two of its keys are the same as text")
+    return keys
 
 
 def _key(key: Any) -> str:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pydantic import ConfigDict
+
 from orbits_iac import ExecutionFailed, Outputs
 from orbits_iac.provider import Below, OutOfReach, Standing, ago, first_of
 from orbits_tenants.amounts import counted
@@ -110,11 +112,12 @@ class TenantReport(Outputs, Numerous):
         execution: the id of the execution that failed first; it has the events and attempts.
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
         checked_at: of one that was passed over: when somebody looked at it last, in seconds since the epoch.
-        unseen_for: the seconds from then to the roll-out.
         began: when its stack was asked for (UTC); None if it never was.
         ended: when that was over (UTC).
 
     """
+
+    model_config = ConfigDict(extra="ignore")  # another release may have said more
 
     state: TenantState
     wave: str
@@ -135,7 +138,6 @@ class TenantReport(Outputs, Numerous):
     execution: str = ""
     digest: str = ""
     checked_at: float | None = None
-    unseen_for: float | None = None
     began: datetime | None = None
     ended: datetime | None = None
 
@@ -156,6 +158,13 @@ class TenantReport(Outputs, Numerous):
             left="; ".join(self.left) or "see its execution",
             seen="" if self.unseen_for is None else f"; looked at {ago(self.unseen_for)}",
         )
+
+    @property
+    def unseen_for(self) -> float | None:
+        """Of one that was passed over: the seconds from the last look at it to the roll-out."""
+        if self.checked_at is None or self.began is None:
+            return None
+        return max(0.0, self.began.timestamp() - self.checked_at)
 
     @property
     def _back(self) -> str:
@@ -246,7 +255,7 @@ class Report(Outputs):
         """How the tenants stand; when they were done, and that there was nothing to do, is no change."""
         timeless: dict[str, object] = {"began": None, "ended": None}
         done = {**timeless, "state": TenantState.UPDATED, "changed": False, "made": False, "wave": "", "earlier": False}
-        done |= {"no_return": (), "checked_at": None, "unseen_for": None}
+        done |= {"no_return": (), "checked_at": None}
         all_ = (*self.tenants.items(), *self.shared.items())
         return {id_: one.model_copy(update=done if one.state in OK else timeless) for id_, one in all_}
 

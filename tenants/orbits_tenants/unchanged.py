@@ -39,7 +39,6 @@ class Unchanged:
 
 def passed_over(last: TenantReport, rest: Rest, at: datetime) -> TenantReport:
     """The report of what was passed over, by its last one."""
-    looked_at = rest.looked_at or 0.0
     return TenantReport(
         state=TenantState.UNCHANGED,
         wave="",
@@ -47,8 +46,7 @@ def passed_over(last: TenantReport, rest: Rest, at: datetime) -> TenantReport:
         revision=last.revision,
         account=last.account,
         digest=rest.digest,
-        checked_at=looked_at,
-        unseen_for=max(0.0, at.timestamp() - looked_at),
+        checked_at=rest.looked_at or 0.0,
         began=at,
         ended=at,
     )

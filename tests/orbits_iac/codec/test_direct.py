@@ -1,7 +1,7 @@
 """What pydantic's core does by itself is what the careful way does: the same value comes back, with the same digest."""
 
 import dataclasses
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     SecretBytes,
     SecretStr,
     TypeAdapter,
@@ -32,8 +33,9 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from orbits_iac.codec import codec as module
+from orbits_iac.codec import many
 from orbits_iac.codec.codec import Codec, _Way
-from orbits_iac.codec.direct import is_direct
+from orbits_iac.codec.direct import is_direct, is_read_alike
 from orbits_iac.model.errors import Refused
 
 CODEC = Codec(Fernet.generate_key())
@@ -103,6 +105,7 @@ LEAVES: list[Typed] = [
         ),
     ),
     (Any, st.none() | st.integers() | TEXT | st.floats() | TEXT.map(SecretStr)),
+    (Annotated[Any, PlainValidator(lambda value: value), PlainSerializer(lambda value: [value])], st.integers()),
 ]
 
 
@@ -150,6 +153,14 @@ def _typed_dict(of: list[Typed]) -> Typed:
 TYPES = st.recursive(st.sampled_from(LEAVES), composed, max_leaves=6)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_are_many() -> Iterator[None]:
+    """Any two values of a dictionary are dumped one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(many, "_MANY", 2)
+        yield
+
+
 @contextmanager
 def carefully() -> Generator[None]:
     """Nothing is left to pydantic's core."""
@@ -157,7 +168,7 @@ def carefully() -> Generator[None]:
 
     def way(declared: Any) -> _Way:
         made = _Way(declared, TypeAdapter(declared))
-        made.direct = False
+        made.direct, made.read, made.many = False, None, {}
         return made
 
     with pytest.MonkeyPatch.context() as patch:
@@ -284,6 +295,7 @@ CAREFUL = [
     list[Annotated[int, PlainSerializer(str)]],
     tuple[SecretStr, ...],
 ]
+READ = [Any, list, dict[str, Any], Serialized, list[Annotated[int, PlainSerializer(str)]]]  # but not written
 
 
 @pytest.mark.parametrize("declared", DIRECT, ids=str)
@@ -294,6 +306,16 @@ def test_what_is_certain_is_left_to_pydantics_core(declared: Any) -> None:
 @pytest.mark.parametrize("declared", CAREFUL, ids=str)
 def test_what_is_not_certain_is_not(declared: Any) -> None:
     assert not is_direct(TypeAdapter(declared).core_schema)
+
+
+@pytest.mark.parametrize("declared", [*DIRECT, *READ], ids=str)
+def test_what_is_read_alike_is_read_by_pydantics_core(declared: Any) -> None:
+    assert is_read_alike(TypeAdapter(declared).core_schema)
+
+
+@pytest.mark.parametrize("declared", [one for one in CAREFUL if one not in READ], ids=str)
+def test_what_is_not_is_read_by_way_of_pythons_containers(declared: Any) -> None:
+    assert not is_read_alike(TypeAdapter(declared).core_schema)
 
 
 def test_digests_of_equal_values_are_equal_however_they_are_written() -> None:
