@@ -166,6 +166,10 @@ class TenantReport(Outputs, Numerous):
             return None
         return max(0.0, self.began.timestamp() - self.checked_at)
 
+    def has_another_stack_than(self, other: "TenantReport") -> bool:
+        """Whether its stack is another one; not if one of the two has none."""
+        return bool(self.stack and other.stack) and self.stack != other.stack
+
     @property
     def _back(self) -> str:
         return f"at revision {self.revision}" if self.revision is not None else "to nothing"

@@ -137,13 +137,14 @@ class Tenants(Resource[Report], Generic[S]):
     async def define_update(self) -> Report:
         """Bring every tenant to what its stack says, wave by wave, and report."""
         self._updating = True
-        before = self._before()
+        last = self._last()
+        before = last.tenants
         if self.back:
-            return await self._go_back(before, self.back, self.stood_as)
+            return await self._go_back(last, self.back, self.stood_as)
         if self.leaving:
-            return await self._let_go(before)
+            return await self._let_go(last)
         if self.importing:
-            return await take_in(self, self._last)
+            return await take_in(self, last)
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.remark(doubt)
@@ -152,7 +153,7 @@ class Tenants(Resource[Report], Generic[S]):
         ending = [one for one in found.ending if scope.has(one.id) or before[one.id].state is TenantState.ENDED]
         if not self.execution.superseded.done():
             await self.define_shared()
-        roll_out = RollOut(self, found.present, before=self._last, scope=scope)
+        roll_out = RollOut(self, found.present, before=last, scope=scope)
         sharing = roll_out.sharing
         if self.execution.previewing:
             await roll_out.preview(ending)
@@ -182,12 +183,14 @@ class Tenants(Resource[Report], Generic[S]):
         """
         if self._updating:
             return to.outputs
-        before, then = self._before(), to.outputs.tenants
-        revisions = {id_: then[id_].revision if id_ in then else None for id_ in before}
-        stacks = {id_: then[id_].stack for id_, number in revisions.items() if number is not None}
-        others = {id_: stack for id_, stack in stacks.items() if "" not in {stack, before[id_].stack}}
-        stood_as = {id_: stack for id_, stack in others.items() if stack != before[id_].stack}
-        return await self._go_back(before, revisions, stood_as)
+        last, then = self._last(), to.outputs.tenants
+        revisions = {id_: then[id_].revision if id_ in then else None for id_ in last.tenants}
+        stood_as = {
+            id_: then[id_].stack
+            for id_, one in last.tenants.items()
+            if revisions[id_] is not None and one.has_another_stack_than(then[id_])
+        }
+        return await self._go_back(last, revisions, stood_as)
 
     async def define_cycle(self) -> None:
         """Look at every tenant, and do about drift what `drift` says where the schedule asks."""
@@ -196,7 +199,7 @@ class Tenants(Resource[Report], Generic[S]):
 
         async def left() -> Mapping[str, str]:
             decided = await decisions(self, "cycle")
-            tenants = (decided.about(one.tenant) for one in self._before().values() if one.tenant is not None)
+            tenants = (decided.about(one.tenant) for one in self._last().tenants.values() if one.tenant is not None)
             return left_alone(tenants, self.execution.now())
 
         await look_after(self.execution, cls.drift, options_of(cls).get("schedule"), f"{kind} {kind}", left)
@@ -209,11 +212,12 @@ class Tenants(Resource[Report], Generic[S]):
 
     async def _go_back(
         self,
-        before: Mapping[str, TenantReport],
+        last: Report,
         revisions: Mapping[str, int | None],
         stood_as: Mapping[str, str],
     ) -> Report:
         """Bring tenants back; the others are reported as they stand."""
+        before = last.tenants
         self._refuse_unknown("back", revisions, before)
         await self.execution.keep_children()
         if self.execution.previewing:
@@ -221,15 +225,16 @@ class Tenants(Resource[Report], Generic[S]):
         way = WayBack(self, Lanes(self.rollout))
         came = await way.to(before, revisions, stood_as)
         reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        report = Report(tenants=reports, shared=self._last.shared)
+        report = Report(tenants=reports, shared=last.shared)
         self.execution.progress(report.summary)
         return report
 
-    async def _let_go(self, before: Mapping[str, TenantReport]) -> Report:
+    async def _let_go(self, last: Report) -> Report:
         """Remove tenants; the others are reported as they stand."""
+        before = last.tenants
         self._refuse_unknown("leaving", self.leaving, before)
         going = [one.tenant for id_ in self.leaving if (one := before[id_]).tenant is not None]
-        roll_out = RollOut(self, (), before=self._last, scope=Scope())
+        roll_out = RollOut(self, (), before=last, scope=Scope())
         if self.execution.previewing:
             await roll_out.preview(going)
             await self.execution.keep_children()
@@ -253,15 +258,10 @@ class Tenants(Resource[Report], Generic[S]):
         if unknown := ", ".join(id_ for id_ in self.only if id_ not in there):
             raise UsageError(f"only: {kind_of(type(self))} has no {unknown}; `orbits tenants list` shows who is there")
 
-    @property
     def _last(self) -> Report:
-        """The report of the last roll-out."""
+        """The report of the last roll-out, which is read each time: of a large fleet it takes a while, and room."""
         standing = self.execution.revision
         return Report(tenants={}) if standing is None else standing.outputs
-
-    def _before(self) -> Mapping[str, TenantReport]:
-        """The tenants' reports of the last roll-out."""
-        return self._last.tenants
 
     def _scope(self, before: Mapping[str, TenantReport]) -> Scope:
         """To whom this roll-out goes."""
