@@ -135,6 +135,11 @@ class Pages:
         """Leave an event that is about more than this execution, with the next write."""
         self._events.append(event)
 
+    def forget_all(self) -> None:
+        """Let go of the journal, and of what was written last: the execution has ended."""
+        self.entries.clear()
+        self._taken = (self._puts, self._deletes, self._events)
+
     def restore(self) -> None:
         """The last transaction was refused: everything that it took is pending again."""
         puts, deletes, events = self._taken

@@ -314,6 +314,17 @@ class Run:
         self.calls.drop()
         asyncio.get_running_loop().call_soon(self.loop.abandon)
 
+    def forget_all(self) -> None:
+        """It has ended: it goes now, with its journal, and not once Python's collector of cycles has come to it.
+
+        What still refers to it, as an attempt does that would not end, finds nothing open.
+        """
+        self.main = None
+        self.settling.clear()
+        del self.waits
+        self.pages.forget_all()
+        self.asked.clear()
+
     def drain(self) -> None:
         """Let the definition run until it can do nothing more by itself."""
         try:

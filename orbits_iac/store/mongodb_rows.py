@@ -102,7 +102,6 @@ def _encoder(of: Documents[R]) -> Callable[[R], Document]:
             made[name] = getattr(row, name)
         made["body"] = encoded(short).decode()
         if apart is not None:
-            apart.encode()  # what is no Unicode is its writer's error, not that of all who are written with it
             made["apart"] = apart
         if isinstance(row, ScheduleRow) and not row.paused:
             made["free"] = row.due

@@ -180,8 +180,6 @@ def _task_encoder(columns: tuple[str, ...]) -> Callable[[Row], Values]:
 def _parting_encoder(pick_all: Callable[[Any], Values]) -> Callable[[Row], Values]:
     def values(row: Row) -> Values:
         short, apart = parted(row)
-        if apart is not None:
-            apart.encode()  # what is no Unicode is its writer's error, not that of all who are written with it
         return (*pick_all(row), encoded(short), apart)
 
     return values

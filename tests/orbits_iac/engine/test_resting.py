@@ -1,11 +1,13 @@
-"""What waits in memory: a bounded part of it, and nothing that others have gone on with."""
+"""What waits in memory: a bounded part of it, and nothing that others have gone on with, or that has ended."""
 
+import gc
 from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
 
-from orbits_iac import Event, Orbits, Settings, Workflow
+from orbits_iac import Event, Orbits, Resource, Settings, Workflow
+from orbits_iac.engine.run import Run
 from orbits_iac.model.rows import TaskRow
 from orbits_iac.store.memory import MemoryStore
 from orbits_iac.testing import Clock
@@ -95,3 +97,61 @@ async def test_what_others_have_gone_on_with_is_let_go_of() -> None:
         await here.engine.forget_strangers()
         assert in_memory(here) == {waiting.id}
         await clock.advance(timedelta(hours=1))
+
+
+class Cushion(Resource):
+    """A part of a hammock."""
+
+    number: int
+
+    def identity(self) -> str:
+        return str(self.number)
+
+    async def define_update(self) -> None:
+        """Nothing is to be done."""
+
+
+class Hammock(Resource):
+    """Is made when it is told."""
+
+    def identity(self) -> str:
+        return "hammock"
+
+    async def define_update(self) -> None:
+        await self.do("before", Cushion(number=1))
+        await self.execution.wait_for("morning", Morning)
+        await self.do("after", Cushion(number=2))
+
+
+async def test_what_has_ended_is_gone_before_the_collector_of_cycles_comes() -> None:
+    async with Orbits(SETTINGS) as orbits:
+        hammock = await orbits.start(Hammock())
+        await orbits.settled()
+        gc.collect()
+        gc.disable()
+        try:
+            assert runs_in_memory() == ["Hammock"]
+            await hammock.answer(Morning())
+            await hammock
+            assert runs_in_memory() == []
+        finally:
+            gc.enable()
+
+
+async def test_who_still_refers_to_what_has_ended_keeps_none_of_its_journal() -> None:
+    async with Orbits(SETTINGS) as orbits:
+        hammock = await orbits.start(Hammock())
+        await orbits.settled()
+        run = orbits.engine._runs[hammock.id]
+        assert run.pages.entries
+        assert run.asked
+        await hammock.answer(Morning())
+        await hammock
+        assert not run.pages.entries
+        assert not run.asked
+
+
+def runs_in_memory() -> list[str]:
+    """The kinds of those of hammocks that are there, whoever refers to them."""
+    kinds = [one.pages.execution.kind for one in gc.get_objects() if isinstance(one, Run)]
+    return [kind for kind in kinds if kind in {"Hammock", "Cushion"}]
