@@ -145,9 +145,11 @@ def _acting(
 ) -> tuple[dict[str, Json], dict[str, str]]:
     """The targets of a step, within its bounds, and their places."""
     codec, call, within = run.engine.codec, wanted.call, options.get("within")
+    targets, places = bounds.widened(above, run.found), run.places
+    if within is None and not each_of(wanted.target):
+        return targets, places
     what = f"{call.ref} ({call.where()})"
     tenant = run.pages.execution.tenant or options.get("labels", {}).get(TENANT)
-    targets, places = bounds.widened(above, run.found), run.places
     if within is not None:
         targets = bounds.bound(codec, targets, within, run.found, what=what, tenant=tenant)
     for one in each_of(wanted.target):

@@ -90,15 +90,22 @@ def _name(method: Callable[..., Any] | None) -> str | None:
 
 def _types(method: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     """The fields for the arguments: a model's own class, else what the method's annotation says."""
-    names = list(inspect.signature(method).parameters)
+    declared = _parameters(method.__func__)  # type: ignore[attr-defined]
+    return {
+        name: type(value) if isinstance(value, BaseModel) else hint
+        for (name, hint), value in zip(declared, arguments, strict=False)
+    }
+
+
+@lru_cache(maxsize=4096)
+def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, Any], ...]:
+    """What a method takes after `self`, each with its annotation."""
+    names = [*inspect.signature(function).parameters][1:]
     try:
-        hints = typing.get_type_hints(method)
+        hints = typing.get_type_hints(function)
     except NameError:  # names that are imported for type checkers only
         hints = {}
-    return {
-        name: type(value) if isinstance(value, BaseModel) else _concrete(hints.get(name, Any))
-        for name, value in zip(names, arguments, strict=False)
-    }
+    return tuple((name, _concrete(hints.get(name, Any))) for name in names)
 
 
 def _concrete(hint: Any) -> Any:
