@@ -198,27 +198,29 @@ async def _updated(run: "Run", record: RecordRow, outputs: str) -> tuple[RecordR
     stands = made if made is not None or run.standing is None else run.standing.row
     rows: list[Row] = [amended(stands, uses=uses)] if stands is not None and stands.uses != uses else []
     done = {f"{child.kind} {child.identity}" for child in after.children}
-    released_, readers = await _let_go(run, record, (name for name in record.uses if name not in {*uses, *done}))
-    rows += released_
+    let_go, readers = await _let_go(run, record, (name for name in record.uses if name not in {*uses, *done}))
     schedule, unscheduled = await _schedule(run, record)
     moved, forgotten = run.names.moved(run.once)
-    return after, [*rows, *schedule, *moved], [*readers, *unscheduled, *forgotten]
+    return after, [*rows, *let_go, *schedule, *moved], [*readers, *unscheduled, *forgotten]
 
 
 async def _let_go(run: "Run", record: RecordRow, names: Iterable[str]) -> tuple[list[Row], list[Row]]:
     """What is written and deleted so that this one is no user any more of those with these names: it reads them not."""
-    user = f"{record.kind} {record.identity}"
-    theirs = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
-    there = [row for row in theirs if row is not None]
+    user, there = f"{record.kind} {record.identity}", await _records(run, names)
     return [released(row, user) for row in there if user in row.users], [reader_of(row, user) for row in there]
 
 
 async def _used_again(run: "Run", record: RecordRow, names: Iterable[str]) -> list[Row]:
     """The records, by these names, of which this one is a user once more: what it goes back to has read them."""
     user = f"{record.kind} {record.identity}"
-    theirs = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
-    used = [row for row in theirs if row is not None and user not in row.users]
+    used = [row for row in await _records(run, names) if user not in row.users]
     return [each for row in used for each in await reading(run.engine.store, row, user)]
+
+
+async def _records(run: "Run", names: Iterable[str]) -> list[RecordRow]:
+    """Those of these names that there are."""
+    found = [await run.engine.store.get(RecordRow, *RecordId.named(name)) for name in names]
+    return [row for row in found if row is not None]
 
 
 async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:

@@ -25,6 +25,19 @@ def test_when_a_tenant_was_done_is_no_change_of_the_fleet(state: TenantState) ->
     assert report(1).compared() == report(2).compared()
 
 
+def test_of_who_was_passed_over_it_says_since_when_nobody_has_looked() -> None:
+    looked_at = (NOON - timedelta(minutes=20)).timestamp()
+    one = TenantReport(state=TenantState.UNCHANGED, wave="1", checked_at=looked_at, began=NOON, ended=NOON)
+    assert one.unseen_for == 20 * 60
+    assert one.happened == "nothing to change; looked at 20 min ago"
+    assert one.model_copy(update={"checked_at": None}).happened == "nothing to change"
+
+
+def test_a_report_of_a_release_that_said_more_of_a_tenant_is_read() -> None:
+    text = Report(tenants={"acme": TenantReport(state=TenantState.UPDATED, wave="1")}).model_dump_json()
+    assert Report.model_validate_json(text.replace('"wave":"1"', '"wave":"1","unseen_for":3.5')).tenants["acme"].wave
+
+
 def test_a_check_that_does_several_things_at_once_says_what_failed_first() -> None:
     failure = Failure(error_type="AlarmRang", message="shop-1 rings", path=("alarms",))
     group = ExceptionGroup("unhandled errors in a TaskGroup", [ExecutionFailed(failure)])
