@@ -112,7 +112,7 @@ async def test_what_the_engine_leaves_fits_together(world: World) -> None:
 
 
 async def test_and_so_it_does_while_workers_are_at_it_and_after(world: World) -> None:
-    async with asyncio.timeout(30), Orbits(settings(world.store), store=world.store) as orbits:
+    async with asyncio.timeout(60), Orbits(settings(world.store), store=world.store) as orbits:
         assert await world.found() == []
         await orbits.emit(Freed(by="ada"))
         await orbits.execution(world.waiting["depot"])
@@ -376,7 +376,7 @@ async def test_what_was_repaired_goes_on_to_its_end(world: World) -> None:
         await plant(world)
     for one in await world.found():
         assert await looking.repair(world.store, one, who="ada", at=1.0)
-    async with asyncio.timeout(30), Orbits(settings(world.store), store=world.store) as orbits:
+    async with asyncio.timeout(60), Orbits(settings(world.store), store=world.store) as orbits:
         await orbits.execution(world.waiting["depot"])
         await orbits.emit(Freed(by="ada"), to=world.waiting["one"])
         assert await orbits.execution(world.waiting["one"]) == "one by ada, 131072"

@@ -133,7 +133,7 @@ async def test_what_waited_goes_on_in_the_new_store_and_people_see_the_same(targ
     assert await looks_and_revisions(target) == seen
     assert (await queries.picture(target, origin.waiting["one"])).entries == picture.entries
     last = (await target.find(EventRow, newest=True, limit=1))[0].seq
-    async with asyncio.timeout(30), Orbits(settings(target), store=target) as orbits:
+    async with asyncio.timeout(60), Orbits(settings(target), store=target) as orbits:
         await orbits.emit(Freed(by="grace"), to=origin.waiting["one"])
         assert await orbits.execution(origin.waiting["one"]) == "one by grace, 131072"
         assert await orbits.execution(origin.waiting["two"]) == "two by ada, 131072"  # sent before the move

@@ -345,7 +345,7 @@ async def test_it_goes_on_in_another_process(agency: Agency) -> None:
         execution = await first.start(OneByOne(importing={name: {"jobs": "old"} for name in ("acme", "bolt")}))
         await recorded.wait()
         assert (await first.execution(execution.id).row()).ended_at is None
-    async with Orbits(Settings()) as second, asyncio.timeout(20):
+    async with Orbits(Settings()) as second, asyncio.timeout(60):
         report = await second.execution(execution.id)
     assert {one.state for one in report.tenants.values()} == {TenantState.ADOPTED}
 

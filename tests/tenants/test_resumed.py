@@ -66,7 +66,7 @@ async def test_a_roll_out_goes_on_where_it_was_stopped(tmp_path: Path, enough: i
     async with Orbits(settings) as first:
         execution = await first.start(Orchard())
         await YARD.reached.wait()
-    async with Orbits(settings) as second, asyncio.timeout(20):
+    async with Orbits(settings) as second, asyncio.timeout(60):
         report = await second.execution(execution.id)
     assert isinstance(report, Report)
     assert list(report.tenants) == [f"t{number}" for number in range(TENANTS)]

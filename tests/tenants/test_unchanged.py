@@ -146,7 +146,7 @@ class Pitch(Target):
 async def rolled_out(orbits: Orbits, bazaar: Bazaar | None = None, **how: Any) -> tuple[Report, list[str]]:
     """The report of a roll-out, and the tenants whose stacks it asked for."""
     execution = await orbits.start(bazaar or Bazaar(), **how)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         report = await execution
     return report, await asked_of(orbits, execution.id)
 
@@ -305,7 +305,7 @@ async def test_what_is_under_way_is_waited_for(orbits: Orbits) -> None:
     own = await orbits.start(Pavilion(client="bolt"))
     await SQUARE.calling.wait()
     bazaar = await orbits.start(Bazaar())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await asked_of(orbits, bazaar.id):
             await orbits.store.changed(1)
         SQUARE.gate.set()
@@ -334,7 +334,7 @@ async def test_a_roll_out_that_is_gone_on_with_passes_over_the_same(
         before = await first.store.find(EntryRow, execution=execution.id)
     monkeypatch.setattr("orbits_iac.engine.at_rest.code_of", lambda _: "other")
     SQUARE.gate.set()
-    async with Orbits(settings) as second, asyncio.timeout(20):
+    async with Orbits(settings) as second, asyncio.timeout(60):
         report = await second.execution(execution.id)
         assert await asked_of(second, execution.id) == ["bolt"]
         after = await second.store.find(EntryRow, execution=execution.id)

@@ -32,7 +32,7 @@ HOUR = timedelta(hours=1)
 
 async def parked(processes: Processes, orbits: Orbits, execution: str) -> TaskRow:
     """The task of an execution that waits, and that nobody holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             await orbits.settled()
             task = await processes.task(execution)
@@ -42,7 +42,7 @@ async def parked(processes: Processes, orbits: Orbits, execution: str) -> TaskRo
 
 
 async def test_what_is_due_is_advanced_to_its_end_and_its_task_is_gone(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         await orbits.run(DispatchedTree(name="tree", levels=2))
         await orbits.settled()
         for table in (TaskRow, MessageRow, SubscriberRow):
@@ -51,7 +51,7 @@ async def test_what_is_due_is_advanced_to_its_end_and_its_task_is_gone(processes
 
 
 async def test_what_becomes_due_while_it_looks_is_done_before_it_is_settled(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         execution = RING["told"] = await orbits.start(WaitsForTold())
         await parked(processes, orbits, execution.id)
         await orbits.start(TellsAtGate(name="teller", other="told"))
@@ -74,12 +74,12 @@ async def test_what_becomes_due_while_it_looks_is_done_before_it_is_settled(proc
 async def test_what_was_due_when_nobody_was_there_is_not_forgotten(processes: Processes) -> None:
     async with processes.asking() as asking:
         execution = await asking.start(DispatchedTree(name="early", levels=0))
-        async with processes.working(), asyncio.timeout(10):
+        async with processes.working(), asyncio.timeout(60):
             assert (await execution.ended()).state is State.SUCCESS
 
 
 async def test_what_parks_until_a_time_is_held_by_nobody_and_goes_on_then(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         execution = await orbits.start(SleepsLong())
         task = await parked(processes, orbits, execution.id)
         assert task.due is not None
@@ -93,7 +93,7 @@ async def test_what_parks_until_a_time_is_held_by_nobody_and_goes_on_then(proces
 
 
 async def test_what_parks_for_a_message_goes_on_when_another_process_sends_one(processes: Processes) -> None:
-    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(10):
+    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(60):
         execution = await orbits.start(WaitsForTold())
         assert (await parked(processes, orbits, execution.id)).due is None
         await asking.execution(execution.id).answer(Told(what="yes"))
@@ -103,7 +103,7 @@ async def test_what_parks_for_a_message_goes_on_when_another_process_sends_one(p
 async def test_a_message_that_comes_while_it_is_held_is_seen_though_another_process_sent_it(
     processes: Processes,
 ) -> None:
-    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(10):
+    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(60):
         execution = await orbits.start(GatedByDispatch(name="cancelled"))
         await gate("cancelled").reached.wait()
         await asking.execution(execution.id).cancel()
@@ -111,7 +111,7 @@ async def test_a_message_that_comes_while_it_is_held_is_seen_though_another_proc
 
 
 async def test_a_message_that_comes_just_before_it_parks_is_not_slept_through(processes: Processes) -> None:
-    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(10):
+    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(60):
         two = await orbits.start(WaitsForTold(times=2))
         await parked(processes, orbits, two.id)
 
@@ -125,7 +125,7 @@ async def test_a_message_that_comes_just_before_it_parks_is_not_slept_through(pr
 
 
 async def test_two_that_wake_each_other_round_by_round_get_to_the_end(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         RING["a"] = await orbits.start(InRing(name="a", other="b", rounds=10))
         RING["b"] = await orbits.start(InRing(name="b", other="a", rounds=9))
         await RING["a"].answer(Told(what=""))
@@ -137,7 +137,7 @@ async def test_what_is_due_goes_by_priority_and_then_by_when_it_was_due(processe
     steps: list[Step[None]] = [Ordinary(name="first"), Ordinary(name="second"), Urgent()]
     async with processes.asking() as asking:
         executions = [await asking.start(step) for step in steps]
-        async with processes.working(concurrency=1), asyncio.timeout(10):
+        async with processes.working(concurrency=1), asyncio.timeout(60):
             for execution in executions:
                 await execution
     assert DONE == ["urgent", "first", "second"]
@@ -147,7 +147,7 @@ async def test_a_schedule_asks_for_one_cycle_when_it_is_due_and_for_one_after_a_
     async def cycles() -> int:
         return len([row for row in await processes.rows(ExecutionRow) if row.command == "cycle"])
 
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         await orbits.run(HourlyByDispatch())
         await orbits.settled()
         assert await cycles() == 0
@@ -155,18 +155,18 @@ async def test_a_schedule_asks_for_one_cycle_when_it_is_due_and_for_one_after_a_
         await orbits.settled()
         assert await cycles() == 1
     await processes.clock.advance(10 * HOUR)
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         await orbits.settled()
         assert await cycles() == 2
 
 
 async def test_no_token_is_given_twice(processes: Processes) -> None:
-    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(10):
+    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(60):
         execution = await orbits.start(WaitsForTold(times=4))
         tokens = [(await parked(processes, orbits, execution.id)).token]
         for number in range(3):
             await asking.execution(execution.id).answer(Told(what=str(number)))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while (task := await processes.task(ExecutionId(execution.id))).token == tokens[-1]:
                     await orbits.settled()
             tokens.append((await parked(processes, orbits, execution.id)).token)
@@ -179,7 +179,7 @@ async def test_no_token_is_given_twice(processes: Processes) -> None:
 async def test_each_is_advanced_by_one_holder_however_many_there_are(processes: Processes) -> None:
     async with AsyncExitStack() as stack:
         working = [await stack.enter_async_context(processes.working()) for _ in range(processes.most)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             trees = [await working[0].start(DispatchedTree(name=f"tree {n}", levels=1)) for n in range(8)]
             for tree in trees:
                 assert (await tree.ended()).state is State.SUCCESS

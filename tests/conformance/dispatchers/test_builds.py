@@ -22,7 +22,7 @@ async def left(processes: Processes, orbits: Orbits, execution: str) -> None:
 
 
 async def test_a_kind_that_is_not_here_is_left_for_others_and_hides_nothing(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         asked = Asked(kind="DispatchedElsewhere", command="run", argument="{}", digest="x", who="tests")
         strange = await ask_root(orbits.engine, asked)
         assert (await (await orbits.start(DispatchedTree(name="x", levels=0))).ended()).state is State.SUCCESS
@@ -35,7 +35,7 @@ async def test_a_kind_that_is_not_here_is_left_for_others_and_hides_nothing(proc
 async def test_earlier_code_leaves_later_executions_alone_until_a_person_lets_it(processes: Processes) -> None:
     async with processes.asking(code="1"):
         pass
-    async with processes.working(code="1") as orbits, asyncio.timeout(10):
+    async with processes.working(code="1") as orbits, asyncio.timeout(60):
         async with processes.asking(code="2") as later:
             execution = ExecutionId((await later.start(DispatchedTree(name="x", levels=0))).id)
         await left(processes, orbits, execution)
@@ -49,13 +49,13 @@ async def test_earlier_code_leaves_later_executions_alone_until_a_person_lets_it
 async def test_later_code_goes_on_with_earlier_executions(processes: Processes) -> None:
     async with processes.asking(code="1") as earlier:
         execution = await earlier.start(DispatchedTree(name="x", levels=0))
-    async with processes.working(code="2") as orbits, asyncio.timeout(10):
+    async with processes.working(code="2") as orbits, asyncio.timeout(60):
         assert await orbits.dispatcher.why_stranded(ExecutionId(execution.id)) is None
         assert (await orbits.execution(execution.id).ended()).build == orbits.engine.build
 
 
 async def test_what_another_holds_is_not_taken_by_a_person_either(processes: Processes) -> None:
-    async with processes.working(code="1") as orbits, asyncio.timeout(10):
+    async with processes.working(code="1") as orbits, asyncio.timeout(60):
         async with processes.asking(code="2") as later:
             execution = ExecutionId((await later.start(DispatchedTree(name="x", levels=0))).id)
             [held] = await processes.store.claim(

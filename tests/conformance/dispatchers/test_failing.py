@@ -23,7 +23,7 @@ from .steps import DONE, DispatchedTree, GatedByDispatch, gate
 async def test_a_store_that_is_gone_for_a_while_costs_nothing_but_the_while(
     processes: Processes, turns: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         execution = await orbits.start(DispatchedTree(name="tree", levels=1))
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -50,13 +50,13 @@ async def test_a_claim_whose_answer_was_lost_is_found_and_given_back(
         return claimed
 
     monkeypatch.setattr(processes.store, "claim", without_answer)
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         assert (await (await orbits.start(DispatchedTree(name="x", levels=0))).ended()).state is State.SUCCESS
     assert [task.token for task in lost] == [1]
 
 
 async def test_who_lost_its_claim_writes_nothing_more_and_lets_it_be(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         execution = await orbits.start(GatedByDispatch(name="fenced"))
         await gate("fenced").reached.wait()
         mine = await processes.task(execution.id)
@@ -89,7 +89,7 @@ async def test_what_a_dead_process_held_is_taken_over(processes: Processes, proo
         row = amended(this_process(WorkerId("dead"), asking.engine.build, frozenset()), pid=pid, **boot)
         await processes.store.commit(Transaction(put=[row]))
         [held] = await processes.store.claim(row.id, now=processes.clock.now(), limit=1)
-    async with processes.working(lease=timedelta(seconds=0.2)) as orbits, asyncio.timeout(10):
+    async with processes.working(lease=timedelta(seconds=0.2)) as orbits, asyncio.timeout(60):
         assert (await orbits.execution(execution.id).ended()).state is State.SUCCESS
         with pytest.raises(StoreError):
             await processes.store.commit(Transaction(fence=Fence(execution=held.id, token=held.token)))
@@ -98,7 +98,7 @@ async def test_what_a_dead_process_held_is_taken_over(processes: Processes, proo
 
 
 async def test_one_that_leaves_waits_for_what_may_not_be_done_twice(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         execution = await orbits.start(GatedByDispatch(name="careful", once=True))
         await gate("careful").reached.wait()
         leaving = asyncio.create_task(orbits.dispatcher.stop())
@@ -107,13 +107,13 @@ async def test_one_that_leaves_waits_for_what_may_not_be_done_twice(processes: P
         await leaving
         task = await processes.task(execution.id)
         assert (task.owner, task.due is not None) == (None, True)
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         assert await orbits.execution(execution.id) == "careful last"
     assert DONE == ["careful", "careful last"]
 
 
 async def test_one_that_leaves_gives_back_all_that_it_held_and_is_known_no_more(processes: Processes) -> None:
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         names = [str(number) for number in range(3)]
         executions = [await orbits.start(GatedByDispatch(name=name)) for name in names]
         for name in names:
@@ -124,12 +124,12 @@ async def test_one_that_leaves_gives_back_all_that_it_held_and_is_known_no_more(
     assert await processes.rows(WorkerRow) == []
     for name in names:
         gate(name).open.set()
-    async with processes.working() as orbits, asyncio.timeout(10):
+    async with processes.working() as orbits, asyncio.timeout(60):
         assert [await orbits.execution(execution.id) for execution in executions] == [f"{name} last" for name in names]
 
 
 async def test_nothing_more_is_begun_once_it_leaves(processes: Processes) -> None:
-    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(10):
+    async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(60):
         await orbits.dispatcher.stop()
         execution = await asking.start(DispatchedTree(name="late", levels=0))
         for _ in range(200):

@@ -57,7 +57,7 @@ async def test_counter_raised_by_many_at_once_loses_none(store: Store, make: Any
                     continue
                 break
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(raise_it() for _ in range(8)))
     row = await store.get(RecordRow, "Kind", "r")
     assert row is not None
@@ -220,7 +220,7 @@ async def test_halves_of_transactions_are_never_seen(store: Store, make: Any) ->
             assert len(journal.entries) in {0, 2}
             await asyncio.sleep(0)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(move(), look())
 
 

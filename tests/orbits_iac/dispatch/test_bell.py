@@ -36,7 +36,7 @@ async def test_what_is_committed_while_a_worker_looks_rings_afterwards(store: Fa
     bell = Bell(store)
     listening = asyncio.create_task(bell.listen(LONG))
     await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(3):
             bell.looking()
             await store.commit(Transaction())
@@ -52,7 +52,7 @@ async def test_it_listens_on_when_the_store_or_its_hints_fail(store: Failing, ca
     store.failures = [ZeroDivisionError("a defect"), StoreError("gone")]
     bell = Bell(store)
     listening = asyncio.create_task(bell.listen(0.001))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while store.failures:
             await bell.wait(LONG)
         await store.commit(Transaction())

@@ -320,7 +320,7 @@ async def test_a_roll_out_and_all_below_it_is_gone_on_with_by_its_own_build_alon
         paused = [row for row in rows if row.state is State.PAUSED]
         [why] = [why for row in paused for why in await project.why(row.id) if "--here" in why]
         assert why.startswith(f"it is of build {build}, and the workers that run are of others")
-    async with project.process("2") as orbits, asyncio.timeout(20):
+    async with project.process("2") as orbits, asyncio.timeout(60):
         await orbits.execution(execution.id)
         assert (await orbits.execution(execution.id).row()).build == build
 
@@ -330,7 +330,7 @@ async def test_somebody_may_let_other_code_go_on_with_a_roll_out(project: Projec
         execution = await orbits.start(Fleet())
         await gate.reached.wait()
     gate.open.set()
-    async with project.process("2") as orbits, asyncio.timeout(20):
+    async with project.process("2") as orbits, asyncio.timeout(60):
         await project.stranded(orbits)
         await orbits.execution(execution.id).resume(here=True)
         await orbits.execution(execution.id)

@@ -101,7 +101,7 @@ def window(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 @asynccontextmanager
 async def held(window: Window) -> AsyncGenerator[Orbits]:
     """The process whose parks are held up."""
-    async with asyncio.timeout(30), Orbits(SETTINGS, store=window.store) as holder:
+    async with asyncio.timeout(60), Orbits(SETTINGS, store=window.store) as holder:
         yield holder
 
 

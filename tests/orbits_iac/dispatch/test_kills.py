@@ -82,7 +82,7 @@ async def test_two_hundred_kills_at_random_moments(forking: Zygote, orbits: Orbi
                 wanted[(await orbits.start(step)).id] = result
         await forking.kill(workers.pop(chance.randrange(WORKERS)), after=chance.uniform(0.0, 0.15))
     workers.append(await forking.fork())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await witness.look():
             await orbits.store.changed(0.1)
     for pid in workers:
@@ -112,7 +112,7 @@ def _batch(number: int) -> Iterator[tuple[Step[Any], int]]:
 async def test_a_ring_that_two_processes_close_at_the_same_moment(forking: Zygote, orbits: Orbits) -> None:
     pids = {str(await forking.fork(concurrency=1)) for _ in range(2)}
     ends = [await orbits.start(RingEnd(name=one, other=other)) for one, other in ("ab", "ba")]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(forking.lines()) < 2:
             await orbits.store.changed(0.05)
         assert {pid for _, _, pid in forking.lines()} == pids

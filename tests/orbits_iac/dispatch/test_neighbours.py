@@ -51,7 +51,7 @@ async def test_what_it_held_is_taken_over_at_once_though_nobody_looks(monkeypatc
         await store.commit(Transaction(put=[row_of("other", other.pid)]))
         await store.claim(WorkerId("other"), now=asking.engine.clock.now(), limit=1)
     settings = Settings(store="memory:", lease=timedelta(hours=10))
-    async with Orbits(settings, store=store) as orbits, asyncio.timeout(20):
+    async with Orbits(settings, store=store) as orbits, asyncio.timeout(60):
         await orbits.settled()
         task = await store.get(TaskRow, execution)
         assert task is not None
@@ -79,7 +79,7 @@ async def test_only_whose_row_is_there_is_watched_and_each_once() -> None:
     await others[1].wait()
     others[0].kill()
     await others[0].wait()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await ended.wait()
     neighbours.watch(rows[:1])
     neighbours.close()

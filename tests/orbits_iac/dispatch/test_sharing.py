@@ -166,7 +166,7 @@ async def other_worker(url: str) -> AsyncGenerator[IO[str]]:
     process = await asyncio.to_thread(_begun, [sys.executable, "-c", OTHER, url])
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             yield process.stdout
     finally:
         await asyncio.to_thread(process.communicate)

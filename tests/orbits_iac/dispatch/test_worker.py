@@ -156,7 +156,7 @@ async def test_it_goes_on_when_the_store_is_back(after: int, caplog: pytest.LogC
         for _ in range(500):
             await asyncio.sleep(0)
         store.after, store.gone = None, False
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await execution == 20
             await orbits.settled()
         assert await store.find(TaskRow) == []
@@ -170,7 +170,7 @@ async def test_what_ends_while_it_is_looked_for_is_not_given_back(caplog: pytest
         await store.asked.wait()
 
     async with Orbits(SETTINGS, store=store) as orbits:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await orbits.run(until_asked())
             await orbits.settled()
     assert "given back" not in caplog.text
@@ -200,7 +200,7 @@ async def test_a_defect_neither_loses_an_execution_nor_spins(
 
     monkeypatch.setattr("orbits_iac.engine.course.hand_out", defective)
     async with Orbits(SETTINGS.model_copy(update={"lease": SETTINGS.lease / 50})) as orbits:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await orbits.run(doubled(4)) == 8
     assert "a defect of Orbits" in caplog.text
 
@@ -211,7 +211,7 @@ async def test_what_is_not_imported_here_is_left_alone(caplog: pytest.LogCapture
         asked = Asked(kind="Elsewhere", command="run", argument="{}", digest="x", who="tests")
         strange = await ask_root(orbits.engine, asked)
         await store.commit(Transaction(put=[ScheduleRow(kind="Elsewhere", identity="x", due=1.0)]))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await orbits.settled()
             assert await orbits.run(doubled(4)) == 8
         task = await store.get(TaskRow, strange)
@@ -222,7 +222,7 @@ async def test_what_is_not_imported_here_is_left_alone(caplog: pytest.LogCapture
 
 async def test_waiters_hold_no_slot() -> None:
     async with Orbits(SETTINGS.model_copy(update={"concurrency": 1})) as orbits:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(orbits.run(Deep(name=f"root {n}", levels=3)) for n in range(3)))
             await orbits.settled()
 
@@ -238,7 +238,7 @@ async def test_waiting_parents_on_a_shared_child_end_with_it() -> None:
             await self.do("shared", Deep(name="shared", levels=1))
 
     async with Orbits(SETTINGS.model_copy(update={"concurrency": 2})) as orbits:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await asyncio.gather(*(orbits.run(Parent(name=f"parent {n}")) for n in range(8)))
         rows = await orbits.store.find(ExecutionRow)
         assert len([row for row in rows if row.identity == "shared"]) <= 8
@@ -335,7 +335,7 @@ async def test_what_a_sweep_reads_does_not_grow_with_what_is_held() -> None:
         begun.release()
         await gate.wait()
 
-    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(10):
+    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(60):
         for number in range(30):
             await orbits.start(held_for_a_sweep(number))
         for _ in range(30):

@@ -49,6 +49,6 @@ async def test_what_needs_a_label_waits_says_so_and_goes_on_when_a_worker_has_it
         assert (await execution.row()).state is State.PAUSED
         assert waiting.why in [event.why for event in await store.tail(0)]
         other = SETTINGS.model_copy(update={"labels": ("arm", "gpu")})
-        async with Orbits(other, store=store, clock=clock) as fit, asyncio.timeout(10):
+        async with Orbits(other, store=store, clock=clock) as fit, asyncio.timeout(60):
             assert await fit.execution(execution.id) == "rendered"
             assert await why_nobody_goes_on(store, [await execution.row()], now=clock.now()) == []

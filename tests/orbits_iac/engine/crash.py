@@ -148,7 +148,7 @@ async def _live(process: Process, make: Callable[[], Step[Any]], settings: Setti
                 orbits.registry.know(found)
         roots = [row for row in await store.find(ExecutionRow) if row.parent is None]
         execution = orbits.execution(roots[0].id) if roots else await orbits.start(make())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             ended = await execution.ended()
             await orbits.settled()
         return ended

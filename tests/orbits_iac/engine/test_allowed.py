@@ -99,7 +99,7 @@ async def standing(orbits: Orbits, how: str) -> Execution[str]:
 
 
 async def paused(execution: Execution[str]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await execution.row()).state is not State.PAUSED:  # noqa: ASYNC110 - there is nothing to wait on
             await asyncio.sleep(0.001)
 

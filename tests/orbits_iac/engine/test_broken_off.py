@@ -207,14 +207,14 @@ ONCE = ["at the gate", "create Quick", "create Quick", "quick", "waiting"]
 async def broken_off(flaky: Flaky, orbits: Orbits) -> Any:
     """An execution whose store was gone when the first of three ended."""
     execution = await orbits.start(Guarded())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await flaky.failed.wait()
     flaky.failed.clear()
     return execution
 
 
 async def test_what_came_while_the_store_was_gone_is_written_when_it_is_back(flaky: Flaky) -> None:
-    async with on(flaky) as orbits, asyncio.timeout(30):
+    async with on(flaky) as orbits, asyncio.timeout(60):
         execution = await broken_off(flaky, orbits)
         await flaky.failed.wait()  # it was tried once more, in vain
         task = await flaky.kept.get(TaskRow, execution.id)
@@ -229,7 +229,7 @@ async def test_what_came_while_the_store_was_gone_is_written_when_it_is_back(fla
 
 
 async def test_what_is_under_way_when_the_store_is_back_comes_to_its_outcome(flaky: Flaky) -> None:
-    async with on(flaky) as orbits, asyncio.timeout(30):
+    async with on(flaky) as orbits, asyncio.timeout(60):
         execution = await broken_off(flaky, orbits)
         flaky.down = False
         while not await has_ended(flaky, execution.id, "Quicker"):  # noqa: ASYNC110 - nothing tells of it
@@ -248,7 +248,7 @@ async def has_ended(flaky: Flaky, execution: str, kind: str) -> bool:
 
 
 async def test_a_process_that_leaves_waits_for_the_store_with_what_it_alone_knows(flaky: Flaky) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async with on(flaky) as orbits:
             execution = await broken_off(flaky, orbits)
             WORLD.gate.set()
@@ -265,7 +265,7 @@ async def test_a_process_that_leaves_waits_for_the_store_with_what_it_alone_know
 
 async def test_of_a_claim_that_was_lost_nothing_is_kept(flaky: Flaky, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
-    async with on(flaky) as orbits, asyncio.timeout(30):
+    async with on(flaky) as orbits, asyncio.timeout(60):
         execution = await broken_off(flaky, orbits)
         await flaky.kept.release(orbits.dispatcher.id, now=0.0)
         async with Orbits(SETTINGS, store=cast("Store", Flaky(flaky.kept))) as other:
@@ -280,7 +280,7 @@ async def test_of_a_claim_that_was_lost_nothing_is_kept(flaky: Flaky, caplog: py
 
 
 async def test_of_one_that_others_may_have_held_meanwhile_nothing_is_kept(flaky: Flaky) -> None:
-    async with on(flaky) as orbits, asyncio.timeout(30):
+    async with on(flaky) as orbits, asyncio.timeout(60):
         execution = await broken_off(flaky, orbits)
         await flaky.kept.release(orbits.dispatcher.id, now=0.0)
         flaky.down = False
@@ -291,7 +291,7 @@ async def test_of_one_that_others_may_have_held_meanwhile_nothing_is_kept(flaky:
 
 
 async def test_one_that_is_paused_keeps_what_came(flaky: Flaky) -> None:
-    async with on(flaky) as orbits, asyncio.timeout(30):
+    async with on(flaky) as orbits, asyncio.timeout(60):
         execution = await orbits.start(GateAndAfter())
         assert await asyncio.to_thread(WORLD.reached.wait, 20)
         await execution.pause()
@@ -317,7 +317,7 @@ class GateAndAfter(Workflow[list[str]]):
 
 
 async def test_a_person_who_ends_it_stops_what_is_still_under_way(flaky: Flaky) -> None:
-    async with on(flaky) as orbits, asyncio.timeout(30):
+    async with on(flaky) as orbits, asyncio.timeout(60):
         execution = await broken_off(flaky, orbits)
         async with on(Flaky(flaky.kept), work=False) as person:
             await person.execution(execution.id).end(State.ERROR, why="enough")

@@ -69,7 +69,7 @@ async def needed_by_two(crash: Crash | None, *, cancelled: bool = False) -> bool
             await parent.ended()
             await orbits.settled()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         life, death = asyncio.ensure_future(one()), asyncio.ensure_future(first.died.wait())
         begun = asyncio.ensure_future(asked.wait())
         await asyncio.wait([life, death, begun], return_when=asyncio.FIRST_COMPLETED)
@@ -271,7 +271,7 @@ class Commanded(Resource[ThingState]):
 async def test_a_command_inside_of_another_runs_within_its_hold(orbits: Orbits) -> None:
     commanded = Commanded(value=1)
     await orbits.run(commanded)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await orbits.run(commanded.raised(by=4)) == 5
     record = await orbits.record(Commanded, "commanded").row()
     assert (record.revision, record.queue) == (2, ())
@@ -365,7 +365,7 @@ async def test_two_workers_that_close_a_ring_at_the_same_moment(orbits: Orbits) 
     async with MemoryStore() as kept:
         stores = [Process(kept).as_store() for _ in range(2)]
         async with Orbits(SETTINGS, store=stores[0]) as one, Orbits(SETTINGS, store=stores[1]) as two:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 results = await asyncio.gather(
                     one.run(Crossing(name="a", other="b")),
                     two.run(Crossing(name="b", other="a")),
@@ -411,7 +411,7 @@ class GatedParent(Resource[ThingState]):
 
 async def test_a_child_ends_between_its_parents_look_and_its_parking() -> None:
     store = Late()
-    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(10):
+    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(60):
         orbits.registry.know(GatedParent)
         assert await orbits.run(GatedParent()) == ThingState(value=1)
     assert store.parks >= 1

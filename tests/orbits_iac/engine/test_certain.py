@@ -58,13 +58,13 @@ async def test_a_call_that_waited_for_its_thread_is_made_only_while_the_claim_is
     first = await orbits.start(occupying("first"))
     assert await asyncio.to_thread(WORLD.reached.wait, 10)
     second = await orbits.start(called("second"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not orbits.engine.threads.waiting:
             await orbits.store.changed(0.01)
     lease.certain = False
     WORLD.gate.set()
     await first
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while orbits.engine.threads.waiting:
             await orbits.store.changed(0.01)
     assert WORLD.log == []
@@ -122,7 +122,7 @@ async def test_a_lease_that_is_renewed_late_lets_the_change_be_made(orbits: Orbi
     lease, started = await begun(orbits)
     lease.certain = False
     WORLD.gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not WORLD.log:
             await orbits.store.changed(0.01)
     lease.certain = True
@@ -152,7 +152,7 @@ async def test_a_pause_in_a_thread_ends_when_it_is_cancelled(orbits: Orbits) -> 
     started = await orbits.start(pausing())
     assert await asyncio.to_thread(WORLD.reached.wait, 10)
     await started.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await started.ended()).state is State.CANCELLED
 
 

@@ -395,7 +395,7 @@ async def test_two_reads_of_the_same_outputs_at_once_are_one(orbits: Orbits) -> 
             assert one == two == three
 
     await orbits.run(App(name="x", first=1, second=2))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await orbits.run(Reader())
 
 
@@ -484,6 +484,6 @@ async def test_a_timer_of_a_definition_that_has_ended_is_not_taken_for_another(c
         await clock.advance(timedelta(seconds=10))  # both are due; the nested one's comes first, and ends it
         clock._settled.clear()
     await clock.advance(timedelta(hours=1))
-    async with Orbits(SETTINGS, store=store, clock=clock) as orbits, asyncio.timeout(20):
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits, asyncio.timeout(60):
         assert await orbits.execution(execution.id) == "nested"
     assert WORLD.log == ["blocking nested"]

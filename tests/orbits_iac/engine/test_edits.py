@@ -62,7 +62,7 @@ async def edited(
             await asyncio.sleep(0.001)
     WORLD.gate.set()
     Edited.body = after
-    async with Orbits(settings, store=store) as second, asyncio.timeout(10):
+    async with Orbits(settings, store=store) as second, asyncio.timeout(60):
         second.registry.know(Edited)
         again = second.execution(execution.id)
         row = await again.ended()

@@ -156,7 +156,7 @@ async def test_what_is_under_way_goes_on_under_the_new_kinds() -> None:
         await asyncio.to_thread(WORLD.reached.wait, 10)
     WORLD.gate.set()
     log = list(WORLD.log)
-    async with Renaming(SETTINGS, store=store) as second, asyncio.timeout(10):
+    async with Renaming(SETTINGS, store=store) as second, asyncio.timeout(60):
         assert await second.execution(execution.id) == ThingState(value=1)
         assert await records(second) == STANDS
     assert WORLD.log == log
@@ -252,7 +252,7 @@ async def test_a_kind_that_two_classes_claim_is_paused_with_their_names() -> Non
     async with Orbits(SETTINGS, store=store) as orbits:
         await orbits.dispatcher.stop()
         execution = await orbits.start(first())
-    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(20):
+    async with Orbits(SETTINGS, store=store) as orbits, asyncio.timeout(60):
         again = orbits.execution(execution.id)
         while (row := await again.row()).state is not State.PAUSED:
             await store.changed(1)

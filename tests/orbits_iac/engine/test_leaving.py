@@ -71,7 +71,7 @@ async def test_what_may_not_be_done_twice_is_waited_for_and_kept() -> None:
 
 async def test_what_may_be_begun_again_is_not_waited_for() -> None:
     BEGUN.clear()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async with Orbits(Settings(store="memory:")) as orbits:
             await orbits.start(Endless())
             await _begun()

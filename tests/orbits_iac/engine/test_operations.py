@@ -76,7 +76,7 @@ async def reached() -> None:
 
 
 async def in_state(execution: Execution[Any], state: State) -> ExecutionRow:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (row := await execution.row()).state is not state:  # noqa: ASYNC110 - there is nothing to wait on
             await asyncio.sleep(0.001)
     return row
@@ -126,7 +126,7 @@ async def test_a_pause_that_was_read_outlives_the_process() -> None:
         execution = await orbits.start(Steps())
         await reached()
         await execution.pause()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await store.find(MessageRow):  # noqa: ASYNC110 - there is nothing to wait on
                 await asyncio.sleep(0.001)
         after = store.copied()  # the process has died, with the gate under way
@@ -319,7 +319,7 @@ async def test_a_resume_overtakes_a_pause_that_nobody_has_read(orbits: Orbits) -
     await execution.pause()
     await execution.resume()
     WORLD.gate.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await execution
     await orbits.settled()
     assert await orbits.store.find(MessageRow) == []

@@ -173,7 +173,7 @@ async def test_a_wait_in_a_workflow_that_is_renamed_goes_on() -> None:
 
     WORLD.gate.set()
     Edited.body = after
-    async with Orbits(SETTINGS, store=store) as second, asyncio.timeout(10):
+    async with Orbits(SETTINGS, store=store) as second, asyncio.timeout(60):
         second.registry.know(Edited)
         while [row.key.split("/")[1][:3] for row in await store.find(WaitRow)] != ["new"]:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)

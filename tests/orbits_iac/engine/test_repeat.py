@@ -190,7 +190,7 @@ async def test_another_process_goes_on_with_the_count(clock: Clock) -> None:
     (entry,) = [e for e in await store_entries(store, execution.id) if e.command == "repeat"]
     assert (entry.count, WORLD.jobs["count"]) == (3, 3)
     await clock.advance(timedelta(minutes=1))
-    async with Orbits(SETTINGS, store=store, clock=clock) as orbits, asyncio.timeout(20):
+    async with Orbits(SETTINGS, store=store, clock=clock) as orbits, asyncio.timeout(60):
         assert await orbits.execution(execution.id) == 4
 
 

@@ -75,7 +75,7 @@ async def test_takeover_from_a_process_that_stopped_within_a_transaction(
             await dying.reserve(session, numbers=2)
             await session.start_transaction()
             await dying.database["writer"].update_one({"_id": f"{WORKER}/0"}, {"$inc": {"n": 1}}, session=session)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert await store.release(WORKER, now=2.0, counter=7) == ["a"]
         assert not await dying.is_open()
         with pytest.raises(Fenced):
@@ -95,7 +95,7 @@ async def test_events_behind_the_block_of_a_process_that_died(
         await dying.database["event"].insert_one({"_id": number, "root": "a", "body": "{}"}, session=session)
         await store.commit(Transaction(events=[event]))
         assert await store.tail(0) == []  # the smaller number may come to light yet
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (found := await store.tail(0)):
                 await store.changed(0.05)
         assert [each.seq for each in found] == [number + 3]
@@ -116,7 +116,7 @@ async def test_group_that_waits_for_a_document_of_a_process_that_died(
         await dying.reserve(session, numbers=0)
         await session.start_transaction()
         await dying.database["message"].insert_one({"_id": {"execution": "a", "id": "m"}}, session=session)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await store.commit(Transaction(put=[row]))
     assert await store.find(MessageRow) == [row]
 

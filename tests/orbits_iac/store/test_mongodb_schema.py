@@ -73,7 +73,7 @@ async def test_what_was_only_for_a_moment_is_forgotten_by_the_server(database: D
     await database["writer"].insert_many([{"_id": "old", "at": old}, {"_id": "new", "at": new}])
     await database["event"].insert_many([{"_id": n, "at": at, "void": True} for n, at in enumerate((old, new))])
     await database["event"].insert_one({"_id": 9, "at": old})  # none of those that will never be
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await database["writer"].count_documents({}) + await database["event"].count_documents({}) > 4 - 1:
             await database.command("ping")
     assert [found["_id"] async for found in database["writer"].find()] == ["new"]

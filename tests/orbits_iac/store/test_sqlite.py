@@ -158,7 +158,7 @@ async def test_commit_of_another_process_ends_a_wait_for_changes(path: Path, sto
         assert not waiting.done()
         stdin(process).write("m\n")
         stdin(process).flush()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await waiting
         process.communicate()
 
@@ -168,7 +168,7 @@ async def test_own_commit_ends_one_wait_and_no_second_one(store: SqliteStore) ->
     loop = asyncio.get_running_loop()
     await store.changed(0)
     committing = asyncio.create_task(store.commit(Transaction(put=[entry("k")])))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await store.changed(3600)
     start = loop.time()
     await store.changed(0.1)

@@ -210,7 +210,7 @@ GATES: list[asyncio.Event] = []
 async def test_what_is_taken_over_from_it_and_by_it_is_counted() -> None:
     GATES.append(asyncio.Event())
     counted, settings = Counted(), Settings(store="memory:", lease=timedelta(seconds=0.4))
-    async with Orbits(settings, measures=counted) as orbits, asyncio.timeout(20):
+    async with Orbits(settings, measures=counted) as orbits, asyncio.timeout(60):
         execution = await orbits.start(CountedGate())
         while not await orbits.store.find(EntryRow, execution=execution.id):
             await orbits.store.changed(1)

@@ -49,7 +49,7 @@ def page(url: str) -> tuple[int, str]:
 
 async def until(shown: Observing, path: str, holds: Callable[[int, str], bool]) -> str:
     """Look at a page until that holds of it; the page."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             status, text = await asyncio.to_thread(page, f"{shown.url}{path}")
             if holds(status, text):
