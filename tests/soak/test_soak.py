@@ -1,4 +1,4 @@
-"""A minute of it; `make soak` goes on for ten minutes."""
+"""Half a minute of it; `make soak` goes on for ten minutes."""
 
 import os
 import signal
@@ -9,11 +9,11 @@ import pytest
 
 from tests.servers.mongod import executable
 
-SECONDS = 60
+SECONDS = 30
 
 
 @pytest.mark.slow
-def test_a_minute_in_which_everything_is_broken_at_random() -> None:
+def test_half_a_minute_in_which_everything_is_broken_at_random() -> None:
     executable()
     with subprocess.Popen(
         [sys.executable, "-m", "tests.soak", "--seconds", str(SECONDS)],
@@ -23,7 +23,7 @@ def test_a_minute_in_which_everything_is_broken_at_random() -> None:
         start_new_session=True,
     ) as process:
         try:
-            said, _ = process.communicate(timeout=4 * SECONDS)
+            said, _ = process.communicate(timeout=6 * SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # its servers, too
             said, _ = process.communicate()

@@ -59,7 +59,7 @@ WHOLE = os.environ.get("ORBITS_CRASHES") == "whole"
 AGAIN_IN_MONGODB = (
     {"accepted": 16, "undo": 22, **dict.fromkeys(("careful", "chain", "edited", "timer", "watch"), 30)}
     if WHOLE
-    else {"accepted": 2, "undo": 2, "careful": 12, "chain": 8, "edited": 2, "timer": 12, "watch": 4}
+    else {"accepted": 0, "undo": 0, "careful": 8, "chain": 4, "edited": 2, "timer": 6, "watch": 4}
 )
 """Scenarios so short that a process may die again at many moments of each recovery, where each point takes long."""
 
