@@ -153,6 +153,7 @@ async def _go_on(run: "Run") -> Parked | Ended:
         if run.main is not None and run.main.done():
             ended = await end(run)
             run.abandon()
+            asyncio.get_running_loop().call_soon(run.forget_all)  # once its definition has been let go of
             return Ended(ended)
         if run.leaving or run.told.pausing:
             parked = await _hold_still(run)

@@ -176,7 +176,6 @@ class Engine:
         elif run.pages.token == task.token:  # it was not claimed again meanwhile
             self._drop(self._resting.add(run))
         if isinstance(outcome, Ended):
-            run.forget_all()
             self.hosts.ended(task.id)
             self.measures.execution_ended(outcome.execution)
             for tell in self._ended:
