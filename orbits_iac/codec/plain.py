@@ -149,7 +149,7 @@ def _container(value: Any, seal: Seal) -> Any:
 
 def _keys(value: Iterable[Any]) -> list[str]:
     keys = [_key(key) for key in value]
-    if len(keys) > 1 and len(set(keys)) < len(keys):
+    if len(set(keys)) < len(keys):
         raise ValueError("two of its keys are the same as text")
     return keys
 

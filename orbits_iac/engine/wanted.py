@@ -144,15 +144,15 @@ def _acting(
     run: "Run", above: dict[str, Json], wanted: Wanted, options: Options
 ) -> tuple[dict[str, Json], dict[str, str]]:
     """The targets of a step, within its bounds, and their places."""
-    codec, call, within = run.engine.codec, wanted.call, options.get("within")
+    codec, call, within, own = run.engine.codec, wanted.call, options.get("within"), each_of(wanted.target)
     targets, places = bounds.widened(above, run.found), run.places
-    if within is None and not each_of(wanted.target):
+    if within is None and not own:
         return targets, places
     what = f"{call.ref} ({call.where()})"
     tenant = run.pages.execution.tenant or options.get("labels", {}).get(TENANT)
     if within is not None:
         targets = bounds.bound(codec, targets, within, run.found, what=what, tenant=tenant)
-    for one in each_of(wanted.target):
+    for one in own:
         bounds.check(targets, one, what=what, tenant=tenant)
         targets = {**targets, type(one).__name__: codec.encode(one, type(one))}
         places = {**places, type(one).__name__: one.place()}
