@@ -3,6 +3,7 @@
 Nothing is defined here; this is the one list of names that a package outside may rely on.
 """
 
+from orbits_iac.codec import KEPT
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.engine.adopting import was_there
@@ -11,7 +12,17 @@ from orbits_iac.engine.passed import passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.inventory import Inventoried, Tagged, Thing, look_for, standing, things
 from orbits_iac.model.below import Below
-from orbits_iac.model.errors import Interrupted, NotHeld, OutOfReach, Refused, UsageError, explain, first_of
+from orbits_iac.model.errors import (
+    Interrupted,
+    NotHeld,
+    OutOfReach,
+    Refused,
+    UsageError,
+    explain,
+    first_of,
+    message_of,
+    shortened,
+)
 from orbits_iac.model.existing import Existing
 from orbits_iac.model.ids import RecordId, made_at
 from orbits_iac.model.marks import masked
@@ -35,6 +46,7 @@ from orbits_iac.subtree import Subtree, record_of, subtree
 from orbits_iac.terminal import console, make_sure
 
 __all__ = [
+    "KEPT",
     "Below",
     "Change",
     "Comparison",
@@ -88,6 +100,7 @@ __all__ = [
     "made_at",
     "make_sure",
     "masked",
+    "message_of",
     "mongodb_documents",
     "mongodb_shown",
     "options_of",
@@ -97,6 +110,7 @@ __all__ = [
     "reading",
     "record_of",
     "result_type",
+    "shortened",
     "source_file",
     "stamp_of",
     "standing",

@@ -16,6 +16,7 @@ executions.
 
 from orbits_iac.codec.codec import Codec
 from orbits_iac.codec.keys import open_codec
+from orbits_iac.codec.many import KEPT
 from orbits_iac.model.errors import explain
 
-__all__ = ["Codec", "explain", "open_codec"]
+__all__ = ["KEPT", "Codec", "explain", "open_codec"]

@@ -20,7 +20,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from orbits_iac.codec.direct import CONCEALER, has_floats, has_secrets, is_direct, is_read_alike
-from orbits_iac.codec.many import fields_of_many, in_parts
+from orbits_iac.codec.many import dump_of, fields_of_many, in_parts
 from orbits_iac.codec.masks import STARS, Masks
 from orbits_iac.codec.plain import MAY_BE_MARKED, is_finite, plain, restored, words, written
 from orbits_iac.model.errors import Refused, StoreError
@@ -215,7 +215,7 @@ class _Way:
         self.many = {} if self.direct else fields_of_many(schema)
         self._write = adapter.serializer.to_json
         self.read: Callable[[str], Any] | None = adapter.validator.validate_json if is_read_alike(schema) else None
-        self.dump = adapter.serializer.to_python
+        self.dump = dump_of(adapter.serializer)
         self.validate: Callable[[Any], Any] = adapter.validator.validate_python
 
     def text(self, value: Any, warnings: Literal["error", False] = "error", most: float = inf) -> Json | None:

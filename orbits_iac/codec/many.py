@@ -5,6 +5,7 @@ not certain is left to it. Decided once for each type, from its core schema. Cal
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic_core import SchemaSerializer
@@ -13,9 +14,16 @@ from orbits_iac.codec.direct import Schema, is_known
 
 _MANY = 100  # values, from which on they are dumped one by one
 
+KEPT: Mapping[str, bool] = {"kept": True}
+"""The context that a model's own serializer is given, where what it returns is kept in a store."""
 
 Dump = Callable[..., Any]
-"""`to_python` of one of pydantic's serializers."""
+"""`to_python` of one of pydantic's serializers, for what is to be kept."""
+
+
+def dump_of(serializer: SchemaSerializer) -> Dump:
+    """How a serializer dumps what is to be kept."""
+    return partial(serializer.to_python, context=KEPT)
 
 
 class Each:
@@ -48,7 +56,7 @@ def fields_of_many(schema: Schema) -> Mapping[str, Dump]:
         return {}
     found = {name: _values_of(field) for name, field in model["schema"]["fields"].items()}
     return {
-        name: SchemaSerializer({"type": "definitions", "schema": values, "definitions": definitions}).to_python
+        name: dump_of(SchemaSerializer({"type": "definitions", "schema": values, "definitions": definitions}))
         for name, values in found.items()
         if values is not None
     }

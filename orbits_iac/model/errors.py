@@ -184,10 +184,15 @@ def message_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
     except Exception as second:  # noqa: BLE001 - an error that cannot say what it is has happened all the same
         text = f"its message cannot be had: str() of it raised {type(second).__name__}"
     text = mask(text).encode("utf-8", "backslashreplace").decode()
-    if len(text) > LONGEST_MESSAGE:
-        half = LONGEST_MESSAGE // 2
-        text = f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
-    return text or type(error).__name__
+    return shortened(text, LONGEST_MESSAGE) or type(error).__name__
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of which about `most` characters are kept, of both ends, with how many are left out between them."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
 
 
 def explain(error: "ValidationError") -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_tenants.doing import do_for
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.report import TenantReport, TenantState, named, said_of
+from orbits_tenants.outcome import named, said_of
+from orbits_tenants.report import TenantReport, TenantState
 from orbits_tenants.tenant import REF, Tenant
 
 if TYPE_CHECKING:

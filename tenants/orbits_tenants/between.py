@@ -14,9 +14,10 @@ from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, Change, Left, OutOfReach, Refused
 from orbits_tenants.amounts import counted
 from orbits_tenants.lanes import Lanes
+from orbits_tenants.outcome import said_of
 from orbits_tenants.policy import Policy, told
 from orbits_tenants.promotion import PROMOTE, Promoted
-from orbits_tenants.report import OK, Report, TenantReport, said_of
+from orbits_tenants.report import OK, Report, TenantReport
 from orbits_tenants.rollout import Cut
 from orbits_tenants.roster import decisions
 from orbits_tenants.tenant import REF, Tenant

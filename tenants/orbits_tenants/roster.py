@@ -14,7 +14,8 @@ from orbits_tenants.decisions import Decided, TenantDecisions, Tombstone
 from orbits_tenants.drift_policy import left_alone
 from orbits_tenants.expiry import expiry
 from orbits_tenants.membership import members
-from orbits_tenants.report import TenantReport, TenantState, left_out
+from orbits_tenants.outcome import left_out
+from orbits_tenants.report import TenantReport, TenantState
 from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac import ExecutionFailed, Resource
 from orbits_iac.provider import Left, RecordId, Rest, UsageError, kind_of
 from orbits_tenants.amounts import is_amount
-from orbits_tenants.report import OK, Report, TenantReport, TenantState, failed, left_out, said_of, succeeded
+from orbits_tenants.outcome import failed, left_out, said_of, succeeded
+from orbits_tenants.report import OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Cut
 from orbits_tenants.superseded import Superseded
 from orbits_tenants.tenant import SHARED, Tenant

@@ -12,8 +12,9 @@ from orbits_iac import ExecutionFailed
 from orbits_iac.provider import ExecutionRow, RecordId, RecordRow, Subtree, masked, record_of
 from orbits_tenants import recorded as recording
 from orbits_tenants.fleet import Drift, DriftState, Fleet, LastRollOut, Member, Mood, Service, worst
+from orbits_tenants.outcome import state_of
 from orbits_tenants.recorded import DECISIONS, Recorded
-from orbits_tenants.report import BAD, TenantReport, TenantState, state_of
+from orbits_tenants.report import BAD, TenantReport, TenantState
 from orbits_tenants.services import in_service, service, services, since, utc
 from orbits_tenants.tenant import REF, SHARED
 from orbits_tenants.tenants import SCOPE

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from orbits_iac.provider import Existing, RecordId, RecordRow, UsageError, explain, kind_of
 from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.finding import Found, Sought, find
+from orbits_tenants.outcome import said_of
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
-from orbits_tenants.report import said_of
 from orbits_tenants.sources.source import read
 from orbits_tenants.tenants import Tenants, released
 

@@ -19,8 +19,9 @@ from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import take_in
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
+from orbits_tenants.outcome import carried, in_order, said_of, told_shortly
 from orbits_tenants.overrides import overridden, refuse_plain_secrets
-from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState, carried, in_order
+from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import Roster, decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
@@ -162,7 +163,7 @@ class Tenants(Resource[Report], Generic[S]):
         await roll_out.run()
         later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
         came = {**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart}
-        reports = sharing.noted(in_order(before, came))
+        reports = told_shortly(sharing.noted(in_order(before, came)))
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
         await sharing.keep(reports)
@@ -173,7 +174,7 @@ class Tenants(Resource[Report], Generic[S]):
             with self.execution.admitted():
                 await self.define_finish(report)
         except Exception as error:  # noqa: BLE001 - a roll-out that is over does not fail for its message
-            report = report.model_copy(update={"finish_error": f"{type(error).__name__}: {error}"})
+            report = report.model_copy(update={"finish_error": said_of(error)})
         return report
 
     async def define_rollback(self, to: Revision[Report]) -> Report:
@@ -225,7 +226,7 @@ class Tenants(Resource[Report], Generic[S]):
         way = WayBack(self, Lanes(self.rollout))
         came = await way.to(before, revisions, stood_as)
         reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        report = Report(tenants=reports, shared=last.shared)
+        report = Report(tenants=told_shortly(reports), shared=last.shared)
         self.execution.progress(report.summary)
         return report
 
@@ -241,7 +242,7 @@ class Tenants(Resource[Report], Generic[S]):
             return Report(tenants={})
         gone = await roll_out.end(going)
         reports = {id_: gone.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        reports = roll_out.sharing.noted(reports)
+        reports = told_shortly(roll_out.sharing.noted(reports))
         await roll_out.sharing.let_go(reports)
         await self.execution.keep_children()
         report = Report(tenants=reports, shared=roll_out.sharing.reports(reports))

@@ -19,19 +19,8 @@ from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
 from orbits_tenants.doing import do_for, do_stack, preview_all
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.report import (
-    BAD,
-    UNTRIED,
-    Report,
-    TenantReport,
-    TenantState,
-    carried,
-    failed,
-    left_out,
-    reached_nobody,
-    said_of,
-    succeeded,
-)
+from orbits_tenants.outcome import carried, failed, left_out, reached_nobody, said_of, succeeded
+from orbits_tenants.report import BAD, UNTRIED, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Cut, Rollout, in_place_of
 from orbits_tenants.roster import decisions
 from orbits_tenants.shared import Sharing, without

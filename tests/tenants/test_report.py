@@ -1,16 +1,21 @@
 """What a report of a roll-out says of itself, and what of it counts as a change of the fleet."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
+from cryptography.fernet import Fernet
 from rich.console import Console
 
 from orbits_iac import ExecutionFailed
+from orbits_iac.codec import Codec
+from orbits_iac.codec.codec import LARGEST
 from orbits_iac.model.errors import Failure
-from orbits_tenants import Report, TenantReport, TenantState
-from orbits_tenants.report import said_of
+from orbits_tenants import Report, Tenant, TenantReport, TenantState
+from orbits_tenants.outcome import said_of, told_shortly
 
+CODEC = Codec(Fernet.generate_key())
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 
 
@@ -31,6 +36,40 @@ def test_of_who_was_passed_over_it_says_since_when_nobody_has_looked() -> None:
     assert one.unseen_for == 20 * 60
     assert one.happened == "nothing to change; looked at 20 min ago"
     assert one.model_copy(update={"checked_at": None}).happened == "nothing to change"
+
+
+@pytest.mark.parametrize("left", [0, 3, 500])
+def test_a_report_of_many_who_failed_with_pages_of_text_can_be_kept(left: int) -> None:
+    bad = TenantReport(state=TenantState.LEFT, wave="1", error="E" * 10_000, left=("L" * 10_000,) * left)
+    fine = TenantReport(state=TenantState.UPDATED, wave="1")
+    reports = {f"t{number}": fine if number % 10 else bad for number in range(20_000)}
+    told = told_shortly(reports)
+    assert len(CODEC.encode(Report(tenants=told), Report)) < LARGEST
+    assert list(told) == list(reports)
+    assert told["t1"] is fine
+    cut = told["t0"]
+    assert cut.error is not None
+    assert cut.error.startswith("E" * 50)
+    assert "characters left out" in cut.error
+    assert len(cut.left) == min(left, 11)
+    assert left <= 10 or cut.left[-1] == f"and {left - 10} more"
+
+
+def test_what_few_have_to_say_is_kept_whole() -> None:
+    bad = TenantReport(state=TenantState.FAILED, wave="1", error="E" * 10_000)
+    assert told_shortly({"acme": bad})["acme"] is bad
+
+
+def test_what_is_kept_of_a_tenant_that_says_nothing_more_is_short() -> None:
+    acme = TenantReport(state=TenantState.UPDATED, wave="1", tenant=Tenant(id="acme", labels={"plan": "large"}))
+    report = Report(tenants={"acme": acme, "bolt": TenantReport(state=TenantState.PAUSED, wave="", error="on holiday")})
+    kept = CODEC.encode(report, Report)
+    assert json.loads(kept)["tenants"] == {
+        "acme": {"state": "updated", "wave": "1", "tenant": {"id": "acme", "labels": {"plan": "large"}}},
+        "bolt": {"state": "paused", "wave": "", "error": "on holiday"},
+    }
+    assert CODEC.decode(kept, Report) == report
+    assert report.model_dump()["tenants"]["acme"]["error"] is None  # whoever asks for all gets all
 
 
 def test_a_report_of_a_release_that_said_more_of_a_tenant_is_read() -> None:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, action
-from orbits_iac.provider import UsageError, Verb
-from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_iac.provider import ExecutionRow, UsageError, Verb
+from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState, outcome
 
 
 class Town:
@@ -216,6 +216,22 @@ async def test_continue_goes_on_whatever_fails(orbits: Orbits) -> None:
     assert report.exit_code() == 1
 
 
+async def test_what_all_of_a_fleet_have_to_say_together_is_not_too_long_to_be_kept(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome, "_SAID", 60)
+    monkeypatch.setattr(outcome, "_LEAST", 10)
+    Shops.rollout = Rollout(waves=["100%"], on_failure="continue")
+    TOWN.failing = {"acme", "bolt", "cafe"}
+    report = await orbits.run(Shops(release="1"))
+    acme = report.tenants["acme"]
+    assert acme.error == "Permanent: [... 16 characters left out ...] e is stuck"
+    failed = await orbits.engine.store.get(ExecutionRow, acme.execution)
+    assert failed is not None
+    assert failed.failure is not None
+    assert failed.failure.message == "the door of acme is stuck"
+
+
 async def test_a_tolerated_failure_lets_the_next_wave_begin(orbits: Orbits) -> None:
     Shops.rollout = Rollout(waves=["1", "100%"], failure_tolerance="1")
     TOWN.failing = {"acme"}
@@ -278,7 +294,7 @@ async def test_one_whose_stack_could_not_be_made_still_stands_and_is_never_broug
 async def test_a_message_that_cannot_be_sent_fails_no_roll_out(orbits: Orbits) -> None:
     TOWN.failing = {"telling"}
     report = await orbits.run(Shops(release="1"))
-    assert report.finish_error == "ExecutionFailed: tell: Permanent: nobody listens"
+    assert report.finish_error == "tell: Permanent: nobody listens"
     assert report.exit_code() == 0
 
 

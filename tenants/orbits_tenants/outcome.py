@@ -1,0 +1,149 @@
+"""What came of one tenant, as its report: made of how its stack ended, and of what stands of it."""
+
+from collections.abc import Iterable, Mapping
+
+from orbits_iac import ExecutionFailed
+from orbits_iac.provider import Below, OutOfReach, Standing, first_of, message_of, shortened
+from orbits_tenants.report import TenantReport, TenantState
+from orbits_tenants.tenant import Tenant
+
+_SAID = 4_000_000  # characters that the tenants of one report say at most: more than twice that is not kept at all
+_LEAST = 200  # of them that each one has, however many there are
+_NAMED = 10  # things that were left, of those of which each is said where that is too long
+
+
+def named(one: Standing | Below) -> str:
+    """What a stack is called in reports: by its kind and identity."""
+    return f"{one.kind} {one.identity}"
+
+
+def succeeded(tenant: Tenant | None, wave: str, standing: Standing, digest: str) -> TenantReport:
+    """The report of a tenant whose stack was done, or of what is shared; `digest`: of what was done."""
+    return TenantReport(
+        state=TenantState.UPDATED if standing.changed else TenantState.UNCHANGED,
+        wave=wave,
+        tenant=tenant,
+        made=standing.made,
+        no_return=standing.passed,
+        changed=standing.changed,
+        stack=named(standing),
+        revision=standing.revision,
+        account=_where(standing),
+        digest=digest if standing.own else "",
+    )
+
+
+def adopted(tenant: Tenant, standing: Standing) -> TenantReport:
+    """The report of a tenant whose stack was recorded as it runs."""
+    return TenantReport(
+        state=TenantState.ADOPTED,
+        wave="",
+        tenant=tenant,
+        made=standing.made,
+        changed=standing.changed,
+        stack=named(standing),
+        revision=standing.revision,
+        account=_where(standing),
+    )
+
+
+def failed(tenant: Tenant | None, wave: str, standing: Standing, error: ExecutionFailed) -> TenantReport:
+    """The report of a tenant whose stack, or of what is shared and, ended badly; its path begins at the roll-out."""
+    failure = error.failure
+    return TenantReport(
+        state=state_of(error, changed=standing.changed),
+        wave=wave,
+        tenant=tenant,
+        changed=standing.changed,
+        stack=named(standing),
+        revision=standing.revision,
+        account=failure.account or _where(standing),
+        path=failure.path[1:],
+        error=f"{failure.error_type}: {failure.message}",
+        no_return=failure.no_return,
+        left=failure.left,
+        execution=failure.execution_id,
+    )
+
+
+def left_out(
+    tenant: Tenant, before: TenantReport | None, state: TenantState, why: str = "", wave: str = ""
+) -> TenantReport:
+    """The report of a tenant to which nothing was done: what stands of it is what stood."""
+    report = TenantReport(state=state, wave=wave, tenant=tenant, error=why or None)
+    if before is None:
+        return report
+    stood = {name: getattr(before, name) for name in ("stack", "revision", "account", "passed", "shared")}
+    return report.model_copy(update=stood)
+
+
+def carried(before: TenantReport | None, tenant: Tenant) -> TenantReport:
+    """The report of a tenant that a roll-out was not asked to go to."""
+    if before is None:
+        return TenantReport(
+            state=TenantState.NOT_STARTED, wave="", tenant=tenant, error="it was not asked for", earlier=True
+        )
+    return before.model_copy(update={"earlier": True, "changed": False, "tenant": tenant})
+
+
+def in_order(before: Mapping[str, TenantReport], came: Mapping[str, TenantReport]) -> dict[str, TenantReport]:
+    """Reports, each in the place that its tenant had: the canaries stay the same."""
+    order = (*(id_ for id_ in before if id_ in came), *came)
+    return {id_: came[id_] for id_ in dict.fromkeys(order)}
+
+
+def told_shortly(reports: Mapping[str, TenantReport]) -> dict[str, TenantReport]:
+    """Reports that are short enough to be kept together, though everybody failed with pages of text.
+
+    Of what is too long both ends are kept; all of it stands in the tenant's execution.
+    """
+    said = {id_: one for id_, one in reports.items() if one.error or one.left}
+    most = max(_LEAST, _SAID // max(1, len(said)))
+    return {**reports, **{id_: _at_most(most, one) for id_, one in said.items()}}
+
+
+def _at_most(characters: int, report: TenantReport) -> TenantReport:
+    texts = (report.error or "", *report.left)
+    if sum(map(len, texts)) <= characters:
+        return report
+    if len(report.left) > _NAMED:
+        texts = (*texts[: _NAMED + 1], f"and {len(report.left) - _NAMED:,} more")
+    each = characters // len(texts)
+    error, *left = (shortened(text, each) for text in texts)
+    return report.model_copy(update={"error": error or None, "left": tuple(left)})
+
+
+def said_of(error: Exception) -> str:
+    """An error as reports have it; of a group, as a TaskGroup raises it, the first."""
+    first = first_of(error)
+    said = message_of(first)
+    return said if isinstance(first, ExecutionFailed) else f"{type(first).__name__}: {said}"
+
+
+def reached_nobody(reports: Iterable[TenantReport]) -> int:
+    """How many of several tenants could not be reached, if that is all who were gone to; else 0."""
+    gone_to = [one.state for one in reports if one.state not in {TenantState.HELD_BACK, TenantState.PAUSED}]
+    return len(gone_to) if len(gone_to) > 1 and set(gone_to) == {TenantState.UNREACHABLE} else 0
+
+
+def state_of(error: ExecutionFailed, *, changed: bool) -> TenantState:
+    """What a tenant comes to whose stack ended so, after anything of it was `changed`, or before.
+
+    Whose account is lost in the middle, so that it does not stand as it did, has failed: the release may have done it.
+    """
+    failure = error.failure
+    if failure.no_return:
+        return TenantState.HELD
+    if error.caused_by(OutOfReach) and not (changed and failure.state.value == "QUARANTINED"):
+        return TenantState.UNREACHABLE
+    match failure.state.value:
+        case "REVERTED" | "CANCELLED":
+            return TenantState.REVERTED
+        case "QUARANTINED":
+            return TenantState.LEFT
+        case _:
+            return TenantState.FAILED
+
+
+def _where(standing: Standing) -> str | None:
+    return ", ".join(standing.places) or None
