@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -177,12 +177,13 @@ def sources_of(modules: Iterable[str]) -> dict[str, str]:
     A program that was started by its file or with `-m` has the name by which others import it.
     """
     found: dict[str, str] = {}
+    digest_of = cache(_digest_of)  # a folder may hold many of them
     for name in sorted(modules):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None:
             spec = getattr(sys.modules[name], "__spec__", None)
             started = Path(file).stem if spec is None else spec.name
-            found[started if name == "__main__" else name] = _digest_of(Path(file).parent)
+            found[started if name == "__main__" else name] = digest_of(Path(file).parent)
     return found
 
 
