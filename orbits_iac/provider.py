@@ -3,7 +3,7 @@
 Nothing is defined here; this is the one list of names that a package outside may rely on.
 """
 
-from orbits_iac.codec import KEPT
+from orbits_iac.codec import is_kept
 from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.engine.adopting import was_there
@@ -46,7 +46,6 @@ from orbits_iac.subtree import Subtree, record_of, subtree
 from orbits_iac.terminal import console, make_sure
 
 __all__ = [
-    "KEPT",
     "Below",
     "Change",
     "Comparison",
@@ -91,6 +90,7 @@ __all__ = [
     "first_of",
     "hook",
     "imported_by",
+    "is_kept",
     "is_project_file",
     "json_text",
     "kind_of",

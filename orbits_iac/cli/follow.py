@@ -58,22 +58,29 @@ async def follow(
     `quiet`: on a terminal alone, and nothing of it stays. One that is paused, or that waits for somebody's approval, is
     not waited for: nothing happens to it by itself.
     """
-    from orbits_iac.queries import Follower, rests, unapproved
+    from orbits_iac.queries import Follower
 
     follower = Follower(store, ExecutionId(execution))
     show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
     with show as draw:
         while True:
             began = time.monotonic()
-            events = await follower.refresh()
-            draw(follower.picture, events)
-            row = follower.picture.execution
-            if row.state in ENDED or (row.state is State.PAUSED and await rests(store, row)):
-                return row
-            if await unapproved(store, follower.picture.executions.values()):
-                return row
+            draw(follower.picture, await follower.refresh())
+            if await _is_over(store, follower.picture):
+                draw(follower.picture, await follower.refresh())  # what came between the events and the rows
+                return follower.picture.execution
             if await _changed(store, interrupt, rest=_SHARE * (time.monotonic() - began)):
                 return None
+
+
+async def _is_over(store: "Store", picture: "Picture") -> bool:
+    """Whether nothing happens any more by itself."""
+    from orbits_iac.queries import rests, unapproved
+
+    row = picture.execution
+    if row.state in ENDED or (row.state is State.PAUSED and await rests(store, row)):
+        return True
+    return bool(await unapproved(store, picture.executions.values()))
 
 
 async def events_of(store: "Store", execution: str, interrupt: Interrupt) -> AsyncGenerator[EventRow]:

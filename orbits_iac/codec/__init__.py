@@ -16,7 +16,7 @@ executions.
 
 from orbits_iac.codec.codec import Codec
 from orbits_iac.codec.keys import open_codec
-from orbits_iac.codec.many import KEPT
+from orbits_iac.codec.many import is_kept
 from orbits_iac.model.errors import explain
 
-__all__ = ["KEPT", "Codec", "explain", "open_codec"]
+__all__ = ["Codec", "explain", "is_kept", "open_codec"]

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from pydantic import SerializationInfo
 from pydantic_core import SchemaSerializer
 
 from orbits_iac.codec.direct import Schema, is_known
 
 _MANY = 100  # values, from which on they are dumped one by one
 
-KEPT: Mapping[str, bool] = {"kept": True}
-"""The context that a model's own serializer is given, where what it returns is kept in a store."""
+_KEPT: Mapping[str, bool] = {"kept": True}  # the context of what is dumped for a store
 
 Dump = Callable[..., Any]
 """`to_python` of one of pydantic's serializers, for what is to be kept."""
@@ -23,7 +23,12 @@ Dump = Callable[..., Any]
 
 def dump_of(serializer: SchemaSerializer) -> Dump:
     """How a serializer dumps what is to be kept."""
-    return partial(serializer.to_python, context=KEPT)
+    return partial(serializer.to_python, context=_KEPT)
+
+
+def is_kept(info: SerializationInfo) -> bool:
+    """Whether what a model's own serializer returns is kept in a store: it may be shorter there than for others."""
+    return info.context is _KEPT
 
 
 class Each:

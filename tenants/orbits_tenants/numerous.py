@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from orbits_iac.provider import KEPT
+from orbits_iac.provider import is_kept
 
 
 class Numerous(BaseModel):
@@ -36,7 +36,7 @@ class Numerous(BaseModel):
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
         written: dict[str, Any] = handler(self)
-        if info.context is not KEPT:
+        if not is_kept(info):
             return written
         mine, unsaid = vars(self), _unsaid(type(self))
         return {name: value for name, value in written.items() if name not in unsaid or mine[name] != unsaid[name]}
