@@ -127,7 +127,8 @@ def _entry(run: "Run", request: Request, generation: int, at: float) -> EntryRow
         command=request.command,
         generation=generation,
         digest=request.digest,
-        token=token(run.pages.execution.id, request.key, generation, 1),
+        # A question of the engine's own is put to the store alone, which is told of no token.
+        token=token(run.pages.execution.id, request.key, generation, 1) if request.ask is None else "",
         started_at=at,
         no_return=bool(request.options.get("no_return")),
     )
