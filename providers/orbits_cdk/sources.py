@@ -25,7 +25,7 @@ _INSTALLED = tuple(
 )
 _FORM = b"2"  # raised with any change of what a synthesis makes of the same sources
 _PLAIN = (str, bytes, int, float, bool, type(None))
-_OURS = ("orbits_iac", "orbits_aws", "orbits_cdk")
+_OURS = ("orbits_iac", "orbits_aws", "orbits_cdk", "orbits_tenants")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,7 @@ def _modules_behind(kind: type) -> list[tuple[str, str]]:
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if name in seen or name.split(".")[0] in _OURS:
+        if name in seen or _is_installed(name.partition(".")[0]):
             continue
         seen.add(name)
         file = source_file(name)
@@ -142,3 +142,9 @@ def _modules_behind(kind: type) -> list[tuple[str, str]]:
         found[name] = file
         waiting.extend(imported_by(file, package_of(name, file)).modules)
     return sorted(found.items())
+
+
+def _is_installed(package: str) -> bool:
+    """Whether a topmost package is ours, or imported and installed: then all that is below it is, too."""
+    file = getattr(sys.modules.get(package), "__file__", None)
+    return package in _OURS or (file is not None and not is_project_file(file))
