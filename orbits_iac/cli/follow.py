@@ -62,14 +62,15 @@ async def follow(
 
     follower = Follower(store, ExecutionId(execution))
     show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
+    over = False
     with show as draw:
         while True:
-            began = time.monotonic()
+            began, before = time.monotonic(), over
             draw(follower.picture, await follower.refresh())
-            if await _is_over(store, follower.picture):
-                draw(follower.picture, await follower.refresh())  # what came between the events and the rows
+            over = await _is_over(store, follower.picture)
+            if over and before:  # looked at twice: its last events may have come between the events and the rows
                 return follower.picture.execution
-            if await _changed(store, interrupt, rest=_SHARE * (time.monotonic() - began)):
+            if not over and await _changed(store, interrupt, rest=_SHARE * (time.monotonic() - began)):
                 return None
 
 

@@ -140,6 +140,10 @@ class RunFlow(Flow):
         return self._run.options
 
     @property
+    def largest_value(self) -> int:
+        return self._run.engine.codec.largest
+
+    @property
     def superseded(self) -> asyncio.Future[str]:
         return self._run.superseded
 

@@ -143,6 +143,10 @@ class PreviewFlow(Flow):
         return {}
 
     @property
+    def largest_value(self) -> int:
+        return self._looking.engine.codec.largest
+
+    @property
     def superseded(self) -> asyncio.Future[str]:
         """Nothing takes the place of a preview."""
         return self._looking.loop.create_future()

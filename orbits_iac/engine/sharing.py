@@ -111,8 +111,12 @@ def tenant_of(record: RecordRow, asked: "Asked", others: Sequence[str]) -> str |
 
 
 def used(record: RecordRow, asked: "Asked") -> RecordRow:
-    """The record with this request's user and place, and what that user wants of it: to stay, to be protected."""
-    placed = amended(record, version=record.version + 1, places={**record.places, **asked.places})
+    """The record with this request's user and place, and what that user wants of it: to stay, to be protected.
+
+    What only looks, or removes, gives it no place: one of which nothing stands may be made elsewhere next.
+    """
+    makes = asked.command in {"update", "rollback"}
+    placed = amended(record, version=record.version + 1, places={**record.places, **(asked.places if makes else {})})
     if asked.command != "update":
         return placed
     users = _with(record.users, asked.user, wanted=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE = 10_000
 """Characters of an error's message that are kept; the beginning and the end of a longer one."""
 
+_LEFT_OUT = " [... {} characters left out ...] "
+
 
 class Error(Exception):
     """What all errors of Orbits have in common."""
@@ -188,11 +190,13 @@ def message_of(error: BaseException, mask: Callable[[str], str] = str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of which about `most` characters are kept, of both ends, with how many are left out between them."""
+    """A text of at most so many characters: of a longer one both ends, with how many are left out between them."""
     if len(text) <= most:
         return text
-    half = most // 2
-    return f"{text[:half]} [... {len(text) - 2 * half} characters left out ...] {text[-half:]}"
+    half = (most - len(_LEFT_OUT.format(len(text)))) // 2
+    if half < 1:
+        return text[:most]
+    return f"{text[:half]}{_LEFT_OUT.format(len(text) - 2 * half)}{text[-half:]}"
 
 
 def explain(error: "ValidationError") -> str:

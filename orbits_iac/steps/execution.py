@@ -224,6 +224,11 @@ class Flow(Current):
 
     @property
     @abstractmethod
+    def largest_value(self) -> int:
+        """Characters of JSON that are kept of one argument or result."""
+
+    @property
+    @abstractmethod
     def superseded(self) -> "asyncio.Future[str]":
         """Done once another execution is to take the place of this one, with that one's id.
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
 
 
+_ANEW: Mapping[str, Any] = {"earlier": False, "path": ()}
+"""What is so of each that was gone to, whatever its last report says."""
+
+
 class WayBack:
     """Brings tenants of a fleet back."""
 
@@ -78,7 +82,8 @@ class WayBack:
         standing = await self._standing(tenant, stack, "before")
         if not standing.own:
             why = f"somebody else brought it to revision {standing.revision} meanwhile: it stays there"
-            return report.model_copy(update={"state": TenantState.LEFT, "error": "went forward", "left": (why,)})
+            update = {**_ANEW, "state": TenantState.LEFT, "error": "went forward", "left": (why,)}
+            return report.model_copy(update=update)
         step = _unmade(stack, standing) if report.made else stack.rollback()
         was = before.get(tenant.id)
         if was is None or was.stack in {"", report.stack}:
@@ -100,7 +105,7 @@ class WayBack:
         stands = self._beside.get(tenant.id, {}).get(was)
         if stands is None or stands != revision:
             why = undecided(tenant.id, was, revision, named(standing), standing.revision, stands)
-            update = {"state": TenantState.LEFT, "error": "its stack is another now", "left": (why,)}
+            update = {**_ANEW, "state": TenantState.LEFT, "error": "its stack is another now", "left": (why,)}
             return report.model_copy(update={**update, "stack": named(standing), "revision": standing.revision})
         stays: Iterable[str] | None = ()
         if standing.revision is not None:
@@ -127,7 +132,7 @@ class WayBack:
                 try:
                     return await back(tenant, report)
                 except Exception as error:  # noqa: BLE001 - one that cannot be brought back stops no other
-                    return report.model_copy(update={"state": TenantState.LEFT, "error": said_of(error)})
+                    return report.model_copy(update={**_ANEW, "state": TenantState.LEFT, "error": said_of(error)})
 
         known = [(report.tenant, report) for report in reports if report.tenant is not None]
         reported = {tenant.id: report for tenant, report in known}
@@ -166,9 +171,9 @@ def _unmade(stack: "Resource[Any]", standing: "Standing") -> "Step[Any]":
 
 
 def _brought_back(report: TenantReport, stack: str, revision: int | None, left: Iterable[str]) -> TenantReport:
-    update = {"state": TenantState.BROUGHT_BACK, "earlier": False, "error": None, "stack": stack}
+    update = {**_ANEW, "state": TenantState.BROUGHT_BACK, "error": None, "stack": stack}
     return report.model_copy(update={**update, "revision": revision, "left": tuple(left)})
 
 
 def _held(report: TenantReport, passed: Iterable[str]) -> TenantReport:
-    return report.model_copy(update={"state": TenantState.HELD, "no_return": tuple(dict.fromkeys(passed))})
+    return report.model_copy(update={**_ANEW, "state": TenantState.HELD, "no_return": tuple(dict.fromkeys(passed))})

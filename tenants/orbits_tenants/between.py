@@ -40,8 +40,8 @@ class Between:
         self._before = before
         self._lanes = lanes
 
-    async def hold(self, number: int, cut: Cut, following: Cut, reports: Mapping[str, TenantReport]) -> str:
-        """Why the wave that follows the `number`-th may not begin; "" once it may. `reports`: of all until then."""
+    async def check(self, number: int, cut: Cut, reports: Mapping[str, TenantReport]) -> str:
+        """Why a wave did not pass its check, once it has baked; "" if it did. `reports`: of all so far."""
         fleet, wave = self._fleet, cut.wave
         if wave.bake:
             fleet.execution.progress(f"wave {number} ({cut.name}) bakes for {wave.bake}")
@@ -53,11 +53,15 @@ class Between:
                 await self._refuse_drift(number, [one for one in cut.tenants if _is_well(reports.get(one.id))])
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a wave, the next one does not begin
             return f"wave {cut.name} did not pass its check: {said_of(error)}"
+        return ""
+
+    async def promote(self, number: int, cut: Cut, following: Cut) -> None:
+        """Return once the wave that follows the `number`-th may begin: by itself, by its policy, or by hand."""
+        wave = cut.wave
         if callable(wave.promote):
             await self._by_policy(number, cut, following, wave.promote)
         elif wave.promote == "by hand":
             await self._by_hand(number, cut)
-        return ""
 
     async def foresee(self, cuts: Sequence[Cut]) -> None:
         """Remark of each wave that a policy lets begin what that would say of it, by what the plan shows."""

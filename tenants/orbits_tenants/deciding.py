@@ -17,9 +17,10 @@ from orbits_iac.provider import Refused, UsageError, kind_of
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
 from orbits_tenants.overrides import refuse_plain_secrets
 from orbits_tenants.report import Report
+from orbits_tenants.rollback import last_release
 from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import Tenant
-from orbits_tenants.tenants import Tenants, released
+from orbits_tenants.tenants import Tenants
 
 
 async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -> str:
@@ -63,7 +64,7 @@ def _refuse_twice(decision: Decision, listed: Mapping[str, Tenant]) -> None:
 async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenant) -> None:
     """Make the tenant's stack as the last roll-out would; a fleet that needs fields and has none yet is let be."""
     try:
-        argument = released((await orbits.record(fleet, kind_of(fleet)).history())[-1].argument)
+        argument = last_release(await orbits.record(fleet, kind_of(fleet)).history())
     except (UsageError, IndexError):  # there was no roll-out yet
         argument = {}
     try:

@@ -12,7 +12,7 @@ from orbits_iac import ExecutionFailed
 from orbits_iac.provider import UsageError, kind_of
 from orbits_tenants.doing import do_stack, preview_all
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.outcome import adopted, carried, failed, in_order, left_out, said_of, told_shortly
+from orbits_tenants.outcome import adopted, carried, failed, in_order, left_out, said_of, told
 from orbits_tenants.report import Report, TenantReport, TenantState
 from orbits_tenants.roster import decisions, roster
 from orbits_tenants.shared import Sharing
@@ -42,10 +42,8 @@ async def take_in(fleet: "Tenants[Any]", last: Report) -> Report:
     others = [tenant for tenant in (*found.present, *found.ending) if tenant.id not in taken]
     came = {**{one.id: carried(last.tenants.get(one.id), one) for one in others}, **taken}
     listed = {one.id: came[one.id] for one in (*found.present, *found.ending)}
-    reports = told_shortly(Sharing(fleet, last).noted(in_order(last.tenants, {**listed, **found.apart})))
-    report = Report(tenants=reports, shared=last.shared, doubts=found.doubts)
-    fleet.execution.progress(report.summary)
-    return report
+    reports = Sharing(fleet, last).noted(in_order(last.tenants, {**listed, **found.apart}))
+    return told(fleet.execution, Report(tenants=reports, shared=last.shared, doubts=found.doubts))
 
 
 class Intake:

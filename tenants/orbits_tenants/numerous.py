@@ -52,5 +52,10 @@ def _share_given(one: Numerous) -> None:
 
 @cache
 def _unsaid(model: type[Numerous]) -> Mapping[str, Any]:
-    """What its fields are where nothing is said."""
-    return {name: field.default for name, field in model.model_fields.items() if not field.is_required()}
+    """What its fields are where nothing is said, whichever of its classes it is read as."""
+    classes = [cls.model_fields for cls in model.__mro__ if issubclass(cls, Numerous)]
+    return {
+        name: field.default
+        for name, field in model.model_fields.items()
+        if not field.is_required() and all(field.default == of[name].default for of in classes if name in of)
+    }

@@ -1,14 +1,15 @@
 """What came of one tenant, as its report: made of how its stack ended, and of what stands of it."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import Below, OutOfReach, Standing, first_of, message_of, shortened
-from orbits_tenants.report import TenantReport, TenantState
+from orbits_iac.provider import Below, Flow, OutOfReach, Standing, first_of, message_of, shortened
+from orbits_tenants.report import Report, TenantReport, TenantState
 from orbits_tenants.tenant import Tenant
 
-_SAID = 4_000_000  # characters that the tenants of one report say at most: more than twice that is not kept at all
-_LEAST = 200  # of them that each one has, however many there are
+_SAID = 0.4  # of what can be kept of a report is for what its tenants have to say
+_LEAST = 200  # characters of it that each one has, however many there are
 _NAMED = 10  # things that were left, of those of which each is said where that is too long
 
 
@@ -92,25 +93,44 @@ def in_order(before: Mapping[str, TenantReport], came: Mapping[str, TenantReport
     return {id_: came[id_] for id_ in dict.fromkeys(order)}
 
 
-def told_shortly(reports: Mapping[str, TenantReport]) -> dict[str, TenantReport]:
-    """Reports that are short enough to be kept together, though everybody failed with pages of text.
+def told(flow: Flow, report: Report) -> Report:
+    """A report whose summary is said, and that can be kept: see `told_shortly`."""
+    flow.progress(report.summary)
+    return told_shortly(report, flow.largest_value)
 
-    Of what is too long both ends are kept; all of it stands in the tenant's execution.
+
+def told_shortly(report: Report, most: int) -> Report:
+    """A report that can be kept, though everybody failed with pages of text, where `most` is the size of what can be.
+
+    Of what is too long both ends are kept; all of it stands in the execution that it is about.
     """
-    said = {id_: one for id_, one in reports.items() if one.error or one.left}
-    most = max(_LEAST, _SAID // max(1, len(said)))
-    return {**reports, **{id_: _at_most(most, one) for id_, one in said.items()}}
+    said = [one for one in (*report.tenants.values(), *report.shared.values()) if one.error or one.left]
+    each = max(_LEAST, int(most * _SAID) // max(1, len(said)))
+    tenants, shared = (
+        {name: _at_most(each, one) for name, one in reports.items()} for reports in (report.tenants, report.shared)
+    )
+    return report.model_copy(update={"tenants": tenants, "shared": shared})
 
 
-def _at_most(characters: int, report: TenantReport) -> TenantReport:
+def _at_most(size: int, report: TenantReport) -> TenantReport:
     texts = (report.error or "", *report.left)
-    if sum(map(len, texts)) <= characters:
+    if sum(map(len, texts)) <= size and sum(map(_written, texts)) <= size:
         return report
     if len(report.left) > _NAMED:
         texts = (*texts[: _NAMED + 1], f"and {len(report.left) - _NAMED:,} more")
-    each = characters // len(texts)
-    error, *left = (shortened(text, each) for text in texts)
+    error, *left = (_fitting(text, size // len(texts)) for text in texts)
     return report.model_copy(update={"error": error or None, "left": tuple(left)})
+
+
+def _fitting(text: str, size: int) -> str:
+    while (written := _written(text)) > size:
+        text = shortened(text, len(text) * size // written)
+    return text
+
+
+def _written(text: str) -> int:
+    """Characters of it as JSON, where one may take six."""
+    return len(json.dumps(text, ensure_ascii=False)) - 2
 
 
 def said_of(error: Exception) -> str:

@@ -27,6 +27,7 @@ from orbits_iac.provider import (
 from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.report import Report
 from orbits_tenants.tenant import REF
+from orbits_tenants.tenants import is_release
 
 if TYPE_CHECKING:
     from orbits_iac.provider import Store
@@ -90,13 +91,15 @@ async def read(store: "Store", kind: str) -> Recorded:
     )
 
 
-async def broken_since(store: "Store", record: RecordRow) -> ExecutionRow | None:
-    """The latest roll-out that has begun tenants and did not come to its end: cancelled, or failed as a whole.
+async def broken_release(store: "Store", record: RecordRow, since: float) -> ExecutionRow | None:
+    """The latest release since then that has begun tenants and did not come to its end: cancelled, or failed.
 
-    None if one has come to its end since.
+    None if there is none; what was to go back, or to leave, is no release.
     """
-    async for row in _later(store, record, await _last(store, record)):
-        if row.ended_at is not None and await store.find(ExecutionRow, parent=row.id, limit=1, whole=False):
+    async for row in _later(store, record, since):
+        if row.command != "update" or row.ended_at is None or row.state.value == "SUCCESS":
+            continue
+        if is_release(masked(row.argument)) and await store.find(ExecutionRow, parent=row.id, limit=1, whole=False):
             return row
     return None
 
@@ -167,14 +170,13 @@ async def _last(store: "Store", record: RecordRow) -> ExecutionRow | None:
 
 async def _latest(store: "Store", record: RecordRow, last: ExecutionRow | None) -> ExecutionRow | None:
     """The latest roll-out: under way, or ended in whatever way; `last` if none came after that."""
-    async for row in _later(store, record, last):
+    async for row in _later(store, record, last.created_at if last is not None else 0.0):
         return row
     return last
 
 
-async def _later(store: "Store", record: RecordRow, last: ExecutionRow | None) -> AsyncIterator[ExecutionRow]:
-    """The roll-outs that were asked for after the last one that came to its end, the latest first."""
-    since = last.created_at if last is not None else 0.0
+async def _later(store: "Store", record: RecordRow, since: float) -> AsyncIterator[ExecutionRow]:
+    """The roll-outs that were asked for after that time, the latest first."""
     after: tuple[str, ...] = ()
     while rows := await store.find(
         ExecutionRow, kind=record.kind, identity=record.identity, newest=True, limit=_PAGE, after=after, whole=False

@@ -28,9 +28,9 @@ from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.recorded import all_stacks_of
 from orbits_tenants.report import Report, TenantState
-from orbits_tenants.rollback import roll_outs
+from orbits_tenants.rollback import last_release, roll_outs
 from orbits_tenants.tenant import Tenant
-from orbits_tenants.tenants import Tenants, released
+from orbits_tenants.tenants import Tenants
 
 
 async def would_go(
@@ -171,7 +171,7 @@ async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tu
     earlier = (one.outputs.tenants[tenant] for one in reversed(history) if tenant in one.outputs.tenants)
     stood = next((one for one in earlier if one.state is not TenantState.ENDED), report)
     gone = {"letting_go": stood.shared} if report.state is TenantState.ENDED else {}
-    return last.outputs, fleet.model_validate({**released(last.argument), "leaving": [tenant], **gone})
+    return last.outputs, fleet.model_validate({**last_release(history), "leaving": [tenant], **gone})
 
 
 def _used(last: Report, step: Tenants[Any], tenant: str) -> tuple[str, ...]:

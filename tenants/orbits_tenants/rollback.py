@@ -7,17 +7,17 @@ rollback`.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Orbits, Revision
-from orbits_iac.provider import RecordRow, Refused, UsageError, kind_of, passed_since, was_there
+from orbits_iac.provider import RecordRow, Refused, RevisionRow, UsageError, kind_of, made_at, passed_since, was_there
 from orbits_tenants.amounts import counted
 from orbits_tenants.back import undecided
-from orbits_tenants.recorded import all_stacks_of, broken_since
+from orbits_tenants.recorded import all_stacks_of, broken_release, known
 from orbits_tenants.report import Report, TenantReport
-from orbits_tenants.tenants import Tenants, released
+from orbits_tenants.tenants import Tenants, is_release, released
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,6 +39,7 @@ class GoingBack:
         stack: its stack, by its kind and identity; "" if it has none.
         was: what its stack was then, if that was another; "" if it was not.
         stands: the revision of that which stands now; None if none does.
+        paused: why nothing of it is changed; "" if it is not paused.
 
     """
 
@@ -50,11 +51,12 @@ class GoingBack:
     stack: str = ""
     was: str = ""
     stands: int | None = None
+    paused: str = ""
 
     @property
     def is_otherwise(self) -> bool:
-        """Whether it stands otherwise than it did then."""
-        return self.revision is not None and (self.revision != self.to or bool(self.was))
+        """Whether it stands otherwise than it did then, and may be changed."""
+        return not self.paused and self.revision is not None and (self.revision != self.to or bool(self.was))
 
     @property
     def is_undecided(self) -> bool:
@@ -74,6 +76,8 @@ class GoingBack:
     @property
     def happens(self) -> str:
         """What would be done to it, in a line for people."""
+        if self.paused:
+            return f"is paused: {self.paused}"
         if not self.is_otherwise:
             return "unchanged"
         if self.is_held:
@@ -125,7 +129,8 @@ class Rollback:
             "are removed": sum(one.to is None for one in moving),
             "need a decision": sum(one.is_undecided for one in self.tenants),
             "forward only": sum(one.is_held for one in self.tenants),
-            "unchanged": sum(not one.is_otherwise for one in self.tenants),
+            "paused": sum(bool(one.paused) for one in self.tenants),
+            "unchanged": sum(not one.is_otherwise and not one.paused for one in self.tenants),
         }
         said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         return f"{counted(len(self.tenants))}, to how they stood at {self.at:%Y-%m-%d %H:%M} UTC: {said}"
@@ -164,8 +169,7 @@ async def look(
         fleet: the class of the fleet.
         wave: those alone that belong to this wave of the last roll-out.
         only: these alone; nobody named: all.
-        to: the fleet's revision that they go back to; without one, what stood before the last roll-out: the last
-            revision if that one did not come to its end, else the one before.
+        to: the fleet's revision that they go back to; without one, the last one from before the last release.
 
     Raises UsageError for a wave, a tenant or a revision that is not there, and while a roll-out is under way.
 
@@ -178,24 +182,27 @@ async def look(
             f"then what is to be brought back"
         )
     history = await roll_outs(orbits, fleet)
-    broken = await broken_since(orbits.store, record)
-    earlier = history[:-1] if to is None and broken is None else history
+    earlier = await _before_release(orbits, record, history) if to is None else history
     good = [one for one in earlier if to in {None, one.number}]
     if not good:
         there = ", ".join(str(one.number) for one in history[:-1]) or "none"
-        raise UsageError(f"{kind} has no such earlier revision to go back to; there are: {there}")
+        which = "nothing is from before its last release" if to is None else f"it has no revision {to} to go back to"
+        raise UsageError(f"{kind}: {which}; there are: {there} (--to)")
     now, then = history[-1], good[-1]
     before = then.outputs.tenants
     stacks = await all_stacks_of(orbits.store, kind)
+    decided = (await known(orbits.store, kind)).decided
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(id_: str, report: TenantReport) -> GoingBack:
         async with slots:
-            return await _going_back(orbits, id_, report, before.get(id_), stacks.get(id_, ()))
+            found = await _going_back(orbits, id_, report, before.get(id_), stacks.get(id_, ()))
+        paused = decided.about(report.tenant).paused if report.tenant is not None and id_ not in decided.removed else ""
+        return replace(found, paused=paused)
 
     meant = _meant(now.outputs.tenants, wave, only)
     tenants = await asyncio.gather(*(one(id_, report) for id_, report in meant.items()))
-    argument = released(now.argument)
+    argument = last_release(history)
     stay = [id_ for id_, rows in stacks.items() if rows[0].revision is not None and id_ not in now.outputs.tenants]
     unknown = tuple(stay) if wave is None and not only else ()
     return Rollback(
@@ -243,6 +250,38 @@ async def roll_outs(orbits: Orbits, fleet: type[Tenants[Any]]) -> Sequence[Revis
     return found
 
 
+async def _before_release(
+    orbits: Orbits, record: RecordRow, history: Sequence[Revision[Report]]
+) -> Sequence[Revision[Report]]:
+    """The revisions from before the last release: what has gone back, left or was taken in since is none.
+
+    A release that did not come to its end counts; those who were gone to alone with the same release, by the same code,
+    belong to it.
+    """
+    forward = [number for number, one in enumerate(history) if is_release(one.argument)]
+    since = 0.0
+    if forward:
+        row = await orbits.store.get(RevisionRow, record.kind, record.identity, history[forward[-1]].number)
+        since = made_at(row.execution) if row is not None and row.execution is not None else 0.0
+    if (broken := await broken_release(orbits.store, record, since)) is not None:
+        began = broken.started_at or broken.created_at
+        return [one for one in history if one.at.timestamp() < began]
+    while len(forward) > 1 and _goes_on_with(history[forward[-1]], history[forward[-2]]):
+        forward.pop()
+    return history[: forward[-1]] if forward else []
+
+
+def last_release(history: Sequence[Revision[Report]]) -> dict[str, Any]:
+    """What the last release was asked with, whomever it went to."""
+    return released(next((one for one in reversed(history) if is_release(one.argument)), history[-1]).argument)
+
+
+def _goes_on_with(one: Revision[Report], before: Revision[Report]) -> bool:
+    """Whether a roll-out went to some alone of those that the one before it was for."""
+    narrowed = any(one.argument.get(field) for field in ("only", "only_failed", "from_wave"))
+    return narrowed and one.build == before.build and released(one.argument) == released(before.argument)
+
+
 async def _going_back(
     orbits: Orbits, id_: str, report: TenantReport, then: TenantReport | None, stacks: Sequence[RecordRow]
 ) -> GoingBack:
@@ -255,12 +294,12 @@ async def _going_back(
     if to is None and await was_there(orbits.store, stack.kind, stack.identity):
         to = 0
     passed = await passed_since(orbits.store, stack.kind, stack.identity, 0 if was else to or 0)
-    known = [name for name, at in report.passed.items() if at > (to or 0)]
+    passed_then = [name for name, at in report.passed.items() if at > (to or 0)]
     return GoingBack(
         tenant=id_,
         revision=stack.revision,
         to=to,
-        passed=tuple(dict.fromkeys((*passed, *known))),
+        passed=tuple(dict.fromkeys((*passed, *passed_then))),
         since=stack.by if stack.revision != report.revision else "",
         stack=now,
         was=was,

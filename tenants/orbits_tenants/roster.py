@@ -14,7 +14,7 @@ from orbits_tenants.decisions import Decided, TenantDecisions, Tombstone
 from orbits_tenants.drift_policy import left_alone
 from orbits_tenants.expiry import expiry
 from orbits_tenants.membership import members
-from orbits_tenants.outcome import left_out
+from orbits_tenants.outcome import carried, left_out
 from orbits_tenants.report import TenantReport, TenantState
 from orbits_tenants.tenant import Tenant
 
@@ -53,19 +53,26 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     listed, why = await _listed(fleet)
     if listed is not None:
         listed = decided.members(listed)
-    standing = [tenant for id_, tenant in known.items() if id_ not in gone]
+    ended = {id_: known[id_] for id_, one in there.items() if one.state is TenantState.ENDED and id_ in known}
+    standing = [tenant for id_, tenant in known.items() if id_ not in gone.keys() | ended.keys()]
     found = members(fleet.listing, standing, listed, why=why, gone=gone)
-    ended = {id_ for id_, one in there.items() if one.state is TenantState.ENDED}
     now = fleet.execution.now()
     left = left_alone(map(decided.about, found.present), now)
     due = expiry(fleet.listing, found.present, known, ended, left, now)
     apart = {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.PAUSED, why) for tenant, why in due.kept}
     apart |= {tenant.id: left_out(tenant, before.get(tenant.id), TenantState.VANISHED) for tenant in found.vanished}
-    stuck = [id_ for id_, one in before.items() if id_ in decided.removed and one.revision is not None]
+    stuck = [id_ for id_, one in before.items() if id_ in decided.removed and _may_stand(one)]
     apart |= {id_: _stuck(before[id_], decided.removed[id_]) for id_ in stuck}
+    listed_now = {tenant.id for tenant in found.present}
+    apart |= {id_: carried(before[id_], tenant) for id_, tenant in ended.items() if id_ not in listed_now}
     place = {id_: number for number, id_ in enumerate(there)}  # whoever was away for a while has its own again
     present = sorted(due.present, key=lambda tenant: place.get(tenant.id, len(place)))
     return Roster(present=tuple(present), ending=due.ending, apart=apart, doubts=found.doubts)
+
+
+def _may_stand(report: TenantReport) -> bool:
+    """Whether something may stand of one that was removed: it had a stack, and its removal has not come to its end."""
+    return report.state is not TenantState.ENDED and bool(report.stack)
 
 
 def _stuck(before: TenantReport, stone: Tombstone) -> TenantReport:

@@ -16,8 +16,9 @@ from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.finding import Found, Sought, find
 from orbits_tenants.outcome import said_of
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
+from orbits_tenants.rollback import last_release
 from orbits_tenants.sources.source import read
-from orbits_tenants.tenants import Tenants, released
+from orbits_tenants.tenants import Tenants
 
 if TYPE_CHECKING:
     from orbits_iac import Orbits, Resource
@@ -74,7 +75,7 @@ def _names(prospects: Sequence[Prospect]) -> dict[str, dict[str, str]]:
 async def _fleet(orbits: "Orbits", cls: type[Tenants[Any]], given: Mapping[str, Any]) -> Tenants[Any]:
     row = await orbits.store.get(RecordRow, kind_of(cls), kind_of(cls))
     stands = row is not None and row.revision is not None
-    last = released((await orbits.record(cls, kind_of(cls)).history())[-1].argument) if stands else {}
+    last = last_release(await orbits.record(cls, kind_of(cls)).history()) if stands else {}
     try:
         return cls.model_validate({**last, **given})
     except ValidationError as error:

@@ -19,7 +19,7 @@ from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import take_in
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
-from orbits_tenants.outcome import carried, in_order, said_of, told_shortly
+from orbits_tenants.outcome import carried, in_order, said_of, told
 from orbits_tenants.overrides import overridden, refuse_plain_secrets
 from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
@@ -163,13 +163,13 @@ class Tenants(Resource[Report], Generic[S]):
         await roll_out.run()
         later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
         came = {**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart}
-        reports = told_shortly(sharing.noted(in_order(before, came)))
+        reports = sharing.noted(in_order(before, came))
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
         await sharing.keep(reports)
         shared = sharing.reports(reports)
         report = Report(tenants=reports, shared=shared, doubts=found.doubts, stopped=roll_out.stopped)
-        self.execution.progress(report.summary)
+        report = told(self.execution, report)
         try:
             with self.execution.admitted():
                 await self.define_finish(report)
@@ -226,9 +226,7 @@ class Tenants(Resource[Report], Generic[S]):
         way = WayBack(self, Lanes(self.rollout))
         came = await way.to(before, revisions, stood_as)
         reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        report = Report(tenants=told_shortly(reports), shared=last.shared)
-        self.execution.progress(report.summary)
-        return report
+        return told(self.execution, Report(tenants=reports, shared=last.shared))
 
     async def _let_go(self, last: Report) -> Report:
         """Remove tenants; the others are reported as they stand."""
@@ -242,12 +240,10 @@ class Tenants(Resource[Report], Generic[S]):
             return Report(tenants={})
         gone = await roll_out.end(going)
         reports = {id_: gone.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        reports = told_shortly(roll_out.sharing.noted(reports))
+        reports = roll_out.sharing.noted(reports)
         await roll_out.sharing.let_go(reports)
         await self.execution.keep_children()
-        report = Report(tenants=reports, shared=roll_out.sharing.reports(reports))
-        self.execution.progress(report.summary)
-        return report
+        return told(self.execution, Report(tenants=reports, shared=roll_out.sharing.reports(reports)))
 
     def _refuse_unknown(self, field: str, ids: Iterable[str], before: Mapping[str, TenantReport]) -> None:
         unknown = ", ".join(id_ for id_ in ids if id_ not in before)
@@ -283,6 +279,11 @@ class Tenants(Resource[Report], Generic[S]):
 
 SCOPE = frozenset(Tenants.model_fields)
 """The fields of every fleet: to whom a roll-out goes, and which way, if not forward to all."""
+
+
+def is_release(argument: Mapping[str, Any]) -> bool:
+    """Whether a roll-out with this argument goes forward."""
+    return not any(argument.get(way) for way in ("back", "leaving", "importing"))
 
 
 def released(argument: Mapping[str, Any]) -> dict[str, Any]:

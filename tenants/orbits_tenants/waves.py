@@ -6,9 +6,10 @@ tenant that fails is a report, and stops no other; whatever is decided is decide
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
@@ -107,13 +108,13 @@ class RollOut:
             if self._superseded:
                 break
             decided = await decisions(self._fleet, f"wave {number}")
-            now, at_their_hour = self._by_hour(cut.tenants)
+            now, at_their_hour = self._by_hour(cut.tenants, decided)
             later += [(cut, tenant) for tenant in at_their_hour]
             self._fleet.execution.progress(
                 f"wave {number} of {len(cuts)} ({cut.name}): {counted(len(cut.tenants))}",
                 reached / len(self._tenants),
             )
-            await self._update(cut.name, now, decided)
+            later += [(cut, tenant) for tenant in await self._update(cut.name, now, decided)]
             reached += len(cut.tenants)
             why = self._why_not_on(cut)
             if not why and is_amount(cut.name) and self._tried_nobody(cut.tenants):
@@ -121,9 +122,9 @@ class RollOut:
                 continue
             last = number == len(cuts)
             why = why or ("" if last else self._why_untried(cut))
-            if not why and not last:
-                hold = self._between.hold(number, cut, cuts[number], self.reports)
-                why = await self._superseded.unless(hold) or ""
+            if not last and (not why or self._rollout.on_failure == "continue"):
+                held = await self._superseded.unless(self._hold(number, cut, cuts[number]))
+                why = why or held or ""
             if why and self._rollout.on_failure != "continue":
                 # Else nothing is left to be stopped; but if nobody was reached, nothing else says that it went wrong.
                 if not last or later or self._rollout.on_failure != "stop" or reached_nobody(self.reports.values()):
@@ -134,9 +135,25 @@ class RollOut:
                 await self._at_their_hours(later)
         self._leave_out(cuts)
 
+    async def _hold(self, number: int, cut: Cut, following: Cut) -> str:
+        """Why the wave after the `number`-th does not begin; "" once it may, which some do whatever has failed."""
+        why = await self._between.check(number, cut, self.reports)
+        if why and self._rollout.on_failure == "continue":
+            self._fleet.execution.remark(f"{why}: the roll-out goes on, as its on_failure says")
+        elif why:
+            return why
+        await self._between.promote(number, cut, following)
+        return why
+
     async def _at_their_hours(self, later: "Sequence[tuple[Cut, Tenant]]") -> None:
         """Update those whose windows were closed: together they are a wave, of which each begins at its time."""
         late = replace(later[-1][0], tenants=tuple(tenant for _, tenant in later))
+        first = min(later, key=lambda one: self._opens_in(one[1]))[1]
+        opens = self._fleet.execution.now() + self._opens_in(first)
+        self._fleet.execution.progress(
+            f"{counted(len(later))} to be updated when their windows open: {first.id} at {opens:%Y-%m-%d %H:%M} UTC"
+            f"{', the others later' if len(later) > 1 else ''}"
+        )
         await asyncio.gather(*(self._at_its_hour(cut.name, tenant, late) for cut, tenant in later))
         why = self._why_not_on(late)
         if why and self._rollout.on_failure != "continue":
@@ -245,18 +262,28 @@ class RollOut:
 
     # Each tenant.
 
-    async def _update(self, wave: str, tenants: Sequence[Tenant], decided: Decided) -> None:
+    async def _update(self, wave: str, tenants: Sequence[Tenant], decided: Decided) -> list[Tenant]:
+        """Update these; returns those whose windows had closed when it was their turn."""
         unchanged = await self._pass_over(tenants, decided)
-        self.reports |= await self._lanes.each(tenants, lambda one: self._one(wave, one, decided, unchanged))
+        found = await self._lanes.each(tenants, lambda one: self._one(wave, one, decided, unchanged))
+        self.reports |= {id_: report for id_, report in found.items() if report is not None}
+        return [tenant for tenant in tenants if found[tenant.id] is None]
 
     async def _at_its_hour(self, wave: str, tenant: Tenant, late: Cut) -> None:
-        """Update a tenant once its window opens; by then it may have been paused, or more may have failed than may."""
-        await self._superseded.unless(asyncio.sleep(self._opens_in(tenant).total_seconds()))
-        if self._superseded or (self._rollout.on_failure != "continue" and self._why_not_on(late)):
-            return
-        decided = await decisions(self._fleet, f"window {tenant.id}")
-        unchanged = await self._pass_over([tenant], decided)
-        self.reports[tenant.id] = await self._one(wave, tenant, decided, unchanged)
+        """Update a tenant once its window opens; by then it may have been paused, or more may have failed than may.
+
+        If that has closed again when it is its turn, or since nobody was there to begin it, it waits for the next time.
+        """
+        for again in count():
+            await self._superseded.unless(asyncio.sleep(self._opens_in(tenant).total_seconds()))
+            if self._superseded or (self._rollout.on_failure != "continue" and self._why_not_on(late)):
+                return
+            with self._fleet.execution.scope(f"again {again}") if again else nullcontext():
+                decided = await decisions(self._fleet, f"window {tenant.id}")
+                unchanged = await self._pass_over([tenant], decided)
+            if (report := await self._one(wave, tenant, decided, unchanged)) is not None:
+                self.reports[tenant.id] = report
+                return
 
     async def _pass_over(self, tenants: Sequence[Tenant], decided: Decided) -> Unchanged:
         """Let those stand of which nothing has changed."""
@@ -268,17 +295,22 @@ class RollOut:
             with suppress(Exception):  # one whose stack cannot be made is reported where it is to be updated
                 yield tenant, self._fleet.stack_of(tenant)
 
-    async def _one(self, wave: str, listed: Tenant, decided: Decided, unchanged: Unchanged) -> TenantReport:
-        """Update one tenant, by what was decided about it; whatever happens to it is its report."""
+    async def _one(self, wave: str, listed: Tenant, decided: Decided, unchanged: Unchanged) -> TenantReport | None:
+        """Update one tenant, by what was decided about it; whatever happens to it is its report.
+
+        None if its window had closed when it was its turn: nothing was done.
+        """
         tenant = decided.about(listed)
         report = await self._reported(wave, tenant, unchanged)
+        if report is None:
+            return None
         before = self._before.get(tenant.id)
         reached = (report.revision or 0) + (report.state is TenantState.HELD)  # it was on its way to that one
         passed = {**(before.passed if before else {}), **dict.fromkeys(report.no_return, reached)}
         pinned = tuple(sorted(tenant.pinned))
         return report.model_copy(update={"tenant": listed, "pinned": pinned, "passed": passed})
 
-    async def _reported(self, wave: str, tenant: Tenant, unchanged: Unchanged) -> TenantReport:
+    async def _reported(self, wave: str, tenant: Tenant, unchanged: Unchanged) -> TenantReport | None:
         if tenant.paused:
             return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
         if why := self.sharing.awaited_by(tenant):  # it was paused when that was done, and is not any more
@@ -290,6 +322,8 @@ class RollOut:
                 return left_out(
                     tenant, self._before.get(tenant.id), TenantState.NOT_STARTED, self._superseded.why, wave
                 )
+            if self._opens_in(tenant):
+                return None
             try:
                 stack = self._fleet.stack_of(tenant)
                 self.sharing.of(tenant)
@@ -307,11 +341,11 @@ class RollOut:
             report = succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
         return report.model_copy(update={"began": began, "ended": fleet.execution.now()})
 
-    def _by_hour(self, tenants: Sequence[Tenant]) -> tuple[list[Tenant], list[Tenant]]:
-        """Those that may be changed now, and those whose window is still to open."""
+    def _by_hour(self, tenants: Sequence[Tenant], decided: Decided) -> tuple[list[Tenant], list[Tenant]]:
+        """Those that may be changed now, or not at all, and those whose window is still to open."""
         split: tuple[list[Tenant], list[Tenant]] = ([], [])
         for tenant in tenants:
-            split[bool(self._opens_in(tenant))].append(tenant)
+            split[bool(self._opens_in(tenant)) and not decided.about(tenant).paused].append(tenant)
         return split
 
     def _opens_in(self, tenant: Tenant) -> timedelta:

@@ -218,7 +218,9 @@ async def test_who_was_imported_goes_back_to_what_was_found_and_never_to_nothing
     async with Orbits(Settings()) as at_work:
         await at_work.run(Harbours(only=("bolt",)))
         await at_work.run(Harbours(importing={"acme": {"jobs": "old"}}))
-        assert not await look(at_work, Harbours)  # before it was imported nothing of it was known
+        with pytest.raises(UsageError, match="nothing is from before its last release; there are: 1"):
+            await look(at_work, Harbours)
+        assert not await look(at_work, Harbours, to=1)  # before it was imported nothing of it was known
         await at_work.run(Harbours(queue={"ReceiveMessageWaitTimeSeconds": 20}))
         shown = await look(at_work, Harbours, to=1)
         assert [(one.tenant, one.revision, one.to) for one in shown.tenants] == [("acme", 1, 0), ("bolt", 2, 1)]

@@ -38,26 +38,43 @@ def test_of_who_was_passed_over_it_says_since_when_nobody_has_looked() -> None:
     assert one.model_copy(update={"checked_at": None}).happened == "nothing to change"
 
 
+@pytest.mark.parametrize("most", [LARGEST // 10, LARGEST // 2])
+@pytest.mark.parametrize("said", ["E", "\x1b", '"'])
 @pytest.mark.parametrize("left", [0, 3, 500])
-def test_a_report_of_many_who_failed_with_pages_of_text_can_be_kept(left: int) -> None:
-    bad = TenantReport(state=TenantState.LEFT, wave="1", error="E" * 10_000, left=("L" * 10_000,) * left)
+def test_a_report_of_many_who_failed_with_pages_of_text_can_be_kept(left: int, said: str, most: int) -> None:
+    bad = TenantReport(state=TenantState.LEFT, wave="1", error=said * 10_000, left=("L" * 10_000,) * left)
     fine = TenantReport(state=TenantState.UPDATED, wave="1")
-    reports = {f"t{number}": fine if number % 10 else bad for number in range(20_000)}
-    told = told_shortly(reports)
-    assert len(CODEC.encode(Report(tenants=told), Report)) < LARGEST
+    reports = {f"t{number}": fine if number % 10 else bad for number in range(2_000)}
+    report = told_shortly(Report(tenants=reports, shared={f"VPC {number}": bad for number in range(100)}), most)
+    assert len(Codec(Fernet.generate_key(), largest=most).encode(report, Report)) < most
+    told = report.tenants
     assert list(told) == list(reports)
+    assert told_shortly(report, most) == report, "what is short enough stays as it is"
     assert told["t1"] is fine
     cut = told["t0"]
     assert cut.error is not None
-    assert cut.error.startswith("E" * 50)
-    assert "characters left out" in cut.error
+    assert cut.error.startswith(said * 5)
+    assert len(cut.error) < 9_000
     assert len(cut.left) == min(left, 11)
     assert left <= 10 or cut.left[-1] == f"and {left - 10} more"
 
 
 def test_what_few_have_to_say_is_kept_whole() -> None:
     bad = TenantReport(state=TenantState.FAILED, wave="1", error="E" * 10_000)
-    assert told_shortly({"acme": bad})["acme"] is bad
+    assert told_shortly(Report(tenants={"acme": bad}), LARGEST).tenants["acme"] is bad
+
+
+class Client(Tenant):
+    """Has not signed, unless it is said."""
+
+    paused: str = "not signed"
+
+
+def test_what_a_tenant_of_a_users_own_class_does_not_say_is_kept_too() -> None:
+    for client in (Client(id="acme"), Client(id="acme", paused="")):
+        (back,) = CODEC.decode(CODEC.encode((client,), tuple[Tenant, ...]), tuple[Tenant, ...])
+        assert back.paused == client.paused
+        assert CODEC.decode(CODEC.encode(client, Client), Client) == client
 
 
 def test_what_is_kept_of_a_tenant_that_says_nothing_more_is_short() -> None:

@@ -1,20 +1,18 @@
 """A roll-out that is held up, led by hand, narrowed, and taken back, on small Resources without a cloud."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
 
-from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Outputs, Permanent, Resource, Target
+from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Resource, Target
 from orbits_iac.provider import OutOfReach, UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import (
     FunctionSource,
     Listing,
     Promoted,
-    Report,
     Rollout,
     Source,
     Tenant,
@@ -24,123 +22,11 @@ from orbits_tenants import (
     Window,
 )
 from orbits_tenants.certificate import kept
-from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.promotion import promote
 from orbits_tenants.removal import certify, remove
+from tests.tenants.stalls import STREET, Stall, StallFront, Stalls, decide, listed, states, street
 
-
-class Street:
-    """What really stands in it, who is listed, and what goes wrong."""
-
-    def __init__(self) -> None:
-        self.listed: list[Tenant] = [Tenant(id=id_) for id_ in ("acme", "bolt", "cafe", "duke")]
-        self.stands: dict[str, str] = {}
-        self.failing: dict[str, Exception] = {}
-        self.begun: list[str] = []
-        self.at_once: dict[str, int] = {}
-        self.most: dict[str, int] = {}
-        self.check: Callable[[str], None] = lambda _: None
-
-
-STREET = Street()
-
-
-@pytest.fixture(autouse=True)
-def street() -> Street:
-    STREET.__init__()  # type: ignore[misc]
-    Stalls.rollout, Stalls.listing = Rollout(waves=["1", "100%"]), Listing()
-    return STREET
-
-
-class StallFront(Outputs):
-    colour: str
-
-
-class Awning(Managed[StallFront]):
-    """Painted in the colour of the release."""
-
-    owner: str
-    colour: str
-
-    def read(self, recorded: StallFront | None, /) -> StallFront | None:
-        return StallFront(colour=STREET.stands[self.owner]) if self.owner in STREET.stands else None
-
-    def create(self) -> StallFront:
-        STREET.stands[self.owner] = self.colour
-        return StallFront(colour=self.colour)
-
-    def change(self, live: StallFront, /) -> StallFront:
-        return self.create()
-
-    def delete(self, live: StallFront, /) -> None:
-        del STREET.stands[self.owner]
-
-
-class Serve(Action):
-    """Serves the first guest; who is at it at the same time is counted by the labels of the place."""
-
-    options = Options(idempotent=True)
-    owner: str
-
-    async def main(self) -> None:
-        STREET.begun.append(self.owner)
-        [kind] = [one.labels.get("kind", "") for one in STREET.listed if one.id == self.owner] or [""]
-        STREET.at_once[kind] = STREET.at_once.get(kind, 0) + 1
-        STREET.most[kind] = max(STREET.most.get(kind, 0), STREET.at_once[kind])
-        for _ in range(30):
-            await asyncio.sleep(0)
-        STREET.at_once[kind] -= 1
-        if self.owner in STREET.failing:
-            raise STREET.failing[self.owner]
-
-
-class Engrave(Action):
-    """Cannot be taken back."""
-
-    text: str
-
-    async def main(self) -> None:
-        """It is done by being asked for."""
-
-
-class Stall(Resource):
-    owner: str
-    release: str
-    motto: str = ""
-
-    def identity(self) -> str:
-        return self.owner
-
-    async def define_update(self) -> None:
-        await self.do("awning", Awning(owner=self.owner, colour=self.release))
-        if self.motto:
-            await self.do("motto", Engrave(text=self.motto), once=True, no_return=True)
-        await self.do("serve", Serve(owner=self.owner))
-
-
-def listed() -> list[Tenant]:
-    return STREET.listed
-
-
-class Stalls(Tenants[Stall]):
-    source: ClassVar[Source] = FunctionSource(listed)
-    release: str
-    motto: str = ""
-
-    def stack(self, tenant: Tenant) -> Stall:
-        return Stall(owner=tenant.id, release=self.release, motto=self.motto)
-
-    async def define_check(self, wave: str, report: Report) -> None:
-        STREET.check(wave)
-
-
-def states(report: Report) -> list[str]:
-    return [one.state.value for one in report.tenants.values()]
-
-
-async def decide(orbits: Orbits, what: str, tenant: str, **more: object) -> None:
-    decision = Decision.model_validate({"what": what, "tenant": tenant, "who": "ann", **more})
-    await orbits.run(TenantDecisions(fleet="Stalls", decision=decision))
+__all__ = ["street"]  # a fixture of all tests here
 
 
 async def test_a_wave_beyond_its_tolerance_is_brought_back_and_the_waves_before_it_stay(orbits: Orbits) -> None:
@@ -231,7 +117,8 @@ async def test_a_tenant_is_changed_in_its_window_and_the_waves_do_not_wait_for_i
     await orbits.settled()
     await clock.advance(timedelta(hours=1))
     assert sorted(STREET.stands) == ["bolt", "cafe", "duke"]
-    await clock.advance(timedelta(hours=3))
+    for _ in range(6):
+        await clock.advance(timedelta(minutes=30))
     report = await execution
     assert (states(report), list(report.tenants)) == (["updated"] * 4, ["acme", "bolt", "cafe", "duke"])
 
@@ -512,8 +399,8 @@ async def test_whose_window_opens_after_too_many_have_failed_is_not_begun(orbits
     Stalls.rollout = Rollout(waves=["1", "100%"], on_failure="rollback-wave")
     execution = await orbits.start(Stalls(release="2"))
     await orbits.settled()
-    for _ in range(4):
-        await clock.advance(timedelta(hours=2))
+    for _ in range(16):
+        await clock.advance(timedelta(minutes=30))
     report = await execution
     assert states(report) == ["updated", "brought back", "reverted", "not started"]
     assert report.stopped == "stopped after wave 100%: 1 of 4 tenants failed, and 0% may"
