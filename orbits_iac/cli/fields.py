@@ -36,7 +36,8 @@ def fill(text: str, cls: "type[BaseModel]", arguments: Sequence[str]) -> "BaseMo
 def values(text: str, cls: "type[BaseModel]", arguments: Sequence[str]) -> dict[str, Any]:
     """What each field is given, read by its type; UsageError names one that is unknown, given twice or wrong."""
     found: dict[str, Any] = {}
-    fields = cls.model_fields
+    others: frozenset[str] = getattr(cls, "asked_by_commands", frozenset())
+    fields = {name: field for name, field in cls.model_fields.items() if name not in others}
     for argument in arguments:
         name, separator, given = argument.partition("=")
         if not separator:

@@ -139,6 +139,8 @@ def _say_how_to_resume(execution: str, settings: "Settings") -> None:
     where = "" if settings.store == DEFAULT_STORE else f" --store {shown(settings.store)}"
     sys.stderr.write(
         f"\nInterrupted: what was under way is let go of. To go on: orbits resume {execution}{where}\n"
+        f"It stays asked for: whoever works on this store next goes on with it. To drop it: orbits cancel {execution}"
+        f"{where}\n"
         f"(Ctrl-C again leaves at once.)\n"
     )
     sys.stderr.flush()

@@ -1,8 +1,13 @@
 """`orbits watch`: the live tree of an execution that goes on elsewhere."""
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from orbits_iac.cli.options import AsJson, Debug, Id, Store
+
+if TYPE_CHECKING:
+    from orbits_iac.model.rows import ExecutionRow
+    from orbits_iac.store.contract import Store as Opened
 
 
 def command(execution: Id, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
@@ -17,7 +22,6 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
 
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, report, session
-    from orbits_iac.model.states import State
     from orbits_iac.terminal import console
 
     async with session.reading(given) as store, follow.Interrupt() as interrupt:
@@ -33,7 +37,31 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
             if shown is None:
                 return exits.INTERRUPTED
             row = shown
-            report.print_end(row, None, out, console(stderr=True))
+        value = await _value(store, row, given)
+        if not as_json:
+            report.print_end(row, value, out, console(stderr=True))
     if interrupt.asked.is_set():
         return exits.INTERRUPTED
-    return exits.DONE if row.state is State.SUCCESS else exits.FAILED
+    return report.exit_code(row, value)
+
+
+async def _value(store: "Opened", row: "ExecutionRow", given: str | None) -> Any:
+    """What a Resource's command returned, by its code: a roll-out may have failed in part.
+
+    None where that code cannot be imported here, or what it returned cannot be read, which is said.
+    """
+    from orbits_iac import queries
+    from orbits_iac.cli import report, session
+    from orbits_iac.model.errors import Error
+    from orbits_iac.model.states import State
+
+    if row.identity is None or row.state is not State.SUCCESS:
+        return None
+    modules = await queries.modules(store, [row.build])
+    session.import_all(modules)
+    try:
+        async with session.opened(session.settings_with(given), modules=modules, work=False) as orbits:
+            return report.value_of(orbits, row)
+    except Error as error:
+        sys.stderr.write(f"Warning: whether all of it went well is not known here: {error}\n")
+        return None

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from orbits_iac import Orbits, Resource
 from orbits_iac.provider import Refused, UsageError, kind_of
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
+from orbits_tenants.outcome import said_of
 from orbits_tenants.overrides import refuse_plain_secrets
 from orbits_tenants.report import Report
 from orbits_tenants.rollback import last_release
@@ -71,7 +72,12 @@ async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenan
         step = fleet.model_validate(argument)
     except ValidationError:
         return
-    refuse_plain_secrets(tenant, step.stack_of(tenant))
+    try:
+        refuse_plain_secrets(tenant, step.stack_of(tenant))
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(f"tenant {tenant.id}: stack() of {fleet.__name__} raised {said_of(error)}") from error
 
 
 def _said(source: Source, decision: Decision, tenant: Tenant) -> str:

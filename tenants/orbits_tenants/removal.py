@@ -26,7 +26,7 @@ from orbits_iac.provider import (
 from orbits_tenants.certificate import Certificate, TenantCertificate
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
-from orbits_tenants.recorded import all_stacks_of
+from orbits_tenants.recorded import all_stacks_of, known
 from orbits_tenants.report import Report, TenantState
 from orbits_tenants.rollback import last_release, roll_outs
 from orbits_tenants.tenant import Tenant
@@ -40,6 +40,9 @@ async def would_go(
 
     Raises UsageError if the last roll-out knows none of this id, or it runs as it was imported.
     """
+    if await _is_only_added(orbits, fleet, tenant):
+        decision = _decision(orbits, fleet, tenant, "")
+        return (await orbits.preview(decision)).root, [f"{tenant}: it was added, and nothing of it was rolled out"]
     last, step = await _leaving(orbits, fleet, tenant)
     await _stacks(orbits, fleet, tenant)
     plan = await orbits.preview(step)
@@ -59,15 +62,19 @@ async def remove(
         Refused: it could not be removed, and still stands; no roll-out goes to it any more.
 
     """
-    (last, step), kind = await _leaving(orbits, fleet, tenant), kind_of(fleet)
+    kind, decision = kind_of(fleet), _decision(orbits, fleet, tenant, why)
+    if await _is_only_added(orbits, fleet, tenant):
+        await orbits.run(decision)
+        said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": ""}
+        return await _certified(orbits, said, (), None, ())
+    last, step = await _leaving(orbits, fleet, tenant)
     stacks, was = await _stacks(orbits, fleet, tenant), last.tenants[tenant].tenant
     tops = [RecordId(row.kind, row.identity) for row in stacks] or _was(step, was)
     shared = _used(last, step, tenant)
     kept = _kept(last, tenant, shared)
     tops += [RecordId.named(name) for name in shared if name not in kept]
-    known = await things(orbits, *tops)
-    decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
-    await orbits.run(TenantDecisions(fleet=kind, decision=decision))
+    made_of = await things(orbits, *tops)
+    await orbits.run(decision)
     # Whatever its class says of a second roll-out: one client that leaves stops no release to the others.
     execution = await orbits.start(step, on_conflict="wait", accept_loss=accept_loss)
     report = await execution
@@ -76,7 +83,7 @@ async def remove(
         raise Refused(f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}")
     left = [*done.left, *(stays for name in shared for stays in _stays(report, name, kept))]
     said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": execution.id}
-    return await _certified(orbits, said, known, was, left)
+    return await _certified(orbits, said, made_of, was, left)
 
 
 async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Certificate:
@@ -95,13 +102,13 @@ async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Cer
     users = _kept(last, tenant, shared)
     stacks = dict.fromkeys(one.stack for _, one in reports if one.stack)
     tops = [RecordId.named(name) for name in stacks] or _was(step, was)
-    known = await things(orbits, *tops, *(RecordId.named(name) for name in shared if name not in users))
+    made_of = await things(orbits, *tops, *(RecordId.named(name) for name in shared if name not in users))
     left = [*report.left, *(stays for name in shared for stays in _stays(ended.outputs, name, users))]
     expired = was is not None and was.has_ended(ended.at)
     why = f"it had expired at {was.expires:%Y-%m-%d %H:%M %Z}" if expired and was is not None else ""
     execution = str(row.execution) if row is not None and row.execution is not None else ""
     said = {"fleet": kind, "tenant": tenant, "who": ended.who, "why": why, "execution": execution}
-    return await _certified(orbits, said, known, was, left)
+    return await _certified(orbits, said, made_of, was, left)
 
 
 async def _certified(
@@ -143,6 +150,19 @@ def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Invento
     if found.alone:
         said.append(f"by the record alone: {len(found.alone)}, with nothing of their own to look for")
     return [*said, *found.asked]
+
+
+def _decision(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, why: str) -> TenantDecisions:
+    decision = Decision(what="remove", tenant=tenant, who=orbits.who, why=why)
+    return TenantDecisions(fleet=kind_of(fleet), decision=decision)
+
+
+async def _is_only_added(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> bool:
+    """Whether somebody has added a tenant, and no roll-out has gone to it."""
+    there = await known(orbits.store, kind_of(fleet))
+    if tenant not in there.added or tenant in there.report.tenants or tenant in there.decided.removed:
+        return False
+    return tenant not in await all_stacks_of(orbits.store, kind_of(fleet))
 
 
 async def _stacks(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Sequence[RecordRow]:

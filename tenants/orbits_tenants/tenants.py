@@ -61,6 +61,10 @@ class Tenants(Resource[Report], Generic[S]):
     rollout: ClassVar[Rollout]
     listing: ClassVar[Listing] = Listing()
     drift: ClassVar[DriftPolicy | None] = None
+    asked_by_commands: ClassVar[frozenset[str]] = frozenset(
+        {"back", "stood_as", "leaving", "letting_go", "importing", "found_at"}
+    )
+    """Fields that nobody types: `orbits tenants` has commands for them, which show first what they would do."""
 
     only: tuple[TenantId, ...] = ()
     only_failed: bool = False

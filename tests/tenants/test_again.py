@@ -10,7 +10,7 @@ from orbits_iac.provider import Refused
 from orbits_iac.testing import Clock
 from orbits_tenants import Listing, Report, Rollout, Tenant, TenantState, Wave, Window
 from orbits_tenants.promotion import promote
-from orbits_tenants.removal import certify, remove
+from orbits_tenants.removal import certify, remove, would_go
 from orbits_tenants.rollback import bring_back, look
 from tests.tenants.stalls import STREET, Awning, Stalls, decide, states, street
 
@@ -113,8 +113,7 @@ async def test_who_is_paused_stays_and_is_shown(orbits: Orbits) -> None:
 
 
 async def test_whatever_fails_the_next_wave_is_promoted_by_hand_where_that_is_said(orbits: Orbits) -> None:
-    waves = [Wave("1", promote="by hand"), "100%"]
-    Stalls.rollout = Rollout(waves=waves, on_failure="continue")
+    Stalls.rollout = Rollout(waves=[Wave("1", promote="by hand"), "100%"], on_failure="continue")
     STREET.failing = {"acme": Permanent("no milk")}
     execution = await orbits.start(Stalls(release="1"))
     await orbits.settled()
@@ -169,6 +168,15 @@ async def test_one_that_was_removed_and_added_again_is_where_the_list_says(orbit
     assert acme.tenant is not None
     assert (acme.state, acme.tenant.targets) == (TenantState.UPDATED, (Lot(name="new"),))
     assert report.doubts == ()
+
+
+async def test_one_that_was_added_by_mistake_is_taken_off_before_anything_of_it_is_made(orbits: Orbits) -> None:
+    await released(orbits, "1")
+    await decide(orbits, "add", "Acme", added={"id": "Acme"})
+    change, kept = await would_go(orbits, Stalls, "Acme")
+    assert (change.kind, kept) == ("TenantDecisions", ["Acme: it was added, and nothing of it was rolled out"])
+    assert (await remove(orbits, Stalls, "Acme")).removed == {}
+    assert list((await orbits.run(Stalls(release="2"))).tenants) == ["acme", "bolt", "cafe", "duke"]
 
 
 async def test_who_has_ended_may_be_taken_off_the_list(orbits: Orbits, clock: Clock) -> None:

@@ -166,3 +166,43 @@ def test_the_help_is_as_that_of_other_commands(tmp_path: Path, commands: Command
     said = commands.run(["tenants", "list", "-h"], cwd=tmp_path, env={"COLUMNS": "80"}).stdout
     assert said.startswith("Usage: orbits tenants list [OPTIONS] {FLEET}\n")
     assert "or a name from\n               [stacks] in orbits.toml" in said
+
+
+def test_whoever_watches_a_roll_out_that_failed_in_part_exits_as_it_did(street: Path, commands: Commands) -> None:
+    def said(*words: str) -> tuple[int, str]:
+        done = commands.run(list(words), cwd=street, env={"NO_COLOR": "1", "COLUMNS": "120"})
+        return done.returncode, done.stdout
+
+    code, _ = said("up", "street.py:Street")
+    assert code == 4
+    execution = json.loads(said("get", "--json")[1])[0]["id"]
+    code, out = said("watch", execution)
+    assert code == 4
+    assert "bolt    -        reverted  -         paint: Permanent: no paint" in out, "the table that `up` shows"
+    assert said("watch", execution, "--json")[0] == 4
+    (street / "street.py").unlink()
+    assert said("watch", execution)[0] == 0  # what it returned cannot be read here, which is said
+
+
+@pytest.mark.parametrize("field", ['leaving=["acme"]', 'back={"acme": 1}', 'importing={"acme": {}}'])
+def test_what_commands_ask_a_fleet_for_nobody_types(street: Path, commands: Commands, field: str) -> None:
+    done = commands.run(["up", "street.py:Street", field], cwd=street, env={"NO_COLOR": "1"})
+    assert done.returncode == 2
+    assert f"has no field {field.partition('=')[0]!r}; it has: only, only_failed, from_wave" in done.stderr
+
+
+def test_a_stack_that_cannot_be_made_of_who_is_added_is_the_stacks_own_error(street: Path, commands: Commands) -> None:
+    (street / "street.py").write_text(FLEET.replace("client=tenant.id", "client=tenant.labels['door']"))
+    (street / "clients.yaml").write_text("- {id: acme, labels: {door: red}}\n")
+    done = commands.run(["tenants", "add", "street.py:Street", "duke"], cwd=street, env={"NO_COLOR": "1"})
+    assert done.returncode == 2
+    assert "tenant duke: stack() of Street raised KeyError: 'door'" in done.stderr
+
+
+def test_a_certificate_that_cannot_be_written_is_said_before_anybody_is_removed(
+    street: Path, commands: Commands
+) -> None:
+    words = ["tenants", "remove", "street.py:Street", "acme", "--yes", "--out", "nowhere/x.json"]
+    done = commands.run(words, cwd=street, env={"NO_COLOR": "1"})
+    assert done.returncode == 2
+    assert "--out nowhere/x.json: there is no such folder" in done.stderr

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from orbits_tenants.cli.certified import Out, say
+from orbits_tenants.cli.certified import Out, check, say
 from orbits_tenants.cli.options import AsJson, Fleet, Id
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def command(fleet: Fleet, tenant: Id, *, out: Out = None, as_json: AsJson = False) -> None:
     """Certify that a tenant that has ended by its expiry is gone: all that it was made of is looked for now."""
+    check(out)
     say(asyncio.run(_certify(fleet, tenant)), out, as_json=as_json)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orbits_tenants.cli.certified import Out, say
+from orbits_tenants.cli.certified import Out, check, say
 from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Remove a tenant: its stack is uninstalled, and no list brings it back until it is added again."""
+    check(out)
     say(asyncio.run(_remove(fleet, tenant, why, accept_loss or [], yes=yes)), out, as_json=as_json)
 
 
