@@ -43,7 +43,7 @@ from orbits_iac.steps.step import kind_of, kinds_of, options_of, result_type
 from orbits_iac.store.contract import Store
 from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
 from orbits_iac.subtree import Subtree, record_of, subtree
-from orbits_iac.terminal import console, make_sure
+from orbits_iac.terminal import agreed, console, make_sure
 
 __all__ = [
     "Below",
@@ -80,6 +80,7 @@ __all__ = [
     "UsageError",
     "Verb",
     "ago",
+    "agreed",
     "check_identity",
     "check_labels",
     "compare",

@@ -1,11 +1,17 @@
 """What commands print on and how they ask, those of other packages too."""
 
 import os
+import signal
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
+
+_INTERRUPTED = 130  # what a command exits with after Ctrl-C
 
 
 def console(*, stderr: bool = False) -> "Console":
@@ -30,10 +36,41 @@ def make_sure(question: str, *, typed: str = "") -> None:
     if not sys.stdin.isatty():
         raise UsageError("this is what would be done: say --yes")
     if not typed:
-        if not typer.confirm(question, err=True):
+        if not agreed(question):
             typer.echo("Nothing was done.", err=True)
             raise typer.Exit(1)
         return
-    said = typer.prompt(f"{question} Type {typed} to go on", err=True)
+    said = answered(f"{question} Type {typed} to go on")
     if said != typed:
         raise UsageError(f"{said!r} is not {typed!r}: nothing was done")
+
+
+def agreed(question: str) -> bool:
+    """Whether whoever is asked says yes."""
+    import typer
+
+    with _interruptible():
+        return typer.confirm(question, err=True)
+
+
+def answered(question: str) -> str:
+    """What whoever is asked says."""
+    import typer
+
+    with _interruptible():
+        return str(typer.prompt(question, err=True))
+
+
+@contextmanager
+def _interruptible() -> "Iterator[None]":
+    """Ctrl-C ends a question at once; asyncio would wait with it until that was answered."""
+    import typer
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except typer.Abort:
+        typer.echo("\nNothing was done.", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -67,11 +67,11 @@ class Answer(StrEnum):
 
 def approve(plan: Plan, out: "Console") -> Answer:
     """Ask a person whether a plan that was shown is to be done."""
-    import typer
+    from orbits_iac.terminal import answered
 
     choice = "yes, all that follows too, no, details" if plan.deferred else "yes, no, details"
     while True:
-        match typer.prompt(f"Do this? ({choice})", err=True).strip().lower():
+        match answered(f"Do this? ({choice})").strip().lower():
             case "y" | "yes":
                 return Answer.YES
             case "a" | "all" if plan.deferred:

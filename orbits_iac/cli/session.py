@@ -1,6 +1,7 @@
 """What commands open: the settings, the store for reading alone, and Orbits with the code that is needed."""
 
 import contextlib
+import difflib
 import os
 import sys
 import tomllib
@@ -26,11 +27,19 @@ def settings_with(store: str | None) -> "Settings":
     from orbits_iac.codec import explain
     from orbits_iac.settings import Settings
 
-    configuration()
+    _refuse_misspelt(configuration(), Settings.model_fields)
     try:
         return Settings(store=store) if store else Settings()
     except ValidationError as error:
         raise UsageError(f"the settings (ORBITS_*, {CONFIGURATION}) are wrong: {explain(error)}") from error
+
+
+def _refuse_misspelt(said: Iterable[str], known: Iterable[str]) -> None:
+    """UsageError for a name in orbits.toml that is nearly one of ours: those of providers are left to them."""
+    ours = list(known)
+    for name in said:
+        if name not in ours and (close := difflib.get_close_matches(name, ours, n=1, cutoff=0.75)):
+            raise UsageError(f"{CONFIGURATION} says {name!r}, which nothing reads: did you mean {close[0]!r}?")
 
 
 def configuration() -> dict[str, object]:

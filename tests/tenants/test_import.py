@@ -503,3 +503,12 @@ def test_what_makes_no_sense_is_refused(agency: Agency, arguments: tuple[str, ..
     TENANTS.append(Tenant(id="acme"))
     with pytest.raises(UsageError, match=why):
         orbits(*arguments)
+
+
+def test_a_pattern_that_fits_nobody_is_no_success(agency: Agency) -> None:
+    agency.clients("acme", "bolt")
+    agency.make("acme", "old")
+    found = orbits("--stacks", "klient-{tenant}-jobs", "--yes")
+    assert found.exit_code == 1
+    assert "Nothing was found of anybody: see to the pattern" in found.stderr
+    assert asyncio.run(records()) == {}

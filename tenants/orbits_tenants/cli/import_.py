@@ -84,6 +84,12 @@ async def _import(
     found = await _surveyed(cls, given, _sought(*names), only, settings)
     if not as_json:
         console().print(Drawing(found.prospects, found.nobodys))
+    if _found_nobody(found):
+        typer.echo(
+            "Nothing was found of anybody: see to the pattern, the accounts and the regions before orbits up, which "
+            "would make a second one of what runs",
+            err=True,
+        )
     agreed = found.intake is not None and _agreed(len(found.intake.importing), yes=yes, ask=not as_json)
     report = await _recorded(found.intake, settings) if agreed and found.intake is not None else None
     code = _code(found, report)
@@ -159,13 +165,20 @@ async def _recorded(intake: "Tenants[Any]", settings: "Settings") -> "Report":
 def _agreed(number: int, *, yes: bool, ask: bool) -> bool:
     if yes:
         return True
+    from orbits_iac.provider import agreed
     from orbits_tenants.amounts import counted
 
     said = counted(number)
     if not ask or not sys.stdin.isatty():
         typer.echo(f"Nothing was recorded of {said}: say --yes", err=True)
         return False
-    return typer.confirm(f"Record what runs of {said}? Nothing is changed by that.", err=True)
+    return agreed(f"Record what runs of {said}? Nothing is changed by that.")
+
+
+def _found_nobody(found: "Survey") -> bool:
+    from orbits_tenants.prospects import Outlook
+
+    return bool(found.prospects) and all(one.outlook is Outlook.NOT_FOUND for one in found.prospects)
 
 
 def _code(found: "Survey", report: "Report | None") -> int:
@@ -173,6 +186,8 @@ def _code(found: "Survey", report: "Report | None") -> int:
     from orbits_tenants.prospects import BAD
     from orbits_tenants.report import TenantState
 
+    if _found_nobody(found):
+        return 1
     meant = found.intake.importing if found.intake is not None else {}
     if meant and report is None:
         return _FOUND

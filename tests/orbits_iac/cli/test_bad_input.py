@@ -176,3 +176,9 @@ def _newer(path: Path) -> None:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_setting_that_is_misspelt_is_named(project: Project) -> None:
+    (project.folder / "orbits.toml").write_text('stor = "memory:"\n\n[aws]\n')
+    said = plain(project.run("up", "shop.py:Shop", "client=acme", code=2))
+    assert said.startswith("Error: orbits.toml says 'stor', which nothing reads: did you mean 'store'?")

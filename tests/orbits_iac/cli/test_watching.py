@@ -4,7 +4,7 @@ import json
 import re
 
 from .conftest import Project, Screen, read_until
-from .test_interrupted import UP
+from .test_interrupted import ONCE, UP
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 WIPED = re.compile(r"(?:\r|\x1b\[2K|\x1b\[1A)+")  # the lines of the frame before
@@ -73,3 +73,19 @@ def test_json_has_each_event_as_a_line_until_the_end(project: Project) -> None:
     assert [after for _, after in root if after] == ["SLEEPING", "EXECUTING", "SUCCESS"]
     assert {event["kind"] for event in events} >= {"Shop", "Backend", "Box"}
     assert all({"at", "who", "why", "root"} <= set(event) for event in events)
+
+
+def test_ctrl_c_at_a_question_ends_it_and_nothing_is_done(project: Project) -> None:
+    def interrupted(question: str, *words: str) -> None:
+        with Screen(project, *words) as screen:
+            screen.until(lambda text: question in text)
+            screen.interrupt()
+            assert "Nothing was done." in screen.rest()
+            assert screen.code == 130
+
+    project.open_gate()
+    interrupted("Do this?", *UP)
+    assert project.calls() == []
+    project.run(*UP)
+    interrupted("Type acme to go on", "uninstall", "shop", "client=acme")
+    assert project.calls() == ONCE
