@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,15 @@ def answered(question: str) -> str:
 
 @contextmanager
 def _interruptible() -> "Iterator[None]":
-    """Ctrl-C ends a question at once; asyncio would wait with it until that was answered."""
+    """Ctrl-C ends a question at once; asyncio would wait with it until that was answered.
+
+    One that is asked in another thread, while an execution goes on, leaves it to who follows that.
+    """
     import typer
 
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
