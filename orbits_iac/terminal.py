@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from rich.console import Console
 
@@ -63,7 +63,7 @@ def answered(question: str) -> str:
 
 
 @contextmanager
-def _interruptible() -> "Iterator[None]":
+def _interruptible() -> "Generator[None]":
     """Ctrl-C ends a question at once; asyncio would wait with it until that was answered.
 
     One that is asked in another thread, while an execution goes on, leaves it to who follows that.

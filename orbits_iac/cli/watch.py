@@ -24,6 +24,7 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
     from orbits_iac.cli import exits, follow, report, session
     from orbits_iac.terminal import console
 
+    out = console()
     async with session.reading(given) as store, follow.Interrupt() as interrupt:
         await queries.execution(store, id)
         if as_json:
@@ -32,7 +33,6 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
                 sys.stdout.flush()
             row = await queries.execution(store, id)
         else:
-            out = console()
             shown = await follow.follow(store, id, out, interrupt)
             if shown is None:
                 return exits.INTERRUPTED
