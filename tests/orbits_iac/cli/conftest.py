@@ -154,6 +154,12 @@ class Screen:
         self.code = self._process.wait()
         return read
 
+    def waits(self) -> None:
+        """Return once it does nothing but wait: what comes before that may be lost between two of its steps."""
+        stat = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "S":
+            os.sched_yield()
+
     def interrupt(self) -> None:
         """What Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
