@@ -110,5 +110,10 @@ def _bare(annotation: Any) -> Any:
 
 def like(name: str, known: list[str]) -> str:
     """What was meant, perhaps; nothing if no name is like it."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {close[0]!r}?" if close else ""
+    close = nearest(name, known)
+    return f". Did you mean {close!r}?" if close else ""
+
+
+def nearest(name: str, known: list[str], *, cutoff: float = 0.6) -> str:
+    """The name that is most like this one; "" if none is like it by that much, of 1."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), "")

@@ -1,7 +1,6 @@
 """What commands open: the settings, the store for reading alone, and Orbits with the code that is needed."""
 
 import contextlib
-import difflib
 import os
 import sys
 import tomllib
@@ -36,10 +35,12 @@ def settings_with(store: str | None) -> "Settings":
 
 def _refuse_misspelt(said: Iterable[str], known: Iterable[str]) -> None:
     """UsageError for a name in orbits.toml that is nearly one of ours: those of providers are left to them."""
+    from orbits_iac.cli.fields import nearest
+
     ours = list(known)
     for name in said:
-        if name not in ours and (close := difflib.get_close_matches(name, ours, n=1, cutoff=0.75)):
-            raise UsageError(f"{CONFIGURATION} says {name!r}, which nothing reads: did you mean {close[0]!r}?")
+        if name not in ours and (close := nearest(name, ours, cutoff=0.75)):
+            raise UsageError(f"{CONFIGURATION} says {name!r}, which nothing reads: did you mean {close!r}?")
 
 
 def configuration() -> dict[str, object]:

@@ -83,7 +83,7 @@ async def read(store: "Store", kind: str) -> Recorded:
         subtree=await subtree(store, RecordId(kind, kind), *tops),
         report=report,
         tenants=tenants,
-        decided=_decided(await _decisions(store, kind)),
+        decided=await decided_about(store, kind),
         last=last,
         running=running,
         under=tuple(under),
@@ -213,6 +213,11 @@ async def _decisions(store: "Store", kind: str) -> Mapping[str, Any]:
     """What people have decided about the fleet's tenants, as it is kept."""
     record = await store.get(RecordRow, DECISIONS, kind)
     return (await _outputs(store, record) if record is not None else None) or {}
+
+
+async def decided_about(store: "Store", kind: str) -> Decided:
+    """What people have decided about the fleet of this kind, without those that they have added."""
+    return _decided(await _decisions(store, kind))
 
 
 def _decided(said: Mapping[str, Any]) -> Decided:

@@ -15,7 +15,7 @@ from orbits_iac import Orbits, Revision
 from orbits_iac.provider import RecordRow, Refused, RevisionRow, UsageError, kind_of, made_at, passed_since, was_there
 from orbits_tenants.amounts import counted
 from orbits_tenants.back import undecided
-from orbits_tenants.recorded import all_stacks_of, broken_release, known
+from orbits_tenants.recorded import all_stacks_of, broken_release, decided_about
 from orbits_tenants.report import Report, TenantReport
 from orbits_tenants.tenants import Tenants, is_release, released
 
@@ -191,7 +191,7 @@ async def look(
     now, then = history[-1], good[-1]
     before = then.outputs.tenants
     stacks = await all_stacks_of(orbits.store, kind)
-    decided = (await known(orbits.store, kind)).decided
+    decided = await decided_about(orbits.store, kind)
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(id_: str, report: TenantReport) -> GoingBack:

@@ -287,7 +287,7 @@ SCOPE = frozenset(Tenants.model_fields)
 
 def is_release(argument: Mapping[str, Any]) -> bool:
     """Whether a roll-out with this argument goes forward."""
-    return not any(argument.get(way) for way in ("back", "leaving", "importing"))
+    return not any(argument.get(field) for field in Tenants.asked_by_commands)
 
 
 def released(argument: Mapping[str, Any]) -> dict[str, Any]:

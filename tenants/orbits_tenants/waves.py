@@ -148,7 +148,7 @@ class RollOut:
     async def _at_their_hours(self, later: "Sequence[tuple[Cut, Tenant]]") -> None:
         """Update those whose windows were closed: together they are a wave, of which each begins at its time."""
         late = replace(later[-1][0], tenants=tuple(tenant for _, tenant in later))
-        first = min(later, key=lambda one: self._opens_in(one[1]))[1]
+        first = min(late.tenants, key=self._opens_in)
         opens = self._fleet.execution.now() + self._opens_in(first)
         self._fleet.execution.progress(
             f"{counted(len(later))} to be updated when their windows open: {first.id} at {opens:%Y-%m-%d %H:%M} UTC"
