@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac.cli import log, looking, render, report, schedules, tree
+from orbits_iac.cli import log, looking, outputs, render, report, schedules, tree
 from orbits_iac.cli.render import duration, glyph
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.bounds import given
@@ -29,7 +29,8 @@ def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
     if not rows:
         return Text("nothing has run here yet")
     made = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("id", "what", "command", "state", "took", "when", "who"):
+    made.add_column("id", no_wrap=True, min_width=max(len(row.id) for row in rows))  # whole: it is typed again
+    for name in ("what", "command", "state", "took", "when", "who"):
         made.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if name == "took" else "left")
     for row in rows:
         mark = tree.mark_of(row)
@@ -80,7 +81,7 @@ def print_execution(
         out.print(report.panel(row))
     elif row.result not in {None, "null"}:
         out.print()
-        report.print_outputs(row, None, out)
+        report.print_outputs(row, outputs.kept(row), out)
 
 
 def _print_events(picture: Picture, out: "Console", *, everything: bool) -> None:
@@ -113,12 +114,11 @@ def _paused(picture: Picture, waiting: Sequence[Waiting]) -> list[str]:
 def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
     ended = f", took {duration(row.ended_at - row.created_at)}" if row.ended_at else ""
     at = f"{datetime.fromtimestamp(row.created_at).astimezone():%Y-%m-%d %H:%M:%S}"
-    argument = " ".join(f"{name}={report.as_text(value)}" for name, value in (masked(row.argument) or {}).items())
     facts: dict[str, Any] = {
         "execution": row.id,
         "state": row.state.value,
         "what": f"{row.command} of {report.name_of(row)}",
-        "argument": argument,
+        "argument": _argument(row),
         "asked": f"{at} ({ago(now - row.created_at)}) by {row.who}{ended}",
         "build": row.build,
     }
@@ -139,6 +139,14 @@ def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
     if row.no_return:
         facts["no return"] = ", ".join(row.no_return)
     return facts
+
+
+def _argument(row: ExecutionRow | RevisionRow) -> str:
+    """The fields that say anything, as they are typed."""
+    said = masked(row.argument) or {}
+    return " ".join(
+        f"{name}={report.as_text(value)}" for name, value in said.items() if value not in (None, "", [], {})
+    )
 
 
 def execution_document(picture: Picture) -> dict[str, Any]:
@@ -175,7 +183,7 @@ def print_record(
         "revision": "nothing stands" if row is None else f"{row.number}, since {ago(now - row.at)}, by {row.who}",
     }
     if row is not None:
-        facts["argument"] = " ".join(f"{n}={report.as_text(v)}" for n, v in (masked(row.argument) or {}).items())
+        facts["argument"] = _argument(row)
     facts.update(record.places)
     if record.held is not None:
         facts["forward only"] = (
@@ -197,10 +205,10 @@ def print_record(
     if record.adopted:
         facts["adopted"] = "as it was found; no update of it has succeeded yet"
     out.print(report.table(facts))
-    outputs = masked(row.outputs) if row is not None else None
-    if outputs:
+    published = masked(row.outputs) if row is not None else None
+    if published:
         out.print(Text("\noutputs", style="bold"))
-        out.print(report.table(outputs))
+        out.print(report.table(published))
     if record.children:
         out.print(Text("\nmade of", style="bold"))
         out.print(_children(record, left))

@@ -82,6 +82,7 @@ async def run_to_end(
     modules: Sequence[str],
     start: "Callable[[Orbits], Awaitable[ExecutionId]]",
     *,
+    stack: str = "",
     as_json: bool = False,
     quiet: bool = False,
     ask: bool = False,
@@ -89,8 +90,9 @@ async def run_to_end(
 ) -> int:
     """Start an execution, show it until it has ended, say how it ended; the exit code.
 
-    `ask`: there is somebody to approve what a plan could not show. `quiet`: the tree is shown on a terminal alone, and
-    not left there. `after` says in another way how it ended, and what the exit code is.
+    `stack`: what is brought up, as it was named. `ask`: there is somebody to approve what a plan could not show.
+    `quiet`: the tree is shown on a terminal alone, and not left there. `after` says in another way how it ended, and
+    what the exit code is.
     """
     from orbits_iac.cli import approving, follow, report, session
     from orbits_iac.terminal import console
@@ -117,6 +119,7 @@ async def run_to_end(
             report.print_json({**report.as_document(row, code), "no_longer_done": left})
             return code
         report.print_end(row, value, out, err)
+        report.print_next_steps(value, stack, out)
         if left:
             out.print(f"No longer done: {', '.join(left)}. It stays; to remove it: orbits up ... --prune")
         return code

@@ -98,21 +98,32 @@ def grow(picture: Picture) -> Node:
 
 
 def paths(picture: Picture) -> dict[ExecutionId, tuple[str, ...]]:
-    """For each execution the refs that lead to it from the root."""
+    """For each execution the refs that lead to it from the root; where a tenant's begin, that is named."""
     found: dict[ExecutionId, tuple[str, ...]] = {picture.root: ()}
     waiting = [picture.root]
     while waiting:
         above = waiting.pop()
         for entry in picture.entries.get(above, ()):
             if entry.child is not None and entry.child not in found:
-                found[entry.child] = (*found[above], *refs(entry.key))
+                found[entry.child] = (*found[above], *_way_to(picture, entry))
                 waiting.append(entry.child)
     return found
 
 
+def _way_to(picture: Picture, entry: EntryRow) -> tuple[str, ...]:
+    """The refs of a step whose child is an execution."""
+    way = refs(entry.key)
+    above, child = picture.executions.get(entry.execution), picture.executions.get(entry.child or "")
+    if child is None or child.tenant is None or (above is not None and above.tenant == child.tenant):
+        return way
+    return (*way[:-1], f"{way[-1]}[{child.tenant}]")
+
+
 def is_hidden(entry: EntryRow) -> bool:
-    """Whether it is the engine's own: a question to the store, a timer, what people want."""
-    return entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key
+    """Whether it is the engine's own, a question to the store or a timer, say; or no step, but what stays as it was."""
+    if entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key:
+        return True
+    return entry.skipped and entry.link is not None and entry.key.rpartition("/")[2].split(":")[2:3] == ["keep"]
 
 
 def is_hook(entry: EntryRow, execution: ExecutionRow) -> bool:

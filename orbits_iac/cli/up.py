@@ -111,7 +111,7 @@ async def _by_plan(
         step = step_of(plan, named.cls, orbits.engine.codec)
         return (await orbits.start(step, on_conflict=on_conflict, **approved)).id
 
-    return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)
+    return await run_to_end(settings, (named.source,), start, stack=named.text, as_json=as_json, ask=ask)
 
 
 async def bring_up(
@@ -144,4 +144,4 @@ async def bring_up(
     async def start(orbits: "Orbits") -> "ExecutionId":
         return (await orbits.start(step, on_conflict=on_conflict, **approved)).id
 
-    return await run_to_end(settings, (named.source,), start, as_json=as_json, ask=ask)
+    return await run_to_end(settings, (named.source,), start, stack=named.text, as_json=as_json, ask=ask)

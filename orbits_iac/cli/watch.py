@@ -1,13 +1,8 @@
 """`orbits watch`: the live tree of an execution that goes on elsewhere."""
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from orbits_iac.cli.options import AsJson, Debug, Id, Store
-
-if TYPE_CHECKING:
-    from orbits_iac.model.rows import ExecutionRow
-    from orbits_iac.store.contract import Store as Opened
 
 
 def command(execution: Id, store: Store = None, as_json: AsJson = False, debug: Debug = False) -> None:
@@ -21,7 +16,7 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
     import json
 
     from orbits_iac import queries
-    from orbits_iac.cli import exits, follow, report, session
+    from orbits_iac.cli import exits, follow, outputs, report, session
     from orbits_iac.terminal import console
 
     out = console()
@@ -37,31 +32,9 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
             if shown is None:
                 return exits.INTERRUPTED
             row = shown
-        value = await _value(store, row, given)
+        value = outputs.kept(row)
         if not as_json:
             report.print_end(row, value, out, console(stderr=True))
     if interrupt.asked.is_set():
         return exits.INTERRUPTED
     return report.exit_code(row, value)
-
-
-async def _value(store: "Opened", row: "ExecutionRow", given: str | None) -> Any:
-    """What a Resource's command returned, by its code: a roll-out may have failed in part.
-
-    None where that code cannot be imported here, or what it returned cannot be read, which is said.
-    """
-    from orbits_iac import queries
-    from orbits_iac.cli import report, session
-    from orbits_iac.model.errors import Error
-    from orbits_iac.model.states import State
-
-    if row.identity is None or row.state is not State.SUCCESS:
-        return None
-    modules = await queries.modules(store, [row.build])
-    session.import_all(modules)
-    try:
-        async with session.opened(session.settings_with(given), modules=modules, work=False) as orbits:
-            return report.value_of(orbits, row)
-    except Error as error:
-        sys.stderr.write(f"Warning: whether all of it went well is not known here: {error}\n")
-        return None

@@ -8,11 +8,16 @@ import typer
 from orbits_iac.cli.options import AsJson, Debug, Store
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from orbits_iac.roster import Member, Roster, Seen
     from orbits_iac.store.contract import Store as Opened
 
 SHOWN = 10  # executions of one reason that are named
 TICK = 0.5  # seconds between looks
+_WIDE = 110  # columns of a terminal, from which on there is room for all
+_READABLE = 20  # columns of what a worker is said to be
+_BESIDE = frozenset({"since", "orbits"})
 
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Show it until Ctrl-C, as it changes.")]
 
@@ -44,7 +49,7 @@ async def _workers(given: str | None, *, watch: bool, as_json: bool) -> int:
         report.print_json(as_document(seen))
     else:
         out = console()
-        out.print(table(seen, now=time.time()))
+        out.print(table(seen, now=time.time(), wide=out.width >= _WIDE))
         for line in _lines(seen, now=time.time()):
             out.print(Text(line), soft_wrap=True)
     return exits.DONE
@@ -71,11 +76,12 @@ async def _show(store: "Opened", roster: "Roster", interrupt: Any) -> None:
     from orbits_iac.cli import follow
     from orbits_iac.terminal import console
 
-    with Live(console=console(), auto_refresh=False) as live:
+    out = console()
+    with Live(console=out, auto_refresh=False) as live:
         while not interrupt.asked.is_set():
             seen = await roster.look(now=time.time())
             lines = [Text(line) for line in _lines(seen, now=time.time())]
-            live.update(Group(table(seen, now=time.time()), *lines), refresh=True)
+            live.update(Group(table(seen, now=time.time(), wide=out.width >= _WIDE), *lines), refresh=True)
             await follow.first_of(_tick(store), interrupt.asked.wait())
 
 
@@ -86,34 +92,44 @@ async def _tick(store: "Opened") -> None:
     await store.changed(TICK)
 
 
-def table(seen: "Seen", *, now: float) -> Any:
-    """The workers, by machine."""
+def table(seen: "Seen", *, now: float, wide: bool) -> Any:
+    """The workers, by machine; what is not needed to tell how they are only where there is room."""
     from rich.table import Table
     from rich.text import Text
 
-    from orbits_iac.model.spans import ago
     from orbits_iac.roster import Presence
 
     if not seen.members:
         return Text("no worker runs: orbits worker starts one")
     styles = {Presence.ALIVE: "green", Presence.DRAINING: "yellow", Presence.UNSEEN: "yellow", Presence.DEAD: "red"}
     made = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("worker", "host", "pid", "build", "labels", "holds", "state", "since", "orbits"):
-        made.add_column(name, no_wrap=name != "state", overflow="fold")
-    for one in seen.members:
-        row = one.worker
-        made.add_row(
-            row.id,
-            row.host,
-            str(row.pid),
-            Text(row.build[:8], style="dim"),
-            ", ".join(row.labels),
-            f"{one.holds} of {row.concurrency}" if row.concurrency else str(one.holds),
-            Text(_said(one), style=styles[one.presence]),
-            ago(now - row.started_at) if row.started_at else "",
-            row.orbits,
-        )
+    rows = [_cells(one, styles[one.presence], now=now) for one in seen.members]
+    shown = [name for name in rows[0] if wide or name not in _BESIDE]
+    for name in (name for name in shown if name != "labels" or any(row[name] for row in rows)):
+        made.add_column(name, no_wrap=name != "state", min_width=_READABLE if name == "state" else None)
+    for row in rows:
+        made.add_row(*(row[str(column.header)] for column in made.columns))
     return made
+
+
+def _cells(member: "Member", style: str, *, now: float) -> "dict[str, str | Text]":
+    """A worker's line, by the names of the columns."""
+    from rich.text import Text
+
+    from orbits_iac.model.spans import ago
+
+    row = member.worker
+    return {
+        "worker": row.id,
+        "host": row.host,
+        "pid": str(row.pid),
+        "build": Text(row.build[:8], style="dim"),
+        "labels": ", ".join(row.labels),
+        "holds": f"{member.holds} of {row.concurrency}" if row.concurrency else str(member.holds),
+        "state": Text(_said(member), style=style),
+        "since": ago(now - row.started_at) if row.started_at else "",
+        "orbits": row.orbits,
+    }
 
 
 def _said(member: "Member") -> str:

@@ -1,5 +1,7 @@
 """What a Resource publishes and what happens to it from outside, as users declare them."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -21,6 +23,14 @@ class Outputs(BaseModel):
         The first line is a title; those after it, in Markdown, are what there is to say.
         """
         return ""
+
+    def next_steps(self, stack: str) -> Sequence[tuple[str, str]]:
+        """Command lines that come next where it did not all go well, each with what it is for.
+
+        `stack`: what was brought up, as it was named on the command line.
+        """
+        del stack
+        return ()
 
     def compared(self) -> object:
         """What of them decides whether an update changed anything; a report of what was done leaves that out."""

@@ -198,15 +198,30 @@ async def _report(
         said = await _outputs(store, record)
     if said is None:
         return Report(tenants={}), {}
-    # As they were listed: apart, since the types of their targets may not be imported here.
-    listed = {id_: one.pop("tenant", None) or {} for id_, one in said["tenants"].items()}
     try:
-        return Report.model_validate(said), listed
+        return _read(said)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
         raise UsageError(
             f"the report of {record.kind} was written by another version of Orbits, and is not understood: {wrong}"
         ) from error
+
+
+def _read(said: Mapping[str, Any]) -> tuple[Report, Mapping[str, Mapping[str, Any]]]:
+    """A report that is kept so; and its tenants as they were listed: the types of their targets may not be here."""
+    listed = {id_: one.pop("tenant", None) or {} for id_, one in said["tenants"].items()}
+    return Report.model_validate(said), listed
+
+
+def kept(said: Mapping[str, Any]) -> Report | None:
+    """The report that is kept so, without who its tenants are; None for what is none, or another version's.
+
+    The entry point by which `orbits get` and `orbits watch` show what a roll-out has returned.
+    """
+    try:
+        return _read(said)[0]
+    except (ValidationError, AttributeError):
+        return None
 
 
 async def _decisions(store: "Store", kind: str) -> Mapping[str, Any]:

@@ -255,6 +255,18 @@ class Report(Outputs):
         lines += _first([f"{id_}: {_code(what)}" for id_, what in self.failed.items()])
         return "\n".join([self.summary, *lines])
 
+    def next_steps(self, stack: str) -> Sequence[tuple[str, str]]:
+        """What to type after a roll-out that did not reach all: look, go on with the others, or go back."""
+        if not self.exit_code():
+            return ()
+        bad = {id_: one for id_, one in self.tenants.items() if one.state in BAD and not one.earlier and one.execution}
+        looks = [(f"orbits get {one.execution}", f"what happened to {id_}") for id_, one in bad.items()]
+        return [
+            *looks[:1],
+            (f"orbits up {stack} ... only_failed=true", "goes to those that failed or were not reached"),
+            (f"orbits tenants rollback {stack}", "takes it back, once shown what that does"),
+        ]
+
     def compared(self) -> object:
         """How the tenants stand; when they were done, and that there was nothing to do, is no change."""
         timeless: dict[str, object] = {"began": None, "ended": None}
