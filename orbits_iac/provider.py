@@ -27,7 +27,7 @@ from orbits_iac.model.existing import Existing
 from orbits_iac.model.ids import RecordId, made_at
 from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
-from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, RevisionRow
+from orbits_iac.model.rows import Difference, EntryRow, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.schedule import zone_of
 from orbits_iac.model.selector import Selector
 from orbits_iac.model.spans import ago
@@ -36,6 +36,7 @@ from orbits_iac.model.target import target_types
 from orbits_iac.queries import payloads
 from orbits_iac.reading import exists, reading
 from orbits_iac.registry import load
+from orbits_iac.roster import why_nobody_goes_on
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions, check_labels
@@ -51,6 +52,7 @@ __all__ = [
     "Comparison",
     "Current",
     "Difference",
+    "EntryRow",
     "ExecutionRow",
     "Existing",
     "Flow",
@@ -119,5 +121,6 @@ __all__ = [
     "target_types",
     "things",
     "was_there",
+    "why_nobody_goes_on",
     "zone_of",
 ]

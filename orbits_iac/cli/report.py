@@ -131,17 +131,15 @@ def print_outputs(row: ExecutionRow, value: Any, out: "Console") -> None:
 
 def print_next_steps(value: Any, stack: str, out: "Console") -> None:
     """What may be typed next where a run did not all go well."""
-    from rich.table import Table
     from rich.text import Text
 
     from orbits_iac.model.outputs import Outputs
 
     steps = value.next_steps(stack) if isinstance(value, Outputs) else ()
-    grid = Table.grid(padding=(0, 2))
+    longest = max((len(line) for line, _ in steps), default=0)
     for number, (line, what) in enumerate(steps):
-        grid.add_row(Text("" if number else "next:", style="dim"), Text(line), Text(what, style="dim"))
-    if steps:
-        out.print(grid)
+        head = "      " if number else "next: "
+        out.print(Text.assemble((head, "dim"), line.ljust(longest), (f"  # {what}", "dim")), soft_wrap=True)
 
 
 def table(values: Mapping[str, Any]) -> Any:

@@ -113,7 +113,8 @@ def paths(picture: Picture) -> dict[ExecutionId, tuple[str, ...]]:
 def _way_to(picture: Picture, entry: EntryRow) -> tuple[str, ...]:
     """The refs of a step whose child is an execution."""
     way = refs(entry.key)
-    above, child = picture.executions.get(entry.execution), picture.executions.get(entry.child or "")
+    above = picture.executions.get(entry.execution)
+    child = picture.executions.get(entry.child) if entry.child is not None else None
     if child is None or child.tenant is None or (above is not None and above.tenant == child.tenant):
         return way
     return (*way[:-1], f"{way[-1]}[{child.tenant}]")
@@ -121,9 +122,7 @@ def _way_to(picture: Picture, entry: EntryRow) -> tuple[str, ...]:
 
 def is_hidden(entry: EntryRow) -> bool:
     """Whether it is the engine's own, a question to the store or a timer, say; or no step, but what stays as it was."""
-    if entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key:
-        return True
-    return entry.skipped and entry.link is not None and entry.key.rpartition("/")[2].split(":")[2:3] == ["keep"]
+    return entry.is_kept or (entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key)
 
 
 def is_hook(entry: EntryRow, execution: ExecutionRow) -> bool:

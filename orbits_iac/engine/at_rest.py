@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from orbits_iac.code import code_of
 from orbits_iac.engine.names import Name, known_as
 from orbits_iac.model.approvals import Approval
-from orbits_iac.model.ids import RecordId, StepKey, made_at, step_key
+from orbits_iac.model.ids import KEEP, RecordId, StepKey, made_at, step_key
 from orbits_iac.model.plans import Verb
 from orbits_iac.model.reads import Read
 from orbits_iac.model.rows import Child, EntryRow, Json, LookRow, RecordRow, RevisionRow
@@ -108,7 +108,7 @@ def keep(run: "Run", above: StepKey, ref: str | None, among: Collection[tuple[st
     for child in run.record.children if run.record is not None else ():
         me = (child.kind, child.identity)
         if ref in {child.ref, None} and me not in done and (these is None or me in these):
-            key = step_key(above, child.ref, child.kind, "keep", child.identity)
+            key = step_key(above, child.ref, child.kind, KEEP, child.identity)
             _keep(run, key, child, why="it was not asked for, and stays as it is")
 
 

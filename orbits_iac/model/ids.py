@@ -22,6 +22,9 @@ NOTIFICATION = "orbits notification"
 NOBODYS = ""
 """The tenant of what belongs to none, wherever tenants are counted."""
 
+KEEP = "keep"
+"""The command in the key of an entry that is no step: a child that was not asked for, and stays one."""
+
 UNDO = "undo"
 """What the keys of steps that undo others begin with; the key of the one that is undone follows."""
 
@@ -68,6 +71,12 @@ def step_key(above: str, ref: str, kind: str, command: str, name: str) -> StepKe
 @lru_cache(maxsize=8192)
 def _own_part(*parts: str) -> str:
     return ":".join(part.translate(_ESCAPES) for part in parts)
+
+
+def command_of(key: str) -> str:
+    """The command in a step's key."""
+    fields = key.rpartition("/")[2].split(":")
+    return fields[2].partition("~")[0] if len(fields) > 2 else ""
 
 
 def first_attempt(key: StepKey) -> StepKey:

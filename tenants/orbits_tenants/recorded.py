@@ -4,6 +4,7 @@ The fleet's record, its last roll-outs, what people have decided since, and ever
 of the user's is needed, and nothing live is asked. Called by `standing`.
 """
 
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from orbits_iac.provider import (
+    EntryRow,
     ExecutionRow,
     LookRow,
     RecordId,
@@ -23,8 +25,10 @@ from orbits_iac.provider import (
     masked,
     record_of,
     subtree,
+    why_nobody_goes_on,
 )
 from orbits_tenants.decisions import Decided, TenantDecisions
+from orbits_tenants.promotion import Promoted
 from orbits_tenants.report import Report
 from orbits_tenants.tenant import REF
 from orbits_tenants.tenants import is_release
@@ -49,6 +53,8 @@ class Recorded:
     last: ExecutionRow | None = None  # the last roll-out that came to its end
     running: ExecutionRow | None = None
     under: tuple[ExecutionRow, ...] = ()  # what the running one does for tenants, or has done
+    passed: frozenset[RecordId] = frozenset()  # what it has passed over
+    waits: tuple[str, ...] = ()  # for what it waits: a person, or somebody who can go on with it
     broken: ExecutionRow | None = None  # a later roll-out that did not come to its end
 
     @property
@@ -78,6 +84,7 @@ async def read(store: "Store", kind: str) -> Recorded:
     under = await store.find(ExecutionRow, parent=running.id, whole=False) if running is not None else []
     tops = [RecordId(row.kind, row.identity) for row in under if row.identity is not None]
     report, tenants = await _report(store, record, last)
+    passed, waits = (frozenset(), ()) if running is None else await _under_way(store, running, under)
     return Recorded(
         record=record,
         subtree=await subtree(store, RecordId(kind, kind), *tops),
@@ -87,8 +94,24 @@ async def read(store: "Store", kind: str) -> Recorded:
         last=last,
         running=running,
         under=tuple(under),
+        passed=passed,
+        waits=waits,
         broken=latest if latest is not None and latest is not running and latest != last else None,
     )
+
+
+async def _under_way(
+    store: "Store", running: ExecutionRow, under: Iterable[ExecutionRow]
+) -> tuple[frozenset[RecordId], tuple[str, ...]]:
+    """What a roll-out that is under way has passed over, and what it waits for that does not come by itself."""
+    entries = await store.find(EntryRow, execution=running.id, whole=False)
+    links = [one.link for one in entries if one.skipped and not one.is_kept and one.link is not None]
+    waits = [one.why for one in await why_nobody_goes_on(store, [running, *under], now=time.time())]
+    if waits:
+        waits = [f"nobody goes on with it: {waits[0]}; `orbits resume {running.id}` does, here"]
+    elif any(one.kind == kind_of(Promoted) and one.seq is None for one in entries):
+        waits = [f"it waits for a person: `orbits tenants promote {running.kind}` lets the next wave begin"]
+    return frozenset(map(record_of, links)), tuple(waits)
 
 
 async def broken_release(store: "Store", record: RecordRow, since: float) -> ExecutionRow | None:

@@ -14,15 +14,17 @@ from orbits_tenants import recorded as recording
 from orbits_tenants.fleet import Drift, DriftState, Fleet, LastRollOut, Member, Mood, Service, worst
 from orbits_tenants.outcome import state_of
 from orbits_tenants.recorded import DECISIONS, Recorded
-from orbits_tenants.report import BAD, TenantReport, TenantState
+from orbits_tenants.report import APART, BAD, OK, TenantReport, TenantState
 from orbits_tenants.services import in_service, service, services, since, utc
 from orbits_tenants.tenant import REF, SHARED
 from orbits_tenants.tenants import SCOPE
+from orbits_tenants.window import Window
 
 if TYPE_CHECKING:
     from orbits_iac.provider import Store
 
 _WELL = frozenset({TenantState.UPDATED, TenantState.UNCHANGED, TenantState.ADOPTED, TenantState.ENDED})
+_AWAY = frozenset({TenantState.ENDED, TenantState.VANISHED})  # no roll-out comes to these
 _PERSON = frozenset({TenantState.HELD, TenantState.LEFT})
 _UNREPORTED = TenantReport(state=TenantState.UNCHANGED, wave="")
 """Of a tenant that no roll-out has reported."""
@@ -34,7 +36,7 @@ async def read(store: "Store", kind: str, *, now: float) -> Fleet:
     stacks = recorded.stacks
     running = {row.tenant: row for row in recorded.under if row.tenant is not None}
     ids = dict.fromkeys((*recorded.report.tenants, *stacks, *running))
-    members = [_member(id_, recorded, stacks.get(id_, ()), running.get(id_)) for id_ in ids]
+    members = [_member(id_, recorded, stacks.get(id_, ()), running.get(id_), utc(now)) for id_ in ids]
     return Fleet(
         name=kind,
         at=utc(now),
@@ -61,17 +63,23 @@ def _shared(recorded: Recorded) -> Iterator[Service]:
         yield replace(made, users=recorded.report.users(name), error=error)
 
 
-def _member(id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: ExecutionRow | None) -> Member:
+def _member(
+    id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: ExecutionRow | None, now: datetime
+) -> Member:
     stack = stacks[0] if stacks else None
     record = recorded.subtree.records.get(stack) if stack is not None else None
     report = recorded.report.tenants.get(id_) if running is None else _now(running)
+    if report is not None and stack in recorded.passed:
+        report = report.model_copy(update={"state": TenantState.UNCHANGED, "earlier": False})
+    comes = running is None and stack not in recorded.passed and _comes(id_, recorded, report)
     said = report or _UNREPORTED
     made = services(recorded.subtree, stack, report) if stack is not None else ()
     made += tuple(service(recorded.subtree, one.kind, one, owned=True) for one in stacks[1:])
     listed = recorded.tenants.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
-    now = said.began is not None and not said.earlier and said.began >= _begun(recorded)
-    state, mood, happened = _state(id_, recorded, report, running, record)
+    this = said.began is not None and not said.earlier and said.began >= _begun(recorded)
+    to_come = _hours(listed.get("window"), now) if comes else None
+    state, mood, happened = _state(id_, recorded, report, running, record, to_come)
     return Member(
         id=id_,
         name=listed.get("name", ""),
@@ -91,8 +99,8 @@ def _member(id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: E
         error=said.error,
         path=said.path,
         execution=said.execution,
-        began=said.began if now else None,
-        ended=said.ended if now else None,
+        began=said.began if this else None,
+        ended=said.ended if this else None,
         services=made,
         shared=report.shared if (report := recorded.report.tenants.get(id_)) is not None else (),
     )
@@ -113,8 +121,12 @@ def _state(
     report: TenantReport | None,
     running: ExecutionRow | None,
     record: RecordRow | None,
+    to_come: str | None,
 ) -> tuple[str, Mood, str]:
-    """A tenant's state, what that asks of people, and what happened: what was decided since counts, too."""
+    """A tenant's state, what that asks of people, and what happened: what was decided since counts, too.
+
+    `to_come`: for what it waits, if the roll-out that is under way has not come to it; None if that does not.
+    """
     if running is not None and running.ended_at is None:
         return "under way", Mood.MOVING, ""
     decided, mood = recorded.decided, _mood(report, record)
@@ -122,6 +134,8 @@ def _state(
     happened = report.happened if report is not None else ""
     if report is not None and report.earlier:
         happened = f"{happened} (in an earlier roll-out)"
+    if to_come is not None:
+        state, mood, happened = "to come", Mood.WAITING, to_come
     if id_ in decided.removed:
         stone = decided.removed[id_]
         said = f"was removed by {stone.who}{f': {stone.why}' if stone.why else ''}"
@@ -134,6 +148,27 @@ def _state(
             return TenantState.PAUSED.value, Mood.WAITING, paused
         happened = f"{happened}; it {paused}"
     return state, mood, happened
+
+
+def _comes(id_: str, recorded: Recorded, report: TenantReport | None) -> bool:
+    """Whether the roll-out that is under way comes to it, as far as that is known without the code."""
+    if recorded.running is None or (report is not None and report.state in _AWAY):
+        return False
+    asked = masked(recorded.running.argument) or {}
+    for field in ("back", "leaving", "importing"):
+        if asked.get(field):
+            return id_ in asked[field]
+    if asked.get("only") and id_ not in asked["only"]:
+        return False
+    if asked.get("only_failed"):
+        return report is not None and report.state not in OK | APART
+    return not asked.get("from_wave")
+
+
+def _hours(window: str | None, now: datetime) -> str:
+    """When its window opens, if that is closed."""
+    opens = now if not window else Window(window).opens(now)
+    return "" if opens <= now else f"its window opens {opens:%Y-%m-%d %H:%M} UTC"
 
 
 def _begun(recorded: Recorded) -> datetime:
@@ -180,7 +215,7 @@ def _places(under: Subtree, stack: RecordId | None) -> str | None:
 
 def _roll_out(recorded: Recorded) -> LastRollOut | None:
     row = recorded.running or recorded.last
-    notes: list[str] = []
+    notes: list[str] = [*recorded.waits]
     if recorded.running is None:
         notes += [f"{name}: {why}" for name, why in recorded.report.causes.items()]
         notes += [*recorded.report.doubts, *([recorded.report.stopped] if recorded.report.stopped else [])]

@@ -1,6 +1,7 @@
 """The command line over a fleet: bad input writes nothing, `tenants list` shows what the source and the store say."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -66,12 +67,21 @@ def test_a_fleet_is_listed_before_and_after_its_roll_out(street: Path) -> None:
     assert (code, (street / ".orbits").exists()) == (0, False)
     code, out, _ = orbits(street, "up", "street.py:Street")
     assert code == 4
-    assert [line.rstrip() for line in out.splitlines()[-5:]] == [
+    table, following = out.splitlines()[-8:-3], out.splitlines()[-3:]
+    assert [line.rstrip() for line in table] == [
         "tenant  account  state     revision  what happened",
         "acme    -        updated   1         went forward",
         "bolt    -        reverted  -         paint: Permanent: no paint",
         "                                     → what it made was removed",
         "2 tenants: 1 updated, 1 reverted",
+    ]
+    execution = re.search("orbits get (\\w+)", following[0])
+    assert execution is not None
+    assert "paint  Permanent" in orbits(street, "get", execution[1])[1]
+    assert [" ".join(line.split()) for line in following] == [
+        f"next: orbits get {execution[1]} # what happened to bolt",
+        "orbits up street.py:Street ... only_failed=true # goes to those that failed or were not reached",
+        "orbits tenants rollback street.py:Street # takes it back, once shown what that does",
     ]
     (street / ".orbits" / "secret.key").unlink()  # to look at a fleet takes no key
     listed = json.loads(orbits(street, "tenants", "list", "street.py:Street", "--json")[1])
@@ -181,7 +191,24 @@ def test_whoever_watches_a_roll_out_that_failed_in_part_exits_as_it_did(street: 
     assert "bolt    -        reverted  -         paint: Permanent: no paint" in out, "the table that `up` shows"
     assert said("watch", execution, "--json")[0] == 4
     (street / "street.py").unlink()
-    assert said("watch", execution)[0] == 0  # what it returned cannot be read here, which is said
+    assert said("watch", execution) == (4, out), "no code of the user's is needed to read"
+    code, shown = said("get", execution)
+    assert (code, shown.endswith(out[out.index("tenant  account") :])) == (0, True)
+
+
+def test_the_log_of_a_roll_out_names_each_tenant_and_not_who_stays_as_it_is(street: Path) -> None:
+    (street / "street.py").write_text(FLEET.replace('"bolt"', '"nobody"'))
+    first = orbits(street, "up", "street.py:Street")[1]
+    assert re.search(r"✔ tenant\[bolt\]\.paint +paint", first)
+    second = orbits(street, "up", "street.py:Street", 'only=["acme"]')[1]
+    assert ("House acme" in second, "House bolt" in second) == (True, False)
+
+
+def test_ids_are_whole_where_there_is_little_room(street: Path, commands: Commands) -> None:
+    orbits(street, "up", "street.py:Street")
+    [one, *_] = json.loads(orbits(street, "get", "--json")[1])
+    done = commands.run(["get"], cwd=street, env={"NO_COLOR": "1", "COLUMNS": "60"})
+    assert done.stdout.splitlines()[1].startswith(f"{one['id']} ")
 
 
 @pytest.mark.parametrize("field", ['leaving=["acme"]', 'back={"acme": 1}', 'importing={"acme": {}}'])

@@ -210,6 +210,68 @@ async def test_a_roll_out_is_seen_while_it_is_under_way(orbits: Orbits) -> None:
     assert found.rollout.ended is not None
 
 
+async def test_whom_the_roll_out_under_way_has_not_come_to_is_told_apart(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=2)).strftime("%H:%M")
+    night = Window(f"{soon}-{soon[:-2]}59" if soon[-2:] != "59" else f"{soon[:-2]}58-{soon}")
+    listed = [Tenant(id="acme"), Tenant(id="bolt"), Tenant(id="cafe", window=night), Tenant(id="duke")]
+    monkeypatch.setattr(Fair, "source", ListSource(listed))
+    monkeypatch.setattr(Fair, "rollout", Rollout(waves=["1", "100%"], at_most={}, max_concurrency=1))
+    await orbits.run(Fair(colour="red", only=("acme", "bolt", "duke")))
+    await orbits.run(Fair(colour="blue", only=("acme",)))
+    SQUARE.go_on.clear()
+    SQUARE.reached.clear()
+    execution = await orbits.start(Fair(colour="blue"))
+    await SQUARE.reached.wait()
+    found = by_id(await fleet(orbits))
+    opens = night.opens(datetime.now(UTC))
+    said = {id_: (one.state, one.mood, one.happened) for id_, one in found.items()}
+    assert said == {
+        "acme": ("unchanged", Mood.WELL, said["acme"][2]),
+        "bolt": ("under way", Mood.MOVING, ""),
+        "cafe": ("to come", Mood.WAITING, f"its window opens {opens:%Y-%m-%d %H:%M} UTC"),
+        "duke": ("to come", Mood.WAITING, ""),
+    }
+    assert said["acme"][2].startswith("nothing to change")
+    await execution.cancel()
+    SQUARE.go_on.set()
+    await orbits.settled()
+
+
+@pytest.mark.parametrize(
+    ("more", "to_come"),
+    [({"only": ("bolt",)}, []), ({"only": ("bolt", "cafe")}, ["cafe"]), ({"only_failed": True}, [])],
+)
+async def test_whom_the_roll_out_under_way_does_not_go_to_is_as_it_was(
+    orbits: Orbits, more: dict[str, Any], to_come: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fair, "rollout", Rollout(waves=["100%"], max_concurrency=1))
+    SQUARE.broken.add("bolt/awning red")
+    await orbits.run(Fair(colour="red"))
+    SQUARE.go_on.clear()
+    SQUARE.reached.clear()
+    execution = await orbits.start(Fair(colour="blue", **more))
+    await SQUARE.reached.wait()
+    states = {id_: one.state for id_, one in by_id(await fleet(orbits)).items()}
+    SQUARE.go_on.set()
+    await execution
+    assert states == {"acme": "updated", "bolt": "under way", "cafe": "to come" if to_come else "updated"}
+
+
+async def test_for_what_a_roll_out_under_way_waits_is_said(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fair, "rollout", Rollout(waves=["1", "100%"], promote="by hand"))
+    execution = await orbits.start(Fair(colour="red"))
+    await orbits.settled()
+    rollout = (await fleet(orbits)).rollout
+    assert rollout is not None
+    assert rollout.notes == ("it waits for a person: `orbits tenants promote Fair` lets the next wave begin",)
+    await execution.pause()
+    await orbits.settled()
+    await execution.cancel()
+    await orbits.settled()
+
+
 async def test_a_service_that_an_execution_has_is_under_way(orbits: Orbits) -> None:
     await orbits.run(Fair(colour="red"))
     SQUARE.go_on.clear()

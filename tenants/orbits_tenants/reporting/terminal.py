@@ -57,7 +57,7 @@ class Drawing:
             used = used_by(service)
             yield Text.assemble("shared  ", service.name, "  ", _service(service), f"  {used}" if used else "")
         held = TenantState.HELD_BACK.value  # a note says for what they wait, once
-        waiting = [one for one in fleet.members if one.mood is Mood.WAITING and one.state != held]
+        waiting = [one for one in fleet.members if one.mood is Mood.WAITING and one.state != held and reason(one)]
         for member in (*waiting, *reversed(fleet.troubled)):
             yield Text.assemble(
                 (f"{MARKS[member.mood]} {member.id}", STYLES[member.mood]), "  ", " ".join(reason(member).split())

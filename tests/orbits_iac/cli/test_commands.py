@@ -114,7 +114,7 @@ def test_get_shows_a_record(shared: Project) -> None:
     assert plain(shared.run("get", "Shop", "acme")) == plain(f"""\
   record    Shop acme
   revision  1, since just now, by ada
-  argument  client=acme release=8 size=1 site=1 labels={{}} token=********
+  argument  client=acme release=8 size=1 site=1 token=********
   users     direct
 
 outputs
@@ -171,7 +171,7 @@ def test_get_shows_what_failed_in_its_tree(shared: Project) -> None:
     assert head.splitlines()[1:4] == [
         "  state  REVERTED",
         "  what  update of Shop acme",
-        "  argument  client=acme release=9 size=4 site=13 labels={} token=********",
+        "  argument  client=acme release=9 size=4 site=13 token=********",
     ]
     assert tree == plain("""\
 ↩ Shop acme TOOK  went back
