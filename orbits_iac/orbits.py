@@ -35,7 +35,7 @@ from orbits_iac.model.errors import Refused
 from orbits_iac.model.ids import ExecutionId, StepKey
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.plans import Plan
-from orbits_iac.model.rows import BuildRow, ExecutionRow, amended
+from orbits_iac.model.rows import BuildRow, ExecutionRow, RecordRow, amended
 from orbits_iac.model.target import Target
 from orbits_iac.registry import Registry, build_of, source_of, sources_of
 from orbits_iac.settings import Settings
@@ -204,7 +204,7 @@ class Orbits:
             command, subject = step.command, step.resource
             options = self.engine.codec.encode(step.arguments, dict[str, Any])
         else:
-            await _check_inputs(step)
+            await self._check(step)
         refuse_unbuilt(kind_of(type(subject)), subject, {})
         if command == "update":
             check_adopts(kind_of(type(subject)), subject, {})
@@ -291,7 +291,7 @@ class Orbits:
 
     async def preview(self, step: Step[Any], *, target: Target | None = None, take_over: str = "") -> Plan:
         """What running the step would do, found out by reading alone; `take_over` as in `Approving`."""
-        await _check_inputs(step)
+        await self._check(step)
         return await preview(self.engine, step, target, who=self.who, takes_over=take_over)
 
     async def emit(self, event: Event, *, to: str | None = None) -> None:
@@ -315,6 +315,16 @@ class Orbits:
             await self._dispatcher.settled()
             while self.outbox is not None and await self.outbox.sweep():
                 await self._dispatcher.settled()
+
+    async def _check(self, step: Step[Any]) -> None:
+        """Look at what a step is made from, in a thread where its class looks at anything; and at what is recorded."""
+        if type(step).check_inputs is not Step.check_inputs:
+            await asyncio.to_thread(step.check_inputs)
+        await step.check_request(self._outputs)
+
+    async def _outputs(self, kind: type[Resource[O]], identity: str) -> O | None:
+        row = await self.store.get(RecordRow, kind_of(kind), identity)
+        return None if row is None or row.revision is None else await self.record(kind, identity).outputs()
 
     def execution(self, id: str) -> Execution[Any]:  # noqa: A002 - the name in every table of ours
         """The execution with this id."""
@@ -377,12 +387,6 @@ def _files(store: Store) -> Path | None:
     """The folder beside a local store for what is no row: runs and artifacts; None for a store without one."""
     technology, _, where = store.url.partition(":")
     return Path(f"{where}-files") if technology == "sqlite" else None
-
-
-async def _check_inputs(step: Step[Any]) -> None:
-    """Look at what a step is made from, in a thread; nothing if its class does not look at anything."""
-    if type(step).check_inputs is not Step.check_inputs:
-        await asyncio.to_thread(step.check_inputs)
 
 
 def who_asks() -> str:

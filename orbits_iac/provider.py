@@ -20,11 +20,13 @@ from orbits_iac.model.errors import (
     UsageError,
     explain,
     first_of,
+    in_words,
     message_of,
     shortened,
 )
 from orbits_iac.model.existing import Existing
 from orbits_iac.model.ids import RecordId, made_at
+from orbits_iac.model.likeness import like
 from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference, EntryRow, ExecutionRow, LookRow, RecordRow, RevisionRow
@@ -40,7 +42,7 @@ from orbits_iac.roster import why_nobody_goes_on
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions, check_labels
-from orbits_iac.steps.step import kind_of, kinds_of, options_of, result_type
+from orbits_iac.steps.step import OutputsOf, kind_of, kinds_of, options_of, result_type
 from orbits_iac.store.contract import Store
 from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
 from orbits_iac.subtree import Subtree, record_of, subtree
@@ -63,6 +65,7 @@ __all__ = [
     "NotHeld",
     "OnDrift",
     "OutOfReach",
+    "OutputsOf",
     "PropertyChange",
     "RecordId",
     "RecordRow",
@@ -93,11 +96,13 @@ __all__ = [
     "first_of",
     "hook",
     "imported_by",
+    "in_words",
     "is_kept",
     "is_project_file",
     "json_text",
     "kind_of",
     "kinds_of",
+    "like",
     "load",
     "look_for",
     "made_at",

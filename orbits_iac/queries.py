@@ -170,6 +170,11 @@ async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the 
     return row
 
 
+async def below(store: Store, row: ExecutionRow) -> list[ExecutionRow]:
+    """The executions that an execution has asked for, those that have ended included."""
+    return await store.find(ExecutionRow, parent=row.id, whole=False)
+
+
 async def rests(store: Store, row: ExecutionRow) -> bool:
     """Whether nobody goes on with an execution, and nothing makes it due: it has ended, or somebody has to say so."""
     task = await store.get(TaskRow, row.id)

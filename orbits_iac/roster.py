@@ -21,11 +21,13 @@ from orbits_iac.model.rows import (
     LineRow,
     MessageRow,
     PermitRow,
+    RecordRow,
     TaskRow,
     WorkerRow,
 )
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.notify import SEND
+from orbits_iac.queries import below
 from orbits_iac.store.contract import Store
 
 MOST = 1000
@@ -171,6 +173,28 @@ async def why_in_line(store: Store, rows: Iterable[ExecutionRow]) -> list[Waitin
             why = f"in line for a permit of {line.name}, place {place} of {many}; held by {held or 'nobody'}"
             found.append(Waiting(execution=row.id, kind=row.kind, why=why))
     return found
+
+
+async def behind(store: Store, row: ExecutionRow, *, now: float) -> str:
+    """Behind whom an execution waits for its turn at its record, and what to do if nobody goes on with that.
+
+    "" if it does not wait for that.
+    """
+    if row.state is not State.SLEEPING or row.identity is None:
+        return ""
+    record = await store.get(RecordRow, row.kind, row.identity)
+    ahead = record.queue[: record.queue.index(row.id)] if record is not None and row.id in record.queue else ()
+    first = await store.get(ExecutionRow, ahead[0]) if ahead else None
+    if first is None or first.id in {row.parent, row.root}:  # it runs inside of what its own root holds
+        return ""
+    others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
+    said = f"waits for execution {first.id}{others}: {first.command} of {first.kind} {first.identity} by {first.who}"
+    waiting = await why_nobody_goes_on(store, [first, *await below(store, first)], now=now)
+    if waiting:
+        drop = f"to drop it first: orbits cancel {first.id}"
+        return f"{said}; nobody goes on with that: {waiting[0].why}; {drop}"
+    paused = f", which is paused: orbits resume {first.id}" if first.state is State.PAUSED else ""
+    return f"{said}{paused}"
 
 
 async def _waiting(store: Store, living: Sequence[WorkerRow], *, now: float) -> list[Waiting]:

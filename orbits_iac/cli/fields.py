@@ -1,17 +1,18 @@
 """From `name=value`, as a person types it, to the fields of a model: a stack's, or an event's."""
 
-import difflib
 import os
 from collections.abc import Sequence
-from types import GenericAlias
-from typing import TYPE_CHECKING, Annotated, Any, get_origin
+from types import GenericAlias, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from orbits_iac.model.errors import UsageError
+from orbits_iac.model.errors import UsageError, in_words
+from orbits_iac.model.likeness import like
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _ENV = "@env:"
+_EXAMPLES = {**dict.fromkeys(("list", "tuple", "set"), '["a", "b"]'), "dict": '{"a": "b"}', "Mapping": '{"a": "b"}'}
 
 
 def fill(text: str, cls: "type[BaseModel]", arguments: Sequence[str]) -> "BaseModel":
@@ -44,7 +45,7 @@ def values(text: str, cls: "type[BaseModel]", arguments: Sequence[str]) -> dict[
             raise UsageError(f"{argument!r} gives no field a value: write name=value")
         if name not in fields:
             there = ", ".join(fields) or "none"
-            raise UsageError(f"{text} has no field {name!r}; it has: {there}{like(name, list(fields))}")
+            raise UsageError(f"{text} has no field {name!r}; it has: {there}{like(name, fields)}")
         if name in found:
             raise UsageError(f"{name} is given twice")
         found[name] = _value(text, cls, name, _text(name, given))
@@ -84,12 +85,13 @@ def _wrong(subject: str, cls: "type[BaseModel]", error: Any, *, name: str = "", 
     lines = []
     for problem in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in (*((name,) if name else ()), *problem["loc"]))
-        lines.append(f"{where}: {problem['msg']}" if where else str(problem["msg"]))
+        lines.append(f"{where}: {in_words(problem)}" if where else in_words(problem))
     given = "" if text is None or "Secret" in _type_of(cls, name) else f", and is {text!r}"
     expected = f" ({name} is {_type_of(cls, name)}{given})" if name else ""
     hint = ""
-    if name and any(part in _type_of(cls, name) for part in ("list", "dict", "tuple", "set")):
-        hint = f"""; give JSON, as in {name}='["a", "b"]'"""
+    for part, example in _EXAMPLES.items():
+        if name and part in _type_of(cls, name):
+            hint = f"; give JSON, as in {name}='{example}'"
     return UsageError(f"{subject}: {'; '.join(lines)}{expected}{hint}")
 
 
@@ -102,18 +104,9 @@ def _bare(annotation: Any) -> Any:
     """A type without what is demanded of its values: the message says what of that they are not."""
     if get_origin(annotation) is Annotated:
         return _bare(annotation.__origin__)
+    if get_origin(annotation) in {Union, UnionType}:
+        return Union[tuple(_bare(one) for one in get_args(annotation))]  # noqa: UP007 - of what is known only here
     if isinstance(annotation, GenericAlias):
         origin: Any = annotation.__origin__
         return origin[tuple(_bare(one) for one in annotation.__args__)]
     return annotation
-
-
-def like(name: str, known: list[str]) -> str:
-    """What was meant, perhaps; nothing if no name is like it."""
-    close = nearest(name, known)
-    return f". Did you mean {close!r}?" if close else ""
-
-
-def nearest(name: str, known: list[str], *, cutoff: float = 0.6) -> str:
-    """The name that is most like this one; "" if none is like it by that much, of 1."""
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orbits_iac.queries import Picture
     from orbits_iac.store.contract import Store
 
-Draw = Callable[["Picture", list[EventRow]], None]
+Draw = Callable[["Picture", list[EventRow], str], None]  # what is new, and behind whom it waits for its turn
 TICK = 0.1  # seconds between frames, at the most
 _SHARE = 5  # showing takes at most a part of the time: one in this many and one
 
@@ -59,6 +59,7 @@ async def follow(
     not waited for: nothing happens to it by itself.
     """
     from orbits_iac.queries import Follower
+    from orbits_iac.roster import behind
 
     follower = Follower(store, ExecutionId(execution))
     show = _live(screen, stays=not quiet) if screen.is_terminal else _log(screen, quiet=quiet)
@@ -66,7 +67,8 @@ async def follow(
     with show as draw:
         while True:
             began, before = time.monotonic(), over
-            draw(follower.picture, await follower.refresh())
+            events = await follower.refresh()
+            draw(follower.picture, events, await behind(store, follower.picture.execution, now=time.time()))
             over = await _is_over(store, follower.picture)
             if over and before:  # looked at twice: its last events may have come between the events and the rows
                 return follower.picture.execution
@@ -125,7 +127,9 @@ async def first_of(*waits: Coroutine[Any, Any, object]) -> None:
 @contextlib.contextmanager
 def _live(screen: "Console", *, stays: bool) -> "Generator[Draw]":
     """The tree, drawn over itself; at the end it stays, as it is then."""
+    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
     from orbits_iac.cli import render, tree
 
@@ -133,11 +137,12 @@ def _live(screen: "Console", *, stays: bool) -> "Generator[Draw]":
     last = None
     with Live(console=screen, auto_refresh=False, transient=True, vertical_overflow="crop") as live:
 
-        def draw(picture: "Picture", events: list[EventRow]) -> None:
+        def draw(picture: "Picture", events: list[EventRow], waits: str) -> None:
             nonlocal frame, last
             frame += 1
             last = tree.grow(picture)
-            live.update(render.fitted(last, screen, now=time.time(), frame=frame), refresh=True)
+            drawn = render.fitted(last, screen, now=time.time(), frame=frame)
+            live.update(Group(drawn, Text(waits, style="yellow")) if waits else drawn, refresh=True)
 
         yield draw
     if last is not None and stays:
@@ -147,9 +152,15 @@ def _live(screen: "Console", *, stays: bool) -> "Generator[Draw]":
 @contextlib.contextmanager
 def _log(screen: "Console", *, quiet: bool) -> "Generator[Draw]":
     """A line an event."""
-    from orbits_iac.cli.log import lines
+    from orbits_iac.cli.log import lines, remark
 
-    def draw(picture: "Picture", events: list[EventRow]) -> None:
+    said = ""
+
+    def draw(picture: "Picture", events: list[EventRow], waits: str) -> None:
+        nonlocal said
+        if waits not in {"", said} and not quiet:
+            said = waits
+            screen.print(remark(picture, waits, at=time.time()), soft_wrap=True)
         for line in () if quiet else lines(picture, events):
             screen.print(line, soft_wrap=True)
         stream: TextIO = screen.file  # type: ignore[assignment]

@@ -48,6 +48,12 @@ def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
         yield _line(event, mark, path, label if known[row.id] or event.key else "", picture)
 
 
+def remark(picture: "Picture", text: str, *, at: float) -> "Text":
+    """A line on an execution as it stands, of which there is no event."""
+    event = EventRow(execution=picture.root, root=picture.root, at=at, why=text)
+    return _line(event, None, "", "", picture)
+
+
 def _label(row: ExecutionRow, *, owned: bool) -> str:
     parts = (row.kind, row.identity if not owned else "", row.command if row.command not in {"update", "run"} else "")
     return " ".join(part for part in parts if part)

@@ -35,7 +35,7 @@ def settings_with(store: str | None) -> "Settings":
 
 def _refuse_misspelt(said: Iterable[str], known: Iterable[str]) -> None:
     """UsageError for a name in orbits.toml that is nearly one of ours: those of providers are left to them."""
-    from orbits_iac.cli.fields import nearest
+    from orbits_iac.model.likeness import nearest
 
     ours = list(known)
     for name in said:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from orbits_iac.cli import fields
 from orbits_iac.model.errors import UsageError
+from orbits_iac.model.likeness import like
 
 if TYPE_CHECKING:
     from orbits_iac.settings import Settings
@@ -31,7 +32,7 @@ def find_stack(text: str, settings: "Settings") -> Named:
         known = ", ".join(sorted(settings.stacks)) or "none"
         raise UsageError(
             f"{text!r} names no stack: write module:Class or file.py:Class, or one of [stacks] in orbits.toml "
-            f"(there: {known}){fields.like(text, list(settings.stacks))}"
+            f"(there: {known}){like(text, settings.stacks)}"
         )
     try:
         cls = load(spec)

@@ -1,6 +1,7 @@
 """`orbits watch`: the live tree of an execution that goes on elsewhere."""
 
 import sys
+import time
 
 from orbits_iac.cli.options import AsJson, Debug, Id, Store
 
@@ -17,11 +18,15 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
 
     from orbits_iac import queries
     from orbits_iac.cli import exits, follow, outputs, report, session
+    from orbits_iac.roster import why_nobody_goes_on
     from orbits_iac.terminal import console
 
     out = console()
     async with session.reading(given) as store, follow.Interrupt() as interrupt:
-        await queries.execution(store, id)
+        row = await queries.execution(store, id)
+        for one in await why_nobody_goes_on(store, [row, *await queries.below(store, row)], now=time.time()):
+            sys.stderr.write(f"nobody goes on with {report.name_of(row)}: {one.why}\n")
+            break
         if as_json:
             async for event in follow.events_of(store, id, interrupt):
                 sys.stdout.write(json.dumps(queries.document(event), ensure_ascii=False) + "\n")

@@ -25,6 +25,7 @@ from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 LONGEST_MESSAGE = 10_000
 """Characters of an error's message that are kept; the beginning and the end of a longer one."""
@@ -204,8 +205,23 @@ def explain(error: "ValidationError") -> str:
     parts = []
     for problem in error.errors(include_url=False, include_input=False):
         where = ".".join(str(part) for part in problem["loc"])
-        parts.append(f"{where}: {problem['msg']}" if where else str(problem["msg"]))
+        parts.append(f"{where}: {in_words(problem)}" if where else in_words(problem))
     return "; ".join(parts)
+
+
+def in_words(problem: "ErrorDetails") -> str:
+    """What is wrong with one field, without its name: in our words where pydantic's are of its own parts."""
+    match problem["type"]:
+        case "value_error":
+            return str(problem.get("ctx", {}).get("error", problem["msg"]))
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return "there is no such field"
+        case "string_type":
+            return f"has to be text{'' if isinstance(problem.get('input'), list | dict) else ': put it in quotes'}"
+        case _:
+            return problem["msg"]
 
 
 def _text(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from orbits_iac.model.errors import UsageError
+from orbits_iac.model.likeness import like
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(
@@ -69,8 +70,8 @@ class Selector:
     def chosen(self, tenants: Iterable[L]) -> tuple[L, ...]:
         """Those of these tenants, or of their records, that are meant, in their order.
 
-        Raises UsageError if it names a label that none of the tenants has: a misspelt one would choose nobody, or
-        everybody.
+        Raises UsageError if it names a label, or as what that has to be a value, that none of the tenants has: a
+        misspelt one would choose nobody, or everybody.
         """
         everybody = tuple(tenants)
         known = {key for tenant in everybody for key in tenant.labels}
@@ -79,6 +80,14 @@ class Selector:
                 there = ", ".join(sorted(known)) or "none"
                 raise UsageError(
                     f"selector {self.text!r}: no tenant has a label {requirement.key!r}; there are: {there}"
+                    f"{like(requirement.key, known)}"
+                )
+            values = {tenant.labels[requirement.key] for tenant in everybody if requirement.key in tenant.labels}
+            if requirement.how == "in" and not values & requirement.values:
+                wanted, there = " or ".join(sorted(requirement.values)), ", ".join(sorted(values))
+                raise UsageError(
+                    f"selector {self.text!r}: no tenant has {requirement.key}={wanted}; there are: {there}"
+                    f"{like(wanted, values)}"
                 )
         return tuple(tenant for tenant in everybody if self.holds(tenant.labels))
 

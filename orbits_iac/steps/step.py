@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import lru_cache
 from typing import Any, ClassVar, Generic, cast
 
@@ -14,6 +14,9 @@ from orbits_iac.steps.execution import Current
 from orbits_iac.steps.options import Options, check_labels
 
 R = TypeVar("R", default=None)
+
+OutputsOf = Callable[[Any, str], Awaitable[Any]]
+"""What a Resource publishes, by its class and identity; None if nothing of it stands."""
 
 
 def _refuse_shadows(cls: type) -> None:
@@ -84,6 +87,12 @@ class Step(BaseModel, Generic[R]):
 
         Called where the step is asked for (`run`, `start`, `preview`, the command line), before anything is written;
         not for steps inside of others. Reads only.
+        """
+
+    async def check_request(self, outputs_of: OutputsOf) -> None:
+        """Look at what is asked for beside what is recorded, and raise UsageError if that does not fit.
+
+        Called after `check_inputs`, where that is, but with the store open. Reads only.
         """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import UsageError, in_words
 
 FILE = "orbits.toml"
 
@@ -55,5 +55,5 @@ def _read(folder: Path) -> AwsSettings:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file} is not valid TOML: {error}") from error
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'aws'}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'aws'}: {in_words(e)}" for e in error.errors())
         raise UsageError(f"{file}, table [aws]: {wrong}") from error

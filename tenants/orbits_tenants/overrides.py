@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import SecretBytes, SecretStr, ValidationError
 
 from orbits_iac import Resource
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import UsageError, in_words
 from orbits_tenants.tenant import Tenant
 
 S = TypeVar("S", bound=Resource[Any])
@@ -23,7 +23,7 @@ def overridden(tenant: Tenant, stack: S) -> S:
     except ValidationError as error:
         wrong = "; ".join(
             f"{'pinned' if each['loc'] and each['loc'][0] in tenant.pinned else 'overrides'}: "
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}"
+            f"{'.'.join(map(str, each['loc']))}: {in_words(each)}"
             for each in error.errors()
         )
         raise UsageError(f"tenant {tenant.id}, {wrong}") from error

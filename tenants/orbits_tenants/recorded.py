@@ -20,6 +20,7 @@ from orbits_iac.provider import (
     RevisionRow,
     Subtree,
     UsageError,
+    in_words,
     kind_of,
     made_at,
     masked,
@@ -80,11 +81,13 @@ async def read(store: "Store", kind: str) -> Recorded:
         raise UsageError(f"there is no record of a fleet {kind}: nothing of it was ever rolled out into {store.url}")
     last = await _last(store, record)
     latest = await _latest(store, record, last)
-    running = latest if latest is not None and latest.ended_at is None else None
+    running = await _at_it(store, record, latest) if latest is not None and latest.ended_at is None else None
     under = await store.find(ExecutionRow, parent=running.id, whole=False) if running is not None else []
     tops = [RecordId(row.kind, row.identity) for row in under if row.identity is not None]
     report, tenants = await _report(store, record, last)
-    passed, waits = (frozenset(), ()) if running is None else await _under_way(store, running, under)
+    passed, waits = (frozenset(), []) if running is None else await _under_way(store, running, under)
+    if running is not None and latest is not None and latest is not running:
+        waits.append(f"roll-out {latest.id} by {latest.who} waits for it")
     return Recorded(
         record=record,
         subtree=await subtree(store, RecordId(kind, kind), *tops),
@@ -95,23 +98,30 @@ async def read(store: "Store", kind: str) -> Recorded:
         running=running,
         under=tuple(under),
         passed=passed,
-        waits=waits,
-        broken=latest if latest is not None and latest is not running and latest != last else None,
+        waits=tuple(waits),
+        broken=latest if latest is not None and latest.ended_at is not None and latest != last else None,
     )
+
+
+async def _at_it(store: "Store", record: RecordRow, latest: ExecutionRow) -> ExecutionRow:
+    """The roll-out that holds the fleet, for which the latest may wait."""
+    first = await store.get(ExecutionRow, record.queue[0]) if record.queue else None
+    return latest if first is None or first.id == latest.id or first.command not in _ROLL_OUTS else first
 
 
 async def _under_way(
     store: "Store", running: ExecutionRow, under: Iterable[ExecutionRow]
-) -> tuple[frozenset[RecordId], tuple[str, ...]]:
+) -> tuple[frozenset[RecordId], list[str]]:
     """What a roll-out that is under way has passed over, and what it waits for that does not come by itself."""
     entries = await store.find(EntryRow, execution=running.id, whole=False)
     links = [one.link for one in entries if one.skipped and not one.is_kept and one.link is not None]
     waits = [one.why for one in await why_nobody_goes_on(store, [running, *under], now=time.time())]
     if waits:
-        waits = [f"nobody goes on with it: {waits[0]}; `orbits resume {running.id}` does, here"]
+        how = "" if "orbits resume" in waits[0] else f"; or here: orbits resume {running.id}"
+        waits = [f"nobody goes on with it: {waits[0]}{how}"]
     elif any(one.kind == kind_of(Promoted) and one.seq is None for one in entries):
         waits = [f"it waits for a person: `orbits tenants promote {running.kind}` lets the next wave begin"]
-    return frozenset(map(record_of, links)), tuple(waits)
+    return frozenset(map(record_of, links)), waits
 
 
 async def broken_release(store: "Store", record: RecordRow, since: float) -> ExecutionRow | None:
@@ -224,7 +234,7 @@ async def _report(
     try:
         return _read(said)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {in_words(each)}" for each in error.errors()[:3])
         raise UsageError(
             f"the report of {record.kind} was written by another version of Orbits, and is not understood: {wrong}"
         ) from error

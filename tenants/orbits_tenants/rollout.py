@@ -143,7 +143,10 @@ class Rollout:
                 until = ceil(amount(wave.reaches, len(tenants), "Rollout(waves=...)"))
                 members = tuple(left[: max(0, until - (len(tenants) - len(left)))])
             else:
-                named = {tenant.id for tenant in Selector(wave.reaches).chosen(tenants)}
+                try:
+                    named = {tenant.id for tenant in Selector(wave.reaches).chosen(tenants)}
+                except UsageError as error:
+                    raise UsageError(f"Rollout(waves=...): {error}") from error
                 if not named:
                     raise UsageError(
                         f"Rollout(waves=...): no tenant is in the wave {wave.reaches!r}: label some, or take it away"

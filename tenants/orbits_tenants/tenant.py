@@ -1,5 +1,6 @@
 """Tenant: one client, as a source names it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -8,10 +9,10 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     ConfigDict,
-    Field,
     PlainSerializer,
     PlainValidator,
     ValidationError,
+    WithJsonSchema,
 )
 
 from orbits_iac import Target
@@ -19,7 +20,16 @@ from orbits_iac.provider import check_labels, explain, target_types
 from orbits_tenants.numerous import Numerous
 from orbits_tenants.window import Window
 
-TenantId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def _id(given: str) -> str:
+    if not _ID.fullmatch(given):
+        raise ValueError("is 1 to 63 letters, digits, dots, hyphens and underscores, and begins with a letter or digit")
+    return given
+
+
+TenantId = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
 
 REF = "tenant"
 """What a tenant's stack is called in the record of its fleet; its key is the tenant's id."""
@@ -37,10 +47,11 @@ def _targets(given: Any) -> tuple[Target, ...]:
 
 def _target(given: Any) -> Target:
     known = target_types()
+    none = "none: import one in the file of the stack, as in from orbits_aws import AwsTarget"
     if not isinstance(given, Mapping) or len(given) != 1 or next(iter(given)) not in known:
         raise ValueError(
             f"{given!r} is no target: the name of its type, and below it its fields; the types that are imported are "
-            f"{', '.join(sorted(known)) or 'none: import the provider in the file of the stack'}"
+            f"{', '.join(sorted(known)) or none}"
         )
     [(name, fields)] = given.items()
     try:

@@ -5,15 +5,17 @@ updated; a failed tenant is reported, and fails neither the others nor the roll-
 never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Generic
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Generic
 
-from pydantic import PrivateAttr
+from pydantic import AfterValidator, PrivateAttr
 from typing_extensions import TypeVar
 
 from orbits_iac import Options, Resource, Revision
-from orbits_iac.provider import UsageError, check_identity, kind_of, options_of
+from orbits_iac.provider import OutputsOf, UsageError, check_identity, kind_of, like, options_of
 from orbits_tenants.back import WayBack
+from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import take_in
@@ -25,11 +27,20 @@ from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import Roster, decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
-from orbits_tenants.sources.source import Source, read
+from orbits_tenants.sources.source import Source, read, refuse_wrong
 from orbits_tenants.tenant import REF, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
+
+
+def _somebody(ids: tuple[str, ...]) -> tuple[str, ...]:
+    if not ids:
+        raise ValueError("names nobody: leave it out to go to everybody")
+    return ids
+
+
+Some = Annotated[tuple[TenantId, ...], AfterValidator(_somebody)]
 
 
 class Tenants(Resource[Report], Generic[S]):
@@ -43,7 +54,7 @@ class Tenants(Resource[Report], Generic[S]):
         rollout: how a release reaches them.
         listing: how far the source is believed.
         drift: what the cycles of its schedule do about drift; None: what the schedule says.
-        only: these tenants alone are gone to; nobody named: all.
+        only: these tenants alone are gone to; None: all.
         only_failed: those alone that the last roll-out has not left as they should be.
         from_wave: the wave to begin with.
         back: instead of going forward: the tenants that go back, each to this revision of its stack, or to nothing.
@@ -66,7 +77,7 @@ class Tenants(Resource[Report], Generic[S]):
     )
     """Fields that nobody types: `orbits tenants` has commands for them, which show first what they would do."""
 
-    only: tuple[TenantId, ...] = ()
+    only: Some | None = None
     only_failed: bool = False
     from_wave: str = ""
     back: Mapping[TenantId, int | None] = {}
@@ -117,6 +128,10 @@ class Tenants(Resource[Report], Generic[S]):
         every = options_of(cls).get("schedule")
         if cls.drift is not None and every is not None and every.on_drift != "report":
             raise UsageError(f"{cls.__name__}: schedule and `drift` both say what is done about drift: leave one out")
+        waves = [wave.reaches for wave in self.rollout.waves]
+        if self.from_wave and self.from_wave not in waves:
+            there, meant = ", ".join(waves), like(self.from_wave, waves)
+            raise UsageError(f"from_wave: there is no wave {self.from_wave!r}; there are {there}{meant}")
         if self.back or self.leaving:  # it goes to those who are known, whatever the source says now
             return
         if self.listing.on_doubt == "known":  # who is known is not known here
@@ -126,14 +141,31 @@ class Tenants(Resource[Report], Generic[S]):
         if cls.drift is not None and (wrong := cls.drift.unknown([tenant.labels for tenant in tenants])):
             raise UsageError(f"{cls.__name__}: drift, {wrong}")
         used: dict[str, Mapping[str, Resource[Any]]] = {}
+        failures: list[str] = []
+        owners: dict[tuple[str, str], str] = {}
         for tenant in tenants:
             try:
-                refuse_plain_secrets(tenant, self.stack_of(tenant))
+                stack = self.stack_of(tenant)
+                refuse_plain_secrets(tenant, stack)
+                _refuse_taken(tenant, stack, owners)
                 used[tenant.id] = used_by(self, tenant)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever a user's stack() raises, it is said of which tenant
                 failed = "" if isinstance(error, UsageError) else f"tenant {tenant.id}: {type(error).__name__}: "
-                raise UsageError(f"{self.source.place(tenant.id)}: {failed}{error}") from error
+                failures.append(f"{self.source.place(tenant.id)}: {failed}{error}")
+        refuse_wrong(failures)
         refuse_unlike(used)
+
+    async def check_request(self, outputs_of: OutputsOf) -> None:
+        """Refuse what names nobody who is listed, was reached or added, before anything is written."""
+        fleet = type(self)
+        if self.only is None:
+            return
+        decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
+        report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
+        there = {*decided.added, *report.tenants}
+        if not there.issuperset(self.only):
+            there |= {one.id for one in await asyncio.to_thread(self.read_source)}
+        self._refuse_missing(there)
 
     def read_source(self) -> tuple[Tenant, ...]:
         """The tenants as the source has them now."""
@@ -256,8 +288,12 @@ class Tenants(Resource[Report], Generic[S]):
 
     def _refuse_strangers(self, found: Roster) -> None:
         there = {one.id for one in (*found.present, *found.ending)} | found.apart.keys()
-        if unknown := ", ".join(id_ for id_ in self.only if id_ not in there):
-            raise UsageError(f"only: {kind_of(type(self))} has no {unknown}; `orbits tenants list` shows who is there")
+        self._refuse_missing(there)
+
+    def _refuse_missing(self, there: Collection[str]) -> None:
+        if unknown := [id_ for id_ in self.only or () if id_ not in there]:
+            said = f"only: {kind_of(type(self))} has no {', '.join(unknown)}"
+            raise UsageError(f"{said}; `orbits tenants list` shows who is there{like(unknown[0], there)}")
 
     def _last(self) -> Report:
         """The report of the last roll-out, which is read each time: of a large fleet it takes a while, and room."""
@@ -266,7 +302,7 @@ class Tenants(Resource[Report], Generic[S]):
 
     def _scope(self, before: Mapping[str, TenantReport]) -> Scope:
         """To whom this roll-out goes."""
-        only = frozenset(self.only) if self.only else None
+        only = None if self.only is None else frozenset(self.only)
         if self.only_failed:
             failed = frozenset(id_ for id_, one in before.items() if one.state not in OK | APART)
             only = failed if only is None else only & failed
@@ -279,6 +315,19 @@ class Tenants(Resource[Report], Generic[S]):
             raise UsageError(f"tenant {tenant.id}: stack() returned a {type(stack).__name__}, and no Resource")
         check_identity(stack, f"tenant {tenant.id}")
         return stack
+
+
+def _refuse_taken(tenant: Tenant, stack: Resource[Any], owners: dict[tuple[str, str], str]) -> None:
+    """Raise UsageError if another tenant's stack is the same thing; `owners`: whose each is, to which this is added."""
+    identity = stack.identity()
+    if identity is None:
+        return
+    owner = owners.setdefault((kind_of(type(stack)), identity), tenant.id)
+    if owner != tenant.id:
+        raise UsageError(
+            f"tenant {tenant.id}: its stack is {kind_of(type(stack))} {identity}, and so is that of tenant {owner}: "
+            f"let stack() give each an identity of its own"
+        )
 
 
 SCOPE = frozenset(Tenants.model_fields)

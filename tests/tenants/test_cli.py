@@ -103,7 +103,10 @@ def test_a_selector_narrows_the_list(street: Path) -> None:
     assert (code, [row["id"] for row in json.loads(out)]) == (0, ["bolt"])
     code, out, err = orbits(street, "tenants", "list", "street.py:Street", "--selector", "plam=large")
     assert (code, out) == (2, "")
-    assert err == "Error: selector 'plam=large': no tenant has a label 'plam'; there are: plan\n"
+    assert err == "Error: selector 'plam=large': no tenant has a label 'plam'; there are: plan. Did you mean 'plan'?\n"
+    code, out, err = orbits(street, "tenants", "list", "street.py:Street", "--selector", "plan=larger")
+    assert (code, out) == (2, "")
+    assert err == "Error: selector 'plan=larger': no tenant has plan=larger; there are: large. Did you mean 'large'?\n"
 
 
 @pytest.mark.parametrize("command", [("up",), ("preview",), ("tenants", "list")])
@@ -148,7 +151,7 @@ def test_a_report_of_nothing_makes_nothing(street: Path, commands: Commands, arg
 
 def test_a_field_that_is_wrong_is_named_with_its_plain_type(street: Path, commands: Commands) -> None:
     done = commands.run(["up", "street.py:Street", "only=acme"], cwd=street, env={})
-    assert "(only is tuple[str, ...], and is 'acme'); give JSON, as in only='[\"a\", \"b\"]'" in done.stderr
+    assert "(only is Optional[tuple[str, ...]], and is 'acme'); give JSON, as in only='[\"a\", \"b\"]'" in done.stderr
 
 
 def test_what_is_piped_is_as_wide_as_that_of_other_commands(street: Path, commands: Commands) -> None:

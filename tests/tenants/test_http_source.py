@@ -154,7 +154,7 @@ def test_pages_are_followed_by_next_and_counted(crm: Endpoint) -> None:
         ({"tenants": {"bolt": {}}}, "page 2: holds no list"),
         ({}, "page 2: holds no list"),
         ({"tenants": ["acme"]}, "page 2, entry 1: tenant 'acme' is there twice, first in page 1, entry 1"),
-        ({"tenants": ["b/c"]}, "page 2, entry 1: tenant 'b/c': id: String should match"),
+        ({"tenants": ["b/c"]}, "page 2, entry 1: tenant 'b/c': id: is 1 to 63 letters"),
         ('["bolt", "ca', "page 2, line 1: is not valid JSON, for it breaks off: Unterminated string"),
         ('["bolt",\n', "page 2, line 2: is not valid JSON, for it breaks off: Expecting value"),
         ('["bolt"] x', "page 2, line 1: is not valid JSON: Extra data"),

@@ -495,7 +495,7 @@ async def test_who_was_decided_about_is_taken_in_so_and_the_others_are_reported_
         (("--stacks", "a", "--stacks", "jobs=b"), "several are looked for"),
         (("--stacks", "a", "--only", "zeta"), "--only: the fleet has no zeta"),
         (("--stacks", "a", "queue=5"), "Harbours: queue: Input should be a valid dictionary"),
-        (("--stack-set", "a", "--stack-set-in", "{}"), "--stack-set-in '{}': Value error, {} is no target"),
+        (("--stack-set", "a", "--stack-set-in", "{}"), "--stack-set-in '{}': {} is no target"),
         (("--stack-set", "a", "--stack-set-in", "{"), "--stack-set-in '{' is no JSON"),
     ],
 )

@@ -65,7 +65,7 @@ def test_a_wave_by_labels_takes_who_was_not_reached_and_counts_towards_shares() 
 def test_a_wave_by_a_label_that_nobody_has_is_refused() -> None:
     with pytest.raises(UsageError, match="no tenant has a label 'rign'"):
         Rollout(waves=["rign=canary", "100%"]).cut(FLEET)
-    with pytest.raises(UsageError, match="no tenant is in the wave 'ring=canray'"):
+    with pytest.raises(UsageError, match=r"no tenant has ring=canray; there are: canary\. Did you mean 'canary'"):
         Rollout(waves=["ring=canray", "100%"]).cut(FLEET)
 
 

@@ -59,4 +59,16 @@ def test_what_is_no_selector_is_refused_with_the_place(text: str, place: str) ->
 def test_a_label_that_nobody_has_is_refused_rather_than_choosing_nobody_or_all(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         Selector(text).chosen(FLEET)
-    assert str(refused.value) == f"selector {text!r}: no tenant has a label 'plam'; there are: plan, region, vpn"
+    there = "there are: plan, region, vpn. Did you mean 'plan'?"
+    assert str(refused.value) == f"selector {text!r}: no tenant has a label 'plam'; {there}"
+
+
+@pytest.mark.parametrize("text", ["plan=larger", "plan in (larger,tiny)", "region=eu,plan==larger"])
+def test_a_value_that_nobody_has_is_refused_rather_than_choosing_nobody(text: str) -> None:
+    with pytest.raises(UsageError, match=r"no tenant has plan=larger( or tiny)?; there are: .*large"):
+        Selector(text).chosen(FLEET)
+
+
+@pytest.mark.parametrize("text", ["plan!=larger", "plan notin (larger)", "plan in (large,larger)"])
+def test_what_is_not_to_be_may_be_there_nowhere(text: str) -> None:
+    assert Selector(text).chosen(FLEET)

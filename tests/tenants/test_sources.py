@@ -57,20 +57,20 @@ def test_a_file_lists_tenants_in_order(clients: Path, text: str) -> None:
             "clients.yaml, line 2: tenant 'bolt': unknown field 'lables' (there are: ",
         ),
         ("- labels: {}\n", "clients.yaml, line 1: id: is missing"),
-        ("- acme\n- 7\n", "clients.yaml, line 2: id: Input should be a valid string, got 7"),
-        ("- 'two words'\n", "clients.yaml, line 1: tenant 'two words': id: String should match pattern"),
+        ("- acme\n- 7\n", "clients.yaml, line 2: id: has to be text: put it in quotes, got 7"),
+        ("- 'two words'\n", "clients.yaml, line 1: tenant 'two words': id: is 1 to 63 letters"),
         (
             "- id: acme\n  labels: {big: yes}\n",
-            "clients.yaml, line 1: tenant 'acme': labels.big: Input should be a valid",
+            "clients.yaml, line 1: tenant 'acme': labels.big: has to be text: put it in quotes",
         ),
         ("- id: acme\n  id: bolt\n", "clients.yaml, line 2: the key 'id' is there twice in one tenant"),
         (
             "- id: acme\n  targets: [moon]\n",
-            "clients.yaml, line 1: tenant 'acme': targets: Value error, 'moon' is no target",
+            "clients.yaml, line 1: tenant 'acme': targets: 'moon' is no target",
         ),
         (
             "- id: acme\n  labels: {a=b: c}\n",
-            "clients.yaml, line 1: tenant 'acme': labels: Value error, 'a=b': 'c'",
+            "clients.yaml, line 1: tenant 'acme': labels: 'a=b': 'c'",
         ),
         ("- id: acme\n  ? [a]\n  : b\n", "clients.yaml, line 2: a key that is no text"),
         ("- acme\n- [\n", "clients.yaml, line 3: is not valid YAML"),
@@ -86,6 +86,19 @@ def test_what_is_wrong_is_named_by_file_line_and_field(clients: Path, text: str,
     with pytest.raises(UsageError) as refused:
         read(YamlSource("clients.yaml"))
     assert str(refused.value).startswith(said)
+
+
+def test_all_that_is_wrong_is_named_and_of_many_the_first_ten(clients: Path) -> None:
+    clients.write_text("- acme\n- 7\n- acme\n- {id: bolt, colour: red}\n")
+    with pytest.raises(UsageError) as refused:
+        read(YamlSource("clients.yaml"))
+    lines = str(refused.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"clients.yaml, line {number}" for number in (2, 3, 4)]
+    clients.write_text("- 7\n" * 1002)
+    with pytest.raises(UsageError) as refused:
+        read(YamlSource("clients.yaml"))
+    lines = str(refused.value).splitlines()
+    assert (len(lines), lines[-1]) == (11, "and 992 more")
 
 
 def test_a_missing_file_is_named_with_the_folder_that_was_looked_in(clients: Path) -> None:
@@ -108,9 +121,9 @@ def test_a_list_stands_in_the_code() -> None:
     [
         ([], "the list of tenants names no tenant"),
         (["acme", "acme"], "the list of tenants, entry 2: tenant 'acme' is there twice, first in entry 1"),
-        (["a/b"], "the list of tenants, entry 1: tenant 'a/b': id: String should"),
-        ([7], "the list of tenants, entry 1: id: Input should be a valid string, got 7"),
-        ([["x" * 200]], f"the list of tenants, entry 1: id: Input should be a valid string, got ['{'x' * 98}..."),
+        (["a/b"], "the list of tenants, entry 1: tenant 'a/b': id: is 1 to 63"),
+        ([7], "the list of tenants, entry 1: id: has to be text: put it in quotes, got 7"),
+        ([["x" * 200]], f"the list of tenants, entry 1: id: has to be text, got ['{'x' * 98}..."),
         (
             ["acme", {"id": "bolt", "plan": "large"}],
             "the list of tenants, entry 2: tenant 'bolt': unknown field 'plan'",
@@ -170,7 +183,7 @@ def test_a_file_may_be_json(clients: Path, text: str) -> None:
                 "overrides": {"a": [{"\ud800": 1}]},
             }.items()  # half a character, which no store keeps
         ),
-        ('[{"id": "acme", "targets": ["moon"]}]', "clients.json, entry 1: tenant 'acme': targets: Value error, 'moon'"),
+        ('[{"id": "acme", "targets": ["moon"]}]', "clients.json, entry 1: tenant 'acme': targets: 'moon'"),
     ],
 )
 def test_what_is_wrong_in_json_is_named_by_file_entry_and_field(clients: Path, text: str, said: str) -> None:
@@ -238,7 +251,7 @@ def test_a_function_that_fails_is_named() -> None:
 
     with pytest.raises(UsageError, match=r"customers\(\) cannot be read: ConnectionError: the CRM does not answer"):
         read(FunctionSource(customers))
-    with pytest.raises(UsageError, match=r"_customers\(\), entry 2: tenant 'a/b': id: String should"):
+    with pytest.raises(UsageError, match=r"_customers\(\), entry 2: tenant 'a/b': id: is 1 to 63"):
         read(FunctionSource(_customers))
 
 

@@ -33,6 +33,8 @@ from orbits_tenants.fleet import DriftState, Member
 from orbits_tenants.recorded import stacks_of
 from orbits_tenants.removal import remove
 
+IDS = ["acme", "bolt", "cafe"]
+
 
 class Cabin(Resource):
     name: str
@@ -56,7 +58,7 @@ SHEDS: dict[str, Wood] = {}
 
 
 class Cabins(Tenants[Cabin]):
-    source: ClassVar[Source] = ListSource(["acme", "bolt", "cafe"])
+    source: ClassVar[Source] = ListSource(IDS)
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"], failure_tolerance="1")
     bolt: ClassVar[Callable[[], Any]] = lambda: Cabin(name="bolt")
 
@@ -84,6 +86,26 @@ async def test_a_stack_that_could_not_be_asked_for_fails_its_tenant_alone(
     report = await orbits.run(Cabins())
     assert [one.state.value for one in report.tenants.values()] == ["updated", "failed", "updated"]
     assert said in report.failed["bolt"]
+
+
+async def test_one_stack_of_two_tenants_is_refused_before_anything_is_written(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cabins, "bolt", staticmethod(lambda: Cabin(name="acme", rooms=2)))
+    for ask in (orbits.preview, orbits.run):
+        with pytest.raises(UsageError, match="tenant bolt: its stack is Cabin acme, and so is that of tenant acme:"):
+            await ask(Cabins())
+
+
+async def test_all_stacks_that_cannot_be_made_are_named(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stack(self: Cabins, tenant: Tenant) -> Cabin:
+        return Cabin(name=tenant.labels["door"])
+
+    monkeypatch.setattr(Cabins, "stack", stack)
+    with pytest.raises(UsageError) as refused:
+        await orbits.preview(Cabins())
+    lines = str(refused.value).splitlines()
+    assert [line.rpartition("tenant ")[2] for line in lines] == [f"{id_}: KeyError: 'door'" for id_ in IDS]
 
 
 class Shed(Managed[Wood]):

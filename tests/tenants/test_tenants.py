@@ -322,7 +322,7 @@ async def test_labels_and_overrides_of_a_tenant_reach_its_stack(orbits: Orbits) 
         (
             ListSource([Tenant(id="acme", overrides={"colour": 1})]),
             None,
-            "tenant acme, overrides: colour: Extra inputs",
+            "tenant acme, overrides: colour: there is no such field",
         ),
         (None, Rollout(waves=["plan=large", "100%"]), "no tenant has a label 'plan'"),
     ],

@@ -104,7 +104,7 @@ async def _recorded(spec: str, given: Mapping[str, Any]) -> "tuple[Decided, str]
     from pydantic import ValidationError
 
     from orbits_iac import Orbits, Settings
-    from orbits_iac.provider import UsageError, kind_of
+    from orbits_iac.provider import UsageError, explain, kind_of
     from orbits_tenants.cli.subject import named
     from orbits_tenants.deciding import check
     from orbits_tenants.decisions import Decision, TenantDecisions
@@ -115,8 +115,7 @@ async def _recorded(spec: str, given: Mapping[str, Any]) -> "tuple[Decided, str]
         try:
             decision = Decision.model_validate({**given, "who": orbits.who})
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, each['loc'][-2:]))}: {each['msg']}" for each in error.errors())
-            raise UsageError(f"tenant {given['tenant']}: {wrong}") from error
+            raise UsageError(f"tenant {given['tenant']}: {explain(error)}") from error
         but = await check(orbits, fleet, decision)
         return await orbits.run(TenantDecisions(fleet=kind_of(fleet), decision=decision)), but
 

@@ -106,14 +106,14 @@ def _sought(stacks: Sequence[str], sets: Sequence[str], by: str | None) -> "list
     """What to look for; UsageError if that is nothing, or two things for one part."""
     from pydantic import ValidationError
 
-    from orbits_iac.provider import UsageError
+    from orbits_iac.provider import UsageError, in_words
     from orbits_tenants.finding import Sought
     from orbits_tenants.tenant import Tenant
 
     try:
         at = Tenant(id="by", targets=(json.loads(by),)).targets[0] if by is not None else None
     except ValidationError as error:
-        raise UsageError(f"--stack-set-in {by!r}: {'; '.join(each['msg'] for each in error.errors())}") from error
+        raise UsageError(f"--stack-set-in {by!r}: {'; '.join(map(in_words, error.errors()))}") from error
     except ValueError as error:
         raise UsageError(f"--stack-set-in {by!r} is no JSON: {error}") from error
     found = [Sought(part=part, like=like, place=place) for part, like, place in map(_parts, stacks)]

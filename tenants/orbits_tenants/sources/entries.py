@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from orbits_iac.provider import UsageError
-from orbits_tenants.sources.source import explain
+from orbits_tenants.sources.source import explain, refuse_wrong
 from orbits_tenants.tenant import Tenant
 
 Entry = Tenant | str | Mapping[str, Any]
@@ -25,18 +25,24 @@ MadeOf = Callable[[Any], Entry]
 def tenants_of(source: str, entries: Iterable[tuple[str, Any]]) -> tuple[Tenant, ...]:
     """The tenants of a source's entries, each given with its place there: `line 3`, say.
 
-    UsageError names the source, the place, the tenant and the field of the first that is wrong, and the place of both
+    UsageError names the source, and of each that is wrong the place, the tenant and the field, and the place of both
     where a tenant is there twice. There may be none at all.
     """
     found: dict[str, tuple[Tenant, str]] = {}
+    wrong: list[str] = []
     for place, entry in entries:
-        tenant = _tenant(f"{source}, {place}", entry)
+        try:
+            tenant = _tenant(f"{source}, {place}", entry)
+        except UsageError as error:
+            wrong.append(str(error))
+            continue
         if tenant.id in found:
-            raise UsageError(
+            wrong.append(
                 f"{source}, {place}: tenant {tenant.id!r} is there twice, first in {found[tenant.id][1]}: take one "
                 f"away, or give it an id of its own"
             )
-        found[tenant.id] = (tenant, place)
+        found.setdefault(tenant.id, (tenant, place))
+    refuse_wrong(wrong)
     return tuple(tenant for tenant, _ in found.values())
 
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import UsageError, in_words
 from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _LONGEST = 100  # characters of a value that are shown
+_SAID = 10  # entries that are wrong, of which it is said what
 
 
 class Source(ABC):
@@ -67,6 +68,13 @@ def given(source: Source) -> tuple[Tenant, ...]:
     return answer
 
 
+def refuse_wrong(wrong: Sequence[str]) -> None:
+    """Raise UsageError if anything of a list is wrong: with a line for each, of many for the first."""
+    if wrong:
+        more = [f"and {len(wrong) - _SAID:,} more"] if len(wrong) > _SAID else []
+        raise UsageError("\n".join([*wrong[:_SAID], *more]))
+
+
 def explain(error: ValidationError) -> str:
     """What is wrong with a tenant, field by field."""
     return "; ".join(_wrong(one) for one in error.errors())
@@ -75,9 +83,9 @@ def explain(error: ValidationError) -> str:
 def _wrong(error: "ErrorDetails") -> str:
     path = ".".join(map(str, error["loc"])) or "tenant"
     if error["type"] == "missing":
-        return f"{path}: is missing"
+        return f"{path}: {in_words(error)}"
     if error["type"] != "extra_forbidden":
-        return f"{path}: {error['msg']}, got {_shortened(repr(error['input']))}"
+        return f"{path}: {in_words(error)}, got {_shortened(repr(error['input']))}"
     if len(error["loc"]) > 1:
         return f"unknown field {path!r}"
     known = ", ".join(Tenant.model_fields)

@@ -52,8 +52,8 @@ CASES: dict[str, tuple[list[str], str]] = {
     "a wrong type inside JSON": (
         ["up", "shop", "client=acme", "release=8", 'labels={"a": 1}'],
         (
-            "shop: labels.a: Input should be a valid string (labels is dict[str, str], and is '{\"a\": 1}'); "
-            'give JSON, as in labels=\'["a", "b"]\''
+            "shop: labels.a: has to be text: put it in quotes (labels is dict[str, str], and is '{\"a\": 1}'); "
+            'give JSON, as in labels=\'{"a": "b"}\''
         ),
     ),
     "a variable that is not set": (

@@ -36,6 +36,32 @@ def test_one_ctrl_c_says_how_to_resume_and_resume_goes_on_at_the_step_it_was_at(
     )
 
 
+def test_whoever_waits_for_another_execution_is_told_for_which_and_what_to_do_if_nobody_goes_on_with_that(
+    project: Project,
+) -> None:
+    up = project.start(*UP)
+    assert up.stderr is not None
+    read_until(up.stderr, "looking")
+    [first] = [row["id"] for row in json.loads(project.run("get", "--json")) if row["kind"] == "Shop"]
+    waits = f"waits for execution {first}: update of Shop acme by ada@"
+    second = project.start("up", "shop", "client=acme", "release=9")
+    assert second.stdout is not None
+    read_until(second.stdout, waits)
+    for process in (second, up):
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == 130
+    nobody = "; nobody goes on with that: no worker runs that would have the kind"
+    [*_, waiting] = [row["id"] for row in reversed(json.loads(project.run("get", "--json"))) if row["kind"] == "Shop"]
+    assert waiting != first
+    watch = project.start("watch", waiting)
+    assert watch.stdout is not None
+    said = read_until(watch.stdout, nobody)
+    assert waits in said
+    assert said.endswith(f"; to drop it first: orbits cancel {first}\n")
+    watch.send_signal(signal.SIGINT)
+    assert ended(watch) == 130
+
+
 def test_a_second_ctrl_c_leaves_at_once(project: Project) -> None:
     up = project.start("up", "stuck.py:Stuck")
     assert up.stderr is not None
