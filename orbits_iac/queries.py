@@ -38,6 +38,7 @@ from orbits_iac.subtree import subtree
 from orbits_iac.users import users_of
 
 _PAGE = 1000  # events read at a time
+_STACKS = " (a stack is named as module:Class or file.py:Class, or by a name in orbits.toml)"
 _REVISIONS = 100  # read at a time, each with what it keeps
 
 
@@ -208,7 +209,7 @@ async def record(store: Store, kind: str, identity: str, *, former: Sequence[str
     row = of_one_thing([await store.get(RecordRow, one, identity) for one in names])
     if row is None:
         others = [other.identity for other in await store.find(RecordRow, kind=kind, limit=10)]
-        there = f"; of this kind there are: {', '.join(others)}" if others else "; there is none of this kind"
+        there = f"; of this kind there are: {', '.join(others)}" if others else f"; there is none of this kind{_STACKS}"
         raise UsageError(f"there is no record of {kind} {identity!r}{there}")
     return row
 

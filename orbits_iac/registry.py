@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from orbits_iac.model.errors import UsageError
+from orbits_iac.model.likeness import like
 from orbits_iac.steps.hook import is_hook
 from orbits_iac.steps.resource import Resource
 from orbits_iac.steps.step import Step, kind_of, kinds_of
@@ -119,7 +120,8 @@ def load(name: str) -> type[Step[Any]]:
     found = getattr(module, attribute, None)
     if not (inspect.isclass(found) and issubclass(found, Step)):
         there = sorted(n for n, v in vars(module).items() if _is_step_of(v, module))
-        raise UsageError(f"{where} has no step {attribute!r}; it has: {', '.join(there) or 'none'}")
+        has = ", ".join(there) or "none"
+        raise UsageError(f"{where} has no step {attribute!r}; it has: {has}{like(attribute, there)}")
     return found
 
 

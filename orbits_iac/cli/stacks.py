@@ -84,19 +84,20 @@ def resource_of(step: "Step[Any]", named: Named) -> tuple[tuple[str, ...], str]:
 def name_record(subject: str, rest: Sequence[str], store: str | None) -> tuple[tuple[str, ...], str]:
     """The kind of the record that was named, by a stack with its fields or by itself, with former ones; its identity.
 
-    The user's code, and settings, are loaded for a stack alone.
+    The user's code, and settings, are loaded for a stack alone. A record that is called like its kind, as a fleet's is,
+    may be named by that alone.
     """
     from orbits_iac.cli.session import configuration, settings_with
 
     known = configuration().get("stacks")
     if ":" in subject or (isinstance(known, dict) and subject in known):
         return identify(find_stack(subject, settings_with(store)), rest)
-    if len(rest) != 1:
+    if len(rest) > 1:
         raise UsageError(
             f"{subject!r} names no stack, and a record is named by its kind and identity: write a stack as "
             f"module:Class or file.py:Class with its fields, or KIND IDENTITY"
         )
-    return (subject,), rest[0]
+    return (subject,), rest[0] if rest else subject
 
 
 def identify(named: Named, arguments: Sequence[str]) -> tuple[tuple[str, ...], str]:

@@ -50,7 +50,7 @@ async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -
         raise UsageError(f"no tenant {id_!r} is known in {kind}, and {there}")
     if decision.what in {"add", "pin"}:
         await _refuse_unfit(orbits, fleet, decided.and_then(decision, datetime.now(UTC)).about(tenant))
-    return _said(fleet.source, decision, tenant)
+    return _said(fleet.source, decision, tenant, decided)
 
 
 def _refuse_twice(decision: Decision, listed: Mapping[str, Tenant]) -> None:
@@ -80,12 +80,16 @@ async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenan
         raise UsageError(f"tenant {tenant.id}: stack() of {fleet.__name__} raised {said_of(error)}") from error
 
 
-def _said(source: Source, decision: Decision, tenant: Tenant) -> str:
-    """What the source says of the tenant, and the decision does not take back."""
+def _said(source: Source, decision: Decision, tenant: Tenant, decided: Decided) -> str:
+    """What the source says of the tenant, and the decision does not take back; or that there was nothing to take."""
     if decision.what == "resume" and tenant.paused:
         return f"is still paused, by {source.name}: {tenant.paused}"
     if decision.what == "unpin" and tenant.pinned:
         return f"still keeps what {source.name} pins: {', '.join(tenant.pinned)}"
+    if decision.what == "resume" and tenant.id not in decided.paused:
+        return "was not paused, and is changed by roll-outs"
+    if decision.what == "unpin" and tenant.id not in decided.pinned:
+        return "had nothing pinned, and has what all have"
     return ""
 
 

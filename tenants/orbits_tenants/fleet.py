@@ -91,7 +91,7 @@ class Member:
     happened: str = ""  # in a line for people; of one that was not rolled out: why
     name: str = ""  # what people call it
     labels: Mapping[str, str] = field(default_factory=dict)
-    pinned: tuple[str, ...] = ()  # fields of its stack that stay whatever is released
+    pinned: Mapping[str, Any] = field(default_factory=dict)  # fields of its stack that stay whatever is released
     window: str = ""  # when it may be changed; "": at any time
     expires: str = ""  # when it ends by itself, in ISO 8601; "": never
     account: str | None = None

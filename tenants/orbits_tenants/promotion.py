@@ -34,10 +34,11 @@ class Waiting(NamedTuple):
     wave: int
 
 
-async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]] | str") -> Waiting:
+async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]] | str", *, wave: int | None = None) -> Waiting:
     """Let the next wave of the fleet's roll-out begin; durable on return. UsageError if none waits for that.
 
-    The fleet may be named by its kind: whoever was told that it waits need not have its code.
+    The fleet may be named by its kind: whoever was told that it waits need not have its code. `wave`: the one that is
+    over, counted from 1: what waits after another one, since somebody was quicker, is refused.
     """
     if isinstance(fleet, str):
         kind, row = fleet, await orbits.store.get(RecordRow, fleet, fleet)
@@ -49,7 +50,9 @@ async def promote(orbits: "Orbits", fleet: "type[Tenants[Any]] | str") -> Waitin
         execution = orbits.execution(id_)
         for wait in await execution.waits():
             if wait.entry.execution == id_ and wait.entry.kind == Promoted.__name__:
-                wave, *asked = (int(number) for number in wait.what.rpartition(PROMOTE)[2].split())
-                await execution.answer(Promoted(wave=wave, asked=asked[0] if asked else 1))
-                return Waiting(id_, wave)
+                over, *asked = (int(number) for number in wait.what.rpartition(PROMOTE)[2].split())
+                if wave not in {None, over}:
+                    raise UsageError(f"the roll-out of {kind} waits after wave {over}, and not after wave {wave}")
+                await execution.answer(Promoted(wave=over, asked=asked[0] if asked else 1))
+                return Waiting(id_, over)
     raise UsageError(f"no roll-out of {kind} waits to be promoted")

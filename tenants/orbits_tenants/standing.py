@@ -87,7 +87,7 @@ def _member(
         mood=mood,
         happened=happened,
         labels={name: value for name, value in labels.items() if name != "tenant"},
-        pinned=tuple(recorded.decided.pinned.get(id_, ())) or said.pinned,
+        pinned={**listed.get("pinned", {}), **recorded.decided.pinned.get(id_, {})},
         window=listed.get("window") or "",
         expires=listed.get("expires") or "",
         account=said.account or _places(recorded.subtree, stack),

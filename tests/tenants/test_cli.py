@@ -199,6 +199,16 @@ def test_whoever_watches_a_roll_out_that_failed_in_part_exits_as_it_did(street: 
     assert (code, shown.endswith(out[out.index("tenant  account") :])) == (0, True)
 
 
+def test_a_fleet_is_named_by_its_kind_too(street: Path) -> None:
+    orbits(street, "up", "street.py:Street")
+    by_kind, by_file = (orbits(street, "history", name) for name in ("Street", "street.py:Street"))
+    assert by_kind == by_file
+    assert by_kind[0] == 0
+    code, _, err = orbits(street, "drift", "Stret")
+    assert code == 2
+    assert "there is no record of Stret 'Stret'; there is none of this kind (a stack is named as module:Class or" in err
+
+
 def test_the_log_of_a_roll_out_names_each_tenant_and_not_who_stays_as_it_is(street: Path) -> None:
     (street / "street.py").write_text(FLEET.replace('"bolt"', '"nobody"'))
     first = orbits(street, "up", "street.py:Street")[1]

@@ -85,6 +85,14 @@ async def test_what_the_source_says_in_spite_of_a_decision_is_said(orbits: Orbit
     }
 
 
+async def test_that_there_was_nothing_to_take_back_is_said(orbits: Orbits) -> None:
+    for _ in range(2):
+        assert await check(orbits, Tents, decision("resume", "acme")) == "was not paused, and is changed by roll-outs"
+        assert await check(orbits, Tents, decision("unpin", "acme")) == "had nothing pinned, and has what all have"
+        await orbits.run(TenantDecisions(fleet="Tents", decision=decision("pause", "cafe", why="away")))
+    assert await check(orbits, Tents, decision("resume", "cafe")) == ""
+
+
 async def test_a_known_tenant_is_paused_though_the_source_does_not_answer(
     orbits: Orbits, monkeypatch: pytest.MonkeyPatch
 ) -> None:

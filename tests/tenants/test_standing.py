@@ -352,7 +352,7 @@ async def test_what_was_decided_since_is_said(orbits: Orbits) -> None:
         ("reverted", Mood.FAILED, "awning: Permanent: it tore → what it made was removed; it is paused"),
         ("removed", Mood.PERSON, "was removed by dana: closed down; it still stands: `orbits tenants remove` ends it"),
     ]
-    assert (found["acme"].pinned, found["bolt"].pinned) == (("colour",), ())
+    assert (found["acme"].pinned, found["bolt"].pinned) == ({"colour": "red"}, {})
 
 
 async def test_many_tenants_are_read_by_few_queries(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:

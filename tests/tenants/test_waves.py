@@ -104,7 +104,9 @@ async def test_the_next_wave_waits_until_it_is_promoted(orbits: Orbits) -> None:
     while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
         await asyncio.sleep(0)
     assert STREET.stands == {"acme": "1"}
-    assert await promote(orbits, "Stalls") == (execution.id, 1)
+    with pytest.raises(UsageError, match="the roll-out of Stalls waits after wave 1, and not after wave 2"):
+        await promote(orbits, "Stalls", wave=2)
+    assert await promote(orbits, "Stalls", wave=1) == (execution.id, 1)
     assert set(states(await execution)) == {"updated"}
 
 

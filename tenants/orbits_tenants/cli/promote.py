@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,20 +12,26 @@ if TYPE_CHECKING:
     from orbits_tenants.promotion import Waiting
 
 
-def command(fleet: Recorded, *, as_json: AsJson = False) -> None:
+Wave = Annotated[
+    int | None,
+    typer.Option("--wave", help="Only if it waits after this one, counted from 1: somebody may be quicker."),
+]
+
+
+def command(fleet: Recorded, *, wave: Wave = None, as_json: AsJson = False) -> None:
     """Let the next wave begin of the roll-out that waits for it."""
-    execution, wave = asyncio.run(_promote(fleet))
+    execution, over = asyncio.run(_promote(fleet, wave))
     if as_json:
-        typer.echo(json.dumps({"execution": execution, "wave": wave}))
+        typer.echo(json.dumps({"execution": execution, "wave": over}))
     else:
         typer.echo(
-            f"wave {wave} is promoted; orbits watch {execution} shows how the next one goes. Where no worker runs, "
+            f"wave {over} is promoted; orbits watch {execution} shows how the next one goes. Where no worker runs, "
             f"orbits resume {execution} goes on with it",
             err=True,
         )
 
 
-async def _promote(spec: str) -> "Waiting":
+async def _promote(spec: str, wave: int | None) -> "Waiting":
     from orbits_iac import Orbits, Settings
     from orbits_tenants.cli.subject import named_or_kind
     from orbits_tenants.promotion import promote
@@ -33,4 +39,4 @@ async def _promote(spec: str) -> "Waiting":
     settings = Settings()
     fleet = named_or_kind(spec, settings)
     async with Orbits(settings, work=False) as orbits:
-        return await promote(orbits, fleet)
+        return await promote(orbits, fleet, wave=wave)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orbits_tenants.fleet import Member, Service
 from orbits_tenants.reporting.terminal import STYLES
-from orbits_tenants.reporting.words import MARKS, changed, drift_said, found, reason, used_by
+from orbits_tenants.reporting.words import MARKS, changed, drift_said, found, reason, short, used_by
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -62,7 +62,7 @@ class Sheet:
         if member.labels:
             yield "labels", ", ".join(f"{name}={value}" for name, value in member.labels.items())
         if member.pinned:
-            yield "pinned", ", ".join(member.pinned)
+            yield "pinned", ", ".join(f"{name}={short(value)}" for name, value in member.pinned.items())
         if member.window:
             yield "window", member.window
         if member.expires:

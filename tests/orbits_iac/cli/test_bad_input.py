@@ -73,7 +73,7 @@ CASES: dict[str, tuple[list[str], str]] = {
     ),
     "an identity that needs more": (["drift", "shop"], "shop takes its identity from 'client': add client=..."),
     "a kind without identity": (
-        ["rollback", "Shop"],
+        ["rollback", "Shop", "acme", "size=1"],
         (
             "'Shop' names no stack, and a record is named by its kind and identity: write a stack as module:Class or "
             "file.py:Class with its fields, or KIND IDENTITY"
