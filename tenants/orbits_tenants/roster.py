@@ -4,8 +4,11 @@ It brings together what the source says, who was known before (the reports of th
 decided; the rules for that are `membership`, `expiry` and `decisions`.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
@@ -20,6 +23,9 @@ from orbits_tenants.tenant import Tenant
 
 if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
+
+
+_FRESH = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +98,26 @@ async def decisions(fleet: "Tenants[Any]", when: str) -> Decided:
             if not error.caused_by(Refused):
                 raise
             return Decided()
+
+
+class Lately:
+    """What people have decided by now, asked for again where the last answer is older than a second."""
+
+    def __init__(self, fleet: "Tenants[Any]") -> None:
+        self._fleet = fleet
+        self._turns = count(1)
+        self._at: datetime | None = None
+        self._decided = Decided()
+        self._asking = asyncio.Lock()
+
+    async def decided(self, *, again: bool = False) -> Decided:
+        """What holds for whoever's turn it is now; `again`: it is asked for in any case."""
+        async with self._asking:
+            now = self._fleet.execution.now()
+            if again or self._at is None or now - self._at > _FRESH:
+                self._decided = await decisions(self._fleet, f"turn {next(self._turns)}")
+                self._at = now
+            return self._decided
 
 
 async def _listed(fleet: "Tenants[Any]") -> tuple[Sequence[Tenant] | None, str]:

@@ -23,7 +23,7 @@ from orbits_tenants.lanes import Lanes
 from orbits_tenants.outcome import carried, failed, left_out, reached_nobody, said_of, succeeded
 from orbits_tenants.report import BAD, UNTRIED, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Cut, Rollout, in_place_of
-from orbits_tenants.roster import decisions
+from orbits_tenants.roster import Lately, decisions
 from orbits_tenants.shared import Sharing, without
 from orbits_tenants.superseded import Superseded
 from orbits_tenants.tenant import REF, Tenant
@@ -94,6 +94,7 @@ class RollOut:
         self._lanes = Lanes(self._rollout)
         self._between = Between(fleet, self._lanes, self._before)
         self._superseded = Superseded(fleet.execution)
+        self._lately = Lately(fleet)
         self.reports: dict[str, TenantReport] = {}
         self.stopped = ""
 
@@ -107,7 +108,7 @@ class RollOut:
             number, cut = number + 1, cuts[number]
             if self._superseded:
                 break
-            decided = await decisions(self._fleet, f"wave {number}")
+            decided = await self._lately.decided(again=True)
             now, at_their_hour = self._by_hour(cut.tenants, decided)
             later += [(cut, tenant) for tenant in at_their_hour]
             self._fleet.execution.progress(
@@ -300,8 +301,12 @@ class RollOut:
 
         None if its window had closed when it was its turn: nothing was done.
         """
-        tenant = decided.about(listed)
-        report = await self._reported(wave, tenant, unchanged)
+        at_wave = decided.about(listed)  # who was passed over then is done with
+        tenant, digest = at_wave, unchanged.digest(at_wave)
+        report = unchanged.report(at_wave, wave)
+        if report is None:
+            tenant = (await self._lately.decided()).about(listed)
+            report = await self._reported(wave, tenant, digest if tenant == at_wave else "")
         if report is None:
             return None
         before = self._before.get(tenant.id)
@@ -310,13 +315,11 @@ class RollOut:
         pinned = tuple(sorted(tenant.pinned))
         return report.model_copy(update={"tenant": listed, "pinned": pinned, "passed": passed})
 
-    async def _reported(self, wave: str, tenant: Tenant, unchanged: Unchanged) -> TenantReport | None:
+    async def _reported(self, wave: str, tenant: Tenant, digest: str) -> TenantReport | None:
         if tenant.paused:
             return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
         if why := self.sharing.awaited_by(tenant):  # it was paused when that was done, and is not any more
             return left_out(tenant, self._before.get(tenant.id), TenantState.HELD_BACK, why, wave)
-        if report := unchanged.report(tenant, wave):
-            return report
         async with self._lanes.room(tenant):
             if self._superseded:
                 return left_out(
@@ -329,7 +332,7 @@ class RollOut:
                 self.sharing.of(tenant)
             except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
                 return left_out(tenant, self._before.get(tenant.id), TenantState.FAILED, said_of(error), wave)
-            return await self._stack(wave, tenant, stack, unchanged.digest(tenant))
+            return await self._stack(wave, tenant, stack, digest)
 
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
         fleet, began = self._fleet, self._fleet.execution.now()

@@ -18,6 +18,9 @@ class Street:
         self.listed: list[Tenant] = [Tenant(id=id_) for id_ in ("acme", "bolt", "cafe", "duke")]
         self.stands: dict[str, str] = {}
         self.failing: dict[str, Exception] = {}
+        self.held: set[str] = set()  # who waits for the gate when it is served
+        self.reached = asyncio.Event()  # by one of these
+        self.gate = asyncio.Event()
         self.stuck: set[str] = set()  # can be made, and neither changed nor removed
         self.begun: list[str] = []
         self.at_once: dict[str, int] = {}
@@ -78,6 +81,9 @@ class Serve(Action):
         STREET.most[kind] = max(STREET.most.get(kind, 0), STREET.at_once[kind])
         for _ in range(30):
             await asyncio.sleep(0)
+        if self.owner in STREET.held:
+            STREET.reached.set()
+            await STREET.gate.wait()
         STREET.at_once[kind] -= 1
         if self.owner in STREET.failing:
             raise STREET.failing[self.owner]

@@ -186,6 +186,26 @@ async def test_whom_a_roll_out_is_to_go_to_is_looked_at_before_anything_is_writt
     assert [id_ for id_, one in report.tenants.items() if not one.earlier] == ["fox", "echo"]
 
 
+async def test_what_is_decided_while_a_wave_is_under_way_holds_for_whom_it_has_not_begun(
+    orbits: Orbits, clock: Clock
+) -> None:
+    Stalls.rollout = Rollout(waves=["100%"], max_concurrency=1)
+    await orbits.run(Stalls(release="1"))
+    STREET.held = {"acme"}
+    execution = await orbits.start(Stalls(release="2"))
+    await STREET.reached.wait()
+    await decide(orbits, "pause", "bolt", why="they have called")
+    await decide(orbits, "pin", "cafe", pinned={"release": "1b"})
+    STREET.gate.set()
+    await clock.advance(timedelta(seconds=2))
+    report = await execution
+    assert states(report) == ["updated", "paused", "updated", "updated"]
+    assert report.tenants["bolt"].happened == "is paused: they have called"
+    assert STREET.stands == {"acme": "2", "bolt": "1", "cafe": "1b", "duke": "2"}
+    await decide(orbits, "unpin", "cafe")
+    assert states(await orbits.run(Stalls(release="2"))) == ["unchanged", "paused", "updated", "unchanged"]
+
+
 async def test_what_people_decide_holds_whatever_the_source_says(orbits: Orbits) -> None:
     await orbits.run(Stalls(release="1"))
     await decide(orbits, "pause", "acme", why="they are on holiday")

@@ -58,7 +58,7 @@ def add(  # noqa: PLR0913 - an option a field of the tenant
 
 
 def pause(fleet: Fleet, tenant: Id, *, why: Reason, as_json: AsJson = False) -> None:
-    """Let no roll-out change a tenant, from the next wave on, until it is resumed."""
+    """Let no roll-out change a tenant until it is resumed; one that is under way does not begin it any more."""
     _decide(fleet, tenant, "pause", why, as_json)
 
 
@@ -96,7 +96,10 @@ def _decide(
         "pin": f"keeps {', '.join(f'{name}={value!r}' for name, value in decided.pinned.get(tenant, {}).items())}",
         "unpin": "has what all have",
     }
-    typer.echo(f"{tenant} {but or said[what]}; roll-outs that are under way see it at their next wave", err=True)
+    seen = (
+        "the next roll-out goes to it" if what == "add" else "roll-outs that are under way see it before they begin it"
+    )
+    typer.echo(f"{tenant} {but or said[what]}; {seen}", err=True)
 
 
 async def _recorded(spec: str, given: Mapping[str, Any]) -> "tuple[Decided, str]":
