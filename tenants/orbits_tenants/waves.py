@@ -117,11 +117,15 @@ class RollOut:
             )
             later += [(cut, tenant) for tenant in await self._update(cut.name, now, decided)]
             reached += len(cut.tenants)
+            last = number == len(cuts)
+            closed = [one for one in later if one[0] is cut]
+            if not last and closed and self._shows_nothing(cut, closed):
+                later = later[: -len(closed)]
+                await self._in_their_windows(closed)
             why = self._why_not_on(cut)
-            if not why and is_amount(cut.name) and self._tried_nobody(cut.tenants):
+            if not why and is_amount(cut.name) and self._tried_nobody(cut.tenants, closed):
                 cuts = in_place_of(cuts, number - 1)
                 continue
-            last = number == len(cuts)
             why = why or ("" if last else self._why_untried(cut))
             if not last and (not why or self._rollout.on_failure == "continue"):
                 held = await self._superseded.unless(self._hold(number, cut, cuts[number]))
@@ -133,7 +137,10 @@ class RollOut:
                 break
         else:
             if later:
-                await self._at_their_hours(later)
+                late = await self._in_their_windows(later)
+                why = self._why_not_on(late)
+                if why and self._rollout.on_failure != "continue":
+                    await self._stop(late, why)
         self._leave_out(cuts)
 
     async def _hold(self, number: int, cut: Cut, following: Cut) -> str:
@@ -146,7 +153,7 @@ class RollOut:
         await self._between.promote(number, cut, following)
         return why
 
-    async def _at_their_hours(self, later: "Sequence[tuple[Cut, Tenant]]") -> None:
+    async def _in_their_windows(self, later: "Sequence[tuple[Cut, Tenant]]") -> Cut:
         """Update those whose windows were closed: together they are a wave, of which each begins at its time."""
         late = replace(later[-1][0], tenants=tuple(tenant for _, tenant in later))
         first = min(late.tenants, key=self._opens_in)
@@ -156,9 +163,7 @@ class RollOut:
             f"{', the others later' if len(later) > 1 else ''}"
         )
         await asyncio.gather(*(self._at_its_hour(cut.name, tenant, late) for cut, tenant in later))
-        why = self._why_not_on(late)
-        if why and self._rollout.on_failure != "continue":
-            await self._stop(late, why)
+        return late
 
     async def _with_what_they_share(self, cuts: Sequence[Cut]) -> list[Cut]:
         """Do what the tenants of these waves use together; the waves without those for whom that has failed."""
@@ -201,17 +206,24 @@ class RollOut:
             return f"{here} of {len(cut.tenants)} tenants of wave {cut.name} failed, and {rollout.wave_tolerance} may"
         return ""
 
-    def _tried_nobody(self, tenants: Iterable[Tenant]) -> bool:
-        """Whether nothing could be done to any of these, though their wave is over."""
-        return all(tenant.id in self.reports and self.reports[tenant.id].state in UNTRIED for tenant in tenants)
+    def _tried_nobody(self, tenants: Iterable[Tenant], closed: "Iterable[tuple[Cut, Tenant]]" = ()) -> bool:
+        """Whether nothing could be done to any of these, though their wave is over; `closed`: whose windows were."""
+        waiting = {tenant.id for _, tenant in closed}
+        return all(
+            tenant.id in waiting or (tenant.id in self.reports and self.reports[tenant.id].state in UNTRIED)
+            for tenant in tenants
+        )
+
+    def _shows_nothing(self, cut: Cut, closed: "Iterable[tuple[Cut, Tenant]]" = ()) -> bool:
+        """Whether a wave by labels shows nothing of the release, and nothing else has so far either."""
+        if is_amount(cut.name) or not self._tried_nobody(cut.tenants, closed):
+            return False
+        return all(report.state in UNTRIED for report in self.reports.values())
 
     def _why_untried(self, cut: Cut) -> str:
-        """Why a wave by labels shows nothing of the release, where nothing else has so far either; "" if it does."""
-        if is_amount(cut.name) or not self._tried_nobody(cut.tenants):
-            return ""
-        if any(report.state not in UNTRIED for report in self.reports.values()):
-            return ""
-        return f"nobody in wave {cut.name} could be gone to, so nothing was tried in it"
+        """Why the next wave does not begin after one that shows nothing; "" if it may."""
+        nothing = f"nobody in wave {cut.name} could be gone to, so nothing was tried in it"
+        return nothing if self._shows_nothing(cut) else ""
 
     async def _stop(self, cut: Cut, why: str) -> None:
         """Begin no more; bring back the wave, or all, where that was asked for."""

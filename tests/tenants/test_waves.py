@@ -289,6 +289,41 @@ async def test_nobody_stands_for_the_canaries_that_are_named_by_labels(orbits: O
     assert states(await orbits.run(Stalls(release="1"))) == ["updated", "paused", "updated", "updated"]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_wave_by_labels_whose_windows_are_all_closed_is_waited_for(
+    orbits: Orbits, clock: Clock, fails: bool
+) -> None:
+    hour = (datetime.fromtimestamp(orbits.engine.clock.now(), UTC).hour + 3) % 24
+    window = Window(f"{hour:02}:00-{(hour + 1) % 24:02}:00")
+    STREET.listed[1] = Tenant(id="bolt", labels={"ring": "canary"}, window=window)
+    STREET.listed[2] = Tenant(id="cafe", labels={"ring": "canary"})
+    STREET.failing = {"bolt": Permanent("no milk")} if fails else {}
+    Stalls.rollout = Rollout(waves=["ring=canary", "100%"])
+    await decide(orbits, "pause", "cafe", why="on holiday")
+    execution = await orbits.start(Stalls(release="1"))
+    await orbits.settled()
+    assert STREET.begun == []
+    for _ in range(8):
+        await clock.advance(timedelta(minutes=30))
+    report = await execution
+    if fails:
+        assert states(report) == ["not started", "reverted", "paused", "not started"]
+    else:
+        assert states(report) == ["updated", "updated", "paused", "updated"]
+        assert STREET.begun[0] == "bolt"
+
+
+async def test_who_stands_for_canaries_whose_windows_are_closed_is_tried_first(orbits: Orbits, clock: Clock) -> None:
+    hour = (datetime.fromtimestamp(orbits.engine.clock.now(), UTC).hour + 3) % 24
+    STREET.listed[0] = Tenant(id="acme", window=Window(f"{hour:02}:00-{(hour + 1) % 24:02}:00"))
+    STREET.failing = {"bolt": Permanent("no milk")}
+    execution = await orbits.start(Stalls(release="1"))
+    await orbits.settled()
+    report = await execution
+    assert states(report) == ["not started", "reverted", "not started", "not started"]
+    assert report.stopped == "stopped after wave 1: 1 of 4 tenants failed, and 0% may"
+
+
 async def test_a_list_that_shrinks_stops_the_roll_out_before_anything_or_changes_nothing(orbits: Orbits) -> None:
     await orbits.run(Stalls(release="1"))
     full = STREET.listed
