@@ -43,5 +43,6 @@ async def tell(
         return exits.DONE
     typer.echo(said.replace("NAME", report.name_of(row)).replace("ID", id))
     if not working and row.state not in ENDED:
-        typer.echo(f"No worker is running: it is done once one goes on with it (orbits resume {id}).", err=True)
+        how = f"orbits resume {id}, or, if the code has changed since, orbits resume {id} --here"
+        typer.echo(f"No worker is running: it is done once one goes on with it ({how}).", err=True)
     return exits.DONE
