@@ -44,7 +44,7 @@ from orbits_iac.model.below import Below
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, RecordId, StepKey, step_key
 from orbits_iac.model.outputs import Event, Outputs
-from orbits_iac.model.rows import Difference, Json
+from orbits_iac.model.rows import Difference, Json, RecordRow
 from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.model.target import Target
 from orbits_iac.steps.action import Action
@@ -121,6 +121,14 @@ class RunFlow(Flow):
         if self.tenant is not None:  # who is nobody's may read what tenants have, and hands none of it to others
             self._run.found |= published(value)
         return cast("O", value)
+
+    async def revision_of(self, kind: type[Resource[Any]], identity: str) -> int | None:
+        async def read() -> int | None:
+            record = await self._run.engine.store.get(RecordRow, name, identity)
+            return None if record is None else record.revision
+
+        name = await self._record_kind(kind, identity)
+        return cast("int | None", await self.ask("revision", read, int | None, key=f"{name} {identity}"))
 
     async def keep(self, payload: BaseModel) -> None:
         self._run.payload[type(payload).__name__] = self._run.engine.codec.encode(payload, type(payload))

@@ -127,6 +127,11 @@ class PreviewFlow(Flow):
             return await looking.wait_outside(f"{name} {identity}")
         raise Refused(f"{name} {identity} has no outputs: it was not installed, or was uninstalled")
 
+    async def revision_of(self, kind: type[Resource[Any]], identity: str) -> int | None:
+        name = await self._record_kind(kind, identity)
+        record = await self._looking.engine.store.get(RecordRow, name, identity)
+        return None if record is None else record.revision
+
     async def keep(self, payload: BaseModel) -> None:
         """Nothing is kept."""
 

@@ -181,6 +181,13 @@ class Flow(Current):
         """The outputs of a Resource that somebody else keeps; counts as a use, and fails at once if there are none."""
 
     @abstractmethod
+    async def revision_of(self, kind: "type[Resource[Any]]", identity: str) -> int | None:
+        """Which revision stands of a Resource that somebody else keeps: whether to read its outputs again.
+
+        A second time in one definition it is called in a `scope` of its own.
+        """
+
+    @abstractmethod
     async def keep(self, payload: BaseModel) -> None:
         """Keep `payload` in the revision that this update makes: what a rollback needs to bring it back."""
 

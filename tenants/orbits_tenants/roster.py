@@ -101,22 +101,27 @@ async def decisions(fleet: "Tenants[Any]", when: str) -> Decided:
 
 
 class Lately:
-    """What people have decided by now, asked for again where the last answer is older than a second."""
+    """What people have decided by now: looked for where the last look is older than a second, read if it is new."""
 
     def __init__(self, fleet: "Tenants[Any]") -> None:
         self._fleet = fleet
         self._turns = count(1)
         self._at: datetime | None = None
+        self._known: int | None = None
         self._decided = Decided()
         self._asking = asyncio.Lock()
 
     async def decided(self, *, again: bool = False) -> Decided:
-        """What holds for whoever's turn it is now; `again`: it is asked for in any case."""
+        """What holds for whoever's turn it is now; `again`: it is looked for in any case."""
+        fleet = self._fleet
         async with self._asking:
-            now = self._fleet.execution.now()
+            now = fleet.execution.now()
             if again or self._at is None or now - self._at > _FRESH:
-                self._decided = await decisions(self._fleet, f"turn {next(self._turns)}")
-                self._at = now
+                turn, self._at = next(self._turns), now
+                with fleet.execution.scope(f"turn {turn}"):
+                    stands = await fleet.execution.revision_of(TenantDecisions, kind_of(type(fleet)))
+                if stands != self._known:
+                    self._decided, self._known = await decisions(fleet, f"turn {turn}"), stands
             return self._decided
 
 

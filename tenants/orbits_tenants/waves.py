@@ -6,10 +6,9 @@ tenant that fails is a report, and stops no other; whatever is decided is decide
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
@@ -21,6 +20,7 @@ from orbits_tenants.decisions import Decided
 from orbits_tenants.doing import do_for, do_stack, preview_all
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.outcome import carried, failed, left_out, reached_nobody, said_of, succeeded
+from orbits_tenants.overrides import refuse_plain_secrets
 from orbits_tenants.report import BAD, UNTRIED, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Cut, Rollout, in_place_of
 from orbits_tenants.roster import Lately, decisions
@@ -65,6 +65,16 @@ class Scope:
         return [cut for cut in meant if cut.tenants]
 
 
+@dataclass(frozen=True)
+class _Late:
+    """One whose window was closed when its wave came, and what was known of it then."""
+
+    cut: Cut
+    tenant: Tenant
+    decided: Decided
+    unchanged: Unchanged
+
+
 class RollOut:
     """One roll-out of a fleet to these tenants, in their order."""
 
@@ -101,7 +111,7 @@ class RollOut:
     async def run(self) -> None:
         """Go through the waves; `reports` and `stopped` say what came of it."""
         cuts = await self._with_what_they_share(self._scope.cuts(self._rollout.cut(self._tenants)))
-        later: list[tuple[Cut, Tenant]] = []
+        later: list[_Late] = []
         reached = 0
         number = 0
         while number < len(cuts):
@@ -109,19 +119,17 @@ class RollOut:
             if self._superseded:
                 break
             decided = await self._lately.decided(again=True)
-            now, at_their_hour = self._by_hour(cut.tenants, decided)
-            later += [(cut, tenant) for tenant in at_their_hour]
             self._fleet.execution.progress(
                 f"wave {number} of {len(cuts)} ({cut.name}): {counted(len(cut.tenants))}",
                 reached / len(self._tenants),
             )
-            later += [(cut, tenant) for tenant in await self._update(cut.name, now, decided)]
+            closed = await self._update(cut, decided)
             reached += len(cut.tenants)
             last = number == len(cuts)
-            closed = [one for one in later if one[0] is cut]
             if not last and closed and self._shows_nothing(cut, closed):
-                later = later[: -len(closed)]
                 await self._in_their_windows(closed)
+            else:
+                later += closed
             why = self._why_not_on(cut)
             if not why and is_amount(cut.name) and self._tried_nobody(cut.tenants, closed):
                 cuts = in_place_of(cuts, number - 1)
@@ -153,16 +161,16 @@ class RollOut:
         await self._between.promote(number, cut, following)
         return why
 
-    async def _in_their_windows(self, later: "Sequence[tuple[Cut, Tenant]]") -> Cut:
+    async def _in_their_windows(self, later: "Sequence[_Late]") -> Cut:
         """Update those whose windows were closed: together they are a wave, of which each begins at its time."""
-        late = replace(later[-1][0], tenants=tuple(tenant for _, tenant in later))
+        late = replace(later[-1].cut, tenants=tuple(one.tenant for one in later))
         first = min(late.tenants, key=self._opens_in)
         opens = self._fleet.execution.now() + self._opens_in(first)
         self._fleet.execution.progress(
             f"{counted(len(later))} to be updated when their windows open: {first.id} at {opens:%Y-%m-%d %H:%M} UTC"
             f"{', the others later' if len(later) > 1 else ''}"
         )
-        await asyncio.gather(*(self._at_its_hour(cut.name, tenant, late) for cut, tenant in later))
+        await asyncio.gather(*(self._in_its_window(one, late) for one in later))
         return late
 
     async def _with_what_they_share(self, cuts: Sequence[Cut]) -> list[Cut]:
@@ -206,15 +214,15 @@ class RollOut:
             return f"{here} of {len(cut.tenants)} tenants of wave {cut.name} failed, and {rollout.wave_tolerance} may"
         return ""
 
-    def _tried_nobody(self, tenants: Iterable[Tenant], closed: "Iterable[tuple[Cut, Tenant]]" = ()) -> bool:
+    def _tried_nobody(self, tenants: Iterable[Tenant], closed: "Iterable[_Late]" = ()) -> bool:
         """Whether nothing could be done to any of these, though their wave is over; `closed`: whose windows were."""
-        waiting = {tenant.id for _, tenant in closed}
+        waiting = {one.tenant.id for one in closed}
         return all(
             tenant.id in waiting or (tenant.id in self.reports and self.reports[tenant.id].state in UNTRIED)
             for tenant in tenants
         )
 
-    def _shows_nothing(self, cut: Cut, closed: "Iterable[tuple[Cut, Tenant]]" = ()) -> bool:
+    def _shows_nothing(self, cut: Cut, closed: "Iterable[_Late]" = ()) -> bool:
         """Whether a wave by labels shows nothing of the release, and nothing else has so far either."""
         if is_amount(cut.name) or not self._tried_nobody(cut.tenants, closed):
             return False
@@ -275,28 +283,25 @@ class RollOut:
 
     # Each tenant.
 
-    async def _update(self, wave: str, tenants: Sequence[Tenant], decided: Decided) -> list[Tenant]:
-        """Update these; returns those whose windows had closed when it was their turn."""
-        unchanged = await self._pass_over(tenants, decided)
-        found = await self._lanes.each(tenants, lambda one: self._one(wave, one, decided, unchanged))
+    async def _update(self, cut: Cut, decided: Decided) -> "list[_Late]":
+        """Update those of a wave; returns those whose windows are closed, or had closed when it was their turn."""
+        unchanged = await self._pass_over(cut.tenants, decided)
+        found = await self._lanes.each(cut.tenants, lambda one: self._one(cut.name, one, decided, unchanged))
         self.reports |= {id_: report for id_, report in found.items() if report is not None}
-        return [tenant for tenant in tenants if found[tenant.id] is None]
+        return [_Late(cut, tenant, decided, unchanged) for tenant in cut.tenants if found[tenant.id] is None]
 
-    async def _at_its_hour(self, wave: str, tenant: Tenant, late: Cut) -> None:
+    async def _in_its_window(self, one: "_Late", late: Cut) -> None:
         """Update a tenant once its window opens; by then it may have been paused, or more may have failed than may.
 
         If that has closed again when it is its turn, or since nobody was there to begin it, it waits for the next time.
         """
-        for again in count():
+        tenant = one.tenant
+        while tenant.id not in self.reports:
             await self._superseded.unless(asyncio.sleep(self._opens_in(tenant).total_seconds()))
             if self._superseded or (self._rollout.on_failure != "continue" and self._why_not_on(late)):
                 return
-            with self._fleet.execution.scope(f"again {again}") if again else nullcontext():
-                decided = await decisions(self._fleet, f"window {tenant.id}")
-                unchanged = await self._pass_over([tenant], decided)
-            if (report := await self._one(wave, tenant, decided, unchanged)) is not None:
-                self.reports[tenant.id] = report
-                return
+            report = await self._one(one.cut.name, tenant, one.decided, one.unchanged)
+            self.reports |= {} if report is None else {tenant.id: report}
 
     async def _pass_over(self, tenants: Sequence[Tenant], decided: Decided) -> Unchanged:
         """Let those stand of which nothing has changed."""
@@ -315,10 +320,10 @@ class RollOut:
         """
         at_wave = decided.about(listed)  # who was passed over then is done with
         tenant, digest = at_wave, unchanged.digest(at_wave)
-        report = unchanged.report(at_wave, wave)
-        if report is None:
-            tenant = (await self._lately.decided()).about(listed)
-            report = await self._reported(wave, tenant, digest if tenant == at_wave else "")
+        if (report := unchanged.report(at_wave, wave)) is None:
+            async with self._lanes.room(listed):
+                tenant = (await self._lately.decided()).about(listed)
+                report = await self._reported(wave, tenant, digest if tenant == at_wave else "")
         if report is None:
             return None
         before = self._before.get(tenant.id)
@@ -328,23 +333,22 @@ class RollOut:
         return report.model_copy(update={"tenant": listed, "pinned": pinned, "passed": passed})
 
     async def _reported(self, wave: str, tenant: Tenant, digest: str) -> TenantReport | None:
+        before = self._before.get(tenant.id)
         if tenant.paused:
-            return left_out(tenant, self._before.get(tenant.id), TenantState.PAUSED, tenant.paused, wave)
+            return left_out(tenant, before, TenantState.PAUSED, tenant.paused, wave)
         if why := self.sharing.awaited_by(tenant):  # it was paused when that was done, and is not any more
-            return left_out(tenant, self._before.get(tenant.id), TenantState.HELD_BACK, why, wave)
-        async with self._lanes.room(tenant):
-            if self._superseded:
-                return left_out(
-                    tenant, self._before.get(tenant.id), TenantState.NOT_STARTED, self._superseded.why, wave
-                )
-            if self._opens_in(tenant):
-                return None
-            try:
-                stack = self._fleet.stack_of(tenant)
-                self.sharing.of(tenant)
-            except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
-                return left_out(tenant, self._before.get(tenant.id), TenantState.FAILED, said_of(error), wave)
-            return await self._stack(wave, tenant, stack, digest)
+            return left_out(tenant, before, TenantState.HELD_BACK, why, wave)
+        if self._superseded:
+            return left_out(tenant, before, TenantState.NOT_STARTED, self._superseded.why, wave)
+        if self._opens_in(tenant):
+            return None
+        try:
+            stack = self._fleet.stack_of(tenant)
+            refuse_plain_secrets(tenant, stack)
+            self.sharing.of(tenant)
+        except Exception as error:  # noqa: BLE001 - one tenant's stack that cannot be made stops no other
+            return left_out(tenant, before, TenantState.FAILED, said_of(error), wave)
+        return await self._stack(wave, tenant, stack, digest)
 
     async def _stack(self, wave: str, tenant: Tenant, stack: "Resource[Any]", digest: str) -> TenantReport:
         fleet, began = self._fleet, self._fleet.execution.now()
@@ -355,13 +359,6 @@ class RollOut:
         else:
             report = succeeded(tenant, wave, await fleet.execution.standing(REF, stack, key=tenant.id), digest)
         return report.model_copy(update={"began": began, "ended": fleet.execution.now()})
-
-    def _by_hour(self, tenants: Sequence[Tenant], decided: Decided) -> tuple[list[Tenant], list[Tenant]]:
-        """Those that may be changed now, or not at all, and those whose window is still to open."""
-        split: tuple[list[Tenant], list[Tenant]] = ([], [])
-        for tenant in tenants:
-            split[bool(self._opens_in(tenant)) and not decided.about(tenant).paused].append(tenant)
-        return split
 
     def _opens_in(self, tenant: Tenant) -> timedelta:
         now = self._fleet.execution.now()

@@ -206,6 +206,31 @@ async def test_what_is_decided_while_a_wave_is_under_way_holds_for_whom_it_has_n
     assert states(await orbits.run(Stalls(release="2"))) == ["unchanged", "paused", "updated", "unchanged"]
 
 
+@pytest.mark.parametrize("windows", [False, True])
+async def test_who_waits_in_line_is_not_begun_once_it_is_paused(orbits: Orbits, clock: Clock, windows: bool) -> None:
+    now = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    window = Window(f"{now:%H:%M}-{now + timedelta(hours=12):%H:%M}") if windows else None
+    labels = {"acme": {"kind": "a"}, "bolt": {"kind": "b"}}  # each in a line of its own
+    STREET.listed = [Tenant(id=id_, labels=one, window=window) for id_, one in labels.items()]
+    Stalls.rollout = Rollout(waves=["100%"], max_concurrency=1, at_most={"kind": 1})
+    STREET.held = {"acme"}
+    execution = await orbits.start(Stalls(release="1"))
+    moved = asyncio.create_task(clock.advance(timedelta(hours=2)))
+    await STREET.reached.wait()
+    await decide(orbits, "pause", "bolt", why="they have called")
+    STREET.gate.set()
+    await clock.advance(timedelta(seconds=2))
+    await moved
+    assert states(await execution) == ["updated", "paused"]
+
+
+async def test_nobody_waits_for_the_window_of_whom_nothing_has_changed(orbits: Orbits, clock: Clock) -> None:
+    await orbits.run(Stalls(release="1"))
+    opens = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=3)
+    STREET.listed[0] = Tenant(id="acme", window=Window(f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M}"))
+    assert set(states(await orbits.run(Stalls(release="1")))) == {"unchanged"}
+
+
 async def test_what_people_decide_holds_whatever_the_source_says(orbits: Orbits) -> None:
     await orbits.run(Stalls(release="1"))
     await decide(orbits, "pause", "acme", why="they are on holiday")
