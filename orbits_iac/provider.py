@@ -34,11 +34,12 @@ from orbits_iac.model.schedule import zone_of
 from orbits_iac.model.selector import Selector
 from orbits_iac.model.spans import ago
 from orbits_iac.model.standing import Rest, Standing
+from orbits_iac.model.states import State
 from orbits_iac.model.target import target_types
 from orbits_iac.queries import payloads
 from orbits_iac.reading import exists, reading
 from orbits_iac.registry import load
-from orbits_iac.roster import why_nobody_goes_on
+from orbits_iac.roster import behind, why_nobody_goes_on
 from orbits_iac.steps.execution import Current, Flow, Left, Shared, current
 from orbits_iac.steps.hook import hook
 from orbits_iac.steps.options import OnDrift, StepOptions, check_labels
@@ -76,6 +77,7 @@ __all__ = [
     "Selector",
     "Shared",
     "Standing",
+    "State",
     "StepOptions",
     "Store",
     "Subtree",
@@ -86,6 +88,7 @@ __all__ = [
     "Verb",
     "ago",
     "agreed",
+    "behind",
     "check_identity",
     "check_labels",
     "compare",

@@ -171,9 +171,9 @@ async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the 
     return row
 
 
-async def below(store: Store, row: ExecutionRow) -> list[ExecutionRow]:
-    """The executions that an execution has asked for, those that have ended included."""
-    return await store.find(ExecutionRow, parent=row.id, whole=False)
+async def below(store: Store, row: ExecutionRow, *, limit: int | None = None) -> list[ExecutionRow]:
+    """The executions that an execution has asked for, those that have ended included; at most so many, the newest."""
+    return await store.find(ExecutionRow, parent=row.id, newest=limit is not None, limit=limit, whole=False)
 
 
 async def rests(store: Store, row: ExecutionRow) -> bool:

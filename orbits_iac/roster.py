@@ -37,6 +37,8 @@ MOST = 1000
 UNTOLD = 600.0
 """Seconds after which a problem that nobody was told of is one that no worker tells of."""
 
+_LATEST = 50  # executions that one has asked for last: those under way are among them
+
 RECENT = 86_400.0
 """Seconds for which a takeover is told of."""
 
@@ -185,13 +187,13 @@ async def behind(store: Store, row: ExecutionRow, *, now: float) -> str:
     record = await store.get(RecordRow, row.kind, row.identity)
     ahead = record.queue[: record.queue.index(row.id)] if record is not None and row.id in record.queue else ()
     first = await store.get(ExecutionRow, ahead[0]) if ahead else None
-    if first is None or first.id in {row.parent, row.root}:  # it runs inside of what its own root holds
+    if first is None:
         return ""
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
     said = f"waits for execution {first.id}{others}: {first.command} of {first.kind} {first.identity} by {first.who}"
-    waiting = await why_nobody_goes_on(store, [first, *await below(store, first)], now=now)
+    waiting = await why_nobody_goes_on(store, [first, *await below(store, first, limit=_LATEST)], now=now)
     if waiting:
-        drop = f"to drop it first: orbits cancel {first.id}"
+        drop = f"to drop it: orbits cancel {first.id}, then orbits resume {first.id} --here, which ends it"
         return f"{said}; nobody goes on with that: {waiting[0].why}; {drop}"
     paused = f", which is paused: orbits resume {first.id}" if first.state is State.PAUSED else ""
     return f"{said}{paused}"

@@ -83,15 +83,16 @@ def _value(subject: str, cls: "type[BaseModel]", name: str, text: str) -> Any:
 
 def _wrong(subject: str, cls: "type[BaseModel]", error: Any, *, name: str = "", text: str | None = None) -> UsageError:
     lines = []
-    for problem in error.errors(include_url=False, include_input=False):
+    for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in (*((name,) if name else ()), *problem["loc"]))
         lines.append(f"{where}: {in_words(problem)}" if where else in_words(problem))
     given = "" if text is None or "Secret" in _type_of(cls, name) else f", and is {text!r}"
     expected = f" ({name} is {_type_of(cls, name)}{given})" if name else ""
     hint = ""
-    for part, example in _EXAMPLES.items():
-        if name and part in _type_of(cls, name):
-            hint = f"; give JSON, as in {name}='{example}'"
+    kind = _type_of(cls, name) if name else ""
+    places = {kind.index(part): example for part, example in _EXAMPLES.items() if part in kind}
+    if places:  # what stands first is around the others
+        hint = f"; give JSON, as in {name}='{places[min(places)]}'"
     return UsageError(f"{subject}: {'; '.join(lines)}{expected}{hint}")
 
 

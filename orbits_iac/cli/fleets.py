@@ -88,9 +88,8 @@ def narrowed(found: "Sequence[Found]", narrow: Narrow) -> "list[Found]":
     for name in narrow.tenants:
         if name not in there:
             raise UsageError(f"no tenant {name!r} stands in {fleet.kind} {fleet.identity}")
-    rows = [there[name] for name in narrow.tenants or there]
-    meant = rows if narrow.selector is None else Selector(narrow.selector).chosen(rows)
-    names = {row.tenant for row in meant}
+    meant = there.values() if narrow.selector is None else Selector(narrow.selector).chosen(there.values())
+    names = {row.tenant for row in meant} & {*(narrow.tenants or there)}
     return [one for one in found if not one.path or one.record.tenant in names]
 
 

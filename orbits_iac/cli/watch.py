@@ -24,7 +24,7 @@ async def _watch(id: str, given: str | None, *, as_json: bool) -> int:  # noqa: 
     out = console()
     async with session.reading(given) as store, follow.Interrupt() as interrupt:
         row = await queries.execution(store, id)
-        for one in await why_nobody_goes_on(store, [row, *await queries.below(store, row)], now=time.time()):
+        for one in await why_nobody_goes_on(store, [row, *await queries.below(store, row, limit=50)], now=time.time()):
             sys.stderr.write(f"nobody goes on with {report.name_of(row)}: {one.why}\n")
             break
         if as_json:

@@ -203,7 +203,7 @@ def shortened(text: str, most: int) -> str:
 def explain(error: "ValidationError") -> str:
     """A validation error for people: each field with what is wrong, on one line, without the values."""
     parts = []
-    for problem in error.errors(include_url=False, include_input=False):
+    for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
         parts.append(f"{where}: {in_words(problem)}" if where else in_words(problem))
     return "; ".join(parts)
@@ -219,7 +219,8 @@ def in_words(problem: "ErrorDetails") -> str:
         case "extra_forbidden":
             return "there is no such field"
         case "string_type":
-            return f"has to be text{'' if isinstance(problem.get('input'), list | dict) else ': put it in quotes'}"
+            scalar = problem.get("input") is not None and not isinstance(problem["input"], list | dict)
+            return f"has to be text{': put it in quotes' if scalar else ''}"
         case _:
             return problem["msg"]
 

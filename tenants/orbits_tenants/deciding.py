@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orbits_iac import Orbits, Resource
-from orbits_iac.provider import Refused, UsageError, kind_of
+from orbits_iac.provider import ExecutionRow, RecordRow, Refused, UsageError, explain, kind_of, masked
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
 from orbits_tenants.outcome import said_of
 from orbits_tenants.overrides import refuse_plain_secrets
@@ -43,6 +43,7 @@ async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -
     listed, why = await _listed(fleet.source)
     tenant = listed.get(id_) or known.get(id_)
     if decision.what == "add":
+        await _refuse_leaving(orbits, kind, id_)
         _refuse_twice(decision, listed)
         tenant = listed.get(id_) or decision.added
     if tenant is None:
@@ -51,6 +52,18 @@ async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -
     if decision.what in {"add", "pin"}:
         await _refuse_unfit(orbits, fleet, decided.and_then(decision, datetime.now(UTC)).about(tenant))
     return _said(fleet.source, decision, tenant, decided)
+
+
+async def _refuse_leaving(orbits: Orbits, kind: str, id_: str) -> None:
+    """Who is still to be removed would be, after it was taken back."""
+    record = await orbits.store.get(RecordRow, kind, kind)
+    for execution in record.queue if record is not None else ():
+        row = await orbits.store.get(ExecutionRow, execution)
+        if row is not None and id_ in (masked(row.argument) or {}).get("leaving", ()):
+            raise UsageError(
+                f"tenant {id_} is still to be removed, by execution {row.id}: `orbits cancel {row.id}` drops that, or "
+                f"let it end; then add it"
+            )
 
 
 def _refuse_twice(decision: Decision, listed: Mapping[str, Tenant]) -> None:
@@ -70,14 +83,27 @@ async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenan
         argument = {}
     try:
         step = fleet.model_validate(argument)
-    except ValidationError:
+    except ValidationError as error:
+        if tenant.pinned or tenant.overrides:
+            raise UsageError(
+                f"tenant {tenant.id}: whether its stack can have {', '.join({**tenant.overrides, **tenant.pinned})} is "
+                f"not known before a first roll-out, since {fleet.__name__} needs {explain(error)}: roll out first, or "
+                f"let the list say it"
+            ) from error
         return
     try:
-        refuse_plain_secrets(tenant, step.stack_of(tenant))
+        stack: Resource[Any] = step.stack_of(tenant)
+        refuse_plain_secrets(tenant, stack)
     except UsageError:
         raise
     except Exception as error:
         raise UsageError(f"tenant {tenant.id}: stack() of {fleet.__name__} raised {said_of(error)}") from error
+    row = await orbits.store.get(RecordRow, kind_of(type(stack)), stack.identity() or "")
+    if row is not None and row.tenant not in {None, tenant.id}:
+        raise UsageError(
+            f"tenant {tenant.id}: its stack is {row.kind} {row.identity}, which is that of tenant {row.tenant}: let "
+            f"stack() give each an identity of its own"
+        )
 
 
 def _said(source: Source, decision: Decision, tenant: Tenant, decided: Decided) -> str:

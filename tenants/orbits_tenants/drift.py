@@ -96,11 +96,11 @@ def _chosen(everybody: Mapping[str, Below], ids: Sequence[str], selector: str | 
     for name in ids:
         if name not in everybody:
             raise UsageError(f"no tenant {name!r} stands in this fleet")
-    chosen = {name: child for name, child in everybody.items() if not ids or name in ids or child.tenant in ids}
-    if selector is None:
-        return chosen
-    tenants = {name: child for name, child in chosen.items() if child.tenant is not None}
-    return _named(Selector(selector).chosen(tenants.values()))
+    meant = everybody
+    if selector is not None:
+        tenants = [child for child in everybody.values() if child.tenant is not None]
+        meant = _named(Selector(selector).chosen(tenants))
+    return {name: child for name, child in meant.items() if not ids or name in ids or child.tenant in ids}
 
 
 async def _cycle(

@@ -18,6 +18,7 @@ from orbits_iac.provider import (
     RecordId,
     RecordRow,
     RevisionRow,
+    State,
     Subtree,
     UsageError,
     in_words,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 DECISIONS = kind_of(TenantDecisions)
 _ROLL_OUTS = frozenset({"update", "rollback"})
+_CHANGES = frozenset({"update", "rollback", "uninstall"})
 _PAGE = 50  # executions, of which most are cycles
 
 
@@ -81,13 +83,17 @@ async def read(store: "Store", kind: str) -> Recorded:
         raise UsageError(f"there is no record of a fleet {kind}: nothing of it was ever rolled out into {store.url}")
     last = await _last(store, record)
     latest = await _latest(store, record, last)
-    running = await _at_it(store, record, latest) if latest is not None and latest.ended_at is None else None
+    holder = await store.get(ExecutionRow, record.queue[0]) if record.queue else None
+    running = _under_way(holder, latest)
     under = await store.find(ExecutionRow, parent=running.id, whole=False) if running is not None else []
     tops = [RecordId(row.kind, row.identity) for row in under if row.identity is not None]
     report, tenants = await _report(store, record, last)
-    passed, waits = (frozenset(), []) if running is None else await _under_way(store, running, under)
-    if running is not None and latest is not None and latest is not running:
-        waits.append(f"roll-out {latest.id} by {latest.who} waits for it")
+    passed, waits = (frozenset(), []) if running is None else await _passed_and_waits(store, running, under)
+    if holder is not None and running != holder:
+        waits.append(f"execution {holder.id} is at it: {holder.command} of {holder.kind} by {holder.who}")
+    waiting = [id_ for id_ in record.queue[1:] if running is None or id_ != running.id]
+    if waiting:
+        waits.append(f"{', '.join(waiting)} wait{'s' if len(waiting) == 1 else ''} for it")
     return Recorded(
         record=record,
         subtree=await subtree(store, RecordId(kind, kind), *tops),
@@ -96,20 +102,21 @@ async def read(store: "Store", kind: str) -> Recorded:
         decided=await decided_about(store, kind),
         last=last,
         running=running,
-        under=tuple(under),
+        under=tuple(row for row in under if row.command in _CHANGES),
         passed=passed,
         waits=tuple(waits),
         broken=latest if latest is not None and latest.ended_at is not None and latest != last else None,
     )
 
 
-async def _at_it(store: "Store", record: RecordRow, latest: ExecutionRow) -> ExecutionRow:
-    """The roll-out that holds the fleet, for which the latest may wait."""
-    first = await store.get(ExecutionRow, record.queue[0]) if record.queue else None
-    return latest if first is None or first.id == latest.id or first.command not in _ROLL_OUTS else first
+def _under_way(holder: ExecutionRow | None, latest: ExecutionRow | None) -> ExecutionRow | None:
+    """The roll-out that is under way: the one that holds the fleet, or else the latest, which waits for that."""
+    if holder is not None and holder.command in _ROLL_OUTS:
+        return holder
+    return latest if latest is not None and latest.ended_at is None else None
 
 
-async def _under_way(
+async def _passed_and_waits(
     store: "Store", running: ExecutionRow, under: Iterable[ExecutionRow]
 ) -> tuple[frozenset[RecordId], list[str]]:
     """What a roll-out that is under way has passed over, and what it waits for that does not come by itself."""
@@ -119,6 +126,8 @@ async def _under_way(
     if waits:
         how = "" if "orbits resume" in waits[0] else f"; or here: orbits resume {running.id}"
         waits = [f"nobody goes on with it: {waits[0]}{how}"]
+    elif running.state is State.PAUSED:
+        waits = [f"it is paused: `orbits resume {running.id}` goes on"]
     elif any(one.kind == kind_of(Promoted) and one.seq is None for one in entries):
         waits = [f"it waits for a person: `orbits tenants promote {running.kind}` lets the next wave begin"]
     return frozenset(map(record_of, links)), waits
@@ -253,7 +262,7 @@ def kept(said: Mapping[str, Any]) -> Report | None:
     """
     try:
         return _read(said)[0]
-    except (ValidationError, AttributeError):
+    except (ValidationError, AttributeError, TypeError):
         return None
 
 

@@ -6,7 +6,7 @@ that was cut off may be asked for again: it goes on, and certifies. One that has
 certified when somebody asks. Called by `orbits tenants remove` and `orbits tenants certify`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from orbits_iac.provider import (
     RevisionRow,
     Thing,
     UsageError,
+    behind,
     kind_of,
     standing,
     things,
@@ -45,6 +46,8 @@ async def would_go(
         return (await orbits.preview(decision)).root, [f"{tenant}: it was added, and nothing of it was rolled out"]
     last, step = await _leaving(orbits, fleet, tenant)
     await _stacks(orbits, fleet, tenant)
+    if another := await _anothers(orbits, step, last.tenants[tenant].tenant):
+        return (await orbits.preview(_decision(orbits, fleet, tenant, ""))).root, [another]
     plan = await orbits.preview(step)
     lost = {f"{loss.kind} {loss.identity}": loss for loss in plan.losses if loss.identity not in accept_loss}
     lost = {name: loss for name, loss in lost.items() if name not in accept_loss}
@@ -53,9 +56,17 @@ async def would_go(
 
 
 async def remove(
-    orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, *, why: str = "", accept_loss: Sequence[str] = ()
+    orbits: Orbits,
+    fleet: type[Tenants[Any]],
+    tenant: str,
+    *,
+    why: str = "",
+    accept_loss: Sequence[str] = (),
+    started: Callable[[str, str], None] = lambda _id, _waits: None,
 ) -> Certificate:
     """Remove a tenant; `accept_loss` names what may be lost with it, as in `Orbits.start`.
+
+    `started` is told the id of the execution that does it, and behind whom that waits, if it does.
 
     Raises:
         UsageError: the last roll-out knows none of this id, or it runs as it was imported; nothing was done.
@@ -69,7 +80,9 @@ async def remove(
         return await _certified(orbits, said, (), None, ())
     last, step = await _leaving(orbits, fleet, tenant)
     stacks, was = await _stacks(orbits, fleet, tenant), last.tenants[tenant].tenant
-    tops = [RecordId(row.kind, row.identity) for row in stacks] or _was(step, was)
+    tops = [RecordId(row.kind, row.identity) for row in stacks]
+    if not tops and not await _anothers(orbits, step, was):
+        tops = _was(step, was)
     shared = _used(last, step, tenant)
     kept = _kept(last, tenant, shared)
     tops += [RecordId.named(name) for name in shared if name not in kept]
@@ -77,6 +90,7 @@ async def remove(
     await orbits.run(decision)
     # Whatever its class says of a second roll-out: one client that leaves stops no release to the others.
     execution = await orbits.start(step, on_conflict="wait", accept_loss=accept_loss)
+    started(execution.id, await behind(orbits.store, await execution.row(), now=datetime.now(UTC).timestamp()))
     report = await execution
     done = report.tenants[tenant]
     if done.state is not TenantState.ENDED:
@@ -139,6 +153,15 @@ def _was(step: Tenants[Any], tenant: Tenant | None) -> list[RecordId]:
     except Exception:  # noqa: BLE001 - it was removed by its record, and need not be made any more
         return []
     return [] if stack is None else [RecordId(kind_of(type(stack)), stack.identity() or "")]
+
+
+async def _anothers(orbits: Orbits, step: Tenants[Any], tenant: Tenant | None) -> str:
+    """That a tenant's stack is the one of another tenant, and so stays; "" if it is not."""
+    for name in _was(step, tenant):
+        row = await orbits.store.get(RecordRow, *name)
+        if tenant is not None and row is not None and row.tenant not in {None, tenant.id}:
+            return f"{name}: it is that of tenant {row.tenant}"
+    return ""
 
 
 def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Inventory) -> list[str]:

@@ -49,6 +49,9 @@ APART = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.VANI
 BAD = frozenset({TenantState.REVERTED, TenantState.HELD, TenantState.LEFT, TenantState.FAILED})
 """What counts against the tolerance."""
 
+SUPERSEDED = "superseded by"
+"""How `stopped` begins of a roll-out in whose place another one came."""
+
 UNTRIED = frozenset({TenantState.UNREACHABLE, TenantState.PAUSED, TenantState.HELD_BACK})
 """What says nothing of a release: it was meant for these, and nothing was done."""
 
@@ -257,14 +260,18 @@ class Report(Outputs):
 
     def next_steps(self, stack: str) -> Sequence[tuple[str, str]]:
         """What to type after a roll-out that did not reach all: look, go on with the others, or go back."""
-        if not self.exit_code():
+        if not self.exit_code() or self.stopped.startswith(SUPERSEDED):  # another one goes over all
             return ()
         bad = {id_: one for id_, one in self.tenants.items() if one.state in BAD and not one.earlier and one.execution}
         looks = [(f"orbits get {one.execution}", f"what happened to {id_}") for id_, one in bad.items()]
+        if not stack:
+            return looks[:1]
+        stood = any(one.revision is not None and not one.made for one in self.tenants.values())
+        back = [(f"orbits tenants rollback {stack}", "takes it back, once shown what that does")] if stood else []
         return [
             *looks[:1],
             (f"orbits up {stack} ... only_failed=true", "goes to those that failed or were not reached"),
-            (f"orbits tenants rollback {stack}", "takes it back, once shown what that does"),
+            *back,
         ]
 
     def compared(self) -> object:

@@ -226,8 +226,9 @@ async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
 
     """
     meant = [one for one in rollback.tenants if one.is_otherwise]
-    if not meant:
-        raise UsageError("none of them stands otherwise than it did then: there is nothing to bring back")
+    if not any(one.moves for one in meant):
+        how = f"--to names an earlier revision, of those that `orbits history {kind_of(rollback.fleet)}` shows"
+        raise UsageError(f"nobody would go back: {rollback.summary}; {how}")
     now = await look(orbits, rollback.fleet, wave=rollback.wave, only=rollback.only, to=rollback.to)
     shown, stand = ({one.tenant: one for one in each.tenants} for each in (rollback, now))
     if changed := [id_ for id_ in {**shown, **stand} if shown.get(id_) != stand.get(id_)]:

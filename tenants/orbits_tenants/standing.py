@@ -3,10 +3,10 @@
 Called by `orbits tenants report`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import ExecutionRow, RecordId, RecordRow, Subtree, masked, record_of
@@ -17,7 +17,7 @@ from orbits_tenants.recorded import DECISIONS, Recorded
 from orbits_tenants.report import APART, BAD, OK, TenantReport, TenantState
 from orbits_tenants.services import in_service, service, services, since, utc
 from orbits_tenants.tenant import REF, SHARED
-from orbits_tenants.tenants import SCOPE
+from orbits_tenants.tenants import SCOPE, is_release
 from orbits_tenants.window import Window
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ async def read(store: "Store", kind: str, *, now: float) -> Fleet:
     """The fleet of this kind; UsageError if none was ever rolled out."""
     recorded = await recording.read(store, kind)
     stacks = recorded.stacks
-    running = {row.tenant: row for row in recorded.under if row.tenant is not None}
+    ordered = sorted(recorded.under, key=lambda row: row.created_at)  # of one that goes back, what it does now
+    running = {row.tenant: row for row in ordered if row.tenant is not None}
     ids = dict.fromkeys((*recorded.report.tenants, *stacks, *running))
     members = [_member(id_, recorded, stacks.get(id_, ()), running.get(id_), utc(now)) for id_ in ids]
     return Fleet(
@@ -68,7 +69,7 @@ def _member(
 ) -> Member:
     stack = stacks[0] if stacks else None
     record = recorded.subtree.records.get(stack) if stack is not None else None
-    report = recorded.report.tenants.get(id_) if running is None else _now(running)
+    report = recorded.report.tenants.get(id_) if running is None else _now(running, recorded)
     if report is not None and stack in recorded.passed:
         report = report.model_copy(update={"state": TenantState.UNCHANGED, "earlier": False})
     comes = running is None and stack not in recorded.passed and _comes(id_, recorded, report)
@@ -78,7 +79,8 @@ def _member(
     listed = recorded.tenants.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
     this = said.began is not None and not said.earlier and said.began >= _begun(recorded)
-    to_come = _hours(listed.get("window"), now) if comes else None
+    forward = recorded.running is not None and recorded.running.command == "update" and is_release(_asked(recorded))
+    to_come = _hours(listed.get("window") if forward else None, now) if comes else None
     state, mood, happened = _state(id_, recorded, report, running, record, to_come)
     return Member(
         id=id_,
@@ -154,7 +156,9 @@ def _comes(id_: str, recorded: Recorded, report: TenantReport | None) -> bool:
     """Whether the roll-out that is under way comes to it, as far as that is known without the code."""
     if recorded.running is None or (report is not None and report.state in _AWAY):
         return False
-    asked = masked(recorded.running.argument) or {}
+    asked = _asked(recorded)
+    if recorded.running.command == "rollback":
+        return True
     for field in ("back", "leaving", "importing"):
         if asked.get(field):
             return id_ in asked[field]
@@ -163,6 +167,11 @@ def _comes(id_: str, recorded: Recorded, report: TenantReport | None) -> bool:
     if asked.get("only_failed"):
         return report is not None and report.state not in OK | APART
     return not asked.get("from_wave")
+
+
+def _asked(recorded: Recorded) -> Mapping[str, Any]:
+    """What the roll-out that is under way was asked with."""
+    return (masked(recorded.running.argument) if recorded.running is not None else None) or {}
 
 
 def _hours(window: str | None, now: datetime) -> str:
@@ -177,10 +186,16 @@ def _begun(recorded: Recorded) -> datetime:
     return utc(row.created_at if row is not None else 0)
 
 
-def _now(row: ExecutionRow) -> TenantReport:
+def _now(row: ExecutionRow, recorded: Recorded) -> TenantReport:
     """The report of a tenant in the roll-out that is under way."""
     failure = row.failure
     done = TenantState.UPDATED if row.changed else TenantState.UNCHANGED
+    if row.command != "update":
+        gone = row.command == "uninstall" and not any(
+            other.tenant == row.tenant and other is not row for other in recorded.under
+        )
+        back = _asked(recorded).get("back") or row.command == "rollback"
+        done = TenantState.ENDED if gone and not back else TenantState.BROUGHT_BACK
     return TenantReport(
         state=state_of(ExecutionFailed(failure), changed=row.changed) if failure is not None else done,
         wave="",

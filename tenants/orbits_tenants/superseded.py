@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orbits_tenants.report import SUPERSEDED
+
 if TYPE_CHECKING:
     from orbits_iac.provider import Flow
 
@@ -26,7 +28,7 @@ class Superseded:
     @property
     def why(self) -> str:
         """By what, for people; "" if it is not."""
-        return f"superseded by execution {self._by.result()}" if self else ""
+        return f"{SUPERSEDED} execution {self._by.result()}" if self else ""
 
     async def unless(self, what: Coroutine[Any, Any, T]) -> T | None:
         """What it comes to; None as soon as the roll-out is superseded: it is cancelled then."""

@@ -5,14 +5,14 @@ tenant that fails is a report, and stops no other; whatever is decided is decide
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
-from orbits_iac.provider import Below, UsageError, kinds_of
+from orbits_iac.provider import Below, RecordId, UsageError, kind_of, kinds_of
 from orbits_tenants.amounts import counted, is_amount
 from orbits_tenants.back import WayBack
 from orbits_tenants.between import Between
@@ -260,16 +260,23 @@ class RollOut:
         stacks: dict[str | None, list[Below]] = {}
         for child in below:
             stacks.setdefault(child.tenant if child.ref == REF else None, []).append(child)
-        return await self._lanes.each(tenants, lambda one: self._end(one, stacks.get(one.id, ())))
+        owners = {RecordId(child.kind, child.identity): child.tenant for child in below if child.ref == REF}
+        return await self._lanes.each(tenants, lambda one: self._end(one, stacks.get(one.id, ()), owners))
 
-    async def _end(self, tenant: Tenant, stacks: Sequence[Below]) -> TenantReport:
+    async def _end(
+        self, tenant: Tenant, stacks: Sequence[Below], owners: Mapping[RecordId, str | None]
+    ) -> TenantReport:
         before = self._before[tenant.id]
         if before.state is TenantState.ENDED:
             return before
         async with self._lanes.room(tenant):
             try:
-                stays = list(await self._ended(tenant) or ())
                 stack: Resource[Any] = self._fleet.stack_of(tenant)
+                name = RecordId(kind_of(type(stack)), stack.identity() or "")
+                if owners.get(name, tenant.id) != tenant.id:
+                    stays = [f"{name}: it is that of tenant {owners[name]}"]
+                else:
+                    stays = list(await self._ended(tenant) or ())
                 for child in stacks:  # what it had before its stack became another goes, too
                     if child.kind not in kinds_of(type(stack)) or child.identity != stack.identity():
                         stays += await self._fleet.execution.let_go(child.kind, child.identity) or ()

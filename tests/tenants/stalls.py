@@ -21,6 +21,7 @@ class Street:
         self.held: set[str] = set()  # who waits for the gate when it is served
         self.reached = asyncio.Event()  # by one of these
         self.gate = asyncio.Event()
+        self.slow = ""  # whose awning waits for the gate when it is changed or taken down
         self.stuck: set[str] = set()  # can be made, and neither changed nor removed
         self.begun: list[str] = []
         self.at_once: dict[str, int] = {}
@@ -55,17 +56,20 @@ class Awning(Managed[StallFront]):
         STREET.stands[self.owner] = self.colour
         return StallFront(colour=self.colour)
 
-    def change(self, live: StallFront, /) -> StallFront:
-        self._refuse_stuck()
+    async def change(self, live: StallFront, /) -> StallFront:
+        await self._look_out()
         return self.create()
 
-    def delete(self, live: StallFront, /) -> None:
-        self._refuse_stuck()
+    async def delete(self, live: StallFront, /) -> None:
+        await self._look_out()
         del STREET.stands[self.owner]
 
-    def _refuse_stuck(self) -> None:
+    async def _look_out(self) -> None:
         if self.owner in STREET.stuck:
             raise Permanent(f"{self.owner} is stuck")
+        if self.owner == STREET.slow:
+            STREET.reached.set()
+            await STREET.gate.wait()
 
 
 class Serve(Action):

@@ -123,7 +123,7 @@ def _nothing(document: dict[str, Any]) -> Any:
         ({"_id": 2, "id": "bolt", "plan": "large"}, {}, "document 2: tenant 'bolt': unknown field 'plan'"),
         ({"_id": 2, "id": "bolt", "labels": {"n": 1}}, {}, "document 2: tenant 'bolt': labels.n: has to be text"),
         ({"_id": "acme"}, {}, "tenant 'acme' is there twice, first in document 1"),
-        ({"_id": 2}, {"entry": _nothing}, "document 1: id: has to be text: put it in quotes, got None"),
+        ({"_id": 2}, {"entry": _nothing}, "document 1: id: has to be text, got None"),
         ({"_id": 2}, {"query": {"labels.plan": "tiny"}}, "the list of tenants is empty"),
         ({"_id": 2}, {"query": {"$nor": 1}}, "cannot be read: not all of it was there ($nor must be an array)"),
         (

@@ -9,7 +9,7 @@ from orbits_tenants.cli.certified import Out, check, say
 from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orbits_iac.provider import Change
     from orbits_tenants.certificate import Certificate
@@ -32,10 +32,29 @@ def command(
 ) -> None:
     """Remove a tenant: its stack is uninstalled, and no list brings it back until it is added again."""
     check(out)
-    say(asyncio.run(_remove(fleet, tenant, why, accept_loss or [], yes=yes)), out, as_json=as_json)
+    begun: list[str] = []
+
+    def started(execution: str, waits: str) -> None:
+        begun.append(execution)
+        if waits:
+            typer.echo(f"The removal of {tenant}, execution {execution}, {waits}", err=True)
+
+    try:
+        certificate = asyncio.run(_remove(fleet, tenant, why, accept_loss or [], started, yes=yes))
+    except KeyboardInterrupt:
+        for execution in begun:
+            typer.echo(
+                f"\nInterrupted: {tenant} is to be removed all the same, by whoever works on this store next. To go "
+                f"on: orbits resume {execution}. To drop it: orbits cancel {execution}, and then orbits tenants add",
+                err=True,
+            )
+        raise typer.Exit(130) from None
+    say(certificate, out, as_json=as_json)
 
 
-async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: bool) -> "Certificate":
+async def _remove(
+    spec: str, tenant: str, why: str, losses: list[str], started: "Callable[[str, str], None]", *, yes: bool
+) -> "Certificate":
     from orbits_iac import Orbits, Settings
     from orbits_tenants.cli.subject import named
     from orbits_tenants.removal import remove, would_go
@@ -45,7 +64,7 @@ async def _remove(spec: str, tenant: str, why: str, losses: list[str], *, yes: b
     async with Orbits(settings) as orbits:
         if not yes:
             _ask(tenant, *await would_go(orbits, fleet, tenant, accept_loss=losses))
-        return await remove(orbits, fleet, tenant, why=why, accept_loss=losses)
+        return await remove(orbits, fleet, tenant, why=why, accept_loss=losses, started=started)
 
 
 def _ask(id_: str, change: "Change", kept: "Sequence[str]") -> None:

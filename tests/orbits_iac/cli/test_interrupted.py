@@ -57,7 +57,7 @@ def test_whoever_waits_for_another_execution_is_told_for_which_and_what_to_do_if
     assert watch.stdout is not None
     said = read_until(watch.stdout, nobody)
     assert waits in said
-    assert said.endswith(f"; to drop it first: orbits cancel {first}\n")
+    assert said.endswith(f"; to drop it: orbits cancel {first}, then orbits resume {first} --here, which ends it\n")
     watch.send_signal(signal.SIGINT)
     assert ended(watch) == 130
 
