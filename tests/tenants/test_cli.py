@@ -88,7 +88,7 @@ def test_a_fleet_is_listed_before_and_after_its_roll_out(street: Path) -> None:
     (street / ".orbits" / "secret.key").unlink()  # to look at a fleet takes no key
     listed = json.loads(orbits(street, "tenants", "list", "street.py:Street", "--json")[1])
     assert listed == [
-        {"id": "acme", "labels": {}, "account": None, "state": "updated", "revision": 1, "why": ""},
+        {"id": "acme", "labels": {}, "account": None, "state": "unchanged", "revision": 1, "why": ""},
         {
             "id": "bolt",
             "labels": {"plan": "large"},

@@ -117,7 +117,7 @@ async def test_what_would_be_brought_back_is_shown_by_tenant_and_then_done(orbit
     }
     assert happens((await look(orbits, Ships, only=["acme"], to=1)).tenants) == {"acme": (1, 1, "unchanged")}
     with pytest.raises(
-        UsageError, match="nobody would go back: 1 tenant, .*: 1 unchanged; --to names an earlier revision"
+        UsageError, match=r"nobody would go back: 1 tenant, .*: 1 unchanged; --to names an earlier revision"
     ):
         await bring_back(orbits, await look(orbits, Ships, only=["acme"], to=1))
 
@@ -286,7 +286,7 @@ async def test_a_step_of_no_return_of_the_other_class_holds_it(orbits: Orbits) -
     await orbits.run(Ships(berth="1"))
     QUAY.barges = {"acme"}
     await orbits.run(Ships(berth="2", names={"acme": "Beagle"}))
-    with pytest.raises(UsageError, match="nobody would go back: 1 tenant, .*: 1 forward only"):
+    with pytest.raises(UsageError, match=r"nobody would go back: 1 tenant, .*: 1 forward only"):
         await bring_back(orbits, await look(orbits, Ships, only=["acme"]))
     report = await bring_back(orbits, await look(orbits, Ships))
     assert report.tenants["acme"].state is TenantState.HELD

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from orbits_iac import Execution, Orbits
+from orbits_iac import Execution, ExecutionFailed, Orbits
 from orbits_iac.provider import UsageError
 from orbits_iac.steps.step import Step
 from orbits_tenants import Report, Rollout
@@ -46,13 +46,18 @@ async def held(orbits: Orbits, step: Step[Report], tenant: str) -> Execution[Rep
     return execution
 
 
+async def cancelled(execution: Execution[Report]) -> None:
+    await execution.cancel()
+    with pytest.raises(ExecutionFailed):
+        await execution
+
+
 async def test_one_that_waits_and_is_cancelled_hides_not_the_one_that_it_waited_for(orbits: Orbits) -> None:
     await orbits.run(Stalls(release="1"))
     first = await held(orbits, Stalls(release="2"), "acme")
     second = await orbits.start(Stalls(release="3"))
     assert notes(await fleet(orbits)) == (f"{second.id} waits for it",)
-    await second.cancel()
-    await second.wait()
+    await cancelled(second)
     found = await fleet(orbits)
     assert found.rollout is not None
     assert (found.rollout.execution, found.rollout.ended) == (first.id, None)
@@ -122,8 +127,7 @@ async def test_who_is_still_to_be_removed_is_not_taken_back(orbits: Orbits) -> N
         UsageError, match=f"tenant bolt is still to be removed, by execution {removal.id}: `orbits cancel"
     ):
         await check(orbits, Stalls, again)
-    await removal.cancel()
-    await removal.wait()
+    await cancelled(removal)
     assert await check(orbits, Stalls, again) == ""
     STREET.gate.set()
     await first
