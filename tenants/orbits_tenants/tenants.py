@@ -5,9 +5,7 @@ updated; a failed tenant is reported, and fails neither the others nor the roll-
 never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import AfterValidator, PrivateAttr
@@ -89,6 +87,7 @@ class Tenants(Resource[Report], Generic[S]):
     found_at: Mapping[TenantId, Mapping[str, str]] = {}
 
     _updating: bool = PrivateAttr(default=False)
+    _listed: tuple[Tenant, ...] = PrivateAttr(default=())  # whom the source has, while this is looked at
 
     def identity(self) -> str:
         """The kind: there is one fleet of each class."""
@@ -116,7 +115,7 @@ class Tenants(Resource[Report], Generic[S]):
         """What is done when the last wave is over; if it fails, the report says so."""
 
     def check_inputs(self) -> None:
-        """Read the source and make every stack, before anything is written."""
+        """Read the source, before anything is written."""
         cls = type(self)
         for name, example in (("source", 'YamlSource("clients.yaml")'), ("rollout", 'Rollout(waves=["1", "100%"])')):
             if not hasattr(cls, name):
@@ -141,6 +140,24 @@ class Tenants(Resource[Report], Generic[S]):
         self.rollout.cut(tenants)
         if cls.drift is not None and (wrong := cls.drift.unknown([tenant.labels for tenant in tenants])):
             raise UsageError(f"{cls.__name__}: drift, {wrong}")
+        self._listed = tenants
+
+    async def check_request(self, outputs_of: OutputsOf) -> None:
+        """Make the stacks of all to whom it goes, and refuse what names nobody, before anything is written."""
+        fleet = type(self)
+        tenants, self._listed = self._listed, ()
+        if not tenants and self.only is None:
+            return
+        decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
+        if self.only is not None:
+            report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
+            listed = {tenant.id for tenant in tenants}
+            self._refuse_missing({*listed, *decided.added, *report.tenants} - decided.removed.keys())
+        meant = (decided.about(tenant) for tenant in tenants if self.only is None or tenant.id in self.only)
+        self._refuse_unfit([tenant for tenant in meant if not tenant.paused])
+
+    def _refuse_unfit(self, tenants: Iterable[Tenant]) -> None:
+        """Name all whose stacks cannot be made, or are not theirs alone."""
         used: dict[str, Mapping[str, Resource[Any]]] = {}
         failures: list[str] = []
         owners: dict[tuple[str, str], str] = {}
@@ -155,19 +172,6 @@ class Tenants(Resource[Report], Generic[S]):
                 failures.append(f"{self.source.place(tenant.id)}: {failed}{error}")
         refuse_wrong(failures)
         refuse_unlike(used)
-
-    async def check_request(self, outputs_of: OutputsOf) -> None:
-        """Refuse what names nobody who is listed, was reached or added, before anything is written."""
-        fleet = type(self)
-        if self.only is None:
-            return
-        decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
-        report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
-        there = {*decided.added, *report.tenants} - decided.removed.keys()
-        if not there.issuperset(self.only):
-            with suppress(UsageError):  # what is wrong with it, the roll-out says
-                there |= {one.id for one in await asyncio.to_thread(self.read_source)} - decided.removed.keys()
-        self._refuse_missing(there)
 
     def read_source(self) -> tuple[Tenant, ...]:
         """The tenants as the source has them now."""

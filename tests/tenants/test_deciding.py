@@ -85,6 +85,27 @@ async def test_what_the_source_says_in_spite_of_a_decision_is_said(orbits: Orbit
     }
 
 
+class Yurts(Tenants[Tent]):
+    source: ClassVar[Source] = FunctionSource(listed)
+    rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
+    colour: str
+
+    def stack(self, tenant: Tenant) -> Tent:
+        return Tent(name=f"yurt of {tenant.id}", colour=self.colour)
+
+
+async def test_what_cannot_be_looked_at_before_a_first_roll_out_is_not_kept(orbits: Orbits) -> None:
+    for wrong in (
+        decision("pin", "acme", pinned={"colour": "red"}),
+        decision("add", "duke", added={"id": "duke", "overrides": {"colour": "red"}}),
+    ):
+        with pytest.raises(UsageError, match="not known before a first roll-out, since Yurts needs colour: is missing"):
+            await check(orbits, Yurts, wrong)
+    assert await check(orbits, Yurts, decision("add", "duke", added={"id": "duke"})) == ""
+    await orbits.run(Yurts(colour="red"))
+    assert await check(orbits, Yurts, decision("pin", "acme", pinned={"colour": "red"})) == ""
+
+
 async def test_that_there_was_nothing_to_take_back_is_said(orbits: Orbits) -> None:
     for _ in range(2):
         assert await check(orbits, Tents, decision("resume", "acme")) == "was not paused, and is changed by roll-outs"

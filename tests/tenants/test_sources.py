@@ -88,6 +88,13 @@ def test_what_is_wrong_is_named_by_file_line_and_field(clients: Path, text: str,
     assert str(refused.value).startswith(said)
 
 
+def test_a_file_may_be_given_as_a_path(clients: Path) -> None:
+    clients.write_text("- acme\n")
+    source = YamlSource(clients)
+    assert ([tenant.id for tenant in read(source)], source.place("acme")) == (["acme"], f"{clients}, line 1")
+    assert DirectorySource(clients.parent).name == str(clients.parent)
+
+
 def test_all_that_is_wrong_is_named_and_of_many_the_first_ten(clients: Path) -> None:
     clients.write_text("- acme\n- 7\n- acme\n- {id: bolt, colour: red}\n")
     with pytest.raises(UsageError) as refused:

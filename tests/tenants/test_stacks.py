@@ -28,10 +28,10 @@ from orbits_tenants import (
     standing,
 )
 from orbits_tenants.deciding import check
-from orbits_tenants.decisions import Decision
+from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.fleet import DriftState, Member
 from orbits_tenants.recorded import stacks_of
-from orbits_tenants.removal import remove
+from orbits_tenants.removal import remove, would_go
 
 IDS = ["acme", "bolt", "cafe"]
 
@@ -95,6 +95,44 @@ async def test_one_stack_of_two_tenants_is_refused_before_anything_is_written(
     for ask in (orbits.preview, orbits.run):
         with pytest.raises(UsageError, match="tenant bolt: its stack is Cabin acme, and so is that of tenant acme:"):
             await ask(Cabins())
+
+
+async def test_who_was_added_with_the_stack_of_another_is_refused_and_leaves_that_alone(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stack(self: Cabins, tenant: Tenant) -> Cabin:
+        return Lodging(name=tenant.id.partition("-")[0])
+
+    SHEDS.clear()
+    monkeypatch.setattr(Cabins, "stack", stack)
+    await orbits.run(Cabins())
+    twin = Decision.model_validate({"what": "add", "tenant": "acme-2", "who": "ann", "added": {"id": "acme-2"}})
+    with pytest.raises(UsageError, match="tenant acme-2: its stack is Lodging acme, which is that of tenant acme: let"):
+        await check(orbits, Cabins, twin)
+    await orbits.run(TenantDecisions(fleet="Cabins", decision=twin))  # by an earlier version, say
+    report = await orbits.run(Cabins())
+    assert report.tenants["acme-2"].state == "failed"
+    change, stays = await would_go(orbits, Cabins, "acme-2")
+    assert ([one.verb for one in change.below], stays) == ([], ["Lodging acme: it is that of tenant acme"])
+    certificate = await remove(orbits, Cabins, "acme-2")
+    assert (certificate.removed, list(certificate.stays)) == ({}, ["Lodging acme: it is that of tenant acme"])
+    assert set(SHEDS) == set(IDS)
+    assert (await orbits.record(Cabins, "Cabins").outputs()).tenants["acme-2"].state == "ended"
+
+
+async def test_one_whose_stack_cannot_be_made_is_left_out_of_a_release_to_the_others(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await orbits.run(Cabins())
+    monkeypatch.setattr(Cabins, "bolt", staticmethod(lambda: Cabin(name="nameless")))
+    with pytest.raises(UsageError, match="tenant bolt: LookupError: no name is left"):
+        await orbits.run(Cabins())
+    report = await orbits.run(Cabins(only=("acme",)))
+    assert report.exit_code() == 0
+    pause = Decision(what="pause", tenant="bolt", who="ann", why="broken")
+    await orbits.run(TenantDecisions(fleet="Cabins", decision=pause))
+    report = await orbits.run(Cabins())
+    assert [one.state.value for one in report.tenants.values()] == ["unchanged", "paused", "unchanged"]
 
 
 async def test_all_stacks_that_cannot_be_made_are_named(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,10 @@ async def test_whom_a_roll_out_is_to_go_to_is_looked_at_before_anything_is_writt
     with pytest.raises(ValueError, match="names nobody: leave it out to go to everybody"):
         Stalls(release="2", only=())
     STREET.listed.append(Tenant(id="fox"))
+    await decide(orbits, "remove", "cafe")
+    with pytest.raises(UsageError, match="only: Stalls has no cafe"):
+        await orbits.run(Stalls(release="2", only=("cafe",)))
+    before += 1  # the decision
     assert await orbits.store.count(ExecutionRow) == before
     report = await orbits.run(Stalls(release="2", only=("echo", "fox")))
     assert [id_ for id_, one in report.tenants.items() if not one.earlier] == ["fox", "echo"]

@@ -21,8 +21,8 @@ class _FileSource(Source):
 
     _may_be_one = False  # whether it may hold a tenant instead
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
 
     @property
     def name(self) -> str:
@@ -131,8 +131,8 @@ class DirectorySource(Source):
     makes the whole list unusable, and not shorter.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
 
     @property
     def name(self) -> str:
