@@ -231,12 +231,13 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         if asked.command == "cycle" and record.queue:
             return _Made(rows=[], why="busy: skipped")
         joined = given.join if given is not None else await _equal(engine, record, asked)
+        ahead = record.queue[: record.queue.index(joined)] if joined in record.queue else record.queue
+        if ahead and asked.on_conflict == "fail" and (joined is None or joined in record.queue):
+            raise Refused(f"{asked.kind} {asked.identity} is busy with execution {ahead[0]}, and on_conflict='fail'")
         if joined is not None:
-            return _Made(rows=[used(record, asked), *_subscribe(asked, key, joined)], child=joined)
-        if record.queue and asked.on_conflict == "fail":
-            raise Refused(
-                f"{asked.kind} {asked.identity} is busy with execution {record.queue[0]}, and on_conflict='fail'"
-            )
+            told = _supersede(asked, ahead if joined in record.queue else (), by=joined)
+            rows = [used(record, asked), *_subscribe(asked, key, joined), *told]
+            return _Made(rows=rows, child=joined, wake=[message.execution for message in told])
     execution = new_id(engine.clock.now())
     before = record.queue if not inside else ()
     made = _create(engine, asked, key, execution, record, before=before)
@@ -250,14 +251,18 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
         labels=record.labels if asked.labels is None else made.labels,
         executor=record.executor if asked.labels is None else asked.executor,
     )
-    told = [_superseded(asked, one, by=execution) for one in before] if asked.on_conflict == "supersede" else []
+    told = _supersede(asked, before, by=execution)
     return replace(made, rows=[taken, *made.rows, *told], wake=[message.execution for message in told])
 
 
-def _superseded(asked: Asked, execution: ExecutionId, *, by: ExecutionId) -> MessageRow:
-    """What tells an execution which one is to take its place; of several, the last one, if it has read of none."""
+def _supersede(asked: Asked, before: Sequence[ExecutionId], *, by: ExecutionId) -> list[MessageRow]:
+    """What tells those before it which one is to take their place; of several, the last one, if they have read of none.
+
+    Nobody is told where that was not asked for.
+    """
     body = json.dumps({"by": by, "who": asked.who})
-    return MessageRow(execution=execution, id="supersede", what="supersede", body=body)
+    told = before if asked.on_conflict == "supersede" else ()
+    return [MessageRow(execution=execution, id="supersede", what="supersede", body=body) for execution in told]
 
 
 def _create(

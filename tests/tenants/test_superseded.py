@@ -10,7 +10,7 @@ import pytest
 from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Resource, Workflow
 from orbits_iac.model.rows import RecordRow
 from orbits_iac.model.states import State
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import Refused, UsageError
 from orbits_iac.testing import Clock, crash_everywhere, outside, start_once
 from orbits_tenants import ByPolicy, FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, Wave, Window
 from orbits_tenants.removal import remove
@@ -110,6 +110,20 @@ async def test_those_under_way_end_nobody_else_is_begun_and_the_second_goes_on_f
     assert set(COURT.paved.values()) == {"slate"}
     again = await orbits.start(Yards(stone="slate"))
     assert states(await again) == ["unchanged"] * 3
+
+
+async def test_who_asks_again_for_what_waits_already_has_it_supersede_or_is_refused(orbits: Orbits) -> None:
+    COURT.held = "bolt"
+    first = await orbits.start(Yards(stone="marble"))
+    await COURT.reached.wait()
+    second = await orbits.start(Yards(stone="slate"), on_conflict="wait")
+    with pytest.raises(Refused, match=f"Yards Yards is busy with execution {first.id}, and on_conflict='fail'"):
+        await orbits.start(Yards(stone="slate"), on_conflict="fail")
+    assert (await orbits.start(Yards(stone="slate"), on_conflict="supersede")).id == second.id
+    COURT.held = ""
+    COURT.gate.set()
+    assert (await first).stopped == f"superseded by execution {second.id}"
+    assert states(await second) == ["updated"] * 3
 
 
 async def test_one_that_bakes_or_waits_for_a_promotion_ends_at_once(orbits: Orbits, clock: Clock) -> None:

@@ -153,6 +153,7 @@ async def test_a_look_is_narrowed_to_tenants_by_their_ids_and_labels(store: Stor
     assert [line.tenant for line in fleets.lines(some)] == ["acme", "cafe", "fox", "hare"]
     one = fleets.narrowed(found, fleets.Narrow(selector="plan=large", tenants=("fox", "gnu")))
     assert [line.tenant for line in fleets.lines(one)] == ["fox"]
+    assert fleets.lines(fleets.narrowed(found, fleets.Narrow(selector="plan=large", tenants=("gnu",)))) == []
     for narrow, said in (
         (fleets.Narrow(tenants=("zoo",)), "no tenant 'zoo' stands in Shops Shops"),
         (fleets.Narrow(selector="plam=large"), "no tenant has a label 'plam'"),

@@ -313,7 +313,7 @@ async def test_an_event_that_no_longer_is_one_is_kept_and_said(orbits: Orbits) -
     await send(orbits.engine, Sent(kind="Approved", value='{"by": 7}'), execution.id, "ada")
     await orbits.settled()
     (said,) = [event for event in await orbits.store.find(EventRow) if "none" in event.why]
-    assert said.why == "Approved came, and is none: by: Input should be a valid string"
+    assert said.why == "Approved came, and is none: by: has to be text: put it in quotes"
     assert len(await orbits.store.find(MessageRow)) == 1
     await execution.answer(Approved(by="ada"))
     assert await execution == "ada"
