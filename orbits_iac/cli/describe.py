@@ -144,9 +144,7 @@ def _facts(row: ExecutionRow, now: float) -> dict[str, Any]:
 def _argument(row: ExecutionRow | RevisionRow) -> str:
     """The fields that say anything, as they are typed."""
     said = masked(row.argument) or {}
-    return " ".join(
-        f"{name}={report.as_text(value)}" for name, value in said.items() if value not in (None, "", [], {})
-    )
+    return " ".join(f"{name}={report.as_text(value)}" for name, value in said.items() if report.says(value))
 
 
 def execution_document(picture: Picture) -> dict[str, Any]:
@@ -208,7 +206,8 @@ def print_record(
     published = masked(row.outputs) if row is not None else None
     if published:
         out.print(Text("\noutputs", style="bold"))
-        out.print(report.table(published))
+        shown = outputs.read(row.outputs) if row is not None else None
+        out.print(report.table(published) if shown is None else shown)
     if record.children:
         out.print(Text("\nmade of", style="bold"))
         out.print(_children(record, left))

@@ -33,11 +33,14 @@ def command(
 async def _get(what: list[str], limit: int, given: str | None, *, everything: bool, as_json: bool) -> int:
     from orbits_iac.cli import exits, session
     from orbits_iac.model.errors import UsageError
+    from orbits_iac.model.rows import ExecutionRow, RecordRow
 
     async with session.reading(given) as store:
         match what:
             case []:
                 await _recent(store, limit, as_json=as_json)
+            case [one] if await store.get(ExecutionRow, one) is None and await store.get(RecordRow, one, one):
+                await _record(store, one, one, as_json=as_json)  # a fleet is called like its kind
             case [execution]:
                 await _execution(store, execution, everything=everything, as_json=as_json)
             case [kind, identity]:

@@ -110,9 +110,11 @@ def _document(one: "Turned") -> dict[str, object]:
 
 
 def _argument(row: "RevisionRow", before: "RevisionRow | None") -> str:
-    """What of the argument is otherwise than in the one that stood before; all of it in the first."""
-    from orbits_iac.cli.report import as_text
+    """What of the argument is otherwise than in the one that stood before; in the first all that says anything."""
+    from orbits_iac.cli.report import as_text, says
     from orbits_iac.model.marks import masked
 
     now, then = masked(row.argument), masked(before.argument) if before is not None else {}
+    if before is None:
+        now = {name: value for name, value in now.items() if says(value)}
     return " ".join(f"{name}={as_text(value)}" for name, value in now.items() if then.get(name, row) != value)

@@ -12,25 +12,28 @@ from orbits_iac.model.states import State
 
 if TYPE_CHECKING:
     from orbits_iac.model.outputs import Outputs
-    from orbits_iac.model.rows import ExecutionRow
+    from orbits_iac.model.rows import ExecutionRow, Json
 
 GROUP = "orbits_iac.outputs"
 
 
 def kept(row: "ExecutionRow") -> "Outputs | None":
     """What an execution has returned; None if it has not, or no package here says how that is read."""
+    return read(row.result) if row.identity is not None and row.state is State.SUCCESS else None
+
+
+def read(text: "Json | None") -> "Outputs | None":
+    """What is kept so; None if no package here says how that is read."""
     from orbits_iac.model.marks import masked
 
-    if row.identity is None or row.state is not State.SUCCESS:
-        return None
-    said = masked(row.result)
+    said = masked(text)
     for point in entry_points(group=GROUP):
         if isinstance(said, Mapping) and point.name in said:
             try:
-                read = point.load()
+                by_package = point.load()
             except ModuleNotFoundError:  # its extra is not installed: it is shown as it is kept
                 continue
-            if (found := read(said)) is not None:
+            if (found := by_package(said)) is not None:
                 outputs: Outputs = found
                 return outputs
     return None

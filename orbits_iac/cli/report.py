@@ -179,6 +179,11 @@ def _cell(value: Any) -> str:
     return "" if value is None else as_text(value)
 
 
+def says(value: Any) -> bool:
+    """Whether a field's value says anything: none, an empty text and an empty list do not."""
+    return value not in (None, "", [], {})
+
+
 def as_text(value: Any) -> str:
     """A value on one line: text as it is, all else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

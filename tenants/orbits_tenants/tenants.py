@@ -146,13 +146,17 @@ class Tenants(Resource[Report], Generic[S]):
         """Make the stacks of all to whom it goes, and refuse what names nobody, before anything is written."""
         fleet = type(self)
         tenants, self._listed = self._listed, ()
-        if not tenants and self.only is None:
+        narrow = self.only is not None or self.only_failed
+        if not (tenants or narrow):
             return
         decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
-        if self.only is not None:
+        if narrow:
             report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
             listed = {tenant.id for tenant in tenants}
             self._refuse_missing({*listed, *decided.added, *report.tenants} - decided.removed.keys())
+            if self.only_failed and not _failed(report.tenants):
+                left = f"the last roll-out of {kind_of(fleet)} that came to its end left nobody failed or not reached"
+                raise UsageError(f"only_failed: {left}. Leave it out: who is as it should be is passed over")
         meant = (decided.about(tenant) for tenant in tenants if self.only is None or tenant.id in self.only)
         self._refuse_unfit([tenant for tenant in meant if not tenant.paused])
 
@@ -310,8 +314,7 @@ class Tenants(Resource[Report], Generic[S]):
         """To whom this roll-out goes."""
         only = None if self.only is None else frozenset(self.only)
         if self.only_failed:
-            failed = frozenset(id_ for id_, one in before.items() if one.state not in OK | APART)
-            only = failed if only is None else only & failed
+            only = _failed(before) if only is None else only & _failed(before)
         return Scope(only=only, from_wave=self.from_wave)
 
     def stack_of(self, tenant: Tenant) -> S:
@@ -321,6 +324,11 @@ class Tenants(Resource[Report], Generic[S]):
             raise UsageError(f"tenant {tenant.id}: stack() returned a {type(stack).__name__}, and no Resource")
         check_identity(stack, f"tenant {tenant.id}")
         return stack
+
+
+def _failed(reports: Mapping[str, TenantReport]) -> frozenset[str]:
+    """Whom a roll-out has not left as they should be."""
+    return frozenset(id_ for id_, one in reports.items() if one.state not in OK | APART)
 
 
 def _refuse_taken(tenant: Tenant, stack: Resource[Any], owners: dict[tuple[str, str], str]) -> None:

@@ -78,7 +78,7 @@ async def test_a_rollback_that_was_cut_off_is_asked_for_again(orbits: Orbits, mo
 async def test_who_was_gone_to_alone_once_more_belongs_to_the_release(orbits: Orbits) -> None:
     await released(orbits, "good", "bad")
     await orbits.run(Stalls(release="bad", only=("acme",)))
-    await orbits.run(Stalls(release="bad", only_failed=True))
+    await orbits.run(Stalls(release="bad", from_wave="100%"))
     assert (await look(orbits, Stalls)).to == 1
     await orbits.run(Stalls(release="worse", only=("acme",)))  # the first of another one
     assert (await look(orbits, Stalls)).to == 4

@@ -178,6 +178,8 @@ async def test_whom_a_roll_out_is_to_go_to_is_looked_at_before_anything_is_writt
     before = await orbits.store.count(ExecutionRow)
     with pytest.raises(UsageError, match=r"only: Stalls has no duk, nobody; .* Did you mean 'duke'"):
         await orbits.run(Stalls(release="2", only=("acme", "duk", "nobody")))
+    with pytest.raises(UsageError, match=r"only_failed: the last roll-out of Stalls .* left nobody failed or"):
+        await orbits.run(Stalls(release="2", only_failed=True))
     with pytest.raises(ValueError, match="names nobody: leave it out to go to everybody"):
         Stalls(release="2", only=())
     STREET.listed.append(Tenant(id="fox"))

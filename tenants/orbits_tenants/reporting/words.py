@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from orbits_iac.provider import ago
@@ -78,13 +78,21 @@ def roll_out_line(fleet: Fleet) -> str:
     rollout = fleet.rollout
     if rollout is None:
         return "no roll-out came to its end yet"
-    what = " ".join(f"{name}={short(value)}" for name, value in rollout.argument.items())
+    what = " ".join(_asked(name, value) for name, value in rollout.argument.items())
     begun = (
         f"roll-out {rollout.execution}{' of ' if what else ''}{what}, {ago((fleet.at - rollout.began).total_seconds())}"
     )
     if rollout.ended is None:
         return f"{begun} by {rollout.who}: under way"
     return f"{begun} by {rollout.who}, took {took(rollout.ended - rollout.began)}"
+
+
+def _asked(name: str, value: object) -> str:
+    """A field that a roll-out was asked with; of those that commands ask with, what the command does."""
+    said = {"back": "the way back of", "leaving": "the removal of", "importing": "the import of"}
+    if name in said and isinstance(value, Collection):
+        return f"{said[name]} {short(', '.join(map(str, value)))}"
+    return f"{name}={short(value)}"
 
 
 def notes(fleet: Fleet) -> Sequence[str]:

@@ -195,7 +195,7 @@ def test_history_marks_what_stands_and_tells_of_drift(shared: Project) -> None:
     assert [line.split() for line in revisions.splitlines()] == [
         ["revision", "at", "who", "argument", "build"],
         ["▸", "2", "DATE", "ada", "release=9", "size=4", "site=4", "BUILD"],
-        ["1", "DATE", "ada", "client=acme", "release=8", "size=1", "site=1", "labels={}", "BUILD"],
+        ["1", "DATE", "ada", "client=acme", "release=8", "size=1", "site=1", "BUILD"],
         ["token=********"],
     ]
 

@@ -20,7 +20,7 @@ def message(**fields: object) -> str:
 
 def test_fields_that_are_wrong_are_said_on_one_line_and_without_their_values() -> None:
     assert message(days=20, key=["s3cret"]) == (
-        "Booth: days: Input should be less than or equal to 14; key: Input should be a valid string"
+        "Booth: days: Input should be less than or equal to 14; key: has to be text"
     )
 
 
