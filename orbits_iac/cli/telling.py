@@ -1,5 +1,6 @@
 """What the commands share that tell an execution something: it is written, and whoever holds the execution does it."""
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ async def tell(
     from orbits_iac.model.rows import WorkerRow
     from orbits_iac.model.states import ENDED
     from orbits_iac.reading import check_exists
+    from orbits_iac.roster import why_nobody_goes_on
 
     check_exists(settings.store)
     modules: Sequence[str] = ()
@@ -38,11 +40,13 @@ async def tell(
         await what(orbits.execution(id))
         row = await queries.execution(orbits.store, id)
         working = await orbits.store.find(WorkerRow, limit=1)
+        stuck = await why_nobody_goes_on(orbits.store, [row], now=time.time())
     if as_json:
         report.print_json({"execution": id, "state": row.state.value, "worker": bool(working)})
         return exits.DONE
     typer.echo(said.replace("NAME", report.name_of(row)).replace("ID", id))
-    if not working and row.state not in ENDED:
+    if row.state not in ENDED and (stuck or not working):
         how = f"orbits resume {id}, or, if the code has changed since, orbits resume {id} --here"
-        typer.echo(f"No worker is running: it is done once one goes on with it ({how}).", err=True)
+        who = "No worker that runs goes on with it" if working else "No worker is running"
+        typer.echo(f"{who}: it is done once one does ({how}).", err=True)
     return exits.DONE
