@@ -126,7 +126,8 @@ def load(name: str) -> type[Step[Any]]:
 
 
 def _is_step_of(value: Any, module: ModuleType) -> bool:
-    return inspect.isclass(value) and issubclass(value, Step) and value.__module__ == module.__name__
+    ours = inspect.isclass(value) and issubclass(value, Step) and value.__module__ == module.__name__
+    return ours and "[" not in value.__name__  # what pydantic makes of a generic class stands in the module, too
 
 
 @lru_cache(maxsize=1)

@@ -134,7 +134,7 @@ async def _rewrite(engine: Engine, worker: WorkerId, row: ExecutionRow, who: str
         root=row.root,
         kind=row.kind,
         who=who,
-        why=f"goes on with build {engine.build}, which is older than its own, {row.build}",
+        why=f"goes on with build {engine.build} instead of its own, {row.build}",
     )
     await engine.commit(
         Transaction(

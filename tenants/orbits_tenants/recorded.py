@@ -5,8 +5,9 @@ of the user's is needed, and nothing live is asked. Called by `standing`.
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -59,6 +60,16 @@ class Recorded:
     passed: frozenset[RecordId] = frozenset()  # what it has passed over
     waits: tuple[str, ...] = ()  # for what it waits: a person, or somebody who can go on with it
     broken: ExecutionRow | None = None  # a later roll-out that did not come to its end
+
+    @cached_property
+    def asked(self) -> Mapping[str, Any]:
+        """What the roll-out that is under way was asked with."""
+        return (masked(self.running.argument) if self.running is not None else None) or {}
+
+    @cached_property
+    def forward(self) -> Collection[str | None]:
+        """The tenants that the roll-out under way has brought forward, whatever came of that."""
+        return {row.tenant for row in self.under if row.command == "update"}
 
     @property
     def look(self) -> LookRow | None:

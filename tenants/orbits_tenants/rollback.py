@@ -12,7 +12,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac import Orbits, Revision
-from orbits_iac.provider import RecordRow, Refused, RevisionRow, UsageError, kind_of, made_at, passed_since, was_there
+from orbits_iac.provider import (
+    RecordRow,
+    Refused,
+    RevisionRow,
+    UsageError,
+    kind_of,
+    like,
+    made_at,
+    passed_since,
+    was_there,
+)
 from orbits_tenants.amounts import counted
 from orbits_tenants.back import undecided
 from orbits_tenants.recorded import all_stacks_of, broken_release, decided_about
@@ -134,6 +144,19 @@ class Rollback:
         }
         said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         return f"{counted(len(self.tenants))}, to how they stood at {self.at:%Y-%m-%d %H:%M} UTC: {said}"
+
+    def document(self) -> dict[str, Any]:
+        """It as JSON's own types."""
+        return {
+            "fleet": kind_of(self.fleet),
+            "to": self.to,
+            "at": self.at.isoformat(),
+            "tenants": [
+                {"tenant": one.tenant, "from": one.revision, "to": one.to, "moves": one.moves, "happens": one.happens}
+                for one in self.tenants
+            ],
+            "unknown": list(self.unknown),
+        }
 
     def __rich__(self) -> "RenderableType":
         """The table: tenant, the revision that stands, the one it goes back to, what is done."""
@@ -309,12 +332,9 @@ async def _going_back(
 
 
 def _meant(now: Mapping[str, TenantReport], wave: str | None, only: Collection[str]) -> dict[str, TenantReport]:
-    unknown = ", ".join(id_ for id_ in only if id_ not in now)
-    if unknown:
-        raise UsageError(f"--only: the fleet has no {unknown}")
-    waves = {one.wave for one in now.values()}
+    if unknown := [id_ for id_ in only if id_ not in now]:
+        raise UsageError(f"--only: the fleet has no {', '.join(unknown)}{like(unknown[0], now)}")
+    waves = dict.fromkeys(one.wave for one in now.values() if one.wave)
     if wave is not None and wave not in waves:
-        raise UsageError(
-            f"--wave: the last roll-out had no wave {wave!r}; there were {', '.join(sorted(waves - {''}))}"
-        )
+        raise UsageError(f"--wave: the last roll-out had no wave {wave!r}; there were {', '.join(waves)}")
     return {id_: one for id_, one in now.items() if (not only or id_ in only) and wave in {None, one.wave}}

@@ -3,10 +3,10 @@
 Called by `orbits tenants report`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import ExecutionRow, RecordId, RecordRow, Subtree, masked, record_of
@@ -79,7 +79,7 @@ def _member(
     listed = recorded.tenants.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
     this = said.began is not None and not said.earlier and said.began >= _begun(recorded)
-    forward = recorded.running is not None and recorded.running.command == "update" and is_release(_asked(recorded))
+    forward = recorded.running is not None and recorded.running.command == "update" and is_release(recorded.asked)
     to_come = _hours(listed.get("window") if forward else None, now) if comes else None
     state, mood, happened = _state(id_, recorded, report, running, record, to_come)
     return Member(
@@ -156,7 +156,7 @@ def _comes(id_: str, recorded: Recorded, report: TenantReport | None) -> bool:
     """Whether the roll-out that is under way comes to it, as far as that is known without the code."""
     if recorded.running is None or (report is not None and report.state in _AWAY):
         return False
-    asked = _asked(recorded)
+    asked = recorded.asked
     if recorded.running.command == "rollback":
         return True
     for field in ("back", "leaving", "importing"):
@@ -167,11 +167,6 @@ def _comes(id_: str, recorded: Recorded, report: TenantReport | None) -> bool:
     if asked.get("only_failed"):
         return report is not None and report.state not in OK | APART
     return not asked.get("from_wave")
-
-
-def _asked(recorded: Recorded) -> Mapping[str, Any]:
-    """What the roll-out that is under way was asked with."""
-    return (masked(recorded.running.argument) if recorded.running is not None else None) or {}
 
 
 def _hours(window: str | None, now: datetime) -> str:
@@ -191,11 +186,8 @@ def _now(row: ExecutionRow, recorded: Recorded) -> TenantReport:
     failure = row.failure
     done = TenantState.UPDATED if row.changed else TenantState.UNCHANGED
     if row.command != "update":
-        gone = row.command == "uninstall" and not any(
-            other.tenant == row.tenant and other is not row for other in recorded.under
-        )
-        back = _asked(recorded).get("back") or row.command == "rollback"
-        done = TenantState.ENDED if gone and not back else TenantState.BROUGHT_BACK
+        left = row.command == "uninstall" and row.tenant not in recorded.forward and not recorded.asked.get("back")
+        done = TenantState.ENDED if left else TenantState.BROUGHT_BACK
     return TenantReport(
         state=state_of(ExecutionFailed(failure), changed=row.changed) if failure is not None else done,
         wave="",

@@ -84,6 +84,7 @@ def test_each_entry_point_of_the_wheel_can_be_loaded(installed: Path, tmp_path: 
         ("orbits_iac.commands", "offline"),
         ("orbits_iac.commands", "tenants"),
         ("orbits_iac.dispatchers", "local"),
+        ("orbits_iac.outputs", "tenants"),
         ("orbits_iac.providers", "aws"),
         ("orbits_iac.providers", "cdk"),
         ("pytest11", "orbits"),

@@ -117,6 +117,9 @@ def test_some_a_wave_or_all_are_brought_back(orbits: Shell, tmp_path: Path) -> N
     assert ["acme", "3", "2", "goes", "back"] in [line.split() for line in said.splitlines()]
     assert "UTC: 3 go back" in said
     assert "say --yes" in said
+    shown, end = json.JSONDecoder().raw_decode(said := orbits("tenants", "rollback", FLEET, "--json", code=2))
+    assert shown["tenants"][0] == {"tenant": "acme", "from": 3, "to": 2, "moves": True, "happens": "goes back"}
+    assert "say --yes" in said[end:]
     orbits("tenants", "rollback", FLEET, "--wave", "1", "--yes")
     assert [(tmp_path / one).read_text() for one in ("acme", "bolt", "cafe")] == ["2", "3", "3"]
     orbits("tenants", "rollback", FLEET, "--only", "cafe", "--to", "1", "--yes")
@@ -125,6 +128,9 @@ def test_some_a_wave_or_all_are_brought_back(orbits: Shell, tmp_path: Path) -> N
     assert "3 tenants: 1 brought back" not in said
     assert [(tmp_path / one).read_text() for one in ("acme", "bolt", "cafe")] == ["1", "1", "1"]
     assert "there were 1, 100%" in orbits("tenants", "rollback", FLEET, "--wave", "7", "--yes", code=2)
+    assert "the fleet has no acne. Did you mean 'acme'" in orbits(
+        "tenants", "rollback", FLEET, "--only", "acne", "--yes", code=2
+    )
     assert "the fleet has no echo" in orbits("tenants", "rollback", FLEET, "--only", "echo", "--yes", code=2)
 
 

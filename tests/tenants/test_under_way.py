@@ -106,6 +106,16 @@ async def test_who_has_gone_back_is_said_to_have_while_others_still_do(orbits: O
     await execution
 
 
+async def test_who_has_been_removed_is_said_to_have_while_others_still_are(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    STREET.slow = "cafe"
+    execution = await orbits.start(Stalls(release="1", leaving=("bolt", "cafe", "duke")))
+    await STREET.reached.wait()
+    assert states(await fleet(orbits)) == ["updated", "ended", "under way", "to come"]
+    STREET.gate.set()
+    await execution
+
+
 async def test_what_holds_the_fleet_is_said_though_it_is_no_roll_out(orbits: Orbits) -> None:
     await orbits.run(Stalls(release="1"))
     STREET.slow = "duke"

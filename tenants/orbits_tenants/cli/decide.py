@@ -96,9 +96,8 @@ def _decide(
         "pin": f"keeps {', '.join(f'{name}={value!r}' for name, value in decided.pinned.get(tenant, {}).items())}",
         "unpin": "has what all have",
     }
-    seen = (
-        "the next roll-out goes to it" if what == "add" else "roll-outs that are under way see it before they begin it"
-    )
+    seen = "a roll-out that is under way sees it, if it has not begun it yet"
+    seen = "the next roll-out goes to it" if what == "add" else seen
     typer.echo(f"{tenant} {but or said[what]}; {seen}", err=True)
 
 

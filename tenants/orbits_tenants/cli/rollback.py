@@ -1,6 +1,7 @@
 """`orbits tenants rollback`: bring some tenants, a wave or all back to what stood before the last roll-out."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,7 @@ def command(
 
     What that would do is shown first, and you are asked.
     """
-    report = asyncio.run(_rollback(fleet, wave, only or [], to, yes=yes))
+    report = asyncio.run(_rollback(fleet, wave, only or [], to, yes=yes, as_json=as_json))
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -35,7 +36,9 @@ def command(
     raise typer.Exit(report.exit_code())
 
 
-async def _rollback(spec: str, wave: str | None, only: list[str], to: int | None, *, yes: bool) -> "Report":
+async def _rollback(
+    spec: str, wave: str | None, only: list[str], to: int | None, *, yes: bool, as_json: bool
+) -> "Report":
     from orbits_iac import Orbits, Settings
     from orbits_tenants.cli.subject import named
     from orbits_tenants.rollback import bring_back, look
@@ -45,13 +48,16 @@ async def _rollback(spec: str, wave: str | None, only: list[str], to: int | None
     async with Orbits(settings) as orbits:
         rollback = await look(orbits, fleet, wave=wave, only=only, to=to)
         if not yes:
-            _ask(rollback)
+            _ask(rollback, as_json=as_json)
         return await bring_back(orbits, rollback)
 
 
-def _ask(rollback: "Rollback") -> None:
+def _ask(rollback: "Rollback", *, as_json: bool) -> None:
     from orbits_iac.provider import console, make_sure
 
-    console(stderr=True).print(rollback)
+    if as_json:
+        typer.echo(json.dumps(rollback.document(), ensure_ascii=False, indent=2))
+    else:
+        console(stderr=True).print(rollback)
     if rollback:  # else nobody goes back: what there is to say is said without asking
         make_sure("Bring them back?")

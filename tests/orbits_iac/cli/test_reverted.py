@@ -32,4 +32,4 @@ def test_a_build_that_was_reverted_leaves_the_execution_until_it_is_told_to_go_o
     assert "✔ Shop acme is at revision 1" in plain(project.run("resume", execution, "--here"))
     assert project.calls()[before:] == ONCE
     events = json.loads(project.run("get", execution, "--json"))["events"]
-    assert {event["execution"] for event in events if "which is older than its own" in event["why"]} >= {execution}
+    assert {event["execution"] for event in events if "instead of its own" in event["why"]} >= {execution}

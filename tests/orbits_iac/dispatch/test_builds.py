@@ -209,7 +209,7 @@ async def test_a_build_that_was_reverted_goes_on_here_when_it_is_told_to(project
         assert {row.state for row in rows} == {State.SUCCESS}
         for row in rows:
             events = [event for event in await project.store.tail(0) if event.execution == row.id]
-            [event] = [event for event in events if "older than its own" in event.why]
+            [event] = [event for event in events if "instead of its own" in event.why]
             assert (event.who, later in event.why) == ("code 1", True)
     assert RAN == ["above"]
 
