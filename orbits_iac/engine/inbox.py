@@ -72,7 +72,9 @@ async def _child_ended(run: "Run", message: MessageRow) -> None:
     if child is None:
         return
     link = replace(entry.link, revision=child.revision) if entry.link is not None else None
-    run.pages.put(amended(entry, changed=child.changed, link=link, passed=child.no_return), at=run.now())
+    of_tenant = child.tenant is not None and run.pages.execution.tenant is None
+    ended = amended(entry, changed=child.changed, link=link, passed=child.no_return, of_tenant=of_tenant)
+    run.pages.put(ended, at=run.now())
     run.arrived.append((entry.key, child_end(child)))
 
 

@@ -334,7 +334,10 @@ class Run:
 
 
 def passed_in(entries: Iterable[EntryRow]) -> tuple[str, ...]:
-    """The paths of the steps of no return among these entries, and of those that their children have passed."""
+    """The paths of the steps of no return among these entries, and of those that their children have passed.
+
+    What a tenant has passed is not there above the tenant: a roll-out is brought to its end without it.
+    """
     found: dict[str, None] = {}
     for entry in entries:
         if not (entry.no_return or entry.passed):
@@ -342,7 +345,7 @@ def passed_in(entries: Iterable[EntryRow]) -> tuple[str, ...]:
         path = ".".join(refs(entry.key))
         if entry.no_return and not entry.skipped and not _nothing_done(entry):
             found[path] = None
-        found.update(dict.fromkeys(f"{path}.{step}" for step in entry.passed))
+        found.update(dict.fromkeys(f"{path}.{step}" for step in entry.passed if not entry.of_tenant))
     return tuple(found)
 
 

@@ -142,6 +142,7 @@ class EntryRow(Row, frozen=True, kw_only=True):
     link: Child | None = None  # a child's record, with the revision that stands now
     no_return: bool = False  # it is a step of no return itself
     passed: tuple[str, ...] = ()  # of a child: steps of no return that were passed in it
+    of_tenant: bool = False  # it is a tenant's, and this execution nobody's: what it has passed holds nothing here
     undo: Json | None = None  # {"kind", "command", "argument", ...} of the step that undoes it
     undone: bool = False
     asked_at: float | None = None  # when its definition asked for it: its deadline counts from there

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orbits_iac import ExecutionFailed, Orbits, Permanent, Target
-from orbits_iac.provider import Refused
+from orbits_iac.provider import RecordRow, Refused, State
 from orbits_iac.testing import Clock
 from orbits_tenants import Listing, Report, Rollout, Tenant, TenantState, Wave, Window
 from orbits_tenants.promotion import promote
@@ -82,6 +82,26 @@ async def test_who_was_gone_to_alone_once_more_belongs_to_the_release(orbits: Or
     assert (await look(orbits, Stalls)).to == 1
     await orbits.run(Stalls(release="worse", only=("acme",)))  # the first of another one
     assert (await look(orbits, Stalls)).to == 4
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_one_that_is_cancelled_is_cancelled_whatever_its_tenants_have_passed(orbits: Orbits, first: bool) -> None:
+    if not first:
+        await orbits.run(Stalls(release="0"))
+    Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
+    execution = await orbits.start(Stalls(release="1", motto="for ever"))
+    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
+        await asyncio.sleep(0)
+    await execution.cancel()
+    with pytest.raises(ExecutionFailed) as ended:
+        await execution
+    assert ended.value.failure.state is State.CANCELLED
+    assert STREET.stands["acme"] == "1"
+    record = await orbits.store.get(RecordRow, "Stalls", "Stalls")
+    assert record is not None
+    assert (record.held, record.queue) == (None, ())
+    Stalls.rollout = Rollout(waves=["100%"])
+    assert states(await orbits.run(Stalls(release="1", motto="for ever"))) == ["unchanged", *["updated"] * 3]
 
 
 async def test_who_leaves_meanwhile_changes_neither_what_was_released_nor_what_a_rollback_goes_to(
