@@ -25,7 +25,7 @@ from orbits_iac.model.errors import (
     shortened,
 )
 from orbits_iac.model.existing import Existing
-from orbits_iac.model.ids import RecordId, made_at
+from orbits_iac.model.ids import RecordId, keeps, made_at
 from orbits_iac.model.likeness import like
 from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
@@ -103,6 +103,7 @@ __all__ = [
     "is_kept",
     "is_project_file",
     "json_text",
+    "keeps",
     "kind_of",
     "kinds_of",
     "like",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orbits_iac.model.errors import Failure
-from orbits_iac.model.ids import UNDO, ExecutionId, refs
+from orbits_iac.model.ids import UNDO, ExecutionId, keeps, refs
 from orbits_iac.model.rows import EntryRow, ExecutionRow
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.queries import Picture
@@ -122,7 +122,7 @@ def _way_to(picture: Picture, entry: EntryRow) -> tuple[str, ...]:
 
 def is_hidden(entry: EntryRow) -> bool:
     """Whether it is the engine's own, a question to the store or a timer, say; or no step, but what stays as it was."""
-    return entry.is_kept or (entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key)
+    return keeps(entry.key) or (entry.kind in {"ask", "timer", "cancel", "supersede"} and "~" in entry.key)
 
 
 def is_hook(entry: EntryRow, execution: ExecutionRow) -> bool:

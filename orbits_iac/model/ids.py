@@ -73,10 +73,9 @@ def _own_part(*parts: str) -> str:
     return ":".join(part.translate(_ESCAPES) for part in parts)
 
 
-def command_of(key: str) -> str:
-    """The command in a step's key."""
-    fields = key.rpartition("/")[2].split(":")
-    return fields[2].partition("~")[0] if len(fields) > 2 else ""
+def keeps(key: str) -> bool:
+    """Whether an entry with this key is no step that was asked for, but a child that stays as it was."""
+    return key.rpartition("/")[2].split(":")[2:3] == [KEEP]
 
 
 def first_attempt(key: StepKey) -> StepKey:

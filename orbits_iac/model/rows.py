@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 import msgspec
 
 from orbits_iac.model.errors import Failure
-from orbits_iac.model.ids import KEEP, NOBODYS, ExecutionId, StepKey, WorkerId, command_of
+from orbits_iac.model.ids import NOBODYS, ExecutionId, StepKey, WorkerId
 from orbits_iac.model.reads import Read
 from orbits_iac.model.schedule import Timing
 from orbits_iac.model.states import State
@@ -148,11 +148,6 @@ class EntryRow(Row, frozen=True, kw_only=True):
     asked_at: float | None = None  # when its definition asked for it: its deadline counts from there
     count: int = 0  # of a `repeat`: how often it was done
     taken_up: int = 0  # how often its attempt was begun again after its process had died
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether it is no step that was asked for, but a child that stays as it was."""
-        return command_of(self.key) == KEEP
 
 
 class MessageRow(Row, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from orbits_iac.provider import (
     Subtree,
     UsageError,
     in_words,
+    keeps,
     kind_of,
     made_at,
     masked,
@@ -132,7 +133,7 @@ async def _passed_and_waits(
 ) -> tuple[frozenset[RecordId], list[str]]:
     """What a roll-out that is under way has passed over, and what it waits for that does not come by itself."""
     entries = await store.find(EntryRow, execution=running.id, whole=False)
-    links = [one.link for one in entries if one.skipped and not one.is_kept and one.link is not None]
+    links = [one.link for one in entries if one.skipped and not keeps(one.key) and one.link is not None]
     waits = [one.why for one in await why_nobody_goes_on(store, [running, *under], now=time.time())]
     if waits:
         how = "" if "orbits resume" in waits[0] else f"; or here: orbits resume {running.id}"
