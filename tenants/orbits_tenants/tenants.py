@@ -5,7 +5,9 @@ updated; a failed tenant is reported, and fails neither the others nor the roll-
 never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import AfterValidator, PrivateAttr
@@ -152,13 +154,17 @@ class Tenants(Resource[Report], Generic[S]):
         decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
         if narrow:
             report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
-            listed = {tenant.id for tenant in tenants}
-            self._refuse_missing({*listed, *decided.added, *report.tenants} - decided.removed.keys())
+            there = {*(tenant.id for tenant in tenants), *decided.added, *report.tenants} - decided.removed.keys()
+            if not (tenants or there.issuperset(self.only or ())):  # the source was not read: it need not be usable
+                with suppress(UsageError):
+                    listed = await asyncio.to_thread(self.read_source)
+                    there |= {tenant.id for tenant in listed} - decided.removed.keys()
+            self._refuse_missing(there)
             if self.only_failed and not _failed(report.tenants):
                 left = f"the last roll-out of {kind_of(fleet)} that came to its end left nobody failed or not reached"
                 raise UsageError(f"only_failed: {left}. Leave it out: who is as it should be is passed over")
         meant = (decided.about(tenant) for tenant in tenants if self.only is None or tenant.id in self.only)
-        self._refuse_unfit([tenant for tenant in meant if not tenant.paused])
+        await asyncio.to_thread(self._refuse_unfit, [tenant for tenant in meant if not tenant.paused])
 
     def _refuse_unfit(self, tenants: Iterable[Tenant]) -> None:
         """Name all whose stacks cannot be made, or are not theirs alone."""

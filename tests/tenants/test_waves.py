@@ -190,6 +190,11 @@ async def test_whom_a_roll_out_is_to_go_to_is_looked_at_before_anything_is_writt
     assert await orbits.store.count(ExecutionRow) == before
     report = await orbits.run(Stalls(release="2", only=("echo", "fox")))
     assert [id_ for id_, one in report.tenants.items() if not one.earlier] == ["fox", "echo"]
+    Stalls.listing = Listing(on_doubt="known")  # then the source is not read before it is asked for
+    STREET.listed.append(Tenant(id="gnu"))
+    assert (await orbits.run(Stalls(release="2", only=("gnu",)))).tenants["gnu"].state == "updated"
+    with pytest.raises(UsageError, match="only: Stalls has no gnus"):
+        await orbits.run(Stalls(release="2", only=("gnus",)))
 
 
 async def test_what_is_decided_while_a_wave_is_under_way_holds_for_whom_it_has_not_begun(
