@@ -203,10 +203,9 @@ def print_record(
     if record.adopted:
         facts["adopted"] = "as it was found; no update of it has succeeded yet"
     out.print(report.table(facts))
-    published = masked(row.outputs) if row is not None else None
-    if published:
+    if row is not None and (published := masked(row.outputs)):
         out.print(Text("\noutputs", style="bold"))
-        shown = outputs.read(row.outputs) if row is not None else None
+        shown = outputs.read(row.outputs)
         out.print(report.table(published) if shown is None else shown)
     if record.children:
         out.print(Text("\nmade of", style="bold"))

@@ -86,10 +86,9 @@ def _wrong(subject: str, cls: "type[BaseModel]", error: Any, *, name: str = "", 
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in (*((name,) if name else ()), *problem["loc"]))
         lines.append(f"{where}: {in_words(problem)}" if where else in_words(problem))
-    given = "" if text is None or "Secret" in _type_of(cls, name) else f", and is {text!r}"
-    expected = f" ({name} is {_type_of(cls, name)}{given})" if name else ""
-    hint = ""
-    kind = _type_of(cls, name) if name else ""
+    kind, hint = _type_of(cls, name) if name else "", ""
+    given = "" if text is None or "Secret" in kind else f", and is {text!r}"
+    expected = f" ({name} is {kind}{given})" if name else ""
     places = {kind.index(part): example for part, example in _EXAMPLES.items() if part in kind}
     if places:  # what stands first is around the others
         hint = f"; give JSON, as in {name}='{places[min(places)]}'"

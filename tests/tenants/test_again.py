@@ -90,8 +90,8 @@ async def test_one_that_is_cancelled_is_cancelled_whatever_its_tenants_have_pass
         await orbits.run(Stalls(release="0"))
     Stalls.rollout = Rollout(waves=["1", "100%"], promote="by hand")
     execution = await orbits.start(Stalls(release="1", motto="for ever"))
-    while not await execution.waits():  # noqa: ASYNC110 - it is in the store that it says so
-        await asyncio.sleep(0)
+    await orbits.settled()
+    assert await execution.waits()
     await execution.cancel()
     with pytest.raises(ExecutionFailed) as ended:
         await execution
