@@ -1,14 +1,14 @@
 """A program that is killed: it runs, or goes on with, a workflow whose steps write to a file outside the store.
 
 `program.py STORE LOG start N` starts N workflows, `program.py STORE LOG update` one Resource, which waits for the file
-`LOG.go`; `program.py STORE LOG work` advances whatever is there; `program.py STORE LOG halt N` starts too, and stops
-itself where the beginning of its first steps is durable and none is called. All end when nothing is left to do.
+`LOG.go`; `program.py STORE LOG work` advances whatever is there; `program.py STORE LOG halt N` starts too, and waits
+for that file where the beginning of its first steps is durable and none is called. All end when nothing is left to do.
 """
 
 import asyncio
 import os
-import signal
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from orbits_iac.model.rows import ExecutionRow
 from orbits_iac.model.states import ENDED
 
 STORE, LOG = sys.argv[1], Path(sys.argv[2])
+GO = LOG.with_suffix(".go")
 
 
 def note(line: str) -> None:
@@ -71,7 +72,7 @@ class Waits(Action[int, int]):
         return InProgress(0, poll=timedelta(milliseconds=1))
 
     def watch(self, handle: int, /) -> int | InProgress[int]:
-        return 1 if LOG.with_suffix(".go").exists() else InProgress(handle, poll=timedelta(milliseconds=1))
+        return 1 if GO.exists() else InProgress(handle, poll=timedelta(milliseconds=1))
 
 
 class Shared(Resource):
@@ -85,11 +86,16 @@ class Shared(Resource):
 
 
 async def halted(engine: Engine, run: Run) -> None:
-    """Stop, the first time that steps are about to be called, and go on once the lease has been renewed again."""
+    """Stand still, the first time that steps are about to be called, and go on once the lease is renewed again.
+
+    It is stopped from outside: another of its threads may be committing, which only who stops it can see.
+    """
     assert engine.lease is not None
     if not HALTED:
         HALTED.append(run)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        note(f"halts {os.getpid()}")
+        while not GO.exists():
+            time.sleep(0.01)  # noqa: ASYNC251 - nothing of it may go on
     while not engine.lease.is_certain(engine.lease.elapsed()):  # noqa: ASYNC110 - a thread renews it
         await asyncio.sleep(0.01)
     try:

@@ -46,6 +46,10 @@ class Place:
         """What the steps have written so far."""
         return self.log.read_text().splitlines()
 
+    def go(self) -> None:
+        """Let go on what waits for the file."""
+        self.log.with_suffix(".go").touch()
+
     async def until(self, word: str, least: int, process: subprocess.Popen[bytes]) -> None:
         """Wait until at least so many lines begin with `word`, as long as the process lives."""
         assert process.stdout is not None
@@ -157,7 +161,7 @@ async def test_two_processes_that_ask_for_the_same_get_one_execution(place: Plac
     await place.until("main", 1, first)
     second = place.start("update")
     await place.until("asked", 2, second)
-    place.log.with_suffix(".go").touch()
+    place.go()
     await place.ended(first)
     await place.ended(second)
     asked = {line for line in place.lines() if line.startswith("asked")}
@@ -181,7 +185,8 @@ async def test_a_process_that_was_stopped_beyond_its_lease_writes_nothing_more(p
 async def test_a_process_that_was_stopped_just_before_a_call_does_not_call(place: Place) -> None:
     """Its lease is renewed again by then; what it had claimed is another's, who has done it all."""
     first = place.start("halt", "1", lease="PT0.4S")
-    await asyncio.to_thread(os.waitid, os.P_PID, first.pid, os.WSTOPPED)
+    await place.until("halts", 1, first)
+    place.stop(first)
     async with Orbits(Settings(store=place.store), work=False) as orbits:
         begun = [entry for row in await orbits.store.find(ExecutionRow) for entry in await _entries(orbits, row)]
         assert {entry.state for entry in begun} == {State.EXECUTING}
@@ -189,6 +194,7 @@ async def test_a_process_that_was_stopped_just_before_a_call_does_not_call(place
     second = place.start("work", lease="PT0.4S")
     await place.ended(second)
     before = await written(place)
+    place.go()
     first.send_signal(signal.SIGCONT)
     await place.ended(first)
     assert await written(place) == before
