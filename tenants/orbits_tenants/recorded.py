@@ -4,46 +4,37 @@ The fleet's record, its last roll-outs, what people have decided since, and ever
 of the user's is needed, and nothing live is asked. Called by `standing`.
 """
 
-import time
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from orbits_iac.provider import (
-    EntryRow,
     ExecutionRow,
     LookRow,
     RecordId,
     RecordRow,
     RevisionRow,
-    State,
     Subtree,
     UsageError,
     in_words,
-    keeps,
     kind_of,
     made_at,
     masked,
     record_of,
     subtree,
-    why_nobody_goes_on,
 )
+from orbits_tenants import attempts
+from orbits_tenants.attempts import Attempts
 from orbits_tenants.decisions import Decided, TenantDecisions
-from orbits_tenants.promotion import Promoted
 from orbits_tenants.report import Report
 from orbits_tenants.tenant import REF
-from orbits_tenants.tenants import is_release
 
 if TYPE_CHECKING:
     from orbits_iac.provider import Store
 
 DECISIONS = kind_of(TenantDecisions)
-_ROLL_OUTS = frozenset({"update", "rollback"})
-_CHANGES = frozenset({"update", "rollback", "uninstall"})
-_PAGE = 50  # executions, of which most are cycles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +47,7 @@ class Recorded:
     tenants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were listed, by id
     decided: Decided = field(default_factory=Decided)  # since then, too
     last: ExecutionRow | None = None  # the last roll-out that came to its end
-    running: ExecutionRow | None = None
-    under: tuple[ExecutionRow, ...] = ()  # what the running one does for tenants, or has done
-    passed: frozenset[RecordId] = frozenset()  # what it has passed over
-    waits: tuple[str, ...] = ()  # for what it waits: a person, or somebody who can go on with it
-    broken: ExecutionRow | None = None  # a later roll-out that did not come to its end
-
-    @cached_property
-    def asked(self) -> Mapping[str, Any]:
-        """What the roll-out that is under way was asked with."""
-        return (masked(self.running.argument) if self.running is not None else None) or {}
-
-    @cached_property
-    def forward(self) -> Collection[str | None]:
-        """The tenants that the roll-out under way has brought forward, whatever came of that."""
-        return {row.tenant for row in self.under if row.command == "update"}
+    attempts: Attempts = field(default_factory=Attempts)  # those after it
 
     @property
     def look(self) -> LookRow | None:
@@ -82,7 +59,7 @@ class Recorded:
         """The records of each tenant's stacks, by its id: the one that it has, then what it had and nobody removed."""
         tops = [record_of(child) for child in self.record.children if child.ref == REF]
         found = {id_: [*map(_id_of, rows)] for id_, rows in _by_tenant(self.subtree.records, tops).items()}
-        for row in self.under:
+        for row in self.attempts.changes:
             if row.tenant is not None and row.identity is not None:
                 found.setdefault(row.tenant, [RecordId(row.kind, row.identity)])
         return found
@@ -94,18 +71,9 @@ async def read(store: "Store", kind: str) -> Recorded:
     if record is None:
         raise UsageError(f"there is no record of a fleet {kind}: nothing of it was ever rolled out into {store.url}")
     last = await _last(store, record)
-    latest = await _latest(store, record, last)
-    holder = await store.get(ExecutionRow, record.queue[0]) if record.queue else None
-    running = _under_way(holder, latest)
-    under = await store.find(ExecutionRow, parent=running.id, whole=False) if running is not None else []
-    tops = [RecordId(row.kind, row.identity) for row in under if row.identity is not None]
+    later = await attempts.read(store, record, last)
+    tops = [RecordId(row.kind, row.identity) for row in later.changes if row.identity is not None]
     report, tenants = await _report(store, record, last)
-    passed, waits = (frozenset(), []) if running is None else await _passed_and_waits(store, running, under)
-    if holder is not None and running != holder:
-        waits.append(f"execution {holder.id} is at it: {holder.command} of {holder.kind} by {holder.who}")
-    waiting = [id_ for id_ in record.queue[1:] if running is None or id_ != running.id]
-    if waiting:
-        waits.append(f"{', '.join(waiting)} wait{'s' if len(waiting) == 1 else ''} for it")
     return Recorded(
         record=record,
         subtree=await subtree(store, RecordId(kind, kind), *tops),
@@ -113,49 +81,8 @@ async def read(store: "Store", kind: str) -> Recorded:
         tenants=tenants,
         decided=await decided_about(store, kind),
         last=last,
-        running=running,
-        under=tuple(row for row in under if row.command in _CHANGES),
-        passed=passed,
-        waits=tuple(waits),
-        broken=latest if latest is not None and latest.ended_at is not None and latest != last else None,
+        attempts=later,
     )
-
-
-def _under_way(holder: ExecutionRow | None, latest: ExecutionRow | None) -> ExecutionRow | None:
-    """The roll-out that is under way: the one that holds the fleet, or else the latest, which waits for that."""
-    if holder is not None and holder.command in _ROLL_OUTS:
-        return holder
-    return latest if latest is not None and latest.ended_at is None else None
-
-
-async def _passed_and_waits(
-    store: "Store", running: ExecutionRow, under: Iterable[ExecutionRow]
-) -> tuple[frozenset[RecordId], list[str]]:
-    """What a roll-out that is under way has passed over, and what it waits for that does not come by itself."""
-    entries = await store.find(EntryRow, execution=running.id, whole=False)
-    links = [one.link for one in entries if one.skipped and not keeps(one.key) and one.link is not None]
-    waits = [one.why for one in await why_nobody_goes_on(store, [running, *under], now=time.time())]
-    if waits:
-        how = "" if "orbits resume" in waits[0] else f"; or here: orbits resume {running.id}"
-        waits = [f"nobody goes on with it: {waits[0]}{how}"]
-    elif running.state is State.PAUSED:
-        waits = [f"it is paused: `orbits resume {running.id}` goes on"]
-    elif any(one.kind == kind_of(Promoted) and one.seq is None for one in entries):
-        waits = [f"it waits for a person: `orbits tenants promote {running.kind}` lets the next wave begin"]
-    return frozenset(map(record_of, links)), waits
-
-
-async def broken_release(store: "Store", record: RecordRow, since: float) -> ExecutionRow | None:
-    """The latest release since then that has begun tenants and did not come to its end: cancelled, or failed.
-
-    None if there is none; what was to go back, or to leave, is no release.
-    """
-    async for row in _later(store, record, since):
-        if row.command != "update" or row.ended_at is None or row.state.value == "SUCCESS":
-            continue
-        if is_release(masked(row.argument)) and await store.find(ExecutionRow, parent=row.id, limit=1, whole=False):
-            return row
-    return None
 
 
 async def stacks_of(store: "Store", kind: str) -> dict[str, RecordRow]:
@@ -220,27 +147,6 @@ async def _last(store: "Store", record: RecordRow) -> ExecutionRow | None:
     if record.revision is None or record.brought_by is None:
         return None
     return await store.get(ExecutionRow, record.brought_by)
-
-
-async def _latest(store: "Store", record: RecordRow, last: ExecutionRow | None) -> ExecutionRow | None:
-    """The latest roll-out: under way, or ended in whatever way; `last` if none came after that."""
-    async for row in _later(store, record, last.created_at if last is not None else 0.0):
-        return row
-    return last
-
-
-async def _later(store: "Store", record: RecordRow, since: float) -> AsyncIterator[ExecutionRow]:
-    """The roll-outs that were asked for after that time, the latest first."""
-    after: tuple[str, ...] = ()
-    while rows := await store.find(
-        ExecutionRow, kind=record.kind, identity=record.identity, newest=True, limit=_PAGE, after=after, whole=False
-    ):
-        later = [row for row in rows if row.command in _ROLL_OUTS and row.created_at > since]
-        for row in sorted(later, key=lambda row: row.created_at, reverse=True):  # ids have no order within a second
-            yield row
-        if rows[-1].created_at < since - 1:
-            break
-        after = (rows[-1].id,)
 
 
 async def _report(

@@ -24,8 +24,9 @@ from orbits_iac.provider import (
     was_there,
 )
 from orbits_tenants.amounts import counted
+from orbits_tenants.attempts import broken_release
 from orbits_tenants.back import undecided
-from orbits_tenants.recorded import all_stacks_of, broken_release, decided_about
+from orbits_tenants.recorded import all_stacks_of, decided_about
 from orbits_tenants.report import Report, TenantReport
 from orbits_tenants.tenants import Tenants, is_release, released
 

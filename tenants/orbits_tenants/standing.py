@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import ExecutionRow, RecordId, RecordRow, Subtree, masked, record_of
 from orbits_tenants import recorded as recording
+from orbits_tenants.amounts import counted
+from orbits_tenants.attempts import Attempt
 from orbits_tenants.fleet import Drift, DriftState, Fleet, LastRollOut, Member, Mood, Service, worst
 from orbits_tenants.outcome import state_of
 from orbits_tenants.recorded import DECISIONS, Recorded
 from orbits_tenants.report import APART, BAD, OK, TenantReport, TenantState
 from orbits_tenants.services import in_service, service, services, since, utc
 from orbits_tenants.tenant import REF, SHARED
-from orbits_tenants.tenants import SCOPE, is_release
+from orbits_tenants.tenants import SCOPE
 from orbits_tenants.window import Window
 
 if TYPE_CHECKING:
@@ -34,10 +36,10 @@ async def read(store: "Store", kind: str, *, now: float) -> Fleet:
     """The fleet of this kind; UsageError if none was ever rolled out."""
     recorded = await recording.read(store, kind)
     stacks = recorded.stacks
-    ordered = sorted(recorded.under, key=lambda row: row.created_at)  # of one that goes back, what it does now
-    running = {row.tenant: row for row in ordered if row.tenant is not None}
-    ids = dict.fromkeys((*recorded.report.tenants, *stacks, *running))
-    members = [_member(id_, recorded, stacks.get(id_, ()), running.get(id_), utc(now)) for id_ in ids]
+    each = recorded.attempts.each
+    latest = {row.tenant: (one, row) for one in each for row in one.changes if row.tenant is not None}
+    ids = dict.fromkeys((*recorded.report.tenants, *stacks, *latest))
+    members = [_member(id_, recorded, stacks.get(id_, ()), latest.get(id_), utc(now)) for id_ in ids]
     return Fleet(
         name=kind,
         at=utc(now),
@@ -65,23 +67,32 @@ def _shared(recorded: Recorded) -> Iterator[Service]:
 
 
 def _member(
-    id_: str, recorded: Recorded, stacks: Sequence[RecordId], running: ExecutionRow | None, now: datetime
+    id_: str,
+    recorded: Recorded,
+    stacks: Sequence[RecordId],
+    latest: tuple[Attempt, ExecutionRow] | None,
+    now: datetime,
 ) -> Member:
+    """A tenant; `latest`: the latest that was done to it since the last roll-out that came to its end, and by which."""
     stack = stacks[0] if stacks else None
     record = recorded.subtree.records.get(stack) if stack is not None else None
-    report = recorded.report.tenants.get(id_) if running is None else _now(running, recorded)
-    if report is not None and stack in recorded.passed:
+    report = recorded.report.tenants.get(id_) if latest is None else _now(*latest)
+    told, attempt = recorded.attempts.told, latest[0] if latest is not None else None
+    passed = told is not None and stack in told.passed
+    if report is not None and passed:
         report = report.model_copy(update={"state": TenantState.UNCHANGED, "earlier": False})
-    comes = running is None and stack not in recorded.passed and _comes(id_, recorded, report)
+    elif report is not None and told is not None and attempt != told:
+        report = report.model_copy(update={"earlier": True})
+    comes = told is not None and attempt != told and not passed and _comes(id_, told, report)
     said = report or _UNREPORTED
     made = services(recorded.subtree, stack, report) if stack is not None else ()
     made += tuple(service(recorded.subtree, one.kind, one, owned=True) for one in stacks[1:])
     listed = recorded.tenants.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
     this = said.began is not None and not said.earlier and said.began >= _begun(recorded)
-    forward = recorded.running is not None and recorded.running.command == "update" and is_release(recorded.asked)
-    to_come = _hours(listed.get("window") if forward else None, now) if comes else None
-    state, mood, happened = _state(id_, recorded, report, running, record, to_come)
+    to_come = _hours(listed.get("window") if told is not None and told.is_release else None, now) if comes else None
+    busy = latest is not None and latest[1].ended_at is None
+    state, mood, happened = ("under way", Mood.MOVING, "") if busy else _state(id_, recorded, report, record, to_come)
     return Member(
         id=id_,
         name=listed.get("name", ""),
@@ -121,7 +132,6 @@ def _state(
     id_: str,
     recorded: Recorded,
     report: TenantReport | None,
-    running: ExecutionRow | None,
     record: RecordRow | None,
     to_come: str | None,
 ) -> tuple[str, Mood, str]:
@@ -129,8 +139,6 @@ def _state(
 
     `to_come`: for what it waits, if the roll-out that is under way has not come to it; None if that does not.
     """
-    if running is not None and running.ended_at is None:
-        return "under way", Mood.MOVING, ""
     decided, mood = recorded.decided, _mood(report, record)
     state = report.state.value if report is not None else "stands"
     happened = report.happened if report is not None else ""
@@ -152,13 +160,13 @@ def _state(
     return state, mood, happened
 
 
-def _comes(id_: str, recorded: Recorded, report: TenantReport | None) -> bool:
-    """Whether the roll-out that is under way comes to it, as far as that is known without the code."""
-    if recorded.running is None or (report is not None and report.state in _AWAY):
+def _comes(id_: str, told: Attempt, report: TenantReport | None) -> bool:
+    """Whether a roll-out that is under way comes to it, as far as that is known without the code."""
+    if told.is_over or (report is not None and report.state in _AWAY):
         return False
-    asked = recorded.asked
-    if recorded.running.command == "rollback":
+    if told.execution.command == "rollback":
         return True
+    asked = told.asked
     for field in ("back", "leaving", "importing"):
         if asked.get(field):
             return id_ in asked[field]
@@ -176,17 +184,18 @@ def _hours(window: str | None, now: datetime) -> str:
 
 
 def _begun(recorded: Recorded) -> datetime:
-    """When the last roll-out was asked for: what was begun before is of an earlier one."""
-    row = recorded.running or recorded.last
+    """When the roll-out that is told of was asked for: what was begun before is of an earlier one."""
+    told = recorded.attempts.told
+    row = told.execution if told is not None else recorded.last
     return utc(row.created_at if row is not None else 0)
 
 
-def _now(row: ExecutionRow, recorded: Recorded) -> TenantReport:
-    """The report of a tenant in the roll-out that is under way."""
+def _now(attempt: Attempt, row: ExecutionRow) -> TenantReport:
+    """The report of a tenant in a roll-out that is under way, or that broke off."""
     failure = row.failure
     done = TenantState.UPDATED if row.changed else TenantState.UNCHANGED
     if row.command != "update":
-        left = row.command == "uninstall" and row.tenant not in recorded.forward and not recorded.asked.get("back")
+        left = row.command == "uninstall" and row.tenant not in attempt.forward and not attempt.asked.get("back")
         done = TenantState.ENDED if left else TenantState.BROUGHT_BACK
     return TenantReport(
         state=state_of(ExecutionFailed(failure), changed=row.changed) if failure is not None else done,
@@ -221,20 +230,21 @@ def _places(under: Subtree, stack: RecordId | None) -> str | None:
 
 
 def _roll_out(recorded: Recorded) -> LastRollOut | None:
-    row = recorded.running or recorded.last
-    notes: list[str] = [*recorded.waits]
-    if recorded.running is None:
+    told, notes = recorded.attempts.told, [*recorded.attempts.waits]
+    row = told.execution if told is not None else recorded.last
+    if told is None:
         notes += [f"{name}: {why}" for name, why in recorded.report.causes.items()]
         notes += [*recorded.report.doubts, *([recorded.report.stopped] if recorded.report.stopped else [])]
         if recorded.report.finish_error:
             notes.append(f"define_finish failed: {recorded.report.finish_error}")
-    if recorded.broken is not None:
-        failure = recorded.broken.failure
-        notes.append(
-            f"a later roll-out, {recorded.broken.id}, ended {recorded.broken.state.value}: "
-            f"{failure.message if failure is not None else 'it says no more'}"
-        )
-        row = row or recorded.broken
+    elif told.is_over:
+        notes.append(f"it {_ended(told.execution)}")
+        if told.is_release and told.forward:
+            back = ", `orbits tenants rollback` brings them back" if recorded.last is not None else ""
+            notes.append(f"it had gone to {counted(len(told.forward))}: `orbits up` goes on{back}")
+    else:
+        notes += told.waits
+    notes += [f"a later roll-out, {one.id}, {_ended(one)}" for one in recorded.attempts.beside]
     if row is None:
         return None
     return LastRollOut(
@@ -245,3 +255,7 @@ def _roll_out(recorded: Recorded) -> LastRollOut | None:
         argument={name: value for name, value in (masked(row.argument) or {}).items() if value or name not in SCOPE},
         notes=tuple(notes),
     )
+
+
+def _ended(row: ExecutionRow) -> str:
+    return f"ended {row.state.value}: {row.failure.message if row.failure is not None else 'it says no more'}"

@@ -308,22 +308,6 @@ async def test_who_was_brought_back_later_is_in_no_wave_and_who_was_removed_has_
     assert services == {"acme": 2, "bolt": 2, "cafe": 0}
 
 
-async def test_a_later_roll_out_that_was_cancelled_is_said_beside_the_last_good_one(orbits: Orbits) -> None:
-    good = await orbits.start(Fair(colour="red"))
-    await good
-    SQUARE.go_on.clear()
-    SQUARE.reached.clear()
-    execution = await orbits.start(Fair(colour="blue"))
-    await SQUARE.reached.wait()
-    await execution.cancel()
-    SQUARE.go_on.set()
-    await execution.ended()
-    rollout = (await fleet(orbits)).rollout
-    assert rollout is not None
-    assert rollout.execution == good.id
-    assert rollout.notes[0].startswith(f"a later roll-out, {execution.id}, ended CANCELLED: ")
-
-
 async def test_when_a_tenant_may_be_changed_and_ends_is_known(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = datetime(2100, 1, 31, tzinfo=UTC)
     monkeypatch.setattr(Fair, "source", ListSource([Tenant(id="acme", window=Window("00:00-00:00"), expires=ends)]))

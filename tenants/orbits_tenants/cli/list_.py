@@ -1,4 +1,4 @@
-"""`orbits tenants list`: who is in a fleet, by its source and by what people have decided, and how each was left."""
+"""`orbits tenants list`: who is in a fleet, by its source and by what people have decided, and how each stands."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ import typer
 from orbits_tenants.cli.options import AsJson, Fleet, Select
 
 if TYPE_CHECKING:
+    from orbits_tenants.fleet import Member
     from orbits_tenants.recorded import Known
     from orbits_tenants.tenant import Tenant
 
@@ -17,7 +18,7 @@ _SHOWN = ("tenant", "labels", "account", "state", "revision")
 
 
 def command(fleet: Fleet, *, selector: Select = None, as_json: AsJson = False) -> None:
-    """List who is in the fleet by its source and by what was decided, with what the last roll-out left of each."""
+    """List who is in the fleet by its source and by what was decided, with how each stands."""
     rows = asyncio.run(_rows(fleet, selector))
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -48,9 +49,10 @@ async def _rows(spec: str, selector: str | None) -> list[dict[str, Any]]:
     fleet = named(spec, settings)
     chosen = None if selector is None else Selector(selector)
     listed = {tenant.id: tenant for tenant in await asyncio.to_thread(read, fleet.source)}
-    before = await known(fleet, settings)
+    before, stand = await known(fleet, settings)
     everybody = [*listed.values(), *_beside(listed.keys(), before)]
-    return [_row(one, one.id in listed, before) for one in (everybody if chosen is None else chosen.chosen(everybody))]
+    meant = everybody if chosen is None else chosen.chosen(everybody)
+    return [_row(one, one.id in listed, before, stand.get(one.id)) for one in meant]
 
 
 def _beside(listed: Iterable[str], before: "Known") -> "list[Tenant]":
@@ -67,14 +69,14 @@ def _beside(listed: Iterable[str], before: "Known") -> "list[Tenant]":
     ]
 
 
-def _row(tenant: "Tenant", listed: bool, before: "Known") -> dict[str, Any]:
+def _row(tenant: "Tenant", listed: bool, before: "Known", stands: "Member | None") -> dict[str, Any]:
     """A tenant in JSON's own types; what was decided about it since the last roll-out counts."""
     from orbits_tenants.report import TenantState
 
     last, decided = before.report.tenants.get(tenant.id), before.decided
     about = decided.about(tenant)
-    state, why = (last.state.value if last is not None else "new"), ""
-    if last is not None and last.state is TenantState.PAUSED:
+    state, why = (stands.state if stands is not None else "new"), ""
+    if last is not None and state == TenantState.PAUSED:
         why = last.error or ""
     if stone := decided.removed.get(tenant.id):
         state, why = "removed", f"by {stone.who}{f': {stone.why}' if stone.why else ''}"
@@ -87,8 +89,8 @@ def _row(tenant: "Tenant", listed: bool, before: "Known") -> dict[str, Any]:
     return {
         "id": tenant.id,
         "labels": dict(tenant.labels),
-        "account": last.account if last is not None else None,
+        "account": stands.account if stands is not None else None,
         "state": state,
-        "revision": last.revision if last is not None else None,
+        "revision": stands.revision if stands is not None else None,
         "why": why,
     }

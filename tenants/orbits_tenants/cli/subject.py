@@ -4,12 +4,13 @@ Each command reads it so.
 """
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orbits_iac import Settings
     from orbits_tenants.certificate import Certificate
-    from orbits_tenants.fleet import Fleet
+    from orbits_tenants.fleet import Fleet, Member
     from orbits_tenants.recorded import Known
     from orbits_tenants.tenants import Tenants
 
@@ -25,15 +26,23 @@ def named(spec: str, settings: "Settings") -> "type[Tenants[Any]]":
     return cls
 
 
-async def known(fleet: "type[Tenants[Any]]", settings: "Settings") -> "Known":
-    """Who is known of the fleet from its last roll-out, and what was decided since; nobody if there is no store."""
-    from orbits_iac.provider import exists, kind_of, reading
-    from orbits_tenants import recorded
+async def known(fleet: "type[Tenants[Any]]", settings: "Settings") -> "tuple[Known, Mapping[str, Member]]":
+    """Who is known of the fleet from its last roll-out, and what was decided since; and how each stands, by its id.
+
+    Nobody if there is no store, and none stands if the fleet was never rolled out.
+    """
+    from orbits_iac.provider import RecordRow, exists, kind_of, reading
+    from orbits_tenants import recorded, standing
 
     if not exists(settings.store) or settings.store.startswith("memory:"):  # nothing was ever run here
-        return recorded.Known()
+        return recorded.Known(), {}
+    kind = kind_of(fleet)
     async with reading(settings.store) as store:
-        return await recorded.known(store, kind_of(fleet))
+        before = await recorded.known(store, kind)
+        if await store.get(RecordRow, kind, kind) is None:
+            return before, {}
+        found = await standing.read(store, kind, now=time.time())
+    return before, {one.id: one for one in found.members}
 
 
 def named_or_kind(spec: str, settings: "Settings") -> "type[Tenants[Any]] | str":
