@@ -25,7 +25,7 @@ from orbits_iac.model.errors import (
     shortened,
 )
 from orbits_iac.model.existing import Existing
-from orbits_iac.model.ids import RecordId, keeps, made_at
+from orbits_iac.model.ids import RecordId, keeps, made_at, refs
 from orbits_iac.model.likeness import like
 from orbits_iac.model.marks import masked
 from orbits_iac.model.plans import Change, PropertyChange, Verb
@@ -121,6 +121,7 @@ __all__ = [
     "payloads",
     "reading",
     "record_of",
+    "refs",
     "result_type",
     "shortened",
     "source_file",

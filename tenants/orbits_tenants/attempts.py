@@ -4,8 +4,8 @@ They are read by few queries, however many tenants there are; no code of the use
 """
 
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,11 @@ from orbits_iac.provider import (
     kind_of,
     masked,
     record_of,
+    refs,
     why_nobody_goes_on,
 )
 from orbits_tenants.promotion import Promoted
+from orbits_tenants.roster import SOURCE
 from orbits_tenants.tenants import is_release
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Attempt:
         execution: the roll-out.
         under: the executions that it has asked for, in their order.
         passed: the records that it has passed over, of one that is told of.
+        listed: the tenants that the source had for it, in their order, of one that is told of; by their ids, as kept.
         waits: for what it waits that does not come by itself: a person, or somebody who can go on with it.
 
     """
@@ -47,6 +50,7 @@ class Attempt:
     execution: ExecutionRow
     under: tuple[ExecutionRow, ...] = ()
     passed: frozenset[RecordId] = frozenset()
+    listed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     waits: tuple[str, ...] = ()
 
     @property
@@ -164,13 +168,13 @@ def _told(each: Sequence[Attempt]) -> Attempt | None:
 
 
 async def _in_detail(store: "Store", one: Attempt) -> Attempt:
-    """The same, with what it has passed over, and what it waits for that does not come by itself."""
+    """The same, with whom the source had, what it has passed over, and for what it waits."""
     row = one.execution
     entries = await store.find(EntryRow, execution=row.id, whole=False)
     links = [entry.link for entry in entries if entry.skipped and not keeps(entry.key) and entry.link is not None]
-    passed = frozenset(map(record_of, links))
+    one = replace(one, passed=frozenset(map(record_of, links)), listed=await _listed(store, entries))
     if one.is_over:
-        return replace(one, passed=passed)
+        return one
     waits = [found.why for found in await why_nobody_goes_on(store, [row, *one.under], now=time.time())]
     if waits:
         how = "" if "orbits resume" in waits[0] else f"; or here: orbits resume {row.id}"
@@ -179,4 +183,11 @@ async def _in_detail(store: "Store", one: Attempt) -> Attempt:
         waits = [f"it is paused: `orbits resume {row.id}` goes on"]
     elif any(entry.kind == kind_of(Promoted) and entry.seq is None for entry in entries):
         waits = [f"it waits for a person: `orbits tenants promote {row.kind}` lets the next wave begin"]
-    return replace(one, passed=passed, waits=tuple(waits))
+    return replace(one, waits=tuple(waits))
+
+
+async def _listed(store: "Store", entries: Iterable[EntryRow]) -> Mapping[str, Mapping[str, Any]]:
+    """The tenants that the source had, if it has been read."""
+    read = [entry for entry in entries if refs(entry.key) == (SOURCE,) and entry.state is State.SUCCESS]
+    source = await store.get(EntryRow, read[-1].execution, read[-1].key) if read else None
+    return {one["id"]: one for one in masked(source.result) or ()} if source is not None else {}

@@ -6,6 +6,7 @@ of the user's is needed, and nothing live is asked. Called by `standing`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -44,10 +45,20 @@ class Recorded:
     record: RecordRow
     subtree: Subtree
     report: Report
-    tenants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were listed, by id
+    tenants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as they were listed then, by id
     decided: Decided = field(default_factory=Decided)  # since then, too
+    added: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # those whom people have added, by id
     last: ExecutionRow | None = None  # the last roll-out that came to its end
     attempts: Attempts = field(default_factory=Attempts)  # those after it
+
+    @cached_property
+    def listed(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tenants as the roll-out has them that is told of; whom its source did not have, as they were known."""
+        told = self.attempts.told
+        if told is None or not told.listed:
+            return self.tenants
+        there = {**self.tenants, **{id_: one for id_, one in self.added.items() if id_ not in told.listed}}
+        return {**there, **{id_: one for id_, one in told.listed.items() if id_ not in self.decided.removed}}
 
     @property
     def look(self) -> LookRow | None:
@@ -74,12 +85,14 @@ async def read(store: "Store", kind: str) -> Recorded:
     later = await attempts.read(store, record, last)
     tops = [RecordId(row.kind, row.identity) for row in later.changes if row.identity is not None]
     report, tenants = await _report(store, record, last)
+    said = await _decisions(store, kind)
     return Recorded(
         record=record,
         subtree=await subtree(store, RecordId(kind, kind), *tops),
         report=report,
         tenants=tenants,
-        decided=await decided_about(store, kind),
+        decided=_decided(said),
+        added=said.get("added", {}),
         last=last,
         attempts=later,
     )

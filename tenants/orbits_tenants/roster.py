@@ -24,6 +24,8 @@ from orbits_tenants.tenant import Tenant
 if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
 
+SOURCE = "source"
+"""The key of the step by which a roll-out reads whom its source has."""
 
 _FRESH = timedelta(seconds=1)
 
@@ -131,7 +133,7 @@ async def _listed(fleet: "Tenants[Any]") -> tuple[Sequence[Tenant] | None, str]:
         if fleet.execution.previewing:
             return fleet.read_source(), ""
         step = hook(fleet.read_source, returns=tuple[Tenant, ...], idempotent=True, reads=True)
-        listed: tuple[Tenant, ...] = await fleet.do("source", step)
+        listed: tuple[Tenant, ...] = await fleet.do(SOURCE, step)
     except (ExecutionFailed, UsageError) as error:
         return None, error.message if isinstance(error, ExecutionFailed) else str(error)
     return listed, ""

@@ -30,6 +30,8 @@ _AWAY = frozenset({TenantState.ENDED, TenantState.VANISHED})  # no roll-out come
 _PERSON = frozenset({TenantState.HELD, TenantState.LEFT})
 _UNREPORTED = TenantReport(state=TenantState.UNCHANGED, wave="")
 """Of a tenant that no roll-out has reported."""
+_NOBODY = TenantReport(state=TenantState.NOT_STARTED, wave="")
+"""Of one of which nothing stands either: the source has it, and it was not come to."""
 
 
 async def read(store: "Store", kind: str, *, now: float) -> Fleet:
@@ -38,7 +40,7 @@ async def read(store: "Store", kind: str, *, now: float) -> Fleet:
     stacks = recorded.stacks
     each = recorded.attempts.each
     latest = {row.tenant: (one, row) for one in each for row in one.changes if row.tenant is not None}
-    ids = dict.fromkeys((*recorded.report.tenants, *stacks, *latest))
+    ids = dict.fromkeys((*recorded.report.tenants, *recorded.listed, *stacks, *latest))
     members = [_member(id_, recorded, stacks.get(id_, ()), latest.get(id_), utc(now)) for id_ in ids]
     return Fleet(
         name=kind,
@@ -84,10 +86,12 @@ def _member(
     elif report is not None and told is not None and attempt != told:
         report = report.model_copy(update={"earlier": True})
     comes = told is not None and attempt != told and not passed and _comes(id_, told, report)
+    if report is None and record is None:
+        report = _NOBODY
     said = report or _UNREPORTED
     made = services(recorded.subtree, stack, report) if stack is not None else ()
     made += tuple(service(recorded.subtree, one.kind, one, owned=True) for one in stacks[1:])
-    listed = recorded.tenants.get(id_, {})
+    listed = recorded.listed.get(id_, {})
     labels = listed.get("labels") or (record.labels if record is not None else {})
     this = said.began is not None and not said.earlier and said.began >= _begun(recorded)
     to_come = _hours(listed.get("window") if told is not None and told.is_release else None, now) if comes else None

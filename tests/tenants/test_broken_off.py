@@ -87,7 +87,7 @@ async def test_one_that_went_to_those_who_had_no_record_is_no_way_to_go_back(orb
     await cancel_at(orbits, "bolt", Stalls(release="1"))
     found = await fleet(orbits)
     assert notes(found)[-1] == "it had gone to 2 tenants: `orbits up` goes on"
-    assert states(found) == ["updated", "reverted"]
+    assert states(found) == ["updated", "reverted", "not started", "not started"]
 
 
 async def test_what_it_had_passed_over_stands_as_it_did(orbits: Orbits) -> None:

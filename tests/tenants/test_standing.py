@@ -199,7 +199,9 @@ async def test_a_roll_out_is_seen_while_it_is_under_way(orbits: Orbits) -> None:
     execution = await orbits.start(Fair(colour="red"))
     await SQUARE.reached.wait()
     found = await fleet(orbits)
-    assert [(one.id, one.mood, one.ended) for one in found.members] == [("acme", Mood.MOVING, None)]
+    moods = {one.id: (one.state, one.mood, one.ended) for one in found.members}
+    assert moods["acme"] == ("under way", Mood.MOVING, None)
+    assert moods["bolt"] == moods["cafe"] == ("to come", Mood.WAITING, None)
     assert found.waves[0].ended is None
     assert found.rollout is not None
     assert (found.rollout.execution, found.rollout.ended) == (execution.id, None)

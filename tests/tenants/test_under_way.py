@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from orbits_iac import Execution, ExecutionFailed, Orbits
 from orbits_iac.provider import UsageError
 from orbits_iac.steps.step import Step
-from orbits_tenants import Report, Rollout
+from orbits_tenants import Report, Rollout, Tenant, Window
 from orbits_tenants.deciding import check
 from orbits_tenants.decisions import Decision
 from orbits_tenants.fleet import Fleet, Mood
@@ -141,3 +142,23 @@ async def test_who_is_still_to_be_removed_is_not_taken_back(orbits: Orbits) -> N
     assert await check(orbits, Stalls, again) == ""
     STREET.gate.set()
     await first
+
+
+async def test_who_is_new_is_to_come_from_the_first_roll_out_on(orbits: Orbits) -> None:
+    first = await held(orbits, Stalls(release="1"), "acme")
+    assert states(await fleet(orbits)) == ["under way", "to come", "to come", "to come"]
+    STREET.gate.set()
+    await first
+    closed = Window("Mon 03:00-03:01" if datetime.now(UTC).weekday() != 0 else "Tue 03:00-03:01")
+    STREET.listed += [Tenant(id="echo", labels={"kind": "trial"}), Tenant(id="foxy", window=closed)]
+    await decide(orbits, "add", "gust", added={"id": "gust"})
+    await decide(orbits, "remove", "echo")
+    second = await held(orbits, Stalls(release="2"), "acme")
+    found = await fleet(orbits)
+    assert [one.id for one in found.members] == ["acme", "bolt", "cafe", "duke", "gust", "foxy"]
+    assert states(found) == ["under way", *["to come"] * 5]
+    assert found.members[-1].happened.startswith("its window opens ")
+    await cancelled(second)
+    found = await fleet(orbits)
+    assert states(found) == ["reverted", *["updated"] * 3, *["not started"] * 2]
+    assert [one.happened for one in found.members[4:]] == ["its wave was not reached"] * 2
