@@ -65,7 +65,7 @@ def _forms(secret: str | bytes) -> Iterator[str]:
         lines = text.splitlines()
         yield from (line for line in lines if len(lines) > 1 and len(line) >= _SHORTEST_LINE)
     yield repr(raw)[2:-1]
-    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+    yield from (quote_plus(raw), *(quote(raw, safe=safe) for safe in _LEFT_BY_URLS))
     yield from (coded for coded in (*_base64(raw), raw.hex()) if len(coded) >= _SHORTEST_CODED)
 
 
@@ -89,3 +89,5 @@ def _base64(raw: bytes) -> Iterator[str]:
 
 
 _URL_SAFE = str.maketrans("+/", "-_")
+_LEFT_BY_URLS = ("", "/", "!$&'()*+,;=:@", "!$&'()*+,;=:@/", "!$&'()*+,;=:@/?")
+"""What libraries leave as it is in a URL: in a part of a path, in a whole one, in a query (RFC 3986, 3.3 and 3.4)."""

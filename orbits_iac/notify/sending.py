@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 from orbits_iac.notify.messages import Message
-from orbits_iac.notify.targets import masks_of
+from orbits_iac.notify.targets import masks_of, without_addresses
 
 LONGEST = 30.0
 """Seconds that a target has to take a message."""
@@ -23,7 +23,7 @@ async def send(url: str, message: Message, *, longest: float = LONGEST) -> str |
     why = await _sent(json.dumps({"url": url, "longest": longest, **message.model_dump()}), longest)
     if why is None:
         return None
-    return masks_of(url).masked(" ".join(why.replace(url, "its URL").split()))[:_LONGEST_REASON]
+    return masks_of(url).masked(without_addresses(" ".join(why.split())))[:_LONGEST_REASON]
 
 
 async def _sent(order: str, longest: float) -> str | None:

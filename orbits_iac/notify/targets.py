@@ -18,6 +18,9 @@ from orbits_iac.notify.settings import NotifySettings
 
 _VARIABLE = re.compile(r"\$\{([^{}]+)\}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}(?=://)|file(?=:)")
+_SEPARATED = re.compile(r"[/:@?&=#,]+")
+_URL = r"[a-z][a-z0-9+.-]*:/\S+"
+_ADDRESS = re.compile(rf"(?P<named>(?<=\burl: )\S+|(?<=\burl ){_URL})|{_URL}", re.IGNORECASE)
 _HOSTS = frozenset({"form", "forms", "json", "jsons", "mailto", "mailtos", "xml", "xmls"})  # no secret is the host
 
 
@@ -74,11 +77,16 @@ def masks_of(url: str) -> Masks:
         return masks
     host = urlsplit(url).netloc.rpartition("@")[2] if scheme in _HOSTS else ""
     shown = {*re.split(r"[:]", host)}
-    for piece in re.split(r"[/:@?&=#,]+", rest):
-        if piece not in shown:
-            masks.know(piece)
-            masks.know(unquote(piece))
+    for piece in _SEPARATED.split(rest):
+        for part in (piece, unquote(piece), *_SEPARATED.split(unquote(piece))):
+            if part not in shown:
+                masks.know(part)
     return masks
+
+
+def without_addresses(text: str) -> str:
+    """A text without the URLs in it, and what is said to be one: a piece of a path may be short, and secret."""
+    return _ADDRESS.sub(lambda found: "…" if found["named"] else "its URL", text)
 
 
 def _scheme(template: str) -> str:

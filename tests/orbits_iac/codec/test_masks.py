@@ -9,6 +9,8 @@ from urllib.parse import quote, quote_plus, urlencode
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
+from requests import Request
+from urllib3.util import parse_url
 
 from orbits_iac.codec import Codec
 from orbits_iac.codec.masks import STARS, Masks
@@ -24,6 +26,8 @@ TEXTS = {
     "Python": repr({"password": SECRET}),
     "bytes of Python": repr(SECRET.encode()),
     "part of a URL": f"https://me:{quote(SECRET, safe='')}@host/{quote(SECRET)}",
+    "path of a URL that was asked for": str(Request("GET", f"https://host/{quote(SECRET, safe='')}").prepare().url),
+    "part of a URL as urllib3 writes it": str(parse_url(f"https://host/{SECRET}?{SECRET}")),
     "query of a URL": f"https://host/?{urlencode({'p': SECRET})}&{quote_plus(SECRET)}",
     "HTML": html.escape(SECRET),
     "base 64": base64.b64encode(SECRET.encode()).decode(),

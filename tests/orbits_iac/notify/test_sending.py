@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -81,6 +82,33 @@ async def test_what_was_found_reaches_a_webhook_and_of_one_that_does_not_take_it
         assert why is not None
         assert said in why
         assert PASSWORD not in why
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "Zm9vYmFyc2VjcmV0/YmF6cXV4==",
+        "to/ken+1 2%-whole",
+        "a&b=c;d,e!f$g'h(i)*",
+        "q?r#s[t]u@v:wxyz",
+        "abc",
+        "x/y",
+        "B12",
+    ],
+)
+async def test_nothing_of_a_token_is_said_however_a_library_writes_it(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", token)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        template = f"json://127.0.0.1:{unused.getsockname()[1]}/hooks/${{TOKEN}}"
+        settings = NotifySettings(to=(SecretStr(template),))
+        why = await send(url_of(settings, targets(settings)[0]), MESSAGE)
+    assert why is not None
+    assert "Connection refused" in why
+    assert "with url: …" in why
+    assert not any(form in why for form in (token, *re.split("[^a-zA-Z0-9]+", token)) if len(form) > 2)
 
 
 async def test_mail_is_readable(mailbox: "Mailbox") -> None:
