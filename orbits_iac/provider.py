@@ -8,7 +8,7 @@ from orbits_iac.drift.compare import Comparison, compare, json_text
 from orbits_iac.drift.rules import Rules, Unknown
 from orbits_iac.engine.adopting import was_there
 from orbits_iac.engine.naming import check_identity
-from orbits_iac.engine.passed import passed_since
+from orbits_iac.engine.passed import changed_by, passed_since
 from orbits_iac.imported import imported_by, is_project_file, package_of, source_file, stamp_of
 from orbits_iac.inventory import Inventoried, Tagged, Thing, look_for, standing, things
 from orbits_iac.model.below import Below
@@ -89,6 +89,7 @@ __all__ = [
     "ago",
     "agreed",
     "behind",
+    "changed_by",
     "check_identity",
     "check_labels",
     "compare",

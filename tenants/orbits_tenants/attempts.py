@@ -106,7 +106,7 @@ class Attempts:
 async def read(store: "Store", record: RecordRow, last: ExecutionRow | None) -> Attempts:
     """What came after the `last` roll-out that came to its end."""
     holder = await store.get(ExecutionRow, record.queue[0]) if record.queue else None
-    rows = [row async for row in _later(store, record, last.created_at if last is not None else 0.0)]
+    rows = [row async for row in later(store, record, last.created_at if last is not None else 0.0)]
     if holder is not None and holder.command in _ROLL_OUTS:  # the latest, though it may have been reopened
         rows = [holder, *(row for row in rows if row.id != holder.id)]
     each = [Attempt(execution=row, under=await _under(store, row)) for row in reversed(rows)]
@@ -128,20 +128,7 @@ async def read(store: "Store", record: RecordRow, last: ExecutionRow | None) -> 
     )
 
 
-async def broken_release(store: "Store", record: RecordRow, since: float) -> ExecutionRow | None:
-    """The latest release since then that has begun tenants and did not come to its end: cancelled, or failed.
-
-    None if there is none; what was to go back, or to leave, is no release.
-    """
-    async for row in _later(store, record, since):
-        if row.command != "update" or row.ended_at is None or row.state is State.SUCCESS:
-            continue
-        if is_release(masked(row.argument)) and await store.find(ExecutionRow, parent=row.id, limit=1, whole=False):
-            return row
-    return None
-
-
-async def _later(store: "Store", record: RecordRow, since: float) -> AsyncIterator[ExecutionRow]:
+async def later(store: "Store", record: RecordRow, since: float) -> AsyncIterator[ExecutionRow]:
     """The roll-outs that were asked for after that time, the latest first."""
     after: tuple[str, ...] = ()
     while rows := await store.find(

@@ -17,8 +17,8 @@ from orbits_iac.provider import ExecutionRow, RecordRow, Refused, UsageError, ex
 from orbits_tenants.decisions import Decided, Decision, TenantDecisions
 from orbits_tenants.outcome import said_of
 from orbits_tenants.overrides import refuse_plain_secrets
+from orbits_tenants.releases import last_release
 from orbits_tenants.report import Report
-from orbits_tenants.rollback import last_release
 from orbits_tenants.sources.source import Source, read
 from orbits_tenants.tenant import Tenant
 from orbits_tenants.tenants import Tenants

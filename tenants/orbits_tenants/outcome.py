@@ -6,7 +6,18 @@ from collections.abc import Iterable, Mapping
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, Flow, OutOfReach, Standing, first_of, message_of, shortened
 from orbits_tenants.report import Report, TenantReport, TenantState
-from orbits_tenants.tenant import Tenant
+from orbits_tenants.tenant import REF, Tenant
+
+_DONE = frozenset(
+    {
+        TenantState.UPDATED,
+        TenantState.UNCHANGED,
+        TenantState.ADOPTED,
+        TenantState.BROUGHT_BACK,
+        TenantState.ENDED,
+    }
+)
+"""Of these the roll-out knows what stands: it has done it, or looked."""
 
 _SAID = 0.4  # of what can be kept of a report is for what its tenants have to say
 _LEAST = 200  # characters of it that each one has, however many there are
@@ -91,6 +102,27 @@ def in_order(before: Mapping[str, TenantReport], came: Mapping[str, TenantReport
     """Reports, each in the place that its tenant had: the canaries stay the same."""
     order = (*(id_ for id_ in before if id_ in came), *came)
     return {id_: came[id_] for id_ in dict.fromkeys(order)}
+
+
+async def as_they_stand(flow: Flow, reports: Mapping[str, TenantReport]) -> Mapping[str, TenantReport]:
+    """Reports that have what stands of those to whom nothing was done: somebody else may have changed that since.
+
+    One in whose place another is to come asks nothing any more: it may be paused, and ends all the same.
+    """
+    if flow.superseded.done() or all(one.state in _DONE and not one.earlier for one in reports.values()):
+        return reports
+    stand: dict[str, dict[str, int | None]] = {}
+    with flow.scope("as they stand"):
+        for child in await flow.standing_children():
+            if child.ref == REF and child.tenant is not None:
+                stand.setdefault(child.tenant, {})[named(child)] = child.revision
+
+    def now(id_: str, report: TenantReport) -> TenantReport:
+        there = stand.get(id_, {})
+        stack = report.stack or next(reversed(there), "")
+        return report.model_copy(update={"stack": stack, "revision": there.get(stack)})
+
+    return {id_: one if one.state in _DONE and not one.earlier else now(id_, one) for id_, one in reports.items()}
 
 
 def told(flow: Flow, report: Report) -> Report:

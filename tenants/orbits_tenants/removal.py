@@ -28,8 +28,8 @@ from orbits_tenants.certificate import Certificate, TenantCertificate
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.recorded import all_stacks_of, known
+from orbits_tenants.releases import last_release, roll_outs
 from orbits_tenants.report import Report, TenantState
-from orbits_tenants.rollback import last_release, roll_outs
 from orbits_tenants.tenant import Tenant
 from orbits_tenants.tenants import Tenants
 

@@ -8,27 +8,27 @@ rollback`.
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from orbits_iac import Orbits, Revision
+from orbits_iac import Orbits
 from orbits_iac.provider import (
+    RecordId,
     RecordRow,
     Refused,
-    RevisionRow,
     UsageError,
+    changed_by,
     kind_of,
     like,
-    made_at,
     passed_since,
     was_there,
 )
 from orbits_tenants.amounts import counted
-from orbits_tenants.attempts import broken_release
 from orbits_tenants.back import undecided
 from orbits_tenants.recorded import all_stacks_of, decided_about
+from orbits_tenants.releases import began, last_release, roll_outs
 from orbits_tenants.report import Report, TenantReport
-from orbits_tenants.tenants import Tenants, is_release, released
+from orbits_tenants.tenants import Tenants
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -109,8 +109,9 @@ class Rollback:
     Attributes:
         fleet: the class of the fleet.
         argument: what it is asked with.
-        to: the fleet's revision that its tenants go back to.
-        at: when that was made (UTC).
+        to: the fleet's revision that stood then.
+        at: the time as of which its tenants go back to what stood of them (UTC).
+        asked_to: the fleet's revision that was asked for; None: to what stood before the last release.
         wave: those alone are meant who belong to this wave of the last roll-out; None: whatever wave.
         only: these alone are meant; nobody named: all.
         tenants: those that are meant, in the order of the fleet.
@@ -122,6 +123,7 @@ class Rollback:
     argument: Mapping[str, Any]
     to: int
     at: datetime
+    asked_to: int | None = None
     wave: str | None = None
     only: tuple[str, ...] = ()
     tenants: tuple[GoingBack, ...]
@@ -193,7 +195,8 @@ async def look(
         fleet: the class of the fleet.
         wave: those alone that belong to this wave of the last roll-out.
         only: these alone; nobody named: all.
-        to: the fleet's revision that they go back to; without one, the last one from before the last release.
+        to: they go back to what stood of each after the roll-out that made this revision of the fleet; without one, to
+            what stood when the last release began.
 
     Raises UsageError for a wave, a tenant or a revision that is not there, and while a roll-out is under way.
 
@@ -206,13 +209,14 @@ async def look(
             f"then what is to be brought back"
         )
     history = await roll_outs(orbits, fleet)
-    earlier = await _before_release(orbits, record, history) if to is None else history
-    good = [one for one in earlier if to in {None, one.number}]
+    since = await began(orbits.store, record) or 0.0
+    good = [one for one in history if (one.at.timestamp() < since if to is None else one.number == to)]
     if not good:
         there = ", ".join(str(one.number) for one in history[:-1]) or "none"
         which = "nothing is from before its last release" if to is None else f"it has no revision {to} to go back to"
         raise UsageError(f"{kind}: {which}; there are: {there} (--to)")
     now, then = history[-1], good[-1]
+    at = then.at if to is not None else datetime.fromtimestamp(since, UTC)
     before = then.outputs.tenants
     stacks = await all_stacks_of(orbits.store, kind)
     decided = await decided_about(orbits.store, kind)
@@ -220,7 +224,7 @@ async def look(
 
     async def one(id_: str, report: TenantReport) -> GoingBack:
         async with slots:
-            found = await _going_back(orbits, id_, report, before.get(id_), stacks.get(id_, ()))
+            found = await _going_back(orbits, id_, report, before.get(id_), stacks.get(id_, ()), at=at, now=now.at)
         paused = decided.about(report.tenant).paused if report.tenant is not None and id_ not in decided.removed else ""
         return replace(found, paused=paused)
 
@@ -233,7 +237,8 @@ async def look(
         fleet=fleet,
         argument=argument,
         to=then.number,
-        at=then.at,
+        at=at,
+        asked_to=to,
         wave=wave,
         only=tuple(only),
         tenants=tuple(tenants),
@@ -253,7 +258,7 @@ async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
     if not any(one.moves for one in meant):
         how = f"--to names an earlier revision, of those that `orbits history {kind_of(rollback.fleet)}` shows"
         raise UsageError(f"nobody would go back: {rollback.summary}; {how}")
-    now = await look(orbits, rollback.fleet, wave=rollback.wave, only=rollback.only, to=rollback.to)
+    now = await look(orbits, rollback.fleet, wave=rollback.wave, only=rollback.only, to=rollback.asked_to)
     shown, stand = ({one.tenant: one for one in each.tenants} for each in (rollback, now))
     if changed := [id_ for id_ in {**shown, **stand} if shown.get(id_) != stand.get(id_)]:
         raise Refused(
@@ -267,69 +272,46 @@ async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
     return report
 
 
-async def roll_outs(orbits: Orbits, fleet: type[Tenants[Any]]) -> Sequence[Revision[Report]]:
-    """The revisions of a fleet, the last one last; UsageError if no roll-out of it has come to its end."""
-    found = await orbits.record(fleet, kind_of(fleet)).history()
-    if not found:
-        raise UsageError(f"no roll-out of {kind_of(fleet)} has come to its end yet")
-    return found
-
-
-async def _before_release(
-    orbits: Orbits, record: RecordRow, history: Sequence[Revision[Report]]
-) -> Sequence[Revision[Report]]:
-    """The revisions from before the last release: what has gone back, left or was taken in since is none.
-
-    A release that did not come to its end counts; those who were gone to alone with the same release, by the same code,
-    belong to it.
-    """
-    forward = [number for number, one in enumerate(history) if is_release(one.argument)]
-    since = 0.0
-    if forward:
-        row = await orbits.store.get(RevisionRow, record.kind, record.identity, history[forward[-1]].number)
-        since = made_at(row.execution) if row is not None and row.execution is not None else 0.0
-    if (broken := await broken_release(orbits.store, record, since)) is not None:
-        began = broken.started_at or broken.created_at
-        return [one for one in history if one.at.timestamp() < began]
-    while len(forward) > 1 and _goes_on_with(history[forward[-1]], history[forward[-2]]):
-        forward.pop()
-    return history[: forward[-1]] if forward else []
-
-
-def last_release(history: Sequence[Revision[Report]]) -> dict[str, Any]:
-    """What the last release was asked with, whomever it went to."""
-    return released(next((one for one in reversed(history) if is_release(one.argument)), history[-1]).argument)
-
-
-def _goes_on_with(one: Revision[Report], before: Revision[Report]) -> bool:
-    """Whether a roll-out went to some alone of those that the one before it was for."""
-    narrowed = any(one.argument.get(field) for field in ("only", "only_failed", "from_wave"))
-    return narrowed and one.build == before.build and released(one.argument) == released(before.argument)
-
-
 async def _going_back(
-    orbits: Orbits, id_: str, report: TenantReport, then: TenantReport | None, stacks: Sequence[RecordRow]
+    orbits: Orbits,
+    id_: str,
+    report: TenantReport,
+    then: TenantReport | None,
+    stacks: Sequence[RecordRow],
+    *,
+    at: datetime,
+    now: datetime,
 ) -> GoingBack:
-    to = then.revision if then is not None else None
+    """What becomes of one that goes back to `at`; `then`: its report of before that; `now`: when its last one was."""
     if not stacks or stacks[0].revision is None:
-        return GoingBack(tenant=id_, revision=None, to=to)
+        return GoingBack(tenant=id_, revision=None, to=then.revision if then is not None else None)
     stack, revisions = stacks[0], {f"{row.kind} {row.identity}": row.revision for row in stacks}
-    now = f"{stack.kind} {stack.identity}"
-    was = then.stack if then is not None and to is not None and then.stack != now else ""
+    name = f"{stack.kind} {stack.identity}"
+    another = then is not None and bool(then.stack) and then.stack != name
+    to = await _stood(orbits, then.stack if then is not None and another else name, then, at)
+    was = then.stack if then is not None and another and to is not None else ""
     if to is None and await was_there(orbits.store, stack.kind, stack.identity):
         to = 0
     passed = await passed_since(orbits.store, stack.kind, stack.identity, 0 if was else to or 0)
-    passed_then = [name for name, at in report.passed.items() if at > (to or 0)]
+    passed_then = [name for name, number in report.passed.items() if number > (to or 0)]
     return GoingBack(
         tenant=id_,
         revision=stack.revision,
         to=to,
         passed=tuple(dict.fromkeys((*passed, *passed_then))),
-        since=stack.by if stack.revision != report.revision else "",
-        stack=now,
+        since=stack.by if stack.since is not None and stack.since > now.timestamp() else "",
+        stack=name,
         was=was,
         stands=revisions.get(was),
     )
+
+
+async def _stood(orbits: Orbits, stack: str, then: TenantReport | None, at: datetime) -> int | None:
+    """The revision of a stack that stood at this time; None if nothing did."""
+    changed = await changed_by(orbits.store, *RecordId.named(stack), at.timestamp())
+    if changed is not None:
+        return changed.revision
+    return then.revision if then is not None else None  # what was done so long ago is not kept any more
 
 
 def _meant(now: Mapping[str, TenantReport], wave: str | None, only: Collection[str]) -> dict[str, TenantReport]:

@@ -16,7 +16,7 @@ from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.finding import Found, Sought, find
 from orbits_tenants.outcome import said_of
 from orbits_tenants.prospects import Outlook, Prospect, judged, prospect
-from orbits_tenants.rollback import last_release
+from orbits_tenants.releases import last_release
 from orbits_tenants.sources.source import read
 from orbits_tenants.tenants import Tenants
 

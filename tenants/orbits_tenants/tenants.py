@@ -22,7 +22,7 @@ from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import take_in
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
-from orbits_tenants.outcome import carried, in_order, said_of, told
+from orbits_tenants.outcome import as_they_stand, carried, in_order, said_of, told
 from orbits_tenants.overrides import overridden, refuse_plain_secrets
 from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
@@ -215,7 +215,7 @@ class Tenants(Resource[Report], Generic[S]):
         await roll_out.run()
         later = {one.id: carried(before[one.id], one) for one in found.ending if one not in ending}
         came = {**roll_out.reports, **await roll_out.expire(ending), **later, **found.apart}
-        reports = sharing.noted(in_order(before, came))
+        reports = sharing.noted(await as_they_stand(self.execution, in_order(before, came)))
         await sharing.let_go(reports)
         await self.execution.keep_children(REF)
         await sharing.keep(reports)
@@ -278,7 +278,8 @@ class Tenants(Resource[Report], Generic[S]):
         way = WayBack(self, Lanes(self.rollout))
         came = await way.to(before, revisions, stood_as)
         reports = {id_: came.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        return told(self.execution, Report(tenants=reports, shared=last.shared))
+        stand = await as_they_stand(self.execution, reports)
+        return told(self.execution, Report(tenants=stand, shared=last.shared))
 
     async def _let_go(self, last: Report) -> Report:
         """Remove tenants; the others are reported as they stand."""
@@ -292,7 +293,7 @@ class Tenants(Resource[Report], Generic[S]):
             return Report(tenants={})
         gone = await roll_out.end(going)
         reports = {id_: gone.get(id_) or one.model_copy(update={"earlier": True}) for id_, one in before.items()}
-        reports = roll_out.sharing.noted(reports)
+        reports = roll_out.sharing.noted(await as_they_stand(self.execution, reports))
         await roll_out.sharing.let_go(reports)
         await self.execution.keep_children()
         return told(self.execution, Report(tenants=reports, shared=roll_out.sharing.reports(reports)))

@@ -12,7 +12,7 @@ from orbits_tenants import Listing, Report, Rollout, Tenant, TenantState, Wave, 
 from orbits_tenants.promotion import promote
 from orbits_tenants.removal import certify, remove, would_go
 from orbits_tenants.rollback import bring_back, look
-from tests.tenants.stalls import STREET, Awning, Stalls, decide, states, street
+from tests.tenants.stalls import STREET, Awning, Stall, Stalls, decide, states, street
 
 __all__ = ["street"]  # a fixture of all tests here
 
@@ -82,6 +82,81 @@ async def test_who_was_gone_to_alone_once_more_belongs_to_the_release(orbits: Or
     assert (await look(orbits, Stalls)).to == 1
     await orbits.run(Stalls(release="worse", only=("acme",)))  # the first of another one
     assert (await look(orbits, Stalls)).to == 4
+
+
+async def cancelled_at(orbits: Orbits, tenant: str, release: str) -> None:
+    """Release, and cancel that when it is at this tenant."""
+    Stalls.rollout = Rollout(waves=["100%"], max_concurrency=1)
+    STREET.held = {tenant}
+    STREET.gate.clear()
+    STREET.reached.clear()
+    execution = await orbits.start(Stalls(release=release))
+    await STREET.reached.wait()
+    await execution.cancel()
+    with pytest.raises(ExecutionFailed):
+        await execution
+    STREET.held = set()
+
+
+async def test_each_goes_back_to_what_stood_of_it_though_a_release_that_broke_off_brought_it_there(
+    orbits: Orbits,
+) -> None:
+    await released(orbits, "1")
+    await cancelled_at(orbits, "cafe", "2")
+    before = {"acme": "2", "bolt": "2", "cafe": "1", "duke": "1"}
+    assert STREET.stands == before
+    await released(orbits, "3")
+    back = await look(orbits, Stalls)
+    assert {one.tenant: (one.revision, one.to) for one in back.tenants} == {
+        "acme": (3, 2),
+        "bolt": (3, 2),
+        "cafe": (2, 1),
+        "duke": (2, 1),
+    }
+    await bring_back(orbits, back)
+    assert STREET.stands == before
+
+
+async def test_what_goes_on_with_a_release_that_broke_off_is_taken_back_with_it(orbits: Orbits) -> None:
+    await released(orbits, "1")
+    await cancelled_at(orbits, "cafe", "2")
+    await released(orbits, "2")
+    await brought_back(orbits)
+    assert set(STREET.stands.values()) == {"1"}
+
+
+async def test_the_report_of_those_who_were_not_gone_to_has_what_stands_of_them(orbits: Orbits) -> None:
+    await released(orbits, "1")
+    await cancelled_at(orbits, "cafe", "2")
+    await decide(orbits, "pause", "bolt", why="a lawsuit")
+    report = await orbits.run(Stalls(release="3", only=("bolt", "cafe")))
+    assert {id_: (one.state.value, one.revision) for id_, one in report.tenants.items()} == {
+        "acme": ("updated", 2),  # by the one that broke off
+        "bolt": ("paused", 2),
+        "cafe": ("updated", 2),
+        "duke": ("updated", 1),
+    }
+
+
+async def test_each_goes_back_to_what_somebody_had_brought_it_to_alone(orbits: Orbits) -> None:
+    await released(orbits, "1")
+    await orbits.run(Stall(owner="acme", release="by hand"))
+    await released(orbits, "2")
+    await brought_back(orbits)
+    assert STREET.stands == {"acme": "by hand", "bolt": "1", "cafe": "1", "duke": "1"}
+    await brought_back(orbits, to=1)
+    assert STREET.stands == {"acme": "1", "bolt": "1", "cafe": "1", "duke": "1"}
+
+
+async def test_who_was_paused_at_the_roll_out_before_goes_back_to_what_it_had_kept(orbits: Orbits) -> None:
+    await released(orbits, "1")
+    await cancelled_at(orbits, "bolt", "2")
+    await decide(orbits, "pause", "acme")
+    await released(orbits, "2")
+    await decide(orbits, "resume", "acme")
+    await released(orbits, "3")
+    await brought_back(orbits)
+    assert set(STREET.stands.values()) == {"2"}
 
 
 @pytest.mark.parametrize("first", [True, False])
