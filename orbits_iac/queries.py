@@ -163,6 +163,12 @@ def waits(picture: Picture) -> list[Wait]:
     return found
 
 
+def how_to_answer(entry: EntryRow) -> str:
+    """The command line that sends a waiting step its event, with the fields that have to be given."""
+    needed = [f"{name}=..." for name in json.loads(entry.argument or "{}").get("required", ())]
+    return " ".join(("orbits answer", entry.execution, entry.kind, *needed))
+
+
 async def execution(store: Store, id: str) -> ExecutionRow:  # noqa: A002 - the name in every table of ours
     """The execution with this id; UsageError if there is none."""
     row = await store.get(ExecutionRow, id)

@@ -27,6 +27,7 @@ from orbits_iac.model.rows import (
 )
 from orbits_iac.model.states import ENDED, State
 from orbits_iac.notify import SEND
+from orbits_iac.persons import is_paused, waits_for
 from orbits_iac.queries import below
 from orbits_iac.store.contract import Store
 
@@ -178,7 +179,7 @@ async def why_in_line(store: Store, rows: Iterable[ExecutionRow]) -> list[Waitin
 
 
 async def behind(store: Store, row: ExecutionRow, *, now: float) -> str:
-    """Behind whom an execution waits for its turn at its record, and what to do if nobody goes on with that.
+    """Behind whom an execution waits for its turn at its record, and what to do if that does not go on by itself.
 
     "" if it does not wait for that.
     """
@@ -191,12 +192,14 @@ async def behind(store: Store, row: ExecutionRow, *, now: float) -> str:
         return ""
     others = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
     said = f"waits for execution {first.id}{others}: {first.command} of {first.kind} {first.identity} by {first.who}"
+    if await is_paused(store, first):
+        return f"{said}, which is paused: orbits resume {first.id}"
     waiting = await why_nobody_goes_on(store, [first, *await below(store, first, limit=_LATEST)], now=now)
     if waiting:
         drop = f"to drop it: orbits cancel {first.id}, then orbits resume {first.id} --here, which ends it"
         return f"{said}; nobody goes on with that: {waiting[0].why}; {drop}"
-    paused = f", which is paused: orbits resume {first.id}" if first.state is State.PAUSED else ""
-    return f"{said}{paused}"
+    person = await waits_for(store, first)
+    return f"{said}, which {person}" if person else said
 
 
 async def _waiting(store: Store, living: Sequence[WorkerRow], *, now: float) -> list[Waiting]:

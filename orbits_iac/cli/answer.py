@@ -66,9 +66,9 @@ async def _answer(execution: "Execution[Any]", event: str | None, values: Sequen
 
 async def _waiting(execution: "Execution[Any]", event: str | None) -> "EntryRow":
     """The step of the execution that waits for this event; UsageError says what it waits for instead."""
-    from orbits_iac.cli.tree import how_to_answer
     from orbits_iac.model.errors import UsageError
     from orbits_iac.model.states import ENDED
+    from orbits_iac.queries import how_to_answer
 
     state = (await execution.row()).state
     if state in ENDED:

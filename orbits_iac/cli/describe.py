@@ -12,7 +12,7 @@ from orbits_iac.model.marks import masked
 from orbits_iac.model.rows import Child, ExecutionRow, RecordRow, RevisionRow, ScheduleRow
 from orbits_iac.model.spans import ago
 from orbits_iac.model.states import State
-from orbits_iac.queries import Found, Picture, document, waits
+from orbits_iac.queries import Found, Picture, document, how_to_answer, waits
 from orbits_iac.roster import Waiting
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def print_execution(
     for each in in_line:
         out.print(Text(f"{report.name_of(picture.executions[each.execution])} is {each.why}"), soft_wrap=True)
     for one in waits(picture):
-        out.print(Text(f"{one.what} waits for {one.entry.kind}: {tree.how_to_answer(one.entry)}"), soft_wrap=True)
+        out.print(Text(f"{one.what} waits for {one.entry.kind}: {how_to_answer(one.entry)}"), soft_wrap=True)
     _print_events(picture, out, everything=everything)
     if row.failure is not None:
         out.print()

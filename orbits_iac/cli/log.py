@@ -9,6 +9,7 @@ from orbits_iac.cli.tree import Mark
 from orbits_iac.model.ids import refs
 from orbits_iac.model.rows import EntryRow, EventRow, ExecutionRow, amended
 from orbits_iac.model.states import State
+from orbits_iac.queries import how_to_answer
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -42,7 +43,7 @@ def lines(picture: "Picture", events: Iterable[EventRow]) -> "Iterator[Text]":
         if mark is Mark.DONE and entry is not None and entry.skipped:
             mark = Mark.SKIPPED if entry.link is None else Mark.SAME
         if mark is Mark.ASKS and entry is not None and tree.asks(entry):
-            event = amended(event, why=tree.how_to_answer(entry))  # noqa: PLW2901 - said as it stands now
+            event = amended(event, why=how_to_answer(entry))  # noqa: PLW2901 - said as it stands now
         path = ".".join((*known[row.id], *(refs(event.key) if "/" in event.key else ())))
         label = _named(entry) if entry is not None else _label(row, owned=row.id in owned)
         yield _line(event, mark, path, label if known[row.id] or event.key else "", picture)

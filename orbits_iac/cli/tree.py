@@ -4,7 +4,6 @@ The keys of an execution's entries are paths; a child command is an execution of
 of the entry that asked for it. The engine's own questions and timers are left out; a provider's hooks are marked.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +12,7 @@ from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import UNDO, ExecutionId, keeps, refs
 from orbits_iac.model.rows import EntryRow, ExecutionRow
 from orbits_iac.model.states import ENDED, State
-from orbits_iac.queries import Picture
+from orbits_iac.queries import Picture, how_to_answer
 
 
 class Mark(StrEnum):
@@ -133,12 +132,6 @@ def is_hook(entry: EntryRow, execution: ExecutionRow) -> bool:
 def asks(entry: EntryRow) -> bool:
     """Whether it waits for an event."""
     return entry.command == "event" and entry.seq is None
-
-
-def how_to_answer(entry: EntryRow) -> str:
-    """The command line that sends a waiting step its event, with the fields that have to be given."""
-    needed = [f"{name}=..." for name in json.loads(entry.argument or "{}").get("required", ())]
-    return " ".join(("orbits answer", entry.execution, entry.kind, *needed))
 
 
 @dataclass(slots=True)
