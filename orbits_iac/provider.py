@@ -36,6 +36,7 @@ from orbits_iac.model.spans import ago
 from orbits_iac.model.standing import Rest, Standing
 from orbits_iac.model.states import State
 from orbits_iac.model.target import target_types
+from orbits_iac.persons import is_paused, waits_for
 from orbits_iac.queries import payloads
 from orbits_iac.reading import exists, reading
 from orbits_iac.registry import load
@@ -102,6 +103,7 @@ __all__ = [
     "imported_by",
     "in_words",
     "is_kept",
+    "is_paused",
     "is_project_file",
     "json_text",
     "keeps",
@@ -131,6 +133,7 @@ __all__ = [
     "subtree",
     "target_types",
     "things",
+    "waits_for",
     "was_there",
     "why_nobody_goes_on",
     "zone_of",

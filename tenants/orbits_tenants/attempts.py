@@ -15,11 +15,13 @@ from orbits_iac.provider import (
     RecordId,
     RecordRow,
     State,
+    is_paused,
     keeps,
     kind_of,
     masked,
     record_of,
     refs,
+    waits_for,
     why_nobody_goes_on,
 )
 from orbits_tenants.promotion import Promoted
@@ -162,14 +164,16 @@ async def _in_detail(store: "Store", one: Attempt) -> Attempt:
     one = replace(one, passed=frozenset(map(record_of, links)), listed=await _listed(store, entries))
     if one.is_over:
         return one
+    if await is_paused(store, row):
+        return replace(one, waits=(f"it is paused: `orbits resume {row.id}` goes on",))
     waits = [found.why for found in await why_nobody_goes_on(store, [row, *one.under], now=time.time())]
     if waits:
         how = "" if "orbits resume" in waits[0] else f"; or here: orbits resume {row.id}"
         waits = [f"nobody goes on with it: {waits[0]}{how}"]
-    elif row.state is State.PAUSED:
-        waits = [f"it is paused: `orbits resume {row.id}` goes on"]
     elif any(entry.kind == kind_of(Promoted) and entry.seq is None for entry in entries):
         waits = [f"it waits for a person: `orbits tenants promote {row.kind}` lets the next wave begin"]
+    elif person := await waits_for(store, row):
+        waits = [f"it {person}"]
     return replace(one, waits=tuple(waits))
 
 

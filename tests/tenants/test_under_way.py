@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from orbits_iac import Execution, ExecutionFailed, Orbits
+from orbits_iac import Execution, ExecutionFailed, Orbits, Settings
+from orbits_iac.model.plans import Plan
 from orbits_iac.provider import UsageError
 from orbits_iac.steps.step import Step
 from orbits_tenants import Report, Rollout, Tenant, Window
@@ -76,6 +79,37 @@ async def test_one_that_somebody_has_paused_says_how_it_goes_on(orbits: Orbits) 
     assert notes(await fleet(orbits)) == (f"it is paused: `orbits resume {execution.id}` goes on",)
     await execution.resume()
     await execution
+
+
+async def test_one_that_was_paused_while_nobody_works_says_that_and_not_that_nobody_goes_on(tmp_path: Path) -> None:
+    settings = Settings(store=f"sqlite:{tmp_path / 'state.db'}")
+    async with Orbits(settings) as orbits:
+        execution = await held(orbits, Stalls(release="1"), "acme")
+    async with Orbits(settings, work=False) as orbits:
+        [note] = notes(await fleet(orbits))
+        assert note.startswith("nobody goes on with it: ")
+        await orbits.execution(execution.id).pause()
+        assert notes(await fleet(orbits)) == (f"it is paused: `orbits resume {execution.id}` goes on",)
+        await orbits.execution(execution.id).resume()
+        [note] = notes(await fleet(orbits))
+        assert note.startswith("nobody goes on with it: ")
+
+
+async def test_one_of_whom_one_waits_for_an_approval_says_for_what_it_waits(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    plan = await orbits.preview(Stalls(release="2"))
+    execution = await orbits.start(Stalls(release="2"), plan=without_steps(plan, "cafe"))
+    await orbits.settled()
+    [note] = notes(await fleet(orbits))
+    assert note.startswith(f"it waits for an approval: orbits resume {execution.id}, on a terminal, ")
+    await execution.approve()
+    await execution
+
+
+def without_steps(plan: Plan, tenant: str) -> Plan:
+    """The plan, as if what is done to one tenant could not be known when it was made."""
+    ended = [replace(one, below=()) if one.identity == tenant else one for one in plan.root.below]
+    return replace(plan, root=replace(plan.root, below=tuple(ended)))
 
 
 async def test_the_way_back_is_told_from_the_way_there(orbits: Orbits) -> None:
