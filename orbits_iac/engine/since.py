@@ -134,9 +134,11 @@ async def _steps(engine: "Engine", planned: Change, step: Step[Any], targets: di
     except (ExecutionFailed, Refused) as error:
         return [f"it cannot be made any more: {error}"]
     then, now = ({one.key: one for one in change.below if one.key and one.identity} for change in (planned, root))
-    gone = () if root.waits else (one for key, one in then.items() if key not in now)
+    gone = () if root.waits else [one for key, one in then.items() if key not in now]
+    why = ", ".join(remark for remark in root.remarks if gone and remark not in planned.remarks)
     return [
-        *(f"{_named(one)} is no longer there" for one in gone),
+        *[f"{_named(one)} {await _left(engine, one)}" for one in gone],
+        *([f"what is said of it now: {why}"] if why else []),
         *(f"{_named(one)} has come, and the plan does not show it" for key, one in now.items() if key not in then),
         *(
             f"{_named(one)}: {_fields(list(_between(then[key], one))) or 'its fields are others'}"
@@ -144,6 +146,14 @@ async def _steps(engine: "Engine", planned: Change, step: Step[Any], targets: di
             if key in then and then[key].digest != one.digest
         ),
     ]
+
+
+async def _left(engine: "Engine", change: Change) -> str:
+    """What has become of a Resource that a definition no longer does: it may stand, and only be passed over."""
+    record = await engine.store.get(RecordRow, change.kind, change.identity)
+    if record is not None and record.revision is not None:
+        return "still stands, and nothing is done to it any more"
+    return "is no longer there" if change.revision is not None else "is not to be made any more"
 
 
 def _named(change: Change) -> str:

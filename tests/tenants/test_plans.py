@@ -14,6 +14,7 @@ from orbits_iac.model.plans import Plan, Verb
 from orbits_iac.provider import Refused
 from orbits_iac.testing.clock import Clock
 from orbits_tenants import Listing, ListSource, Report, Rollout, Source, Tenant, Tenants, TenantState
+from orbits_tenants.decisions import Decision, TenantDecisions
 
 
 class World:
@@ -120,7 +121,17 @@ SINCE = {
         ListSource([*ALL, "fawn"]),
         r"holds: tenant\[fawn\] \(Garden fawn\) has come, and the plan does not show it\. Make",
     ),
-    "one has gone": (ListSource(ALL[:-1]), r"holds: tenant\[eden\] \(Garden eden\) is no longer there\. Make"),
+    "one has gone": (
+        ListSource(ALL[:-1]),
+        r"holds: tenant\[eden\] \(Garden eden\) still stands, and nothing is done to it any more\. Make",
+    ),
+    "one is paused": (
+        ListSource([*ALL[:-1], Tenant(id="eden", paused="a fair")]),
+        (
+            r"holds: tenant\[eden\] \(Garden eden\) still stands, and nothing is done to it any more; "
+            r"what is said of it now: 1 paused: eden\. Make"
+        ),
+    ),
     "overrides are others": (
         ListSource([*ALL[:-1], Tenant(id="eden", overrides={"size": "large", "paint": "pink"})]),
         r'holds: tenant\[eden\] \(Garden eden\): paint: "blue" → "pink", size: "small" → "large"\. Make',
@@ -136,6 +147,19 @@ async def test_whose_place_in_the_source_has_changed_is_named_and_nothing_is_don
     with pytest.raises(Refused, match=said):
         await orbits.run(Gardens(paint="blue"), plan=planned, approve_deferred=True)
     assert WORLD.stands == dict.fromkeys(ALL, "red")
+
+
+async def test_one_that_is_new_in_a_plan_and_is_paused_since_is_said_not_to_be_made(
+    orbits: Orbits, planned: Plan
+) -> None:
+    Gardens.source = ListSource([*ALL, "fawn"])
+    plan = await orbits.preview(Gardens(paint="blue"))
+    await orbits.run(
+        TenantDecisions(fleet="Gardens", decision=Decision(what="pause", tenant="fawn", why="x", who="ann"))
+    )
+    said = r"holds: tenant\[fawn\] \(Garden fawn\) is not to be made any more; what is said of it now: 1 paused: fawn\."
+    with pytest.raises(Refused, match=said):
+        await orbits.run(Gardens(paint="blue"), plan=plan)
 
 
 async def test_an_override_that_was_shown_and_is_taken_back_is_named(orbits: Orbits, planned: Plan) -> None:
