@@ -29,7 +29,7 @@ async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -
 
     Raises UsageError.
     """
-    kind, id_ = kind_of(fleet), decision.tenant
+    kind, id_, now = kind_of(fleet), decision.tenant, datetime.fromtimestamp(orbits.engine.clock.now(), UTC)
     decided = await _outputs(orbits, TenantDecisions, kind) or Decided()
     report = await _outputs(orbits, fleet, kind) or Report(tenants={})
     known = {id_: one.tenant for id_, one in report.tenants.items() if one.tenant is not None} | dict(decided.added)
@@ -44,14 +44,15 @@ async def check(orbits: Orbits, fleet: type[Tenants[Any]], decision: Decision) -
     tenant = listed.get(id_) or known.get(id_)
     if decision.what == "add":
         await _refuse_leaving(orbits, kind, id_)
+        _refuse_over(decision, now)
         _refuse_twice(decision, listed)
         tenant = listed.get(id_) or decision.added
     if tenant is None:
         there = f"whether the source has one is not known: {why}" if why else "`orbits tenants list` shows who is there"
         raise UsageError(f"no tenant {id_!r} is known in {kind}, and {there}")
     if decision.what in {"add", "pin"}:
-        await _refuse_unfit(orbits, fleet, decided.and_then(decision, datetime.now(UTC)).about(tenant))
-    return _said(fleet.source, decision, tenant, decided)
+        await _refuse_unfit(orbits, fleet, decided.and_then(decision, now).about(tenant))
+    return _said(fleet.source, decision, tenant, decided, now)
 
 
 async def _refuse_leaving(orbits: Orbits, kind: str, id_: str) -> None:
@@ -64,6 +65,15 @@ async def _refuse_leaving(orbits: Orbits, kind: str, id_: str) -> None:
                 f"tenant {id_} is still to be removed, by execution {row.id}: `orbits cancel {row.id}` drops that, or "
                 f"let it end; then add it"
             )
+
+
+def _refuse_over(decision: Decision, now: datetime) -> None:
+    """One that is added does not end before it begins."""
+    added = decision.added
+    if added is not None and added.has_ended(now):
+        raise UsageError(
+            f"tenant {added.id}: --expires {added.expires} is over: give a time that is still to come, or leave it out"
+        )
 
 
 def _refuse_twice(decision: Decision, listed: Mapping[str, Tenant]) -> None:
@@ -106,8 +116,11 @@ async def _refuse_unfit(orbits: Orbits, fleet: type[Tenants[Any]], tenant: Tenan
         )
 
 
-def _said(source: Source, decision: Decision, tenant: Tenant, decided: Decided) -> str:
+def _said(source: Source, decision: Decision, tenant: Tenant, decided: Decided, now: datetime) -> str:
     """What the source says of the tenant, and the decision does not take back; or that there was nothing to take."""
+    if decision.what == "add" and tenant.has_ended(now):
+        said = f"is in the fleet, and has ended, by {source.name}, at {tenant.expires}"
+        return f"{said}; no roll-out goes to it until another `expires` is said there, or none"
     if decision.what == "resume" and tenant.paused:
         return f"is still paused, by {source.name}: {tenant.paused}"
     if decision.what == "unpin" and tenant.pinned:

@@ -97,6 +97,10 @@ def test_decisions_are_kept_and_the_next_roll_out_goes_by_them(orbits: Shell, tm
     [
         (("add", FLEET, "no tenant"), "tenant no tenant: tenant: is 1 to 63 letters"),
         (("add", FLEET, "duke", "--window", "at night"), "tenant duke: added.window: 'at night' is no"),
+        (
+            ("add", FLEET, "duke", "--expires", "2020-01-31T00:00:00+00:00"),
+            "--expires 2020-01-31 00:00:00+00:00 is",
+        ),
         (("add", FLEET, "duke", "--label", "plan"), "--label 'plan': write NAME=VALUE"),
         (("add", FLEET, "duke", "--target", "{"), "--target '{' is no JSON"),
         (("pause", FLEET, "acme"), "Missing option '--why'"),

@@ -85,6 +85,37 @@ async def test_what_the_source_says_in_spite_of_a_decision_is_said(orbits: Orbit
     }
 
 
+async def test_who_has_ended_and_is_so_in_the_source_still_is_said_not_to_be_gone_to(
+    orbits: Orbits, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    both = [Tenant(id="acme"), Tenant(id="bolt", expires=expires)]
+    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", both)
+    await orbits.run(Tents())
+    again = decision("add", "bolt", added={"id": "bolt"})
+    assert await check(orbits, Tents, again) == ""
+    await clock.advance(timedelta(hours=2))
+    said = (
+        f"is in the fleet, and has ended, by listed(), at {expires}; no roll-out goes to it until another `expires` is "
+        f"said there, or none"
+    )
+    assert await check(orbits, Tents, again) == said
+    assert (await orbits.run(Tents())).tenants["bolt"].state is TenantState.ENDED
+    assert await check(orbits, Tents, again) == said
+    await orbits.run(TenantDecisions(fleet="Tents", decision=again))
+    assert (await orbits.run(Tents())).tenants["bolt"].state is TenantState.ENDED
+    both[1] = Tenant(id="bolt")
+    assert await check(orbits, Tents, again) == ""
+
+
+async def test_nobody_is_added_who_has_ended_already(orbits: Orbits) -> None:
+    now = datetime.fromtimestamp(orbits.engine.clock.now(), UTC)
+    with pytest.raises(UsageError, match=r"tenant duke: --expires .* is over: give a time that is still to come, or"):
+        await check(orbits, Tents, decision("add", "duke", added={"id": "duke", "expires": now}))
+    later = now + timedelta(hours=1)
+    assert await check(orbits, Tents, decision("add", "duke", added={"id": "duke", "expires": later})) == ""
+
+
 class Yurts(Tenants[Tent]):
     source: ClassVar[Source] = FunctionSource(listed)
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"])

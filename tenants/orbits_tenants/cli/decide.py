@@ -96,9 +96,10 @@ def _decide(
         "pin": f"keeps {', '.join(f'{name}={value!r}' for name, value in decided.pinned.get(tenant, {}).items())}",
         "unpin": "has what all have",
     }
-    under_way = "a roll-out that is under way sees it, if it has not begun it yet"
-    seen = "the next roll-out goes to it" if what == "add" else under_way
-    typer.echo(f"{tenant} {but or said[what]}; {seen}", err=True)
+    seen = "; a roll-out that is under way sees it, if it has not begun it yet"
+    if what == "add":
+        seen = "" if but else "; the next roll-out goes to it"
+    typer.echo(f"{tenant} {but or said[what]}{seen}", err=True)
 
 
 async def _recorded(spec: str, given: Mapping[str, Any]) -> "tuple[Decided, str]":
