@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 50  # records that are read together
 _NAMED = 5  # tenants that an error names
+_UNCHANGED, _ENDED, _NOT_THERE = "unchanged", "has ended, and stays ended", "nothing of it stands"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +90,10 @@ class GoingBack:
         """What would be done to it, in a line for people."""
         if self.paused:
             return f"is paused: {self.paused}"
+        if self.revision is None:
+            return _ENDED if self.to is not None else _NOT_THERE
         if not self.is_otherwise:
-            return "unchanged"
+            return _UNCHANGED
         if self.is_held:
             return f"forward only: {', '.join(self.passed)} cannot be taken back"
         if self.is_undecided:
@@ -143,7 +146,9 @@ class Rollback:
             "need a decision": sum(one.is_undecided for one in self.tenants),
             "forward only": sum(one.is_held for one in self.tenants),
             "paused": sum(bool(one.paused) for one in self.tenants),
-            "unchanged": sum(not one.is_otherwise and not one.paused for one in self.tenants),
+            "unchanged": sum(one.happens == _UNCHANGED for one in self.tenants),
+            "ended": sum(one.happens == _ENDED for one in self.tenants),
+            "not there": sum(one.happens == _NOT_THERE for one in self.tenants),
         }
         said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         return f"{counted(len(self.tenants))}, to how they stood at {self.at:%Y-%m-%d %H:%M} UTC: {said}"

@@ -1,12 +1,14 @@
 """Tenants that are brought back: what is shown before, what is done then, and what is never gone back over."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 
 from orbits_iac import Action, Execution, Options, Orbits, Permanent, Resource
 from orbits_iac.provider import Refused, UsageError
+from orbits_iac.testing import Clock
 from orbits_tenants import FunctionSource, Promoted, Report, Rollout, Source, Tenant, Tenants, TenantState, Wave
 from orbits_tenants.recorded import all_stacks_of
 from orbits_tenants.rollback import GoingBack, bring_back, look
@@ -120,6 +122,22 @@ async def test_what_would_be_brought_back_is_shown_by_tenant_and_then_done(orbit
         UsageError, match=r"nobody would go back: 1 tenant, .*: 1 unchanged; --to names an earlier revision"
     ):
         await bring_back(orbits, await look(orbits, Ships, only=["acme"], to=1))
+
+
+async def test_who_has_ended_since_is_not_called_unchanged(orbits: Orbits, clock: Clock) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    QUAY.listed = ["acme", Tenant(id="bolt", expires=expires), "cafe"]
+    QUAY.failing = {"cafe"}
+    await orbits.run(Ships(berth="1"))
+    await clock.advance(timedelta(hours=2))
+    await orbits.run(Ships(berth="2"))
+    shown = await look(orbits, Ships)
+    assert happens(shown.tenants) == {
+        "acme": (2, 1, "goes back"),
+        "bolt": (None, 1, "has ended, and stays ended"),
+        "cafe": (None, None, "nothing of it stands"),
+    }
+    assert shown.summary.endswith("UTC: 1 go back, 1 ended, 1 not there")
 
 
 async def test_what_was_shown_before_somebody_else_released_is_not_done(orbits: Orbits) -> None:
