@@ -266,13 +266,19 @@ class Report(Outputs):
         looks = [(f"orbits get {one.execution}", f"what happened to {id_}") for id_, one in bad.items()]
         if not stack:
             return looks[:1]
-        stood = any(one.revision is not None and not one.made for one in self.tenants.values())
-        back = [(f"orbits tenants rollback {stack}", "takes it back, once shown what that does")] if stood else []
+        takes_back = (f"orbits tenants rollback {stack}", "takes it back, once shown what that does")
         return [
             *looks[:1],
             (f"orbits up {stack} ... only_failed=true", "goes to those that failed or were not reached"),
-            *back,
+            *([takes_back] if self._can_go_back() else []),
         ]
+
+    def _can_go_back(self) -> bool:
+        """Whether it has brought somebody forward who may go back, and there is something from before to go back to."""
+        all_ = self.tenants.values()
+        forward = (one for one in all_ if one.state is TenantState.UPDATED and not one.earlier)
+        stood = any(one.revision is not None and not one.made for one in all_)
+        return stood and any(not one.no_return for one in forward)
 
     def compared(self) -> object:
         """How the tenants stand; when they were done, and that there was nothing to do, is no change."""

@@ -83,8 +83,7 @@ def test_a_fleet_is_listed_before_and_after_its_roll_out(street: Path) -> None:
         "orbits up street.py:Street ... only_failed=true # goes to those that failed or were not reached",
     ]
     again = orbits(street, "up", "street.py:Street", "--force")[1].splitlines()
-    back = "orbits tenants rollback street.py:Street # takes it back, once shown what that does"
-    assert " ".join(again[-1].split()) == back  # there is something to go back to now
+    assert "only_failed=true" in again[-1]  # nobody went forward, so nobody would go back
     (street / ".orbits" / "secret.key").unlink()  # to look at a fleet takes no key
     listed = json.loads(orbits(street, "tenants", "list", "street.py:Street", "--json")[1])
     assert listed == [

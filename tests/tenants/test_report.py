@@ -141,6 +141,37 @@ def test_rows_of_those_who_were_not_gone_to_are_dim() -> None:
     assert [row.startswith("\x1b[2m") for row in (acme, bolt)] == [False, True]
 
 
+FORWARD = TenantReport(state=TenantState.UPDATED, wave="1", revision=2)
+NEXT = {
+    "one went forward": ([FORWARD], True),
+    "one was made, and another stood": (
+        [FORWARD.model_copy(update={"made": True}), FORWARD.model_copy(update={"state": TenantState.UNCHANGED})],
+        True,
+    ),
+    "all were made": ([FORWARD.model_copy(update={"made": True})], False),
+    "all were brought back": ([FORWARD.model_copy(update={"state": TenantState.BROUGHT_BACK})], False),
+    "all are forward only": (
+        [
+            FORWARD.model_copy(update={"state": TenantState.HELD, "no_return": ("engrave",)}),
+            FORWARD.model_copy(update={"no_return": ("engrave",)}),
+        ],
+        False,
+    ),
+    "nothing was to change": ([FORWARD.model_copy(update={"state": TenantState.UNCHANGED})], False),
+    "others went forward before": ([FORWARD.model_copy(update={"earlier": True})], False),
+}
+
+
+@pytest.mark.parametrize("case", NEXT)
+def test_the_way_back_is_offered_where_somebody_would_go_it(case: str) -> None:
+    reports, offered = NEXT[case]
+    failed = TenantReport(state=TenantState.REVERTED, wave="1", error="Permanent: no", execution="x")
+    report = Report(tenants={"bad": failed, **{f"t{number}": one for number, one in enumerate(reports)}})
+    said = [line for line, _ in report.next_steps("lane.py:Lane")]
+    assert said[:2] == ["orbits get x", "orbits up lane.py:Lane ... only_failed=true"]
+    assert said[2:] == (["orbits tenants rollback lane.py:Lane"] if offered else [])
+
+
 def test_what_an_error_holds_steers_no_terminal() -> None:
     acme = TenantReport(state=TenantState.FAILED, wave="1", error="npm: \x1b[31mERR\x1b[0m")
     console = Console(width=100, color_system=None)
