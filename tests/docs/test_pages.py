@@ -1,4 +1,7 @@
-"""docs/schedules.md and docs/limits.md: their classes and commands are run, their figures are those of the code."""
+"""docs/schedules.md and docs/limits.md: their classes and commands are run, their figures are those of the code.
+
+And what the examples of all pages keep to.
+"""
 
 import os
 import re
@@ -51,3 +54,11 @@ def test_the_figures_are_those_of_the_code() -> None:
     assert f"all but {settings.keep_revisions} revisions of\neach record (`keep_revisions`)" in LIMITS
     assert LONGEST_REPEAT == 3 * 3600
     assert "up to three\n  hours" in SCHEDULES
+
+
+@pytest.mark.parametrize("page", [path.name for path in sorted(DOCS.glob("*.md")) if "def delete" in path.read_text()])
+def test_what_is_gone_already_fails_no_delete_of_an_example(page: str) -> None:
+    """As docs/own-resource.md asks of a `delete`."""
+    bodies = re.findall(r"def delete\(.*?\n((?: {8}.*\n)+)", (DOCS / page).read_text())
+    assert bodies
+    assert not [body for body in bodies if re.search(r"\.unlink\(\)|\bdel \w|\.pop\(\w+\)", body)]
