@@ -17,6 +17,8 @@ from orbits_tenants.reporting.markdown import LONGEST, escaped, markdown
 from orbits_tenants.reporting.page import page
 from orbits_tenants.reporting.terminal import Drawing
 from orbits_tenants.reporting.timeline import timeline
+from orbits_tenants.reporting.words import ERRANDS, HOW, roll_out_line
+from orbits_tenants.tenants import Tenants
 from tests.tenants.fleets import BEGAN, NOW, SERVICES, fleet
 
 EVIL = '</script><script>alert("x")</script><img src=x onerror=alert(1)> | \n- `b` &amp; @dana'
@@ -276,3 +278,12 @@ def test_the_document_has_every_tenant_with_every_service() -> None:
         "began": "2026-03-06T15:40:00.000+00:00",
         "ended": read["tenants"][0]["ended"],
     }
+
+
+def test_of_what_a_command_has_asked_with_it_is_said_what_for_and_nothing_of_how() -> None:
+    assert Tenants.asked_by_commands == ERRANDS.keys() | HOW
+    shown = fleet(3)
+    assert shown.rollout is not None
+    asked = {"importing": {"acme": {}, "bolt": {}}, "found_at": {"AwsTarget": {"account": "1"}}}
+    line = roll_out_line(replace(shown, rollout=replace(shown.rollout, argument=asked)))
+    assert line.startswith(f"roll-out {shown.rollout.execution} of the import of acme, bolt, ")

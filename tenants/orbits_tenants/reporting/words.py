@@ -24,6 +24,16 @@ DRIFT_MARKS: Mapping[DriftState, str] = {
     DriftState.BROUGHT_BACK: "↩",
     DriftState.IN_SYNC: "=",
 }
+ERRANDS: Mapping[str, str] = {
+    "back": "the way back of",
+    "leaving": "the removal of",
+    "importing": "the import of",
+}
+"""What a roll-out is for, where it does not bring forward: by the field that a command asks with."""
+
+HOW = frozenset({"stood_as", "letting_go", "found_at"})
+"""What commands ask with besides: how it stood or was found when they looked, which nobody has to read."""
+
 _LONGEST = 60  # characters of a value
 _STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NOTES = 10  # that are said
@@ -78,7 +88,7 @@ def roll_out_line(fleet: Fleet) -> str:
     rollout = fleet.rollout
     if rollout is None:
         return "no roll-out came to its end yet"
-    what = " ".join(_asked(name, value) for name, value in rollout.argument.items())
+    what = " ".join(_asked(name, value) for name, value in rollout.argument.items() if name not in HOW)
     begun = (
         f"roll-out {rollout.execution}{' of ' if what else ''}{what}, {ago((fleet.at - rollout.began).total_seconds())}"
     )
@@ -89,9 +99,8 @@ def roll_out_line(fleet: Fleet) -> str:
 
 def _asked(name: str, value: object) -> str:
     """A field that a roll-out was asked with; of those that commands ask with, what the command does."""
-    said = {"back": "the way back of", "leaving": "the removal of", "importing": "the import of"}
-    if name in said and isinstance(value, Collection):
-        return f"{said[name]} {short(', '.join(map(str, value)))}"
+    if name in ERRANDS and isinstance(value, Collection):
+        return f"{ERRANDS[name]} {short(', '.join(map(str, value)))}"
     return f"{name}={short(value)}"
 
 
