@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from orbits_iac.cli import log, looking, outputs, render, report, schedules, tree
 from orbits_iac.cli.render import duration, glyph
@@ -19,32 +19,44 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _EVENTS = 12  # the last ones are shown
+_OF_AN_EXECUTION = ("id", "what", "command", "state", "took", "when", "who")
+_CUT = frozenset({"what", "who"})  # where there is little room; the id is typed again
+_LEAST = 12  # characters of what it is
 
 
-def executions(rows: Sequence[ExecutionRow], *, now: float) -> Any:
-    """Executions as a table, the newest first."""
+def executions(rows: Sequence[ExecutionRow], *, now: float, room: int) -> Any:
+    """Executions as a table, the newest first; where there is little `room`, what and who are cut, and no state is."""
     from rich.table import Table
     from rich.text import Text
 
     if not rows:
         return Text("nothing has run here yet")
-    made = Table(box=None, pad_edge=False, header_style="dim")
-    made.add_column("id", no_wrap=True, min_width=max(len(row.id) for row in rows))  # whole: it is typed again
-    for name in ("what", "command", "state", "took", "when", "who"):
-        made.add_column(name, no_wrap=True, overflow="ellipsis", justify="right" if name == "took" else "left")
+    lines: list[list[Text]] = []
     for row in rows:
-        mark = tree.mark_of(row)
-        sign, colour = glyph(mark)
-        took = duration((row.ended_at or now) - row.created_at)
-        made.add_row(
-            row.id,
-            report.name_of(row),
-            row.command,
-            Text(f"{sign} {row.state.value}", style=colour),
-            took,
-            ago(now - row.created_at),
-            Text(row.who, style="dim"),
+        sign, colour = glyph(tree.mark_of(row))
+        lines.append(
+            [
+                Text(row.id),
+                Text(report.name_of(row)),
+                Text(row.command),
+                Text(f"{sign} {row.state.value}", style=colour),
+                Text(duration((row.ended_at or now) - row.created_at)),
+                Text(ago(now - row.created_at)),
+                Text(row.who, style="dim"),
+            ]
         )
+    widths = {
+        name: max(len(name), *(len(line[number]) for line in lines)) for number, name in enumerate(_OF_AN_EXECUTION)
+    }
+    left = room - 2 * (len(widths) - 1) - sum(width for name, width in widths.items() if name not in _CUT)
+    widths["who"] = min(widths["who"], max(left // 3, len("who")))
+    widths["what"] = min(widths["what"], max(left - widths["who"], _LEAST))
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    for name, width in widths.items():
+        justify: Literal["left", "right"] = "right" if name == "took" else "left"
+        made.add_column(name, no_wrap=True, overflow="ellipsis", justify=justify, min_width=width, max_width=width)
+    for line in lines:
+        made.add_row(*line)
     return made
 
 

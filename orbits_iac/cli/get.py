@@ -59,7 +59,8 @@ async def _recent(store: "Opened", limit: int, *, as_json: bool) -> None:
     if as_json:
         report.print_json([queries.document(row) for row in rows])
     else:
-        console().print(describe.executions(rows, now=time.time()))
+        out = console()
+        out.print(describe.executions(rows, now=time.time(), room=out.width))
 
 
 async def _execution(store: "Opened", execution: str, *, everything: bool, as_json: bool) -> None:

@@ -223,6 +223,13 @@ def test_ids_are_whole_where_there_is_little_room(street: Path, commands: Comman
     [one, *_] = json.loads(orbits(street, "get", "--json")[1])
     done = commands.run(["get"], cwd=street, env={"NO_COLOR": "1", "COLUMNS": "60"})
     assert done.stdout.splitlines()[1].startswith(f"{one['id']} ")
+    orbits(street, "tenants", "pause", "street.py:Street", "acme", "--why", "a lawsuit")
+    done = commands.run(["get"], cwd=street, env={"NO_COLOR": "1", "COLUMNS": "80", "LOGNAME": "somebody-with-a-name"})
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["id", "what", "command", "state", "took", "when", "who"]
+    assert all("update   ✔ SUCCESS " in line for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+    assert " TenantDec" in lines[0]
 
 
 @pytest.mark.parametrize("field", ['leaving=["acme"]', 'back={"acme": 1}', 'importing={"acme": {}}'])
