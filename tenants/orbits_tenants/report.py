@@ -322,7 +322,7 @@ class Report(Outputs):
         for id_, one in shown.items():
             table.add_row(
                 Text(id_),
-                Text(one.account or "-"),
+                Text((one.account or "-").replace(", ", "\n")),  # several stand one below the other
                 Text(one.state.value, style=_STYLES[one.state]),
                 Text("-" if one.revision is None else str(one.revision)),
                 Text(plain(one.happened).replace(" → ", "\n→ ")),

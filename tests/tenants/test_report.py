@@ -133,6 +133,16 @@ def test_of_a_fleet_that_can_be_read_all_are_shown() -> None:
     assert len(shown(Report(tenants=tenants))) == 40 + 2
 
 
+def test_several_accounts_stand_one_below_the_other() -> None:
+    places = "448811223344/eu-west-1, 099044776269/us-east-1"
+    one = TenantReport(state=TenantState.UPDATED, wave="1", account=places, revision=1)
+    console = Console(file=StringIO(), width=80)
+    console.print(Report(tenants={"acme": one}))
+    _, first, second, _ = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert first.split() == ["acme", "448811223344/eu-west-1", "updated", "1", "went", "forward"]
+    assert second.split() == ["099044776269/us-east-1"]
+
+
 def test_rows_of_those_who_were_not_gone_to_are_dim() -> None:
     one = TenantReport(state=TenantState.UPDATED, wave="1")
     console = Console(file=StringIO(), force_terminal=True, color_system="standard", width=80, no_color=False)

@@ -266,6 +266,17 @@ def test_a_narrow_terminal_counts_the_services() -> None:
     assert "4 stand, ✘ database" in lines[2]
 
 
+def test_where_ids_are_long_the_last_change_is_left_out_before_words_are_broken() -> None:
+    shown = fleet(12)
+    members = tuple(replace(one, id=f"{one.id}-restaurants-of-the-north"[:26]) for one in shown.members)
+    heading, *lines = printed(replace(shown, members=members), 80)
+    assert heading.split() == ["tenant", "state", "revision", "services", "drift"]
+    rows = lines[: lines.index("")]
+    assert "unchecked," in rows[2]
+    assert len(rows) == 2 * len(members)
+    assert "last change" in printed(shown, 80)[0]
+
+
 def test_the_document_has_every_tenant_with_every_service() -> None:
     shown = fleet(40)
     read = json.loads(json.dumps(document(shown)))

@@ -1,6 +1,6 @@
 """The report on a terminal: a line a tenant, with a column for each service as far as there is room."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orbits_tenants.fleet import DriftState, Fleet, Member, Mood, Service, ServiceState
@@ -38,6 +38,7 @@ _DRIFT_STYLES: Mapping[DriftState, str] = {
     DriftState.IN_SYNC: "green",
 }
 _BESIDE = 72  # what the columns beside the services take at least
+_SERVICES, _DRIFT, _CHANGE = 12, 14, 12  # characters that these columns need to be read
 _FINDINGS = 5  # of a tenant that are named
 
 
@@ -91,10 +92,8 @@ class Drawing:
         table.add_column("revision", no_wrap=True, justify="right")
         for name in names or ("services",):
             table.add_column(name, no_wrap=bool(names))
-        for name in ("drift", "last change"):
-            table.add_column(name, overflow="fold")
-        for member in fleet.members:
-            table.add_row(
+        rows = [
+            [
                 Text(member.id),
                 Text(
                     f"{MARKS[member.mood]} {member.state}{', pinned' * bool(member.pinned)}", style=STYLES[member.mood]
@@ -103,8 +102,28 @@ class Drawing:
                 *([_service(member.service(name)) for name in names] or [_all_services(member)]),
                 Text(drift_said(member.drift, fleet.at), style=_drift_style(member)),
                 Text(changed(member, fleet.at)),
-            )
+            ]
+            for member in fleet.members
+        ]
+        table.add_column("drift", overflow="fold", min_width=_longest_word(row[-2] for row in rows))
+        if _has_room(rows, names, room):
+            table.add_column("last change", overflow="fold")
+        for row in rows:
+            table.add_row(*row[: len(table.columns)])
         return table
+
+
+def _has_room(rows: "Sequence[Sequence[Text]]", names: Sequence[str], room: int) -> bool:
+    """Whether the last column can be read: who changed what when is left out before drift becomes a pile of words."""
+    whole = 3 + len(names)  # columns that are not folded
+    widths = [max((len(row[number]) for row in rows), default=0) for number in range(whole)]
+    headings = ("tenant", "state", "revision", *names)
+    taken = sum(max(width, len(heading)) + 2 for width, heading in zip(widths, headings, strict=True))
+    return taken + (0 if names else _SERVICES + 2) + _DRIFT + 2 + _CHANGE <= room
+
+
+def _longest_word(texts: "Iterable[Text]") -> int:
+    return max((len(word) for text in texts for word in text.plain.split()), default=0)
 
 
 def _drift_style(member: Member) -> str:
