@@ -1,6 +1,7 @@
 """Amounts of tenants: a number, or a share of all of them. Pure."""
 
 import re
+from typing import Any
 
 from orbits_iac.provider import UsageError
 
@@ -18,11 +19,13 @@ def counted(count: int) -> str:
     return f"{count:,} tenant{'' if count == 1 else 's'}"
 
 
-def amount(text: str, tenants: int, said: str) -> float:
+def amount(text: Any, tenants: int, said: str) -> float:
     """What `10%` or `3` is of so many tenants; UsageError, which begins with `said`, if it is none.
 
     A share is kept exact: ceil() of 7 % of 100 is 7.
     """
+    if not isinstance(text, str):
+        raise UsageError(f"{said}: {text!r} is no text: give one, as in '3' or '10%'")
     if not is_amount(text):
         raise UsageError(f"{said}: {text!r} is neither a number of tenants ('3') nor a share ('10%')")
     number, share, _ = text.partition("%")

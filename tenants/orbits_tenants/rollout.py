@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from orbits_iac.provider import StepOptions, UsageError
+from orbits_iac.provider import StepOptions, UsageError, like
 from orbits_tenants.amounts import amount, is_amount
 from orbits_tenants.policy import Policy
 from orbits_tenants.selector import Selector
@@ -34,12 +34,19 @@ class Wave:
         bake: how long the next one waits. None: as the roll-out.
         check: what has to be so after that: `drift`: nothing in the wave has drifted. None: as the roll-out.
 
+    Raises UsageError for what is none of these.
     """
 
     reaches: str
     promote: Promotion | Policy | None = None
     bake: timedelta | None = None
     check: Check | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would be noticed in the middle of a roll-out, or never."""
+        if not isinstance(self.reaches, str):
+            raise UsageError(f"Wave(reaches={self.reaches!r}): give a text, as in '1', '10%' or 'ring=canary'")
+        _refuse_between("Wave", self.promote, self.bake, self.check)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Rollout:
     the whole fleet, and in a wave `wave_tolerance`, a number or a share of the wave. A wave that does not pass its
     check is beyond what is tolerated.
 
-    Raises UsageError for amounts that are none, and for waves that leave somebody out.
+    Raises UsageError for settings that are none, and for waves that leave somebody out.
     """
 
     def __init__(  # noqa: PLR0913 - each by its name
@@ -89,26 +96,15 @@ class Rollout:
         check: Check = "none",
         tenant_timeout: timedelta | None = None,
     ) -> None:
-        made = [wave if isinstance(wave, Wave) else Wave(wave) for wave in waves]
-        if not made or made[-1].reaches != "100%":
-            raise UsageError("Rollout(waves=...): the last wave has to be '100%', or tenants would be left out")
-        for given in (each.reaches for each in made if not is_amount(each.reaches)):
-            if given.replace("%", "").strip("-").isdigit():
-                amount(given, 1, "Rollout(waves=...)")
-            Selector(given)
+        made = _waves(waves)
         amount(failure_tolerance, 1, "Rollout(failure_tolerance=...)")
         amount(wave_tolerance, 1, "Rollout(wave_tolerance=...)")
-        for of, most in {"max_concurrency": max_concurrency, **(at_most or {})}.items():
-            if most < 1:
-                raise UsageError(f"Rollout({of}={most}): at least 1 tenant is updated at a time")
-        for way in (promote, *(each.promote for each in made if each.promote is not None)):
-            if not callable(way) and way not in get_args(Promotion):
-                raise UsageError(
-                    f"Rollout(promote={way!r}): it is one of {', '.join(get_args(Promotion))}, or a policy such as "
-                    f"ByPolicy()"
-                )
-        if on_failure not in get_args(OnFailure):
-            raise UsageError(f"Rollout(on_failure={on_failure!r}): it is one of {', '.join(get_args(OnFailure))}")
+        _refuse_most(max_concurrency, at_most)
+        _refuse_between("Rollout", promote, bake, check)
+        _refuse_time("Rollout(tenant_timeout", tenant_timeout)
+        if tenant_timeout == _NO_TIME:
+            raise UsageError("Rollout(tenant_timeout=0 s): nothing is done in no time; leave it out to set no limit")
+        _refuse_other("Rollout(on_failure", on_failure, get_args(OnFailure))
         self.waves = tuple(
             replace(
                 wave,
@@ -191,3 +187,55 @@ def in_place_of(cuts: Sequence[Cut], at: int) -> list[Cut]:
         if cut.tenants[room:] or not is_amount(cut.name):
             after.append(replace(cut, tenants=cut.tenants[room:]))
     return [*cuts[: at + 1], *([replace(cuts[at], tenants=tuple(taken))] if taken else []), *after]
+
+
+def _waves(given: Any) -> list[Wave]:
+    """The waves as they are given; UsageError for what is none, and if they leave somebody out."""
+    if isinstance(given, str):
+        raise UsageError(f"Rollout(waves={given!r}): give a list, as in ['1', '100%']")
+    made: list[Wave] = []
+    for one in given:
+        if not isinstance(one, str | Wave):
+            raise UsageError(f"Rollout(waves=...): {one!r} is no wave: give a text, as in '1' or '10%', or a Wave")
+        made.append(one if isinstance(one, Wave) else Wave(one))
+    if not made or made[-1].reaches != "100%":
+        raise UsageError("Rollout(waves=...): the last wave has to be '100%', or tenants would be left out")
+    for reaches in (each.reaches for each in made if not is_amount(each.reaches)):
+        if reaches.replace("%", "").strip("-").isdigit():
+            amount(reaches, 1, "Rollout(waves=...)")
+        Selector(reaches)
+    return made
+
+
+def _refuse_most(max_concurrency: Any, at_most: Any) -> None:
+    """Refuse what does not say how many tenants are updated at a time."""
+    if not (at_most is None or isinstance(at_most, Mapping)):
+        raise UsageError(f"Rollout(at_most={at_most!r}): give what is limited and to how many, as in {{'region': 3}}")
+    narrow = [(f"at_most={{{of!r}: {most!r}}}", most) for of, most in (at_most or {}).items()]
+    for said, most in [(f"max_concurrency={max_concurrency!r}", max_concurrency), *narrow]:
+        if not isinstance(most, int) or isinstance(most, bool):
+            raise UsageError(f"Rollout({said}): give a whole number, as in 3")
+        if most < 1:
+            raise UsageError(f"Rollout({said}): at least 1 tenant is updated at a time")
+
+
+def _refuse_between(of: str, promote: Any, bake: Any, check: Any) -> None:
+    """Refuse what cannot be between two waves; None is left to the roll-out."""
+    if not (promote is None or callable(promote)):
+        _refuse_other(f"{of}(promote", promote, get_args(Promotion), ", or a policy such as ByPolicy()")
+    if check is not None:
+        _refuse_other(f"{of}(check", check, get_args(Check), "; what else has to be so is for define_check()")
+    _refuse_time(f"{of}(bake", bake)
+
+
+def _refuse_other(said: str, given: Any, known: Sequence[str], more: str = "") -> None:
+    if given not in known:
+        meant = like(given, known) if isinstance(given, str) else ""
+        raise UsageError(f"{said}={given!r}): it is one of {', '.join(known)}{more}{meant}")
+
+
+def _refuse_time(said: str, given: Any) -> None:
+    if not (given is None or isinstance(given, timedelta)):
+        raise UsageError(f"{said}={given!r}): give a timedelta, as in timedelta(minutes=5)")
+    if given is not None and given < _NO_TIME:
+        raise UsageError(f"{said}={given.total_seconds():g} s): a time is not negative")

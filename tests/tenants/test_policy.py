@@ -69,8 +69,11 @@ def test_a_reason_is_told_once_with_those_of_whom_it_holds() -> None:
 
 @pytest.mark.parametrize("promote", ["sometimes", 3])
 def test_what_is_no_way_to_be_promoted_is_refused(promote: Any) -> None:
-    with pytest.raises(UsageError, match=r"Rollout\(promote=.*: it is one of by itself, by hand, or a policy such as"):
-        Rollout(waves=[Wave("1", promote=promote), "100%"])
+    said = r"\(promote=.*: it is one of by itself, by hand, or a policy such as"
+    with pytest.raises(UsageError, match=f"Rollout{said}"):
+        Rollout(waves=["1", "100%"], promote=promote)
+    with pytest.raises(UsageError, match=f"Wave{said}"):
+        Wave("1", promote=promote)
 
 
 class Arcade:

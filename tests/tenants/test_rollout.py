@@ -1,5 +1,6 @@
 """The pure rules of a roll-out, as tables."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from orbits_iac import Target
 from orbits_iac.provider import UsageError
-from orbits_tenants import Rollout, Tenant
+from orbits_tenants import Listing, Rollout, Tenant, Wave
 
 
 class Town(Target):
@@ -102,7 +103,7 @@ def test_a_roll_out_stops_when_more_have_failed_than_is_tolerated(tolerance: str
         ({"waves": ["some tenants", "100%"]}, "selector 'some tenants', at 'some tenants'"),
         ({"waves": ["-1", "100%"]}, "Rollout(waves=...): '-1' is neither a number of tenants"),
         ({"waves": ["100%"], "wave_tolerance": "few"}, "Rollout(wave_tolerance=...): 'few' is neither"),
-        ({"waves": ["100%"], "at_most": {"plan": 0}}, "Rollout(plan=0): at least 1 tenant"),
+        ({"waves": ["100%"], "at_most": {"plan": 0}}, "Rollout(at_most={'plan': 0}): at least 1 tenant"),
         ({"waves": ["100%"], "on_failure": "panic"}, "Rollout(on_failure='panic'): it is one of stop, continue"),
         ({"waves": ["101%", "100%"]}, "'101%' is neither"),
         ({"waves": ["100%"], "failure_tolerance": "-1"}, "Rollout(failure_tolerance=...): '-1' is neither"),
@@ -113,3 +114,76 @@ def test_amounts_that_are_none_are_refused(options: dict[str, Any], said: str) -
     with pytest.raises(UsageError) as refused:
         Rollout(**options)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"check": "Drift"},
+            "(check='Drift'): it is one of none, drift; what else has to be so is for define_check().",
+        ),
+        ({"check": "Drift"}, "define_check(). Did you mean 'drift'?"),
+        (
+            {"check": "alarms"},
+            "(check='alarms'): it is one of none, drift; what else has to be so is for define_check()",
+        ),
+        ({"check": True}, "(check=True): it is one of none, drift"),
+        (
+            {"promote": "by hands"},
+            "(promote='by hands'): it is one of by itself, by hand, or a policy such as ByPolicy().",
+        ),
+        ({"promote": "by hands"}, "Did you mean 'by hand'?"),
+        ({"bake": 5}, "(bake=5): give a timedelta, as in timedelta(minutes=5)"),
+        ({"bake": "2h"}, "(bake='2h'): give a timedelta, as in timedelta(minutes=5)"),
+        ({"bake": timedelta(seconds=-5)}, "(bake=-5 s): a time is not negative"),
+    ],
+)
+def test_what_cannot_be_between_waves_is_refused_of_a_wave_and_of_a_roll_out(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Rollout(waves=["1", "100%"], **given)
+    assert str(refused.value).startswith("Rollout(")
+    assert said in str(refused.value)
+    with pytest.raises(UsageError) as refused:
+        Wave("1", **given)
+    assert str(refused.value).startswith("Wave(")
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"waves": [1, "100%"]}, "Rollout(waves=...): 1 is no wave: give a text, as in '1' or '10%', or a Wave"),
+        ({"waves": "100%"}, "Rollout(waves='100%'): give a list, as in ['1', '100%']"),
+        ({"failure_tolerance": 1}, "Rollout(failure_tolerance=...): 1 is no text: give one, as in '3' or '10%'"),
+        ({"wave_tolerance": 0.1}, "Rollout(wave_tolerance=...): 0.1 is no text: give one, as in '3' or '10%'"),
+        ({"on_failure": "rollback"}, "rollback-all. Did you mean 'rollback-all'?"),
+        ({"max_concurrency": "3"}, "Rollout(max_concurrency='3'): give a whole number, as in 3"),
+        ({"max_concurrency": 2.5}, "Rollout(max_concurrency=2.5): give a whole number, as in 3"),
+        ({"at_most": {"region": "2"}}, "Rollout(at_most={'region': '2'}): give a whole number, as in 3"),
+        ({"at_most": 3}, "Rollout(at_most=3): give what is limited and to how many, as in {'region': 3}"),
+        ({"tenant_timeout": 30}, "Rollout(tenant_timeout=30): give a timedelta, as in timedelta(minutes=5)"),
+        ({"tenant_timeout": timedelta(minutes=-1)}, "Rollout(tenant_timeout=-60 s): a time is not negative"),
+        ({"tenant_timeout": timedelta()}, "Rollout(tenant_timeout=0 s): nothing is done in no time; leave it out"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_with_what_is_to_be_given(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Rollout(**{"waves": ["1", "100%"], **given})
+    assert said in str(refused.value)
+
+
+def test_what_is_no_text_is_refused_of_a_wave_and_of_a_listing() -> None:
+    number: Any = 3
+    with pytest.raises(UsageError, match=r"Wave\(reaches=3\): give a text, as in '1', '10%' or 'ring=canary'"):
+        Wave(number)
+    with pytest.raises(
+        UsageError, match=r"Listing\(most_removals=\.\.\.\): 3 is no text: give one, as in '3' or '10%'"
+    ):
+        Listing(most_removals=number)
+    with pytest.raises(UsageError, match=r"Listing\(may_shrink=\.\.\.\): 3 is no text: give one, as in '3' or '10%'"):
+        Listing(may_shrink=number)
+
+
+def test_no_time_to_bake_is_a_time() -> None:
+    assert Rollout(waves=["100%"], bake=timedelta()).waves == (Wave("100%", "by itself", timedelta(), "none"),)
