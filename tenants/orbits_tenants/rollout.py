@@ -1,6 +1,6 @@
 """Rollout: in which waves tenants are updated, how many at a time, and how many may fail. Pure: no I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
@@ -69,7 +69,7 @@ class Rollout:
     that is done by hand, or a policy wants somebody to look first. The last one has to reach `100%`. In a wave at most
     `max_concurrency` tenants are updated at a time, and none is stopped by another's failure; `at_most` narrows that
     for those that have something in common: an `account`, a `region` or the value of a label, as in
-    `{"region": 3, "plan": 1}`.
+    `{"region": 3, "plan": 1}`. A label that nobody has is refused when the list is read.
     One that takes longer than `tenant_timeout` is asked to stop and has failed; no wave waits for it beyond the `grace`
     of its stack.
 
@@ -153,6 +153,17 @@ class Rollout:
             if members:
                 cuts.append(Cut(wave, members))
         return cuts
+
+    def refuse_unknown(self, tenants: Iterable[Tenant]) -> None:
+        """Raise UsageError if `at_most` goes by a label that none of these has: a misspelt one would limit nothing."""
+        known = {label for tenant in tenants for label in tenant.labels}
+        for what in self.at_most:
+            if what not in known and what not in PLACES:
+                there = [*PLACES, *sorted(known.difference(PLACES))]
+                raise UsageError(
+                    f"Rollout(at_most=...): no tenant has a label {what!r}; there are: {', '.join(there)}"
+                    f"{like(str(what), there)}"
+                )
 
     def tolerates(self, *, failed: int, tenants: int) -> bool:
         """Whether so many of all the tenants may have failed."""

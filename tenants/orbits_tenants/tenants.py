@@ -152,6 +152,8 @@ class Tenants(Resource[Report], Generic[S]):
         if not (tenants or narrow):
             return
         decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
+        if tenants:
+            self.rollout.refuse_unknown([*tenants, *decided.added.values()])
         if narrow:
             report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
             there = {*(tenant.id for tenant in tenants), *decided.added, *report.tenants} - decided.removed.keys()
@@ -203,6 +205,8 @@ class Tenants(Resource[Report], Generic[S]):
             self.execution.remark(doubt)
         scope = self._scope(before)
         self._refuse_strangers(found)
+        if self.listing.on_doubt == "known":  # else it was refused before anything was written
+            self.rollout.refuse_unknown([*found.present, *found.ending])
         ending = [one for one in found.ending if scope.has(one.id) or before[one.id].state is TenantState.ENDED]
         if not self.execution.superseded.done():
             await self.define_shared()

@@ -82,6 +82,17 @@ def test_lanes_are_what_a_tenant_has_in_common_with_others() -> None:
     assert rollout.lanes(Tenant(id="c")) == []
 
 
+def test_a_limit_by_a_label_that_nobody_has_is_refused() -> None:
+    tenants = [Tenant(id="a", labels={"plan": "large"}), Tenant(id="b", labels={"region": "eu"})]
+    Rollout(waves=["100%"], at_most={"region": 1, "plan": 2, "account": 3}).refuse_unknown(tenants)
+    Rollout(waves=["100%"], at_most={"region": 1, "account": 3}).refuse_unknown([Tenant(id="a")])
+    said = (
+        r"at_most=\.\.\.\): no tenant has a label 'regoin'; there are: account, region, plan\. Did you mean 'region'\?"
+    )
+    with pytest.raises(UsageError, match=said):
+        Rollout(waves=["100%"], at_most={"regoin": 1}).refuse_unknown(tenants)
+
+
 @pytest.mark.parametrize(
     ("tolerance", "tenants", "most"),
     [("0%", 100, 0), ("5%", 3, 0), ("5%", 20, 1), ("5%", 39, 1), ("2", 1000, 2), ("100%", 10, 10)],

@@ -142,6 +142,21 @@ async def test_at_most_so_many_with_something_in_common_are_updated_at_a_time(or
     assert max(STREET.most.values()) == 2
 
 
+async def test_a_limit_by_a_misspelt_label_is_refused_before_anything_is_done(orbits: Orbits) -> None:
+    STREET.listed = [Tenant(id="acme", labels={"kind": "fruit"})]
+    Stalls.rollout = Rollout(waves=["100%"], at_most={"kinds": 2})
+    with pytest.raises(UsageError, match=r"Rollout\(at_most=\.\.\.\): no tenant has a label 'kinds'; .* mean 'kind'"):
+        await orbits.run(Stalls(release="1"))
+    assert await orbits.store.count(ExecutionRow) == 0
+    Stalls.listing = Listing(on_doubt="known")
+    with pytest.raises(ExecutionFailed, match="no tenant has a label 'kinds'"):
+        await orbits.run(Stalls(release="1"))
+    assert STREET.begun == []
+    Stalls.listing = Listing()
+    await decide(orbits, "add", "bolt", added={"id": "bolt", "labels": {"kinds": "fish"}})
+    assert states(await orbits.run(Stalls(release="1"))) == ["updated", "updated"]
+
+
 async def test_only_those_that_failed_or_are_named_are_gone_to_and_the_others_are_still_reported(
     orbits: Orbits,
 ) -> None:
