@@ -15,6 +15,7 @@ from orbits_aws.errors import AwsError, AwsUnavailable
 from orbits_aws.organization import Found, Request, Wanted
 from orbits_aws.ownership import refuse_foreign, tags_of
 from orbits_aws.readiness import PROBES, passes, what_is_missing
+from orbits_aws.regions import Region
 from orbits_aws.service_role import find_service_role, make_service_role
 from orbits_aws.settings import aws_settings
 from orbits_aws.tagged import tag_list
@@ -59,7 +60,7 @@ class AwsAccount(Resource[AccountOutputs]):
     email: str
     unit: str | None = None
     make_unit: bool = False
-    region: str = REGION
+    region: Region = REGION
     role: str = ROLE
     services: tuple[str, ...] = ("cloudformation", "s3")
     close_on_uninstall: bool = False

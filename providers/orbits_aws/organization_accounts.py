@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from orbits_aws.clients import management_client
 from orbits_aws.errors import AccessDenied, AwsError, AwsUnavailable
 from orbits_aws.organization import Found, all_accounts, management_of, tags_of_account
+from orbits_aws.regions import as_region
 from orbits_aws.tagged import users_tags
 from orbits_aws.targets import REGION, ROLE, AwsTarget
 from orbits_aws.units import Unit, all_units, names_of
@@ -69,6 +70,10 @@ class OrganizationAccounts:
     ) -> None:
         if isinstance(units, str):
             raise UsageError(f"OrganizationAccounts(units={units!r}): give a list, as in units=[{units!r}]")
+        try:
+            as_region(region)
+        except ValueError as error:
+            raise UsageError(f"OrganizationAccounts(region=...): {error}") from error
         self.units, self.tags, self.id_tag = tuple(units), dict(tags or {}), id_tag
         self.region, self.role = region, role
 

@@ -1,6 +1,22 @@
-"""Which regions an account has from the beginning, and what Account Management says of the others."""
+"""What a region is called, which an account has from the beginning, and what Account Management says of the others."""
 
-from typing import Any
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+_FORM = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+
+
+def as_region(given: str) -> str:
+    """The same; ValueError for what cannot be a region, in whatever partition, and whenever AWS opens it."""
+    if not _FORM.fullmatch(given):
+        raise ValueError(f"{given!r} is no region: it looks like eu-west-1, us-gov-west-1 or cn-north-1")
+    return given
+
+
+Region = Annotated[str, AfterValidator(as_region)]
+"""The name of a region."""
 
 ENABLED_BY_DEFAULT = frozenset(
     {

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from pydantic import field_validator, model_validator
 
+from orbits_aws.regions import Region
 from orbits_iac import Target
 from orbits_iac.provider import Existing, RecordId, Tagged, UsageError
 
 REGION, ROLE = "eu-west-1", "OrganizationAccountAccessRole"
 """What a target has unless it says otherwise."""
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
 _SHORTEST, _CHAINED, _LONGEST = timedelta(minutes=15), timedelta(hours=1), timedelta(hours=12)
 
@@ -22,6 +24,8 @@ class AwsTarget(Target):
     The place is account and region; the role, and how it is assumed, may change without a record moving.
 
     Attributes:
+        account: its id, of 12 digits.
+        region: what it is called, as in eu-west-1.
         role: the name of the role in the account, with its path if it has one.
         via: ARNs of roles that are assumed first, one with the session of the other: a hub that the client trusts.
         external_id: what the role's trust policy asks for, where the account is somebody else's.
@@ -34,7 +38,7 @@ class AwsTarget(Target):
     """
 
     account: str
-    region: str = REGION
+    region: Region = REGION
     role: str = ROLE
     via: tuple[str, ...] = ()
     external_id: str | None = None
@@ -74,6 +78,13 @@ class AwsTarget(Target):
         from orbits_aws.tag_inventory import tagged
 
         return tagged(self, project, records)
+
+    @field_validator("account")
+    @classmethod
+    def _is_account(cls, account: str) -> str:
+        if not _ACCOUNT.fullmatch(account):
+            raise ValueError(f"{account!r} is no account's id: it has 12 digits, as in '111122223333'")
+        return account
 
     @field_validator("via")
     @classmethod

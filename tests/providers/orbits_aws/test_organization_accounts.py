@@ -226,3 +226,5 @@ def test_units_are_a_list() -> None:
         UsageError, match=r"OrganizationAccounts\(units='Clients'\): give a list, as in units=\['Clients'\]"
     ):
         OrganizationAccounts(units="Clients")
+    with pytest.raises(UsageError, match=r"OrganizationAccounts\(region=\.\.\.\): 'eu_west_1' is no region"):
+        OrganizationAccounts(region="eu_west_1")
