@@ -28,7 +28,7 @@ from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
 from orbits_tenants.roster import Roster, decisions, roster
 from orbits_tenants.shared import refuse_unlike, used_by
-from orbits_tenants.sources.source import Source, read, refuse_wrong
+from orbits_tenants.sources.source import PASSED_ON, Source, in_short, read, refuse_wrong
 from orbits_tenants.tenant import REF, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
@@ -179,9 +179,11 @@ class Tenants(Resource[Report], Generic[S]):
                 refuse_plain_secrets(tenant, stack)
                 _refuse_taken(tenant, stack, owners)
                 used[tenant.id] = used_by(self, tenant)
-            except Exception as error:  # noqa: BLE001 - whatever a user's stack() raises, it is said of which tenant
-                failed = "" if isinstance(error, UsageError) else f"tenant {tenant.id}: {type(error).__name__}: "
-                failures.append(f"{self.source.place(tenant.id)}: {failed}{error}")
+            except PASSED_ON:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever a user's stack() raises, it is said of which tenant
+                failed = str(error) if isinstance(error, UsageError) else f"tenant {tenant.id}: {in_short(error)}"
+                failures.append(f"{self.source.place(tenant.id)}: {failed}")
         refuse_wrong(failures)
         refuse_unlike(used)
 
@@ -330,10 +332,13 @@ class Tenants(Resource[Report], Generic[S]):
 
     def stack_of(self, tenant: Tenant) -> S:
         """The tenant's stack, its overrides applied; UsageError for one that could not be asked for."""
-        stack = overridden(tenant, self.stack(tenant))
-        if not isinstance(stack, Resource):
-            raise UsageError(f"tenant {tenant.id}: stack() returned a {type(stack).__name__}, and no Resource")
-        check_identity(stack, f"tenant {tenant.id}")
+        try:
+            stack = overridden(tenant, self.stack(tenant))
+            if not isinstance(stack, Resource):
+                raise UsageError(f"tenant {tenant.id}: stack() returned a {type(stack).__name__}, and no Resource")
+            check_identity(stack, f"tenant {tenant.id}")
+        except SystemExit as error:  # one tenant's stack ends no roll-out, and no command without a word
+            raise UsageError(f"tenant {tenant.id}: {in_short(error)}") from error
         return stack
 
 

@@ -1,5 +1,6 @@
 """Sources: what they read, and what they say of a list that is wrong."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -262,6 +263,35 @@ def test_a_function_that_fails_is_named() -> None:
         read(FunctionSource(_customers))
 
 
+class Crash(BaseException):
+    """No Exception, as somebody's own may be."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(SystemExit(), "SystemExit"), (SystemExit(5), "SystemExit: 5"), (Crash("no CRM"), "Crash: no CRM")],
+)
+def test_who_there_is_may_not_end_the_process(error: BaseException, said: str) -> None:
+    def customers() -> list[str]:
+        raise error
+
+    for source in (FunctionSource(customers), CombinedSource(FunctionSource(customers))):
+        with pytest.raises(UsageError, match=rf"customers\(\) cannot be read: {said}$"):
+            read(source)
+    with pytest.raises(UsageError, match=f"^Theirs cannot be read: {said}$"):
+        read(Theirs(error))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), asyncio.CancelledError()])
+def test_whoever_ends_a_reading_is_heard(error: BaseException) -> None:
+    def customers() -> list[str]:
+        raise error
+
+    for source in (FunctionSource(customers), Theirs(error)):
+        with pytest.raises(type(error)):
+            read(source)
+
+
 def _customers() -> Iterator[str]:
     yield "acme"
     yield "a/b"
@@ -293,7 +323,7 @@ class Theirs(Source):
         self._answer = answer
 
     def read(self) -> Sequence[Tenant]:
-        if isinstance(self._answer, Exception):
+        if isinstance(self._answer, BaseException):
             raise self._answer
         return cast("Sequence[Tenant]", self._answer)
 

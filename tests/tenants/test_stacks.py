@@ -1,5 +1,6 @@
 """What is wrong with one tenant's stack is named with its place in the list, and is nobody else's."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,14 @@ class Cabin(Resource):
         """Nothing, here."""
 
 
+def leave() -> Cabin:
+    sys.exit(5)
+
+
+class Refusal(BaseException):
+    """No Exception, as somebody's own may be."""
+
+
 class Wood(Outputs):
     wood: str
 
@@ -74,6 +83,7 @@ class Cabins(Tenants[Cabin]):
         (lambda: Cabin(name="x" * 1001), "an identity of 1,001 characters is too long for a name (tenant bolt:"),
         (lambda: None, "UsageError: tenant bolt: stack() returned a NoneType, and no Resource"),
         (lambda: Cabin, "UsageError: tenant bolt: stack() returned a ModelMetaclass, and no Resource"),
+        (leave, "UsageError: tenant bolt: SystemExit: 5"),
     ],
 )
 async def test_a_stack_that_could_not_be_asked_for_fails_its_tenant_alone(
@@ -86,6 +96,23 @@ async def test_a_stack_that_could_not_be_asked_for_fails_its_tenant_alone(
     report = await orbits.run(Cabins())
     assert [one.state.value for one in report.tenants.values()] == ["updated", "failed", "updated"]
     assert said in report.failed["bolt"]
+
+
+async def test_a_stack_that_would_end_the_process_is_named_with_its_tenant(
+    orbits: Orbits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shared(self: Cabins, tenant: Tenant) -> list[Resource]:
+        raise Refusal
+
+    monkeypatch.setattr(Cabins, "bolt", staticmethod(leave))
+    for ask in (orbits.preview, orbits.run):
+        with pytest.raises(UsageError, match=r"^the list of tenants: tenant bolt: SystemExit: 5$"):
+            await ask(Cabins())
+    monkeypatch.setattr(Cabins, "shared", shared)
+    said = [f"the list of tenants: tenant {what}" for what in ("acme: Refusal", "bolt: SystemExit: 5", "cafe: Refusal")]
+    with pytest.raises(UsageError) as refused:
+        await orbits.run(Cabins())
+    assert str(refused.value).splitlines() == said
 
 
 async def test_one_stack_of_two_tenants_is_refused_before_anything_is_written(

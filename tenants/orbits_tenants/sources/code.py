@@ -6,7 +6,7 @@ from typing import Any
 
 from orbits_iac.provider import UsageError
 from orbits_tenants.sources.entries import Entry, numbered, tenants_of
-from orbits_tenants.sources.source import Source
+from orbits_tenants.sources.source import PASSED_ON, Source, in_short
 from orbits_tenants.tenant import Tenant
 
 
@@ -48,8 +48,8 @@ class FunctionSource(Source):
             if not isinstance(answer, Iterable) or isinstance(answer, (str, bytes, Mapping)):
                 raise UsageError(f"{self.name} returned a {type(answer).__name__}, and no list of tenants")
             given = tuple(answer)
-        except UsageError:
+        except (UsageError, *PASSED_ON):
             raise
-        except Exception as error:
-            raise UsageError(f"{self.name} cannot be read: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            raise UsageError(f"{self.name} cannot be read: {in_short(error)}") from error
         return tenants_of(self.name, numbered(given))

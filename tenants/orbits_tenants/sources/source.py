@@ -1,5 +1,6 @@
 """Source: what whoever has a list of clients somewhere implements, and how one is read."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _LONGEST = 100  # characters of a value that are shown
 _SAID = 10  # entries that are wrong, of which it is said what
+
+PASSED_ON = (KeyboardInterrupt, asyncio.CancelledError, GeneratorExit)
+"""What is nobody's failure, wherever it is raised. SystemExit is one, in code that is asked who there is."""
 
 
 class Source(ABC):
@@ -51,10 +55,10 @@ def given(source: Source) -> tuple[Tenant, ...]:
     """
     try:
         answer = tuple(source.read())
-    except UsageError:
+    except (UsageError, *PASSED_ON):
         raise
-    except Exception as error:
-        raise UsageError(f"{source.name} cannot be read: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        raise UsageError(f"{source.name} cannot be read: {in_short(error)}") from error
     places: dict[str, int] = {}
     for place, tenant in enumerate(answer, start=1):
         if not isinstance(tenant, Tenant):
@@ -66,6 +70,11 @@ def given(source: Source) -> tuple[Tenant, ...]:
             )
         places[tenant.id] = place
     return answer
+
+
+def in_short(error: BaseException) -> str:
+    """The type of an error, and what it says if it says anything."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def refuse_wrong(wrong: Sequence[str]) -> None:
