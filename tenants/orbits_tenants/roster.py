@@ -5,7 +5,7 @@ decided; the rules for that are `membership`, `expiry` and `decisions`.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -73,9 +73,16 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     apart |= {id_: _stuck(before[id_], decided.removed[id_]) for id_ in stuck}
     listed_now = {tenant.id for tenant in found.present}
     apart |= {id_: carried(before[id_], tenant) for id_, tenant in ended.items() if id_ not in listed_now}
-    place = {id_: number for number, id_ in enumerate(there)}  # whoever was away for a while has its own again
-    present = sorted(due.present, key=lambda tenant: place.get(tenant.id, len(place)))
-    return Roster(present=tuple(present), ending=due.ending, apart=apart, doubts=found.doubts)
+    return Roster(present=in_place(due.present, there), ending=due.ending, apart=apart, doubts=found.doubts)
+
+
+def in_place(tenants: Iterable[Tenant], there: Iterable[str]) -> tuple[Tenant, ...]:
+    """These in the order in which they joined; `there`: the ids of those that were there before, in that order.
+
+    Whoever was away for a while has the same place again, and who is new comes last.
+    """
+    place = {id_: number for number, id_ in enumerate(there)}
+    return tuple(sorted(tenants, key=lambda tenant: place.get(tenant.id, len(place))))
 
 
 def _may_stand(report: TenantReport) -> bool:

@@ -6,7 +6,7 @@ never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, ClassVar, Generic
 
@@ -26,13 +26,14 @@ from orbits_tenants.outcome import as_they_stand, carried, in_order, said_of, to
 from orbits_tenants.overrides import overridden, refuse_plain_secrets
 from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
-from orbits_tenants.roster import Roster, decisions, roster
+from orbits_tenants.roster import Roster, decisions, in_place, roster
 from orbits_tenants.shared import refuse_unlike, used_by
 from orbits_tenants.sources.source import PASSED_ON, Source, in_short, read, refuse_wrong
 from orbits_tenants.tenant import REF, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
+_NAMED = 5  # tenants that a refusal names
 
 
 def _somebody(ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -165,6 +166,9 @@ class Tenants(Resource[Report], Generic[S]):
             if self.only_failed and not _failed(report.tenants):
                 left = f"the last roll-out of {kind_of(fleet)} that came to its end left nobody failed or not reached"
                 raise UsageError(f"only_failed: {left}. Leave it out: who is as it should be is passed over")
+            joined = in_place(decided.members(tenants), (id_ for id_ in report.tenants if id_ not in decided.removed))
+            if tenants and not any(one.expires for one in joined):  # else some may be in no wave, or it was not read
+                self._refuse_passed(self._scope(report.tenants), joined)
         meant = (decided.about(tenant) for tenant in tenants if self.only is None or tenant.id in self.only)
         await asyncio.to_thread(self._refuse_unfit, [tenant for tenant in meant if not tenant.paused])
 
@@ -210,6 +214,8 @@ class Tenants(Resource[Report], Generic[S]):
         if self.listing.on_doubt == "known":  # else it was refused before anything was written
             self.rollout.refuse_unknown([*found.present, *found.ending])
         ending = [one for one in found.ending if scope.has(one.id) or before[one.id].state is TenantState.ENDED]
+        if not ending:
+            self._refuse_passed(scope, found.present)
         if not self.execution.superseded.done():
             await self.define_shared()
         roll_out = RollOut(self, found.present, before=last, scope=scope)
@@ -312,6 +318,17 @@ class Tenants(Resource[Report], Generic[S]):
     def _refuse_strangers(self, found: Roster) -> None:
         there = {one.id for one in (*found.present, *found.ending)} | found.apart.keys()
         self._refuse_missing(there)
+
+    def _refuse_passed(self, scope: Scope, tenants: Sequence[Tenant]) -> None:
+        """Refuse to begin after all to whom it would go: nothing would be done. `tenants`: all, as they joined."""
+        if scope.from_wave and (passed := scope.passed(self.rollout.cut(tenants))):
+            fields = [field for field in ("only", "only_failed") if getattr(self, field)]
+            who = "nobody named" if self.only else "nobody who failed"
+            more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
+            raise UsageError(
+                f"{', '.join(fields)}, from_wave: {who} is in wave {scope.from_wave} or after it: "
+                f"{', '.join(passed[:_NAMED])}{more} {'is' if len(passed) == 1 else 'are'} in an earlier one"
+            )
 
     def _refuse_missing(self, there: Collection[str]) -> None:
         if unknown := [id_ for id_ in self.only or () if id_ not in there]:

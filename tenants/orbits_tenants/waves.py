@@ -53,6 +53,16 @@ class Scope:
         """Whether it goes to the tenant of this id, if that is in one of its waves."""
         return self.only is None or tenant in self.only
 
+    def passed(self, cuts: Sequence[Cut]) -> list[str]:
+        """Who of those that are meant is in a wave before the first one; nobody if others are in that or after it."""
+        names = [cut.name for cut in cuts]
+        if self.only is None or self.from_wave not in names:
+            return []
+        first = names.index(self.from_wave)
+        if any(self.has(one.id) for cut in cuts[first:] for one in cut.tenants):
+            return []
+        return [one.id for cut in cuts[:first] for one in cut.tenants if self.has(one.id)]
+
     def cuts(self, cuts: Sequence[Cut]) -> list[Cut]:
         """The waves that are gone through, each with those who are meant; UsageError if there is none of the name."""
         names = [cut.name for cut in cuts]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orbits_iac import ExecutionFailed, Orbits, Permanent, Target
-from orbits_iac.provider import RecordRow, Refused, State
+from orbits_iac.provider import ExecutionRow, RecordRow, Refused, State, UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import Listing, Report, Rollout, Tenant, TenantState, Wave, Window
 from orbits_tenants.promotion import promote
@@ -297,3 +297,39 @@ async def test_one_whose_removal_failed_stays_in_the_reports_though_it_never_had
     STREET.stuck = set()
     await remove(orbits, Stalls, "acme")
     assert sorted(STREET.stands) == ["bolt", "cafe", "duke"]
+
+
+async def test_to_begin_after_all_who_are_named_is_refused_before_anything_is_written(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["2", "100%"], failure_tolerance="1")
+    STREET.failing = {"bolt": Permanent("no milk")}
+    await orbits.run(Stalls(release="1"))
+    STREET.listed.reverse()  # the waves go by who joined first, and not by the list
+    before = await orbits.store.count(ExecutionRow)
+    one = r"^only, from_wave: nobody named is in wave 100% or after it: bolt is in an earlier one$"
+    two = r"^only, from_wave: nobody named is in wave 100% or after it: acme, bolt are in an earlier one$"
+    bad = r"^only_failed, from_wave: nobody who failed is in wave 100% or after it: bolt is in an earlier one$"
+    for ask in (orbits.run, orbits.preview):
+        with pytest.raises(UsageError, match=one):
+            await ask(Stalls(release="2", only=("bolt",), from_wave="100%"))
+        with pytest.raises(UsageError, match=two):
+            await ask(Stalls(release="2", only=("bolt", "acme"), from_wave="100%"))
+        with pytest.raises(UsageError, match=bad):
+            await ask(Stalls(release="2", only_failed=True, from_wave="100%"))
+    assert await orbits.store.count(ExecutionRow) == before
+    STREET.begun.clear()
+    report = await orbits.run(Stalls(release="2", only=("bolt", "cafe"), from_wave="100%"))
+    assert (STREET.begun, report.exit_code()) == (["cafe"], 0)
+    Stalls.listing = Listing(on_doubt="known")  # then who there is shows only later
+    with pytest.raises(ExecutionFailed, match="nobody named is in wave 100% or after it: bolt is in an earlier one"):
+        await orbits.run(Stalls(release="2", only=("bolt",), from_wave="100%"))
+
+
+async def test_who_has_expired_is_removed_whatever_the_wave_to_begin_with(orbits: Orbits, clock: Clock) -> None:
+    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
+    STREET.listed[0] = Tenant(id="acme", expires=expires)
+    await orbits.run(Stalls(release="1"))
+    with pytest.raises(ExecutionFailed, match="nobody named is in wave 100% or after it: acme is in an earlier one"):
+        await orbits.run(Stalls(release="2", only=("acme",), from_wave="100%"))
+    await clock.advance(timedelta(hours=2))
+    report = await orbits.run(Stalls(release="2", only=("acme",), from_wave="100%"))
+    assert report.tenants["acme"].state is TenantState.ENDED
