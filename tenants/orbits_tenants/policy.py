@@ -87,7 +87,9 @@ def told(said: Mapping[str, str]) -> str:
     most = sorted(by_reason.items(), key=lambda one: -len(one[1]))
     lines = [f"{_names(ids)}: {reason}" for reason, ids in most[:_REASONS]]
     rest = sum(len(ids) for _, ids in most[_REASONS:])
-    said_of_all = "; ".join([*lines, *([f"and {rest} more tenants for other reasons"] if rest else [])])
+    said_of_all = "; ".join(
+        [*lines, *([f"and {rest} more tenant{'' if rest == 1 else 's'} for other reasons"] if rest else [])]
+    )
     return said_of_all if len(said_of_all) <= _LONGEST else f"{said_of_all[:_LONGEST]} ..."
 
 

@@ -175,10 +175,10 @@ class RollOut:
         """Update those whose windows were closed: together they are a wave, of which each begins at its time."""
         late = replace(later[-1].cut, tenants=tuple(one.tenant for one in later))
         first = min(late.tenants, key=self._opens_in)
-        opens = self._fleet.execution.now() + self._opens_in(first)
+        opens, more = self._fleet.execution.now() + self._opens_in(first), len(later) > 1
         self._fleet.execution.progress(
-            f"{counted(len(later))} to be updated when their windows open: {first.id} at {opens:%Y-%m-%d %H:%M} UTC"
-            f"{', the others later' if len(later) > 1 else ''}"
+            f"{counted(len(later))} to be updated when {'their windows open' if more else 'its window opens'}: "
+            f"{first.id} at {opens:%Y-%m-%d %H:%M} UTC{', the others later' if more else ''}"
         )
         await asyncio.gather(*(self._in_its_window(one, late) for one in later))
         return late

@@ -64,6 +64,7 @@ def test_a_reason_is_told_once_with_those_of_whom_it_holds() -> None:
     )
     each = told({name: f"reason {name}" for name in "abcde"})
     assert each == "a: reason a; b: reason b; c: reason c; and 2 more tenants for other reasons"
+    assert told({name: f"reason {name}" for name in "abcd"}).endswith("; and 1 more tenant for other reasons")
     assert told({"acme": "long" * 1000}).endswith("longlo ...")
 
 

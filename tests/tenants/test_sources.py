@@ -52,6 +52,7 @@ def test_a_file_lists_tenants_in_order(clients: Path, text: str) -> None:
         ("tenants: []\n", "clients.yaml: the list of tenants is empty: name at least one"),
         ("acme\n", "clients.yaml, line 1: holds no list"),
         ("# ours\nclients:\n  - acme\n", "clients.yaml, line 2: has the keys clients: a list below `tenants:` alone"),
+        ("{}\n", "clients.yaml, line 1: holds no list: write each tenant as `- id`, alone or below `tenants:`"),
         ("- acme\n- bolt\n- acme\n", "clients.yaml, line 3: tenant 'acme' is there twice, first in line 1"),
         (
             "- acme\n- id: bolt\n  lables: {}\n",
@@ -64,6 +65,11 @@ def test_a_file_lists_tenants_in_order(clients: Path, text: str) -> None:
             "- id: acme\n  labels: {big: yes}\n",
             "clients.yaml, line 1: tenant 'acme': labels.big: has to be text: put it in quotes",
         ),
+        (
+            "- id: acme\n  labels:\n    plan: large\n    on: yes\n",
+            "clients.yaml, line 4: tenant 'acme': labels: YAML reads on: yes as True: True, and both have to be text",
+        ),
+        ("- labels: {1: eu}\n", "clients.yaml, line 1: labels: YAML reads 1: eu as 1: 'eu', and both have to be text"),
         ("- id: acme\n  id: bolt\n", "clients.yaml, line 2: the key 'id' is there twice in one tenant"),
         (
             "- id: acme\n  targets: [moon]\n",
@@ -87,6 +93,19 @@ def test_what_is_wrong_is_named_by_file_line_and_field(clients: Path, text: str,
     with pytest.raises(UsageError) as refused:
         read(YamlSource("clients.yaml"))
     assert str(refused.value).startswith(said)
+
+
+def test_what_yaml_reads_as_no_text_is_said_once_with_how_to_write_it(clients: Path) -> None:
+    clients.write_text("- id: acme\n  labels: {on: yes}\n")
+    with pytest.raises(UsageError, match=r'have to be text: put them in quotes, as in "on": "yes"$'):
+        read(YamlSource("clients.yaml"))
+    with pytest.raises(UsageError, match=r"labels: the name True has to be text: put it in quotes$"):
+        read(ListSource([{"id": "acme", "labels": {True: True}}]))
+
+
+def test_labels_may_be_merged_from_others_in_the_file(clients: Path) -> None:
+    clients.write_text("- id: acme\n  labels: &all {plan: large}\n- id: bolt\n  labels: {<<: *all, 'on': 'yes'}\n")
+    assert read(YamlSource("clients.yaml"))[1].labels == {"plan": "large", "on": "yes"}
 
 
 def test_a_file_may_be_given_as_a_path(clients: Path) -> None:
@@ -129,6 +148,10 @@ def test_a_list_stands_in_the_code() -> None:
     [
         ([], "the list of tenants names no tenant"),
         (["acme", "acme"], "the list of tenants, entry 2: tenant 'acme' is there twice, first in entry 1"),
+        (
+            [{"id": "acme", "labels": {True: True}}],
+            "entry 1: tenant 'acme': labels: the name True has to be text: put it in quotes",
+        ),
         (["a/b"], "the list of tenants, entry 1: tenant 'a/b': id: is 1 to 63"),
         ([7], "the list of tenants, entry 1: id: has to be text: put it in quotes, got 7"),
         ([["x" * 200]], f"the list of tenants, entry 1: id: has to be text, got ['{'x' * 98}..."),

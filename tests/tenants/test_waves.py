@@ -119,6 +119,8 @@ async def test_a_tenant_is_changed_in_its_window_and_the_waves_do_not_wait_for_i
     await orbits.settled()
     await clock.advance(timedelta(hours=1))
     assert sorted(STREET.stands) == ["bolt", "cafe", "duke"]
+    said = [event.why for event in await orbits.store.tail(0, root=execution.id, limit=1000)]
+    assert any(why.startswith("1 tenant to be updated when its window opens: acme at ") for why in said)
     for _ in range(6):
         await clock.advance(timedelta(minutes=30))
     report = await execution

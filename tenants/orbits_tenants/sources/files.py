@@ -15,6 +15,9 @@ from orbits_tenants.sources.json_text import json_of
 from orbits_tenants.sources.source import Source
 from orbits_tenants.tenant import Tenant
 
+_NAMES = frozenset({"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"})
+"""What YAML takes keys for that are text, or stand for others that are."""
+
 
 class _FileSource(Source):
     """One file, which holds a list."""
@@ -61,11 +64,9 @@ class YamlSource(_FileSource):
             keys = [key.value for key, _ in root.value]
             if self._may_be_one and "id" in keys:
                 return [root]
-            if keys != ["tenants"]:
-                raise self._wrong(
-                    _at(root), f"has the keys {', '.join(map(str, keys)) or 'none'}: a list below `tenants:` alone"
-                )
-            root = root.value[0][1]
+            if keys and keys != ["tenants"]:
+                raise self._wrong(_at(root), f"has the keys {', '.join(map(str, keys))}: a list below `tenants:` alone")
+            root = root.value[0][1] if keys else root
         if root is None or (isinstance(root, yaml.ScalarNode) and root.value == ""):
             return []
         if not isinstance(root, yaml.SequenceNode):
@@ -87,9 +88,27 @@ class YamlSource(_FileSource):
         if isinstance(node, yaml.MappingNode):
             self._refuse_twice(node)
         try:
-            return _plain(node)
+            value = _plain(node)
         except yaml.MarkedYAMLError as error:
             raise self._wrong(_at(node), f"holds no plain value: {error.problem}") from error
+        if isinstance(node, yaml.MappingNode):
+            self._refuse_no_names(node)
+        return value
+
+    def _refuse_no_names(self, tenant: yaml.MappingNode) -> None:
+        """YAML reads `on` or `1` as no text: which label that was to be shows here alone."""
+        fields = {key.value: value for key, value in tenant.value}
+        labels = fields.get("labels")
+        for name, value in labels.value if isinstance(labels, yaml.MappingNode) else ():
+            if name.tag in _NAMES or not isinstance(value, yaml.ScalarNode):
+                continue
+            whose = f"tenant {fields['id'].value!r}: " if "id" in fields else ""
+            read, quoted = f"{_plain(name)!r}: {_plain(value)!r}", f'"{name.value}": "{value.value}"'
+            raise self._wrong(
+                _at(name),
+                f"{whose}labels: YAML reads {name.value}: {value.value} as {read}, and both have to be text: put them "
+                f"in quotes, as in {quoted}",
+            )
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
         """YAML lets the last of equal keys win; people did not mean that."""

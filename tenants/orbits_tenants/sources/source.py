@@ -86,10 +86,15 @@ def refuse_wrong(wrong: Sequence[str]) -> None:
 
 def explain(error: ValidationError) -> str:
     """What is wrong with a tenant, field by field."""
-    return "; ".join(_wrong(one) for one in error.errors())
+    found = error.errors()
+    names = {one["loc"][:-1] for one in found if _is_of_name(one)}
+    return "; ".join(_wrong(one) for one in found if one["loc"] not in names)  # of such a label, its name alone
 
 
 def _wrong(error: "ErrorDetails") -> str:
+    if _is_of_name(error):
+        path = ".".join(map(str, error["loc"][:-2]))
+        return f"{path}: the name {_shortened(repr(error['input']))} {in_words(error)}"
     path = ".".join(map(str, error["loc"])) or "tenant"
     if error["type"] == "missing":
         return f"{path}: {in_words(error)}"
@@ -99,6 +104,11 @@ def _wrong(error: "ErrorDetails") -> str:
         return f"unknown field {path!r}"
     known = ", ".join(Tenant.model_fields)
     return f"unknown field {path!r} (there are: {known})"
+
+
+def _is_of_name(error: "ErrorDetails") -> bool:
+    """Whether a name that is no text is what is wrong: before `[key]` it stands as pydantic writes it."""
+    return error["type"] == "string_type" and error["loc"][-1:] == ("[key]",)
 
 
 def _shortened(text: str) -> str:
