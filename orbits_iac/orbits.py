@@ -69,16 +69,18 @@ class Approving(TypedDict, total=False):
 class Orbits:
     """Runs steps durably: opens the store, advances executions in this process, and answers questions about both.
 
-    `work=False` only asks and reads: executions are then advanced by workers elsewhere.
+    `work=False` only asks and reads: executions are then advanced by workers elsewhere. `alone`: nothing is advanced
+    here but what is asked for here, and no schedule is fired.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a process may be, each by its name
         self,
         settings: Settings | None = None,
         *,
         store: Store | None = None,
         clock: Clock | None = None,
         work: bool = True,
+        alone: bool = False,
         who: str | None = None,
         modules: Sequence[str] = (),
         measures: Measures | None = None,
@@ -97,6 +99,7 @@ class Orbits:
         self._clock = clock or AgreedClock()
         self._measures = measures or OFF
         self.works = work
+        self._alone = alone
         self._modules = tuple(modules)
         self._told: WeakValueDictionary[ExecutionId, asyncio.Future[ExecutionRow]] = WeakValueDictionary()
         self._build = BuildRow(digest="", order=0)
@@ -138,6 +141,7 @@ class Orbits:
                 notify=self.settings.notify,
                 measures=self._measures,
             )
+            self._engine.own = set() if self._alone else None
             self._engine.on_end(self.tell)
             if self.works:
                 await self._engine.open()

@@ -47,7 +47,7 @@ async def look(
             console(stderr=True).print(report.panel(row))
         return code
 
-    return await run_to_end(settings, named.modules, start, as_json=as_json, quiet=True, after=after)
+    return await run_to_end(settings, named.modules, start, as_json=as_json, quiet=True, alone=True, after=after)
 
 
 async def show_last(subject: str, rest: Sequence[str], given: str | None, *, narrow: "Narrow", as_json: bool) -> int:

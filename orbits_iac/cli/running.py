@@ -77,7 +77,7 @@ async def go_on_with(
     return await run_to_end(settings, modules, start, as_json=as_json, ask=ask)
 
 
-async def run_to_end(
+async def run_to_end(  # noqa: PLR0913 - what commands differ in, each by its name
     settings: "Settings",
     modules: Sequence[str],
     start: "Callable[[Orbits], Awaitable[ExecutionId]]",
@@ -86,19 +86,21 @@ async def run_to_end(
     as_json: bool = False,
     quiet: bool = False,
     ask: bool = False,
+    alone: bool = False,
     after: "Callable[[Orbits, ExecutionRow, Any], Awaitable[int]] | None" = None,
 ) -> int:
     """Start an execution, show it until it has ended, say how it ended; the exit code.
 
     `stack`: what is brought up, as it was named. `ask`: there is somebody to approve what a plan could not show.
-    `quiet`: the tree is shown on a terminal alone, and not left there. `after` says in another way how it ended, and
-    what the exit code is.
+    `quiet`: the tree is shown on a terminal alone, and not left there. `alone`: nothing else that is due is begun here,
+    and no schedule fired. `after` says in another way how it ended, and what the exit code is.
     """
     from orbits_iac.cli import approving, follow, report, session
     from orbits_iac.terminal import console
 
     out, err = console(), console(stderr=True)
-    async with follow.Interrupt() as interrupt, session.opened(settings, modules=modules) as orbits:
+    opened = session.opened(settings, modules=modules, alone=alone)
+    async with follow.Interrupt() as interrupt, opened as orbits:
         execution = await start(orbits)
         screen = err if as_json else out
         hidden = quiet or (as_json and not screen.is_terminal)

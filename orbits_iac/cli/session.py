@@ -89,14 +89,15 @@ async def opened(
     *,
     modules: Sequence[str] = (),
     work: bool = True,
+    alone: bool = False,
     measures: "Measures | None" = None,
     notifies: bool = False,
 ) -> "AsyncGenerator[Orbits]":
-    """Orbits with these settings; `modules` are what a later process has to import to go on."""
+    """Orbits with these settings; `modules` are what a later process has to import to go on; `alone`: as there."""
     from orbits_iac.orbits import Orbits
 
     known = tuple(dict.fromkeys((*modules, *settings.modules)))
-    orbits = Orbits(settings, work=work, modules=known, measures=measures, notifies=notifies)
+    orbits = Orbits(settings, work=work, alone=alone, modules=known, measures=measures, notifies=notifies)
     with _refused_if_unusable():
         await orbits.__aenter__()
     try:

@@ -59,6 +59,7 @@ class Dispatcher(ABC):
       that is alone, as in tests, may leave them out.
     - *Schedules.* The cycle of each is asked for once over all processes (`Schedules.fire_due` does it, called by as
       many as there are), not made up for after a downtime.
+    - *Alone.* Where `Engine.own` is a set, what it has is advanced here and nothing else, and no schedule is fired.
     - *Drain.* After `drain` nothing more begins here, and what was under way has ended or goes on elsewhere.
 
     *What it may not rely on.* On being told: hints get lost, so it looks by itself, too. On the order of things: an

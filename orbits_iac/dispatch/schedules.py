@@ -105,7 +105,7 @@ class Schedules:
     def _fit_for(self, row: ScheduleRow, workers: Sequence[WorkerRow]) -> list[WorkerId]:
         """The workers that may ask for cycles of this kind and build, in an order that all of them agree on."""
         having = [worker for worker in workers if self._builds.has_code(worker, kind=row.kind, build=row.build)]
-        found = {worker.id for worker in having if not worker.draining}
+        found = {worker.id for worker in having if not (worker.draining or worker.alone)}
         return sorted(found | {self._worker} if workers and row.build in self._builds.claims else found)
 
     async def _look_over(self, before: float | None) -> list[Transaction]:

@@ -16,6 +16,7 @@ from orbits_iac.dispatch.fairness import Ask, Fairness
 from orbits_iac.dispatch.leases import LAST_WORD, Lease, Watch, is_gone, this_process
 from orbits_iac.dispatch.limits import Permits
 from orbits_iac.dispatch.neighbours import Neighbours
+from orbits_iac.dispatch.own import claim_own
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.sharing import Sharing
 from orbits_iac.dispatch.stranded import Stranded, go_on_here
@@ -106,6 +107,7 @@ class Worker(Dispatcher):
             concurrency=self._concurrency,
             labels=self._labels,
             lease=self._lease_length,
+            alone=self._engine.own is not None,
             started_at=self._engine.clock.now(),
         )
         self._lease = Lease(self._engine.store, row, self._lease_length)
@@ -224,7 +226,9 @@ class Worker(Dispatcher):
         self._bell.looking()
         self._next = due = await engine.store.next_due()
         is_due = due is not None and due <= engine.clock.now()
-        looks = [self._schedules.fire_due(self._living, is_due=is_due), *([self._claim()] if is_due else [])]
+        looks = [self._claim()] if is_due else []
+        if engine.own is None:
+            looks.append(self._schedules.fire_due(self._living, is_due=is_due))
         found = await asyncio.gather(*looks, return_exceptions=True)
         for one in found:
             if isinstance(one, BaseException):
@@ -246,17 +250,20 @@ class Worker(Dispatcher):
 
     async def _take(self, asked: float, what: Ask) -> list[TaskRow]:
         """Claim this, and begin to advance what was claimed."""
-        engine = self._engine
-        claimed = await engine.store.claim(
-            self.id,
-            now=engine.clock.now(),
-            limit=what.limit,
-            kinds=engine.registry.kinds(),
-            builds=self._builds.claims,
-            labels=frozenset(self._labels),
-            without=what.without,
-            least=what.least,
-        )
+        engine, labels = self._engine, frozenset(self._labels)
+        if engine.own is not None:
+            claimed = await claim_own(engine, self.id, what, builds=self._builds.claims, labels=labels)
+        else:
+            claimed = await engine.store.claim(
+                self.id,
+                now=engine.clock.now(),
+                limit=what.limit,
+                kinds=engine.registry.kinds(),
+                builds=self._builds.claims,
+                labels=labels,
+                without=what.without,
+                least=what.least,
+            )
         if claimed:
             engine.measures.claimed(len(claimed))
             self._claims += 1
@@ -399,7 +406,8 @@ class Worker(Dispatcher):
         if kinds != self._kinds:
             self._kinds = kinds
             self._lease.declare(kinds)
-            await self._stranded.welcome(kinds, self._labels)
+            if self._engine.own is None:
+                await self._stranded.welcome(kinds, self._labels)
         return amended(self._lease.row, kinds=tuple(kinds))
 
 

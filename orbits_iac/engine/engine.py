@@ -88,6 +88,7 @@ class Engine:
         self.measures = measures
         self.lease: Lease | None = None  # of the worker here
         self.shared: Callable[[str, float | None], Shared] = lambda _, __: Shared()  # likewise
+        self.own: set[ExecutionId] | None = None  # what was asked for here, where nothing else is to be advanced here
         self.threads = Threads(threads, threads_per_tenant)
         self.hosts = Hosts(store, files)
         self.suspects = Suspects()
@@ -134,6 +135,11 @@ class Engine:
     def knows_more(self, execution: ExecutionId) -> bool:
         """Whether something that came of an execution here is not in the store: another process would never know."""
         return execution in self._broken_off
+
+    def asked_for(self, execution: ExecutionId) -> None:
+        """Something here, or an execution that is advanced here, is about to ask for this one."""
+        if self.own is not None:
+            self.own.add(execution)
 
     def on_due(self, tell: Callable[[], None]) -> None:
         """Tell whenever something that was written here may have made an execution due."""

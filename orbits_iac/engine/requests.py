@@ -129,6 +129,8 @@ async def ask_for(run: "Run", request: "Request") -> None:
             run.pages.put(entry, at=run.now())
             run.refuse(request.key, error)
             return
+        if made.child is not None:
+            engine.asked_for(made.child)
         entry = amended(entry, child=made.child, link=replace(link, revision=made.revision))
         run.pages.put(entry, at=run.now(), why=made.why or f"is execution {made.child}")
         written = run.pages.transaction(also=made.rows)
@@ -176,6 +178,7 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
         made = await _made(engine, asked, None)
         if made.child is None:
             raise Refused(f"{asked.kind} {asked.identity} is busy: its {asked.command} was skipped")
+        engine.asked_for(made.child)
         try:
             await engine.commit(Transaction(put=[*made.rows, *with_it], events=made.events), wake=made.wake)
         except Conflict:
@@ -188,7 +191,9 @@ async def ask_root(engine: "Engine", asked: Asked, *, with_it: Sequence[Row] = (
 
 def creation(engine: "Engine", asked: Asked) -> Transaction:
     """What creates an execution without a record that is asked for from outside: to be written with its cause."""
-    made = _create(engine, asked, None, new_id(engine.clock.now()), None, before=())
+    execution = new_id(engine.clock.now())
+    engine.asked_for(execution)
+    made = _create(engine, asked, None, execution, None, before=())
     return Transaction(put=made.rows, events=made.events)
 
 

@@ -374,6 +374,7 @@ class WorkerRow(Row, frozen=True, kw_only=True):
     lease: float = 0.0  # seconds: silent for longer, it is taken over
     started_at: float = 0.0
     draining: bool = False  # it claims nothing more, and ends
+    alone: bool = False  # it goes on with what was asked for in it, and fires no schedules
     orbits: str = ""  # the version of Orbits that it runs
     wall: float = 0.0  # what its machine's clock said when it was renewed
 

@@ -14,6 +14,8 @@ from typing import Any, Self, TypeVar
 
 from orbits_iac.dispatch.builds import Builds
 from orbits_iac.dispatch.contract import Condition, Dispatcher
+from orbits_iac.dispatch.fairness import Ask
+from orbits_iac.dispatch.own import claim_own
 from orbits_iac.dispatch.schedules import Schedules
 from orbits_iac.dispatch.stranded import go_on_here
 from orbits_iac.engine.engine import Engine
@@ -141,7 +143,9 @@ class Inline(Dispatcher):
             self._poked.clear()
             try:
                 due, now = await engine.store.next_due(), engine.clock.now()
-                if (due is not None and due <= now and await self._claim(now)) or await self._schedules.fire_due([]):
+                if due is not None and due <= now and await self._claim(now):
+                    continue
+                if engine.own is None and await self._schedules.fire_due([]):
                     continue
                 self._quiet.set()
                 # What is due and was left is not for the code here, and hides what comes after it.
@@ -158,10 +162,13 @@ class Inline(Dispatcher):
 
     async def _claim(self, now: float) -> bool:
         """Claim what is due; whether anything was, or more builds are known than before."""
-        engine = self._engine
-        claimed = await engine.store.claim(
-            self.id, now=now, limit=MOST, kinds=engine.registry.kinds(), builds=self._builds.claims
-        )
+        engine, builds = self._engine, self._builds.claims
+        if engine.own is not None:
+            claimed = await claim_own(engine, self.id, Ask(MOST), builds=builds)
+        else:
+            claimed = await engine.store.claim(
+                self.id, now=now, limit=MOST, kinds=engine.registry.kinds(), builds=builds
+            )
         for task in claimed:
             self._active[task.id] = asyncio.get_running_loop().create_task(self._advance(task), name=task.id)
         if claimed:

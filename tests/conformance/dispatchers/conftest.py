@@ -82,9 +82,9 @@ class Processes:
         self._monkeypatch = monkeypatch
 
     @asynccontextmanager
-    async def working(self, *, code: str = "same", **settings: Any) -> AsyncGenerator[Orbits]:
+    async def working(self, *, code: str = "same", alone: bool = False, **settings: Any) -> AsyncGenerator[Orbits]:
         """A process that works until the block ends, when it drains; `code`: the version of the project's sources."""
-        async with self._orbits(code, dispatcher=self.dispatcher, **settings) as made:
+        async with self._orbits(code, alone=alone, dispatcher=self.dispatcher, **settings) as made:
             yield made
 
     @asynccontextmanager
@@ -102,10 +102,10 @@ class Processes:
         assert found is not None
         return found
 
-    def _orbits(self, code: str, *, work: bool = True, **settings: Any) -> Orbits:
+    def _orbits(self, code: str, *, work: bool = True, alone: bool = False, **settings: Any) -> Orbits:
         self._monkeypatch.setattr("orbits_iac.orbits.sources_of", lambda _: {"project": code})
         given = SETTINGS.model_copy(update=settings)
-        return Orbits(given, store=self.store, clock=self.clock, work=work, who=f"code {code}")
+        return Orbits(given, store=self.store, clock=self.clock, work=work, alone=alone, who=f"code {code}")
 
 
 @pytest.fixture(scope="session", autouse=True)

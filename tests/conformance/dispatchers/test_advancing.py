@@ -160,6 +160,26 @@ async def test_a_schedule_asks_for_one_cycle_when_it_is_due_and_for_one_after_a_
         assert await cycles() == 2
 
 
+async def test_one_that_is_alone_goes_on_with_what_was_asked_for_there_and_fires_no_schedule(
+    processes: Processes,
+) -> None:
+    async with processes.working() as orbits, asyncio.timeout(60):
+        await orbits.run(HourlyByDispatch())
+        await orbits.settled()
+    await processes.clock.advance(HOUR)
+    async with processes.asking() as asking, processes.working(alone=True) as alone, asyncio.timeout(60):
+        other = await asking.start(DispatchedTree(name="other", levels=0))
+        await alone.run(DispatchedTree(name="own", levels=1))
+        await alone.settled()
+        assert sorted(DONE) == ["own", "own.a", "own.b"]
+        assert [task.id for task in await processes.rows()] == [other.id]
+        assert not [row for row in await processes.rows(ExecutionRow) if row.command == "cycle"]
+        async with processes.working() as orbits:
+            await orbits.settled()
+    assert "other" in DONE
+    assert len([row for row in await processes.rows(ExecutionRow) if row.command == "cycle"]) == 1
+
+
 async def test_no_token_is_given_twice(processes: Processes) -> None:
     async with processes.working() as orbits, processes.asking() as asking, asyncio.timeout(60):
         execution = await orbits.start(WaitsForTold(times=4))

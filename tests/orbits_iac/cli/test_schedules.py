@@ -5,7 +5,8 @@ import re
 import time
 
 from orbits_iac.cli.render import duration
-from orbits_iac.model.rows import EventRow, ScheduleRow
+from orbits_iac.model.rows import EventRow, ExecutionRow, ScheduleRow, amended
+from orbits_iac.store.contract import Transaction
 from orbits_iac.store.sqlite import SqliteStore
 
 from .conftest import Project, plain
@@ -49,3 +50,23 @@ async def test_list_pause_resume_and_trigger(project: Project) -> None:
         ("NightlyCheck", "a", "the schedule goes on"),
     ]
     assert all(event.who.startswith("ada@") for event in events)
+
+
+async def test_who_looks_fires_no_schedule_and_goes_on_with_nothing_else(project: Project) -> None:
+    """A look by hand says that it changes nothing; what is due of others may."""
+    for name in "abc":
+        project.run("up", "nightly.py:NightlyCheck", f"name={name}")
+    project.run("schedules", "pause", "NightlyCheck", "a")
+    project.run("schedules", "trigger", "NightlyCheck", "a")
+    async with SqliteStore(project.folder / ".orbits" / "state.db") as store:
+        row = await store.get(ScheduleRow, "NightlyCheck", "b")
+        assert row is not None
+        await store.commit(Transaction(put=[amended(row, due=0.0, version=row.version + 1)]))
+    project.run("drift", "NightlyCheck", "c")
+    async with SqliteStore(project.folder / ".orbits" / "state.db") as store:
+        cycles = [row for row in await store.find(ExecutionRow) if row.command == "cycle"]
+        assert sorted((row.identity, row.state.value) for row in cycles) == [("a", "SLEEPING"), ("c", "SUCCESS")]
+    project.run("worker", "--once")
+    async with SqliteStore(project.folder / ".orbits" / "state.db") as store:
+        cycles = [row for row in await store.find(ExecutionRow) if row.command == "cycle"]
+        assert sorted((row.identity, row.state.value) for row in cycles) == [(name, "SUCCESS") for name in "abc"]
