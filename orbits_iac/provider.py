@@ -28,6 +28,7 @@ from orbits_iac.model.existing import Existing
 from orbits_iac.model.ids import RecordId, keeps, made_at, refs
 from orbits_iac.model.likeness import like
 from orbits_iac.model.marks import masked
+from orbits_iac.model.news import Stop
 from orbits_iac.model.plans import Change, PropertyChange, Verb
 from orbits_iac.model.rows import Difference, EntryRow, ExecutionRow, LookRow, RecordRow, RevisionRow
 from orbits_iac.model.schedule import zone_of
@@ -80,6 +81,7 @@ __all__ = [
     "Standing",
     "State",
     "StepOptions",
+    "Stop",
     "Store",
     "Subtree",
     "Tagged",

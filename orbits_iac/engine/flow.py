@@ -43,6 +43,7 @@ from orbits_iac.engine.wanted import PLAIN, Wanted, check_step, request_of
 from orbits_iac.model.below import Below
 from orbits_iac.model.errors import ExecutionFailed, Refused, UsageError
 from orbits_iac.model.ids import UNDO, RecordId, StepKey, step_key
+from orbits_iac.model.news import Stop
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference, Json, RecordRow
 from orbits_iac.model.standing import Rest, Standing
@@ -229,7 +230,7 @@ class RunFlow(Flow):
         ignored: Sequence[str] = (),
         error: str | None = None,
         left: str = "",
-        stopped: str = "",
+        stopped: Sequence[Stop] = (),
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         if self._run.record_id is None:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from orbits_iac.drift.policy import may_remediate, news, place_of
+from orbits_iac.drift.policy import News, may_remediate, news, place_of
 from orbits_iac.model.happenings import Turn, of_drift
 from orbits_iac.model.ids import RecordId, StepKey
-from orbits_iac.model.news import DriftNews
+from orbits_iac.model.news import DriftNews, Stop
 from orbits_iac.model.rows import Difference, ExecutionRow, LookRow, RecordRow, amended
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Seen:
     checked: int
     error: str | None
     left: str
-    stopped: str
+    stopped: Sequence[Stop]
     outputs: BaseModel | None
 
 
@@ -58,6 +58,7 @@ async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen)
         else:
             question = partial(_verdict, run, drifted=bool(drifted))
             stopped = await flow.ask("bring back", question, str | None)
+    run.stops = (*seen.stopped, *([Stop(why=stopped)] if stopped else []))
     run.look = LookRow(
         kind=record[0],
         identity=record[1],
@@ -67,7 +68,7 @@ async def take(run: "Run", flow: "RunFlow", record: tuple[str, str], seen: Seen)
         ignored=(*seen.ignored, *ignored),
         checked=seen.checked - len(_places(masked) - _places(counted)),
         error=seen.error,
-        stopped=seen.stopped or stopped or "",
+        stopped="; ".join(stop.why for stop in run.stops),
         execution=run.pages.execution.id,
     )
     if stopped != "":
@@ -114,31 +115,65 @@ async def tell(run: "Run") -> DriftNews | None:
         return None
     before = await run.engine.store.get(LookRow, look.kind, look.identity)
     known = () if before is None else before.before if before.error is not None else before.differences
+    told, stops = _told(run, before, known)
     if look.error is not None:
-        run.look = amended(look, before=known)
+        run.look = amended(look, before=known, told=told, stops=stops)
         return None
     found = news(known, look.differences)
-    places = {(each.resource, each.path) for each in found.healed}
-    mended = tuple(d for d in look.differences if d.remediated and (d.resource, d.path) not in places)
     earlier = {place_of(each): each for each in known if not each.remediated}
-    run.look = look = amended(look, differences=_dated(look, earlier), healed=found.healed)
-    stopped = look.stopped if before is None or look.stopped != before.stopped else ""
+    look = amended(look, differences=_dated(look, earlier), healed=found.healed)
+    begun = [stop for stop in run.stops if stop.key not in stops]
+    stopped = "; ".join(stop.why for stop in begun)
+    tells = run.options.get("on_drift") in {"notify", "remediate"}
+    untold = _brought_back(news(told, look.differences), look) if tells else News()
+    if tells:
+        told = tuple(each for each in look.differences if not each.remediated)
+    if tells or run.options.get("limited"):  # the others bring nothing back, and stop nothing
+        stops = tuple(stop.key for stop in run.stops)
+    run.look = look = amended(look, told=told, stops=stops)
     await _keep(run, look, before, earlier, stopped)
     note = partial(run.pages.note, at=run.now(), key=StepKey(""))
     if found.new:
         run.engine.measures.drift_found(look.kind, len(found.new))
         note(why=f"drift found: {_named(found.new)}")
-    if healed := (*found.healed, *mended):
+    if healed := _brought_back(found, look).healed:
         note(why=f"drift healed: {_named(healed)}")
     if stopped:
         note(why=f"drift is not brought back: {stopped}")
-    told = run.options.get("on_drift") in {"notify", "remediate"} and bool(found.new or healed)
-    if not (told or stopped):
+    if not (untold.new or untold.healed or begun):
         return None
-    tenant = run.pages.execution.tenant
     return DriftNews(
-        kind=look.kind, identity=look.identity, tenant=tenant, new=found.new, healed=healed, stopped=stopped
+        kind=look.kind,
+        identity=look.identity,
+        tenant=run.pages.execution.tenant,
+        new=untold.new,
+        healed=untold.healed,
+        stopped="; ".join(stop.why for stop in begun if not stop.who),
+        left=tuple(stop for stop in begun if stop.who),
     )
+
+
+def _told(
+    run: "Run", before: LookRow | None, known: Sequence[Difference]
+) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+    """The drift and the stops that stand as they were told, as of the look before.
+
+    One that an earlier version of Orbits has kept does not say: then all that it had found counts as told.
+    """
+    if before is None:
+        return (), ()
+    if before.told is not None:
+        return before.told, before.stops
+    drift = tuple(each for each in known if not each.remediated)
+    return drift, tuple(stop.key for stop in run.stops) if before.stopped else ()
+
+
+def _brought_back(found: News, look: LookRow) -> News:
+    """The news, where what this cycle has brought back is healed, whether it was known or not."""
+    mended = {place_of(each): each for each in look.differences if each.remediated}
+    known = {place_of(each) for each in found.healed}
+    healed = [replace(each, remediated=place_of(each) in mended) for each in found.healed]
+    return replace(found, healed=(*healed, *(each for place, each in mended.items() if place not in known)))
 
 
 def _dated(look: LookRow, earlier: Mapping[tuple[str, str], Difference]) -> tuple[Difference, ...]:

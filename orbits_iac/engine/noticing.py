@@ -1,8 +1,9 @@
 """What of an execution somebody has to know: written as notices in the transaction that ends it, or begins a wait.
 
-What always holds: a problem is told of once. Drift is news when the look before did not have it; an execution that
-failed is, unless the one before it with the same command on the same record failed in the same way; and what failed
-before and has ended well is told of as healed. Nobody is asked more than the store where nobody wants to be told.
+What always holds: a problem is told of once. Drift is news when nobody was told of it (`looking.tell`); an execution
+that failed is, unless the one before it with the same command on the same record failed in the same way; and what
+failed before and has ended well is told of as healed. Nobody is asked more than the store where nobody wants to be
+told.
 """
 
 from collections.abc import Sequence

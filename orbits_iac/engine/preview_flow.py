@@ -24,6 +24,7 @@ from orbits_iac.engine.wanted import each_of
 from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Refused, UsageError
 from orbits_iac.model.ids import StepKey, new_id
+from orbits_iac.model.news import Stop
 from orbits_iac.model.outputs import Event
 from orbits_iac.model.plans import Change
 from orbits_iac.model.rows import Difference, Json, RecordRow
@@ -220,7 +221,7 @@ class PreviewFlow(Flow):
         ignored: Sequence[str] = (),
         error: str | None = None,
         left: str = "",
-        stopped: str = "",
+        stopped: Sequence[Stop] = (),
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         """Nothing is recorded, and nothing brought back."""

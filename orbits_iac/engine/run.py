@@ -32,6 +32,7 @@ from orbits_iac.engine.waiting import Waits
 from orbits_iac.model.approvals import read_approval
 from orbits_iac.model.errors import Failure, NothingDone, Refused
 from orbits_iac.model.ids import UNDO, ExecutionId, RecordId, StepKey, refs
+from orbits_iac.model.news import Stop
 from orbits_iac.model.reads import Read
 from orbits_iac.model.rows import (
     Child,
@@ -131,6 +132,7 @@ class Run:
         self.rebuilt = False  # its record was made again of what is there: that is what stands
         self.outputs: Json | None = None  # of the standing revision, where it was made anew
         self.look: LookRow | None = None
+        self.stops: tuple[Stop, ...] = ()  # why some of what it found is not brought back
         self.remediating = False  # this cycle brings back what has drifted
         self.left: list[str] = []  # what could not be brought back
         self.residue: list[str] = []  # what stays after an uninstall

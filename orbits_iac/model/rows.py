@@ -332,6 +332,8 @@ class LookRow(Row, frozen=True, kw_only=True):
     stopped: str = ""  # why what differs was not brought back, though that is asked for
     before: tuple[Difference, ...] = ()  # of a look that failed: what had drifted at the last one that did not
     healed: tuple[Difference, ...] = ()  # what had drifted at the look before, and is as it was recorded
+    told: tuple[Difference, ...] | None = None  # of what was told, what is not told to be healed; None: not known
+    stops: tuple[str, ...] = ()  # those of its stops that stand and were told of, if `told` is known
     execution: ExecutionId | None = None
 
 

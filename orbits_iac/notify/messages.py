@@ -81,8 +81,8 @@ def _line(notice: Notice) -> str:
 
 
 def _since(notice: Notice) -> str:
-    if notice.before is None:
-        return _time(notice.at)
+    if notice.since is not None or notice.before is None:
+        return _time(notice.since or notice.at)
     before = "was a problem from" if notice.news is News.HEALED else "was in order at"
     return f"{_time(notice.at)} ({before} {_time(notice.before)})"
 

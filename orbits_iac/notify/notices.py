@@ -13,7 +13,7 @@ import msgspec
 
 from orbits_iac.model.happenings import NO_EXECUTION
 from orbits_iac.model.ids import new_id
-from orbits_iac.model.news import DriftNews
+from orbits_iac.model.news import DriftNews, Stop
 from orbits_iac.model.rows import Difference, ExecutionRow, MessageRow
 from orbits_iac.model.states import State
 
@@ -46,6 +46,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: str = ""  # accounts and regions, or whatever else the places of targets are
     stack: str = ""  # what it is part of
     at: float
+    since: float | None = None  # when it was seen first, if that was earlier
     before: float | None = None  # when it was last known to be otherwise; of what is healed, when it began
     todo: tuple[str, ...] = ()  # commands, the first leads on
 
@@ -64,12 +65,14 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
         title: str,
         details: Sequence[str] = (),
         *,
+        of: Stop | None = None,
+        since: float | None = None,
         before: float | None = None,
         todo: Sequence[str] = (),
     ) -> Notice:
-        """One of them."""
-        tenant = self.execution.tenant
-        labels = {**self.execution.labels, **({"tenant": tenant} if tenant else {})}
+        """One of them; `of`: whom of a fleet it is about."""
+        tenant, labels = (self.execution.tenant, self.execution.labels) if of is None else (of.tenant, of.labels)
+        labels = {**labels, **({"tenant": tenant} if tenant else {})}
         return Notice(
             news=news,
             title=title,
@@ -79,6 +82,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
             where=self.where,
             stack=self.stack,
             at=self.at,
+            since=since,
             before=before,
             todo=tuple(todo),
         )
@@ -97,14 +101,21 @@ def of_row(row: MessageRow) -> Notice:
 
 
 def of_drift(scene: Scene, news: DriftNews, *, before: float | None) -> list[Notice]:
-    """What has drifted, what is healed, and what is not brought back any more; `before`: the look before this one."""
+    """What has drifted, what is healed, and what is not brought back any more; `before`: the look before this one.
+
+    Drift that was found then already, by a look that told nobody, was not in order then.
+    """
     name = f"{news.kind} {news.identity}"
     record = f"{news.kind} {shlex.quote(news.identity)}"
     look, back = f"orbits drift {record}", f"orbits cycle {record} --remediate"
     found: list[Notice] = []
     if news.new:
         details = _listed([_drifted(one) for one in news.new])
-        found.append(scene.notice(News.DRIFT, f"{name} has drifted", details, before=before, todo=(look, back)))
+        first = min((one.since for one in news.new if one.since), default=None)
+        since = first if first is not None and before is not None and first <= before else None
+        before = before if since is None else None
+        title = f"{name} has drifted"
+        found.append(scene.notice(News.DRIFT, title, details, since=since, before=before, todo=(look, back)))
     if news.healed:
         details = _listed([_healed(one) for one in news.healed])
         since = min((one.since for one in news.healed if one.since), default=None)
@@ -112,6 +123,10 @@ def of_drift(scene: Scene, news: DriftNews, *, before: float | None) -> list[Not
     if news.stopped:
         title = f"{name} is not brought back any more"
         found.append(scene.notice(News.STOPPED, title, (news.stopped,), todo=(look,)))  # it says itself what else
+    for stop in news.left:
+        only = f"{look} --tenant {shlex.quote(stop.tenant)}" if stop.tenant else look
+        title = f"{stop.who} of {name} is left as it is"
+        found.append(scene.notice(News.STOPPED, title, (stop.why,), of=stop, todo=(only,)))
     return found
 
 

@@ -19,6 +19,7 @@ from typing_extensions import TypeVar
 
 from orbits_iac.model.below import Below
 from orbits_iac.model.errors import Refused
+from orbits_iac.model.news import Stop
 from orbits_iac.model.outputs import Event, Outputs
 from orbits_iac.model.rows import Difference
 from orbits_iac.model.standing import Rest, Standing
@@ -343,7 +344,7 @@ class Flow(Current):
         ignored: Sequence[str] = (),
         error: str | None = None,
         left: str = "",
-        stopped: str = "",
+        stopped: Sequence[Stop] = (),
         outputs: BaseModel | None = None,
     ) -> Sequence[Difference]:
         """Record what a comparison with the live thing found; returns what this cycle is to bring back now.
@@ -358,7 +359,7 @@ class Flow(Current):
             checked: how many properties were compared.
             error: why the look itself failed.
             left: why what this cycle was to bring back differs still.
-            stopped: why what differs below is not brought back, though that is asked for.
+            stopped: why what differs below, or some of it, is not brought back, though that is asked for.
             outputs: what it publishes now, where remediating has made it anew.
 
         """

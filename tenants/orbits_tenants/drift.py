@@ -14,9 +14,10 @@ import asyncio
 import shlex
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from orbits_iac import Error, Every, ExecutionFailed
-from orbits_iac.provider import Below, Flow, OnDrift, Refused, Selector, UsageError
+from orbits_iac.provider import Below, Flow, OnDrift, Refused, Selector, Stop, UsageError
 from orbits_tenants.drift_policy import DriftPolicy, Verdict, in_turn, verdict
 
 _NAMED = 10  # tenants, in an error or an event
@@ -63,7 +64,7 @@ async def look_after(
         fleet = f"{fleet} -l {shlex.quote(asked['selector'])}"
     decided = verdict(drifted, tenants=tenants, policy=policy, fleet=fleet, allowed=allowed, left=alone)
     if wrong:
-        decided = Verdict(stopped=f"nothing is brought back: {wrong}")
+        decided = Verdict(stops=(Stop(about="by_label", why=f"nothing is brought back: {wrong}"),))
     if decided.brought_back:
         flow.progress(f"brings back: {', '.join(_few(decided.brought_back))}")
         with flow.scope("bring back"):
@@ -72,7 +73,9 @@ async def look_after(
     flow.progress(_said(len(chosen), drifted, decided, unchecked))
     told = [f"{name}: {why}" for name, why in unchecked.items()]
     if len(chosen) == len(everybody):
-        await flow.looked(differences=(), unchecked=told, checked=0, stopped=decided.stopped)
+        await flow.looked(
+            differences=(), unchecked=told, checked=0, stopped=[_of(stop, chosen) for stop in decided.stops]
+        )
     elif told or decided.stopped:
         raise Refused("; ".join([*_few(told), *([decided.stopped] if decided.stopped else [])]))
 
@@ -135,6 +138,12 @@ async def _cycle(
             for name in names:
                 group.create_task(one(name))
     return {name: why[name] for name in children if name in why}
+
+
+def _of(stop: Stop, children: Mapping[str, Below]) -> Stop:
+    """The stop with what is known of whom it is about."""
+    child = children.get(stop.who)
+    return stop if child is None else replace(stop, tenant=child.tenant, labels=child.labels)
 
 
 def _few(texts: Sequence[str]) -> list[str]:

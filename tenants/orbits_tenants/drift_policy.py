@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TypeVar, get_args
 
 from orbits_iac import Every
-from orbits_iac.provider import OnDrift, Selector, UsageError
+from orbits_iac.provider import OnDrift, Selector, Stop, UsageError
 from orbits_tenants.tenant import Tenant
 
 SPREAD = 0.8
@@ -116,7 +116,12 @@ class Verdict:
     """Who is brought back, and why the others that have drifted are not."""
 
     brought_back: tuple[str, ...] = ()
-    stopped: str = ""
+    stops: tuple[Stop, ...] = ()  # each of one of them, or of all
+
+    @property
+    def stopped(self) -> str:
+        """The reasons in a line."""
+        return "; ".join(stop.why for stop in self.stops)
 
 
 def verdict(
@@ -135,23 +140,23 @@ def verdict(
     """
     most = policy.most(tenants) if allowed is None else allowed
     if len(drifted) > most:
-        return Verdict(
-            stopped=(
-                f"{len(drifted)} of {tenants} tenants have drifted, and at most {most} are brought back at a time: "
-                f"nothing was. See what it is (orbits drift {fleet} --last); if it is to be brought back: "
-                f"orbits cycle {fleet} --remediate --most {len(drifted)}"
-            )
+        why = (
+            f"{len(drifted)} of {tenants} tenants have drifted, and at most {most} are brought back at a time: "
+            f"nothing was. See what it is (orbits drift {fleet} --last); if it is to be brought back: "
+            f"orbits cycle {fleet} --remediate --most {len(drifted)}"
         )
-    whys: dict[str, str] = {}
+        return Verdict(stops=(Stop(about="too many", why=why),))
+    stops: dict[str, Stop] = {}
     for name, count in drifted.items():
         if left and name in left:
-            whys[name] = f"{name} has drifted, and {left[name]}"
+            stops[name] = Stop(about="not now", who=name, why=f"{name} has drifted, and {left[name]}")
         elif allowed is None and count > policy.things:
-            whys[name] = (
+            why = (
                 f"of {name} {count} things have drifted, and at most {policy.things} are brought back at a time: "
                 f"orbits cycle {fleet} --remediate --tenant {name}"
             )
-    return Verdict(brought_back=tuple(name for name in drifted if name not in whys), stopped="; ".join(whys.values()))
+            stops[name] = Stop(about="too much", who=name, why=why)
+    return Verdict(brought_back=tuple(name for name in drifted if name not in stops), stops=tuple(stops.values()))
 
 
 def left_alone(tenants: Iterable[Tenant], now: datetime) -> dict[str, str]:

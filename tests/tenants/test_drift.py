@@ -27,7 +27,7 @@ from orbits_iac import (
 from orbits_iac.model.ids import ExecutionId
 from orbits_iac.model.rows import EventRow, ExecutionRow, Held, LookRow, amended
 from orbits_iac.model.states import State
-from orbits_iac.provider import UsageError
+from orbits_iac.provider import Stop, UsageError
 from orbits_iac.steps.resource import Command
 from orbits_iac.store.contract import Transaction
 from orbits_iac.testing import crash_everywhere, start_once
@@ -276,6 +276,41 @@ async def test_a_reader_that_goes_wrong_over_the_fleet_brings_back_nobody(farms:
     await cycle
     assert set(VALLEY.grows.values()) == {"wheat"}
     assert (await look_of(farms)).stopped == ""
+
+
+async def test_a_stop_that_stands_is_told_once_whatever_its_count_and_anew_when_it_was_over(
+    farms: Orbits, clock: Clock
+) -> None:
+    def told() -> list[str]:
+        return [news.stopped.partition(" have ")[0] for news in VALLEY.news if news.kind == "Farms"]
+
+    VALLEY.grows |= dict.fromkeys(IDS[:4], "thistles")
+    await clock.advance(10 * HOUR)
+    VALLEY.grows["t4"] = "moss"
+    await clock.advance(10 * HOUR)
+    assert (await look_of(farms)).stopped.startswith("5 of 12 tenants have drifted")
+    await farms.record(Farms, "Farms").drift()  # by hand, which brings nothing back
+    await clock.advance(10 * HOUR)
+    assert told() == ["4 of 12 tenants"]
+    VALLEY.grows |= dict.fromkeys(IDS, "wheat")
+    await clock.advance(10 * HOUR)
+    VALLEY.grows |= dict.fromkeys(IDS[:6], "thistles")
+    await clock.advance(10 * HOUR)
+    assert told() == ["4 of 12 tenants", "6 of 12 tenants"]
+
+
+async def test_who_is_left_alone_is_told_by_name_and_does_not_stop_the_fleet(orbits: Orbits, clock: Clock) -> None:
+    Farms.source = ListSource([Tenant(id=id_, labels={"plan": "large"}) for id_ in IDS])
+    await orbits.run(Farms())
+    paused = Decision(what="pause", tenant="t1", who="ada", why="they migrate")
+    await orbits.run(TenantDecisions(fleet="Farms", decision=paused))
+    VALLEY.grows |= {"t1": "thistles", "t2": "moss"}
+    await clock.advance(10 * HOUR)
+    await clock.advance(10 * HOUR)
+    (news,) = (news for news in VALLEY.news if news.kind == "Farms")
+    why = "t1 has drifted, and is paused: they migrate"
+    stop = Stop(about="not now", who="t1", tenant="t1", labels={"plan": "large"}, why=why)
+    assert (news.stopped, news.left) == ("", (stop,))
 
 
 async def test_labels_say_what_is_done_about_whose_drift(orbits: Orbits, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orbits_iac import Every
-from orbits_iac.provider import OnDrift, UsageError
+from orbits_iac.provider import OnDrift, Stop, UsageError
 from orbits_tenants import DriftPolicy, Tenant
 from orbits_tenants.drift_policy import TICKS, Verdict, in_turn, left_alone, place, verdict
 from orbits_tenants.window import Window
@@ -107,7 +107,8 @@ def test_who_is_not_to_be_changed_now_is_left_and_it_is_said_why() -> None:
     left = left_alone(tenants, datetime(2026, 11, 26, 9, tzinfo=UTC))
     drifted: dict[str, int] = dict.fromkeys(("acme", "cafe", "dodo"), 1)
     found = verdict(drifted, tenants=300, policy=DriftPolicy(), fleet="F F", left=left)
-    assert found == Verdict(brought_back=("cafe", "dodo"), stopped="acme has drifted, and is paused: they migrate")
+    why = "acme has drifted, and is paused: they migrate"
+    assert found == Verdict(brought_back=("cafe", "dodo"), stops=(Stop(about="not now", who="acme", why=why),))
     assert left["bolt"] == "may be changed in its window alone: Sat 22:00-23:00"
 
 

@@ -22,8 +22,9 @@ from orbits_iac import (
 from orbits_iac.drift.project import DriftSettings, Ignored
 from orbits_iac.model.ids import RecordId
 from orbits_iac.model.plans import PropertyChange, Verb
-from orbits_iac.model.rows import Difference, EventRow, ExecutionRow, LookRow, RecordRow
+from orbits_iac.model.rows import Difference, EventRow, ExecutionRow, LookRow, RecordRow, amended
 from orbits_iac.model.states import State
+from orbits_iac.store.contract import Transaction
 
 from .world import WORLD, App, add
 
@@ -100,6 +101,62 @@ async def test_new_drift_is_told_once_and_again_when_it_is_healed(orbits: Orbits
     assert await said(orbits) == ["drift found: value", "drift healed: value"]
     told = [row for row in await orbits.store.find(ExecutionRow) if row.kind == "on DriftNews"]
     assert [row.state for row in told] == [State.SUCCESS, State.SUCCESS]
+
+
+async def look_by_hand(orbits: Orbits, value: int) -> None:
+    """Change what is live, and look without telling anybody."""
+    WORLD.things["Thing Watched x/two"] = value
+    await orbits.record(Watched, "x").drift()
+
+
+def told() -> list[tuple[list[str], list[str]]]:
+    """The values that were told as new, and those told as healed."""
+    return [([each.live for each in news.new], [each.live for each in news.healed]) for news in NEWS]
+
+
+async def test_what_a_look_by_hand_has_found_is_told_by_the_next_cycle_that_tells(orbits: Orbits) -> None:
+    await orbits.run(Watched(name="x", first=1, second=2))
+    await look_by_hand(orbits, 7)
+    found = await look_of(orbits, Watched)
+    assert (NEWS, found.told) == ([], ())
+    await drift(orbits, Watched, 7)
+    await drift(orbits, Watched, 7)
+    assert told() == [(["7"], [])]
+    assert NEWS[0].new[0].since == found.at
+    assert await said(orbits) == ["drift found: value"]
+
+
+async def test_what_is_found_healed_by_hand_is_told_if_it_was_told_before_and_only_then(orbits: Orbits) -> None:
+    await orbits.run(Watched(name="x", first=1, second=2))
+    await look_by_hand(orbits, 7)
+    await look_by_hand(orbits, 2)
+    await drift(orbits, Watched, 2)
+    assert told() == []
+    await drift(orbits, Watched, 8)
+    await look_by_hand(orbits, 2)
+    assert told() == [(["8"], [])]
+    await drift(orbits, Watched, 2)
+    await drift(orbits, Watched, 2)
+    assert told() == [(["8"], []), ([], ["8"])]
+
+
+async def test_what_an_earlier_version_has_found_counts_as_told(orbits: Orbits) -> None:
+    await orbits.run(Watched(name="x", first=1, second=2))
+    await look_by_hand(orbits, 7)
+    await orbits.store.commit(Transaction(put=[amended(await look_of(orbits, Watched), told=None)]))
+    await drift(orbits, Watched, 7)
+    assert told() == []
+    await drift(orbits, Watched, 2)
+    assert told() == [([], ["7"])]
+
+
+async def test_what_a_cycle_brings_back_itself_is_told_so_though_it_was_known(orbits: Orbits) -> None:
+    await orbits.run(Watched(name="x", first=1, second=2))
+    await drift(orbits, Watched, 7)
+    await orbits.record(Watched, "x").cycle(on_drift="remediate")
+    await orbits.settled()
+    (_, healed) = NEWS
+    assert [(each.live, each.remediated) for each in healed.healed] == [("7", True)]
 
 
 async def test_what_is_only_reported_leaves_events_and_is_sent_to_nobody(orbits: Orbits) -> None:

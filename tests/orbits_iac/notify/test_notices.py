@@ -5,6 +5,7 @@ import pytest
 from orbits_iac import DriftNews
 from orbits_iac.model.errors import Failure
 from orbits_iac.model.ids import ExecutionId
+from orbits_iac.model.news import Stop
 from orbits_iac.model.rows import Difference, ExecutionRow
 from orbits_iac.model.states import State
 from orbits_iac.notify.messages import messages_of
@@ -75,6 +76,21 @@ def test_of_many_properties_the_first_are_said_and_what_is_healed_or_left_as_it_
         "- **since:** 2027-01-15 08:00:00 UTC (was in order at 2027-01-15 07:00:00 UTC)",
         "- **to do:** `orbits drift Shop x` or `orbits cycle Shop x --remediate`",
     ]
+
+
+def test_drift_that_was_found_before_it_is_told_is_said_to_be_there_since_then() -> None:
+    found = Difference(path="text", recorded="1", live="2", since=AT - 7200)
+    (drift,) = of_drift(scene(), DriftNews(kind="Shop", identity="x", new=(found,)), before=AT - 3600)
+    (message,) = messages_of([drift], digest_after=1)
+    assert "- **since:** 2027-01-15 06:00:00 UTC" in message.body.splitlines()
+
+
+def test_who_of_a_fleet_is_left_as_it_is_has_a_notice_of_its_own() -> None:
+    stop = Stop(who="bolt", tenant="bolt", labels={"plan": "small"}, about="not now", why="bolt is paused")
+    (notice,) = of_drift(scene(tenant=None), DriftNews(kind="Shops", identity="Shops", left=(stop,)), before=None)
+    assert (notice.news, notice.title) == (News.STOPPED, "bolt of Shops Shops is left as it is")
+    assert (notice.tenant, notice.labels) == ("bolt", {"plan": "small", "tenant": "bolt"})
+    assert (notice.details, notice.todo) == (("bolt is paused",), ("orbits drift Shops Shops --tenant bolt",))
 
 
 def test_what_needs_a_decision_says_what_is_left_and_where_to_decide() -> None:
