@@ -193,9 +193,13 @@ def print_fleet(
 
 
 def said(made: Sequence[Line]) -> str:
-    """The tenants in a line, and the properties of all."""
+    """The tenants in a line, each counted once, and the properties of all.
+
+    Who had drifted when it was looked at last, and could not be now, has drifted: so the exit code has it.
+    """
     tenants = [line for line in made if line.tenant is not None]
-    drifted, unseen = sum(line.drifted for line in tenants), sum(line.unseen for line in tenants)
+    drifted = sum(line.drifted for line in tenants)
+    unseen = sum(line.unseen and not line.drifted for line in tenants)
     in_sync = sum(not (line.drifted or line.unseen or line.empty) for line in tenants)
     empty = sum(line.empty for line in tenants)
     counts = ", ".join(f"{sum(getattr(line, name) for line in made)} {name}" for name in COUNTS)

@@ -127,6 +127,15 @@ async def test_each_tenant_is_counted_as_its_last_look_and_the_fleets_own_say(st
     }
 
 
+async def test_who_has_drifted_and_could_not_be_looked_at_again_is_counted_once(store: Store) -> None:
+    drifted: dict[str, LookRow | None] = {"acme": look("acme", DRIFTED, at=AT - 60), "hare": look("hare")}
+    own = LookRow(kind="Shops", identity="Shops", at=AT, execution=CYCLE, unchecked=("acme: busy",))
+    made = fleets.lines(await seen(store, fleet(drifted, own)))
+    tenants, _, _ = fleets.said(made).partition(";")
+    assert tenants == "2 tenants: 1 in sync, 1 drifted, 0 could not be looked at"
+    assert [line.why for line in made] == ["busy", ""]
+
+
 async def test_who_is_in_sync_is_not_listed_and_what_is_new_is_shown(store: Store) -> None:
     found = await seen(store, fleet(LOOKS, OWN))
     out = StringIO()
