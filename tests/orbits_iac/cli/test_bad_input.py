@@ -152,6 +152,24 @@ def test_a_class_that_is_not_there_lists_what_there_is(project: Project) -> None
     assert "shop.py has no step 'Shp'; it has: " in project.run("up", "shop.py:Shp", code=2)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "least"),
+    [
+        (["cycle", "Shop", "acme", "--remediate", "--most", "-1"], 1),
+        (["cycle", "Shop", "acme", "--most", "0"], 1),
+        (["worker", "--concurrency", "0"], 1),
+        (["worker", "--grace", "-1"], 0),
+        (["state", "prune", "--keep-revisions", "1"], 2),
+    ],
+)
+def test_a_number_that_is_too_small_is_refused_with_its_option(
+    project: Project, arguments: list[str], least: int
+) -> None:
+    said = project.run(*arguments, code=2).splitlines()[-1]
+    option, given = arguments[-2:]
+    assert said == f"Error: Invalid value for '{option}': {given} is too small: it is at least {least}."
+
+
 def test_debug_shows_the_traceback(project: Project) -> None:
     assert "Traceback (most recent call last)" in project.run("up", "shop", "--debug", code=1)
 
