@@ -151,8 +151,9 @@ def table(rows: "list[ScheduleRow]", *, now: float) -> Any:
     if not rows:
         return Text("no record has a schedule")
     made = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("kind", "identity", "every", "next", "on drift"):
+    for name in ("kind", "identity", "every", "next"):
         made.add_column(name, no_wrap=True)
+    made.add_column("on drift", overflow="fold")
     made.add_column("", overflow="fold")
     for row in rows:
         state = Text("")
@@ -161,7 +162,7 @@ def table(rows: "list[ScheduleRow]", *, now: float) -> Any:
         elif row.due <= now:
             state = Text("due: a worker with its code asks for it", style="yellow")
         next_ = "" if row.paused else _when(row.due, now)
-        made.add_row(row.kind, row.identity, _every(row), next_, row.on_drift, state)
+        made.add_row(row.kind, row.identity, _every(row), next_, row.policy or row.on_drift, state)
     return made
 
 

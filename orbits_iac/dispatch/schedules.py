@@ -125,7 +125,8 @@ class Schedules:
             if every is None:
                 found.append(Transaction(delete=[row]))
                 continue
-            wanted = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance())
+            policy = schedules.policy_of(cls)
+            wanted = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance(), policy=policy)
             if wanted is None and before is not None and isinstance(every.every, timedelta):
                 heapq.heappush(self._passing, (passed + row.due - before, row.kind, row.identity, row.version))
                 continue

@@ -244,16 +244,18 @@ async def _not_restorable(run: "Run", after: RecordRow) -> list[Row]:
 async def _schedule(run: "Run", record: RecordRow) -> tuple[list[Row], list[Row]]:
     """The record's schedule as its class has it now: the row to write or to delete, if it is not so already."""
     engine, now = run.engine, run.now()
-    every = schedules.schedule_of(engine.registry.resource(record.kind))
+    cls = engine.registry.resource(record.kind)
+    every, policy = schedules.schedule_of(cls), schedules.policy_of(cls)
     if every is None and record.revision is None and not record.last_number:
         return [], []  # its first update: it never had one
     row = await engine.store.get(ScheduleRow, record.kind, record.identity)
     if every is None:
         return [], [row] if row is not None else []
     if row is None:
-        made = schedules.first(record.kind, record.identity, every, build=engine.build, now=now, chance=engine.chance())
+        kind, identity, chance = record.kind, record.identity, engine.chance()
+        made = schedules.first(kind, identity, every, build=engine.build, now=now, chance=chance, policy=policy)
         return [made], []
-    changed = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance())
+    changed = schedules.changed(row, every, build=engine.build, now=now, chance=engine.chance(), policy=policy)
     return [changed] if changed is not None else [], []
 
 

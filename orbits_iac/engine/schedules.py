@@ -15,7 +15,15 @@ def schedule_of(cls: type[Step[Any]]) -> Every | None:
     return options_of(cls).get("schedule")
 
 
-def first(kind: str, identity: str, every: Every, *, build: str, now: float, chance: float) -> ScheduleRow:
+def policy_of(cls: type[Step[Any]]) -> str:
+    """What a class with a policy of its own, such as a fleet's `drift`, says of it for people; "" without one."""
+    said = getattr(getattr(cls, "drift", None), "in_words", "")
+    return said if isinstance(said, str) else ""
+
+
+def first(
+    kind: str, identity: str, every: Every, *, build: str, now: float, chance: float, policy: str = ""
+) -> ScheduleRow:
     """The schedule of a record that has none yet."""
     timing = every.timing
     slot = timing.next_slot(now, now)
@@ -27,17 +35,20 @@ def first(kind: str, identity: str, every: Every, *, build: str, now: float, cha
         since=now,
         timing=timing,
         on_drift=every.on_drift,
+        policy=policy,
         build=build,
     )
 
 
-def changed(row: ScheduleRow, every: Every, *, build: str, now: float, chance: float) -> ScheduleRow | None:
+def changed(
+    row: ScheduleRow, every: Every, *, build: str, now: float, chance: float, policy: str = ""
+) -> ScheduleRow | None:
     """The row as the code wants it, from its next slot on if the times are others; None if it is so already."""
     if row.timing != every.timing:
-        anew = first(row.kind, row.identity, every, build=build, now=now, chance=chance)
+        anew = first(row.kind, row.identity, every, build=build, now=now, chance=chance, policy=policy)
         return amended(anew, version=row.version + 1, paused=row.paused, by=row.by, at=row.at, why=row.why)
-    if (row.on_drift, row.build) != (every.on_drift, build):
-        return amended(row, version=row.version + 1, on_drift=every.on_drift, build=build)
+    if (row.on_drift, row.policy, row.build) != (every.on_drift, policy, build):
+        return amended(row, version=row.version + 1, on_drift=every.on_drift, policy=policy, build=build)
     return None
 
 

@@ -410,6 +410,7 @@ class ScheduleRow(Row, frozen=True, kw_only=True):
     since: float = 0.0  # when that was chosen: at the cycle before, or when the schedule was set
     timing: Timing | None = None
     on_drift: str = "report"
+    policy: str = ""  # what the class says by itself is done about drift, for people; then `on_drift` says nothing
     build: str = ""  # the one that the schedule came with
     by: str = ""  # who has paused or resumed it last, when, and why
     at: float = 0.0

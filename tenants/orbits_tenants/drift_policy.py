@@ -64,6 +64,12 @@ class DriftPolicy:
         self.share, self.at_least, self.things = share, at_least, things
         self.at_once, self.longest, self.spread = at_once, longest, spread
 
+    @property
+    def in_words(self) -> str:
+        """What is done about whose drift, for people."""
+        by_label = [f"{what} where {selector.text}" for selector, what in self.by_label]
+        return "; ".join([*by_label, f"else {self.default}"]) if by_label else self.default
+
     def of(self, labels: Mapping[str, str]) -> OnDrift:
         """What is done about the drift of a tenant with these labels."""
         for selector, what in self.by_label:

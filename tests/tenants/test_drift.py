@@ -24,8 +24,9 @@ from orbits_iac import (
     action,
     on,
 )
+from orbits_iac.cli.schedules import table
 from orbits_iac.model.ids import ExecutionId
-from orbits_iac.model.rows import EventRow, ExecutionRow, Held, LookRow, amended
+from orbits_iac.model.rows import EventRow, ExecutionRow, Held, LookRow, ScheduleRow, amended
 from orbits_iac.model.states import State
 from orbits_iac.provider import Stop, UsageError
 from orbits_iac.steps.resource import Command
@@ -166,6 +167,19 @@ async def look_of(orbits: Orbits) -> LookRow:
     look = await orbits.store.get(LookRow, "Farms", "Farms")
     assert look is not None
     return look
+
+
+async def test_the_list_of_schedules_says_what_the_fleets_own_policy_does(farms: Orbits, clock: Clock) -> None:
+    async def shown() -> str:
+        row = await farms.store.get(ScheduleRow, "Farms", "Farms")
+        assert row is not None
+        return str(next(iter(table([row], now=clock.now()).columns[4].cells)))
+
+    assert await shown() == "remediate"
+    Farms.drift = DriftPolicy("report", by_label={"plan=large": "notify"})
+    Farms.source = ListSource([*IDS, Tenant(id="t12", labels={"plan": "large"})])
+    await farms.run(Farms())
+    assert await shown() == "notify where plan=large; else report"
 
 
 async def test_the_looks_of_a_schedule_are_spread_over_its_interval(farms: Orbits, clock: Clock) -> None:

@@ -25,6 +25,14 @@ def test_the_first_selector_that_fits_says_what_is_done(labels: dict[str, str], 
     assert policy.of({"plan": "small"}) == "report"
 
 
+def test_what_is_done_is_said_in_a_line() -> None:
+    by_label: dict[str, OnDrift] = {"plan=large": "notify", "plan in (small, trial)": "report"}
+    assert DriftPolicy("remediate", by_label=by_label).in_words == (
+        "notify where plan=large; report where plan in (small, trial); else remediate"
+    )
+    assert DriftPolicy("notify").in_words == "notify"
+
+
 @pytest.mark.parametrize(("tenants", "most"), [(2, 3), (60, 3), (80, 4), (300, 15), (10_000, 500)])
 def test_a_share_of_the_fleet_is_brought_back_and_three_in_any_case(tenants: int, most: int) -> None:
     assert DriftPolicy().most(tenants) == most
