@@ -10,11 +10,12 @@ class's limits itself.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.engine.request import Request
@@ -87,23 +88,39 @@ async def _within(run: "Run", request: Request, until: float | None) -> Any:
     raise ExecutionFailed(failure.above(request.ref)) from None
 
 
-@asynccontextmanager
-async def within_own_limits(run: "Run", cls: type[Step[Any]]) -> AsyncGenerator[None]:
-    """Keep the limits of the class in a definition that nobody above keeps them for; TimeoutError when it is over."""
+def within_own_limits(run: "Run", cls: type[Step[Any]]) -> AbstractAsyncContextManager[object]:
+    """Keep the limits of the class in a definition that nobody above keeps them for; TimeoutError when it is over.
+
+    No generator: the event loop of the process closes those before it goes, and a definition that was cut off, and has
+    swallowed that, would come back to one that is closed.
+    """
     options = options_of(cls)
     limits = [limit for limit in (options.get("timeout"), options.get("deadline")) if limit is not None]
     if run.pages.execution.parent is not None or not limits:
-        yield
-        return
-    seconds = min(limits).total_seconds()
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if limit.expired():
-            raise TimeoutError(f"it took longer than its time limit of {seconds:g} s") from None
-        raise
+        return nullcontext()
+    return _OwnLimit(min(limits).total_seconds())
+
+
+class _OwnLimit(AbstractAsyncContextManager[None]):
+    """`asyncio.timeout`, with an error that says how long it was."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._limit = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        over = isinstance(error, TimeoutError)
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError:
+            over = True
+        if over and self._limit.expired():
+            raise TimeoutError(f"it took longer than its time limit of {self._seconds:g} s") from None
 
 
 async def ended(run: "Run", request: Request) -> tuple[str, ...]:

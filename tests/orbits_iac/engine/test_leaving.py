@@ -1,9 +1,19 @@
 """A worker that is asked to leave: what may not be done twice is waited for, and nothing more is begun."""
 
 import asyncio
+import gc
+import sys
 import threading
+from collections.abc import Coroutine
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any, cast
 
-from orbits_iac import Action, Options, Orbits, Settings, Workflow, action
+import pytest
+
+from orbits_iac import Action, Options, Orbits, Resource, Settings, Workflow, action
+from orbits_iac.engine.attempting import within_own_limits
+from orbits_iac.engine.run import Run
 from orbits_iac.model.rows import TaskRow, WorkerRow
 from orbits_iac.model.states import State
 from orbits_iac.store.memory import MemoryStore
@@ -114,3 +124,37 @@ async def test_a_thread_is_waited_for_before_others_may_begin_it_again() -> None
     async with Orbits(SETTINGS, store=Process(kept, None).as_store()) as second:
         assert await second.execution(execution.id) == "read"
     assert DONE == ["read", "thanked"]
+
+
+class Mule(Resource):
+    """Goes its own way."""
+
+    def identity(self) -> str:
+        return "mule"
+
+    async def define_update(self) -> None:
+        """Nothing, here."""
+
+
+def test_a_definition_that_outlives_the_process_loop_goes_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that swallows that it is cut off is still there when the loop has closed its generators."""
+    said: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: said.append(raised.exc_value))
+    left: list[Coroutine[Any, Any, None]] = []
+    run = cast("Run", SimpleNamespace(pages=SimpleNamespace(execution=SimpleNamespace(parent=None))))
+
+    async def define() -> None:
+        async with within_own_limits(run, Mule):
+            for _ in range(2):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0)
+
+    async def main() -> None:
+        left.append(define())
+        left[0].send(None)
+        left[0].throw(asyncio.CancelledError())
+
+    asyncio.run(main())
+    left.clear()
+    gc.collect()
+    assert said == []
