@@ -50,6 +50,7 @@ from orbits_iac.store.contract import Store
 from orbits_iac.store.mongodb_documents import mongodb_documents, mongodb_shown
 from orbits_iac.subtree import Subtree, record_of, subtree
 from orbits_iac.terminal import agreed, console, make_sure
+from orbits_iac.users import users_of
 
 __all__ = [
     "Below",
@@ -135,6 +136,7 @@ __all__ = [
     "subtree",
     "target_types",
     "things",
+    "users_of",
     "waits_for",
     "was_there",
     "why_nobody_goes_on",

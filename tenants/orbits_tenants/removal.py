@@ -7,10 +7,12 @@ certified when somebody asks. Called by `orbits tenants remove` and `orbits tena
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
-from orbits_iac import Orbits, Resource
+from orbits_iac import Error, Orbits, Resource, Revision
 from orbits_iac.provider import (
     Change,
     RecordId,
@@ -23,8 +25,10 @@ from orbits_iac.provider import (
     kind_of,
     standing,
     things,
+    users_of,
 )
 from orbits_tenants.certificate import Certificate, TenantCertificate
+from orbits_tenants.certificate import kept as certified
 from orbits_tenants.decisions import Decision, TenantDecisions
 from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.recorded import all_stacks_of, known
@@ -33,26 +37,69 @@ from orbits_tenants.report import Report, TenantState
 from orbits_tenants.tenant import Tenant
 from orbits_tenants.tenants import Tenants
 
+_NAMED = 3  # users of a thing that are named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """What removing a tenant would do.
+
+    Attributes:
+        change: what is removed.
+        stays: what stays nevertheless, or since others use it.
+        lost: what would be lost with it, by its kind and identity, each with why, and is not accepted: it is refused.
+        made_of: all that it is made of, or was, with what others do not use any more that it used with them.
+
+    """
+
+    change: Change
+    stays: tuple[str, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
+    made_of: Sequence[Thing] = ()
+
+    @property
+    def revisions(self) -> Mapping[RecordId, int]:
+        """What stood of each when this was found."""
+        return {one.record: one.revision for one in self.made_of}
+
 
 async def would_go(
     orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, *, accept_loss: Collection[str] = ()
-) -> tuple[Change, list[str]]:
-    """What removing a tenant would do, and what would stay nevertheless, or since others use it.
+) -> Leaving:
+    """What removing a tenant would do.
 
     Raises UsageError if the last roll-out knows none of this id, or it runs as it was imported.
     """
+    decision = _decision(orbits, fleet, tenant, "")
     if await _is_only_added(orbits, fleet, tenant):
-        decision = _decision(orbits, fleet, tenant, "")
-        return (await orbits.preview(decision)).root, [f"{tenant}: it was added, and nothing of it was rolled out"]
+        nothing = f"{tenant}: it was added, and nothing of it was rolled out"
+        return Leaving(change=(await orbits.preview(decision)).root, stays=(nothing,))
+    if await _is_forgotten(orbits, fleet, tenant):
+        return Leaving(change=(await orbits.preview(decision)).root, stays=(f"{tenant}: it has been removed",))
     last, step = await _leaving(orbits, fleet, tenant)
-    await _stacks(orbits, fleet, tenant)
+    made_of = await _made_of(orbits, fleet, tenant, last, step)
     if another := await _anothers(orbits, step, last.tenants[tenant].tenant):
-        return (await orbits.preview(_decision(orbits, fleet, tenant, ""))).root, [another]
-    plan = await orbits.preview(step)
-    lost = {f"{loss.kind} {loss.identity}": loss for loss in plan.losses if loss.identity not in accept_loss}
-    lost = {name: loss for name, loss in lost.items() if name not in accept_loss}
-    stays = [f"{loss}: it stays without --accept-loss '{name}'" for name, loss in lost.items()]
-    return plan.root, [*_kept(last, tenant, _used(last, step, tenant)).values(), *stays]
+        return Leaving(change=(await orbits.preview(decision)).root, stays=(another,), made_of=made_of)
+    plan, used = await orbits.preview(step), _used(last, step, tenant)
+    lost = {f"{loss.kind} {loss.identity}": str(loss) for loss in plan.losses if loss.identity not in accept_loss}
+    lost = {name: why for name, why in lost.items() if name not in accept_loss}
+    stays = [f"{lost.pop(name)}: it stays without --accept-loss '{name}'" for name in used if name in lost]
+    return Leaving(
+        change=plan.root,
+        stays=(*_kept(last, tenant, used).values(), *stays),
+        lost=lost,
+        made_of=made_of,
+    )
+
+
+def refuse_losses(tenant: str, would: Leaving) -> None:
+    """UsageError if something would be lost with a tenant that is not accepted."""
+    if would.lost:
+        accepting = " ".join(f"--accept-loss '{name}'" for name in would.lost)
+        raise UsageError(
+            f"tenant {tenant} is not removed while this would be lost with it: {'; '.join(would.lost.values())}. "
+            f"Accept that by name, {accepting}; nothing was done"
+        )
 
 
 async def remove(
@@ -62,66 +109,100 @@ async def remove(
     *,
     why: str = "",
     accept_loss: Sequence[str] = (),
+    shown: Leaving | None = None,
     started: Callable[[str, str], None] = lambda _id, _waits: None,
 ) -> Certificate:
     """Remove a tenant; `accept_loss` names what may be lost with it, as in `Orbits.start`.
 
-    `started` is told the id of the execution that does it, and behind whom that waits, if it does.
+    Asked for again it goes on where it was, and looks again at what is gone: whoever decided it first has done so.
+    `shown` is what `would_go` has said: nothing else is removed. `started` is told the id of the execution that does
+    it, and behind whom that waits, if it does.
 
     Raises:
-        UsageError: the last roll-out knows none of this id, or it runs as it was imported; nothing was done.
-        Refused: it could not be removed, and still stands; no roll-out goes to it any more.
+        UsageError: the last roll-out knows none of this id, it runs as it was imported, or something would be lost with
+            it that is not accepted; nothing was done.
+        Refused: it stands otherwise than it was shown: somebody has been at it since; nothing was done.
+        Error: it could not be removed, and what is left of it still stands; no roll-out goes to it any more.
 
     """
     kind, decision = kind_of(fleet), _decision(orbits, fleet, tenant, why)
+    stone = (await known(orbits.store, kind)).decided.removed.get(tenant)
+    said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": ""}
     if await _is_only_added(orbits, fleet, tenant):
         await orbits.run(decision)
-        said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": ""}
         return await _certified(orbits, said, (), None, ())
+    if await _is_forgotten(orbits, fleet, tenant):
+        return await certify(orbits, fleet, tenant)
+    would = await would_go(orbits, fleet, tenant, accept_loss=accept_loss)
+    refuse_losses(tenant, would)
+    if shown is not None and would.revisions != shown.revisions:
+        raise Refused(f"somebody has been at tenant {tenant} since this was shown; nothing was done. Look at it again")
     last, step = await _leaving(orbits, fleet, tenant)
-    stacks, was = await _stacks(orbits, fleet, tenant), last.tenants[tenant].tenant
-    tops = [RecordId(row.kind, row.identity) for row in stacks]
-    if not tops and not await _anothers(orbits, step, was):
-        tops = _was(step, was)
-    shared = _used(last, step, tenant)
-    kept = _kept(last, tenant, shared)
-    tops += [RecordId.named(name) for name in shared if name not in kept]
-    made_of = await things(orbits, *tops)
-    await orbits.run(decision)
+    used, stood = _used(last, step, tenant), await standing(orbits, would.made_of)
+    kept = _kept(last, tenant, used)
+    if stone is None:
+        await orbits.run(decision)
     # Whatever its class says of a second roll-out: one client that leaves stops no release to the others.
     execution = await orbits.start(step, on_conflict="wait", accept_loss=accept_loss)
     started(execution.id, await behind(orbits.store, await execution.row(), now=datetime.now(UTC).timestamp()))
     report = await execution
     done = report.tenants[tenant]
     if done.state is not TenantState.ENDED:
-        raise Refused(f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}")
-    left = [*done.left, *(stays for name in shared for stays in _stays(report, name, kept))]
-    said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": execution.id}
-    return await _certified(orbits, said, made_of, was, left)
+        raise Error(
+            f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}; all of it: orbits get "
+            f"{done.execution or execution.id}"
+        )
+    left = [*done.left, *(stays for name in used for stays in _stays(report, name, kept))]
+    said["execution"] = execution.id
+    if stone is not None:
+        said |= {"who": stone.who, "why": stone.why}
+        before = await certified(orbits.store, kind, tenant)
+        if before is not None and before.at >= stone.at and stood == await standing(orbits, would.made_of):
+            said["execution"] = before.execution  # there was nothing left for this one to do
+    return await _certified(orbits, said, would.made_of, last.tenants[tenant].tenant, left)
+
+
+async def _made_of(
+    orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, last: Report, step: Tenants[Any]
+) -> Sequence[Thing]:
+    """All that a tenant is made of, or was; with what it used together with others who do not use that any more."""
+    was, shared = last.tenants[tenant].tenant, _used(last, step, tenant)
+    tops = [RecordId(row.kind, row.identity) for row in await _stacks(orbits, fleet, tenant)]
+    if not tops and not await _anothers(orbits, step, was):
+        tops = _was(step, was)
+    kept = _kept(last, tenant, shared)
+    return await things(orbits, *tops, *(RecordId.named(name) for name in shared if name not in kept))
 
 
 async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Certificate:
-    """Certify the removal of a tenant that has ended by its expiry: look for all that it was made of.
+    """Certify the removal of a tenant that has ended by its expiry, or of one that others have brought to its end.
 
-    Raises UsageError if the last roll-out knows none of this id, or it has not ended.
+    Looks for all that it was made of. Raises UsageError if no roll-out has known one of this id, or it has not ended.
     """
-    (last, step), kind, history = await _leaving(orbits, fleet, tenant), kind_of(fleet), await roll_outs(orbits, fleet)
-    if last.tenants[tenant].state is not TenantState.ENDED:
+    kind, history = kind_of(fleet), await roll_outs(orbits, fleet)
+    stone = (await known(orbits.store, kind)).decided.removed.get(tenant)
+    reports = [(number, one.outputs.tenants[tenant]) for number, one in enumerate(history) if _is_in(one, tenant)]
+    if not reports or not (_is_in(history[-1], tenant) or stone):
+        raise _unknown(fleet, tenant)
+    stood = [number for number, report in reports if report.state is not TenantState.ENDED]
+    if stood and stood[-1] == len(history) - 1:
         raise UsageError(f"tenant {tenant} has not ended: `orbits tenants remove` removes it, and certifies that")
-    reports = [(one, one.outputs.tenants[tenant]) for one in history if tenant in one.outputs.tenants]
-    stood = [number for number, (_, report) in enumerate(reports) if report.state is not TenantState.ENDED]
-    ended, report = reports[stood[-1] + 1 if stood else 0]
+    ended = history[stood[-1] + 1 if stood else 0]
+    report = ended.outputs.tenants.get(tenant, reports[-1][1])
     row = await orbits.store.get(RevisionRow, kind, kind, ended.number)
-    was, shared = report.tenant, _used(last, step, tenant)
-    users = _kept(last, tenant, shared)
+    was, last, step = report.tenant, history[-1].outputs, _step(fleet, tenant, history)
+    used = _used(last, step, tenant)
+    users = _kept(last, tenant, used)
     stacks = dict.fromkeys(one.stack for _, one in reports if one.stack)
     tops = [RecordId.named(name) for name in stacks] or _was(step, was)
-    made_of = await things(orbits, *tops, *(RecordId.named(name) for name in shared if name not in users))
-    left = [*report.left, *(stays for name in shared for stays in _stays(ended.outputs, name, users))]
+    made_of = await things(orbits, *tops, *(RecordId.named(name) for name in used if name not in users))
+    left = [*report.left, *(stays for name in used for stays in _stays(ended.outputs, name, users))]
     expired = was is not None and was.has_ended(ended.at)
     why = f"it had expired at {was.expires:%Y-%m-%d %H:%M %Z}" if expired and was is not None else ""
     execution = str(row.execution) if row is not None and row.execution is not None else ""
     said = {"fleet": kind, "tenant": tenant, "who": ended.who, "why": why, "execution": execution}
+    if stone is not None:
+        said |= {"who": stone.who, "why": stone.why}
     return await _certified(orbits, said, made_of, was, left)
 
 
@@ -137,13 +218,32 @@ async def _certified(
         **said,
         at=datetime.now(UTC),
         removed={str(one): one.revision for one in gone if str(one) in found.gone | found.alone},
-        stays=[*left, *there],
+        stays=[*left, *await _others(orbits, known, stand, left), *there],
         unsure=found.unknown,
         tagged=found.tagged,
         checked=_checked(known, stand, found),
     )
     await orbits.run(TenantCertificate(certificate=certificate))
     return certificate
+
+
+async def _others(
+    orbits: Orbits, known: Sequence[Thing], stand: Collection[RecordId], said: Sequence[str]
+) -> list[str]:
+    """What else stands of all that is known, each with why, as far as nothing was `said` of it."""
+    found = [one for one in known if one.record in stand and not any(str(one) in line for line in said)]
+    return [f"{one}: {await _why_it_stands(orbits, one.record)}" for one in found]
+
+
+async def _why_it_stands(orbits: Orbits, record: RecordId) -> str:
+    row = await orbits.store.get(RecordRow, *record)
+    users = [] if row is None else [one for one in await users_of(orbits.store, row) if one != "direct"]
+    if users:
+        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+        return f"{', '.join(users[:_NAMED])}{more} use{'s' if len(users) == 1 else ''} it, too"
+    if row is not None and row.users:
+        return "somebody has asked for it by itself, too"
+    return f"nobody uses it any more: `orbits uninstall {record.kind} {quote(record.identity)}` removes it"
 
 
 def _was(step: Tenants[Any], tenant: Tenant | None) -> list[RecordId]:
@@ -202,24 +302,43 @@ async def _stacks(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Seq
     return found
 
 
+async def _is_forgotten(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> bool:
+    """Whether a tenant was removed, and the last roll-out knows nothing of it any more: nothing of it stands then."""
+    there = await known(orbits.store, kind_of(fleet))
+    return tenant in there.decided.removed and tenant not in there.report.tenants
+
+
 async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Report, Tenants[Any]]:
     """The report of the last roll-out, and the roll-out that removes a tenant."""
     history = await roll_outs(orbits, fleet)
-    last = history[-1]
-    report = last.outputs.tenants.get(tenant)
+    report = history[-1].outputs.tenants.get(tenant)
     if report is None or report.tenant is None:
-        raise UsageError(
-            f"the last roll-out of {kind_of(fleet)} knows no tenant {tenant!r}: orbits tenants list shows who is in it"
-        )
-    earlier = (one.outputs.tenants[tenant] for one in reversed(history) if tenant in one.outputs.tenants)
-    stood = next((one for one in earlier if one.state is not TenantState.ENDED), report)
-    gone = {"letting_go": stood.shared} if report.state is TenantState.ENDED else {}
-    return last.outputs, fleet.model_validate({**last_release(history), "leaving": [tenant], **gone})
+        raise _unknown(fleet, tenant)
+    return history[-1].outputs, _step(fleet, tenant, history)
+
+
+def _step(fleet: type[Tenants[Any]], tenant: str, history: Sequence[Revision[Report]]) -> Tenants[Any]:
+    """The roll-out that removes a tenant; of one that has ended, what it has used until then is let go of."""
+    reports = [one.outputs.tenants[tenant] for one in reversed(history) if _is_in(one, tenant)]
+    stood = next((one for one in reports if one.state is not TenantState.ENDED), reports[0])
+    gone = {} if stood is reports[0] and _is_in(history[-1], tenant) else {"letting_go": stood.shared}
+    return fleet.model_validate({**last_release(history), "leaving": [tenant], **gone})
+
+
+def _is_in(one: Revision[Report], tenant: str) -> bool:
+    return tenant in one.outputs.tenants
+
+
+def _unknown(fleet: type[Tenants[Any]], tenant: str) -> UsageError:
+    return UsageError(
+        f"the last roll-out of {kind_of(fleet)} knows no tenant {tenant!r}: orbits tenants list shows who is in it"
+    )
 
 
 def _used(last: Report, step: Tenants[Any], tenant: str) -> tuple[str, ...]:
     """What a tenant uses together with others, or has used until it was removed."""
-    return (*last.tenants[tenant].shared, *step.letting_go)
+    report = last.tenants.get(tenant)
+    return (*(report.shared if report is not None else ()), *step.letting_go)
 
 
 def _kept(last: Report, tenant: str, used: Collection[str]) -> dict[str, str]:

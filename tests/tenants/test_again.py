@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orbits_iac import ExecutionFailed, Orbits, Permanent, Target
-from orbits_iac.provider import ExecutionRow, RecordRow, Refused, State, UsageError
+from orbits_iac import Error, ExecutionFailed, Orbits, Permanent, Target
+from orbits_iac.provider import ExecutionRow, RecordRow, State, UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import Listing, Report, Rollout, Tenant, TenantState, Wave, Window
 from orbits_tenants.promotion import promote
@@ -268,7 +268,8 @@ async def test_one_that_was_removed_and_added_again_is_where_the_list_says(orbit
 async def test_one_that_was_added_by_mistake_is_taken_off_before_anything_of_it_is_made(orbits: Orbits) -> None:
     await released(orbits, "1")
     await decide(orbits, "add", "Acme", added={"id": "Acme"})
-    change, kept = await would_go(orbits, Stalls, "Acme")
+    would = await would_go(orbits, Stalls, "Acme")
+    change, kept = would.change, list(would.stays)
     assert (change.kind, kept) == ("TenantDecisions", ["Acme: it was added, and nothing of it was rolled out"])
     assert (await remove(orbits, Stalls, "Acme")).removed == {}
     assert list((await orbits.run(Stalls(release="2"))).tenants) == ["acme", "bolt", "cafe", "duke"]
@@ -291,7 +292,7 @@ async def test_one_whose_removal_failed_stays_in_the_reports_though_it_never_had
     Stalls.rollout = Rollout(waves=["100%"])
     STREET.failing, STREET.stuck = {"acme": Permanent("no milk")}, {"acme"}
     assert states(await orbits.run(Stalls(release="1")))[0] == "needs a decision"
-    with pytest.raises(Refused, match="acme is in no roll-out any more, and still stands"):
+    with pytest.raises(Error, match="acme is in no roll-out any more, and still stands"):
         await remove(orbits, Stalls, "acme")
     assert states(await orbits.run(Stalls(release="1")))[0] == "needs a decision"
     STREET.stuck = set()

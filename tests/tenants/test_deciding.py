@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 import pytest
 
-from orbits_iac import Orbits, Permanent, Resource
-from orbits_iac.provider import Refused, UsageError
+from orbits_iac import Error, Orbits, Permanent, Resource
+from orbits_iac.provider import UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import FunctionSource, Listing, Rollout, Source, Tenant, Tenants, TenantState
 from orbits_tenants.deciding import check
@@ -221,7 +221,7 @@ async def test_who_could_not_be_removed_stays_in_the_reports_until_that_was_done
     await orbits.run(Tents())
     with monkeypatch.context() as stuck:
         stuck.setattr("tests.tenants.test_deciding.STUCK", ["acme"])
-        with pytest.raises(Refused, match="acme is in no roll-out any more, and still stands"):
+        with pytest.raises(Error, match="acme is in no roll-out any more, and still stands"):
             await remove(orbits, Tents, "acme")
     for colour in ("blue", "white"):
         report = await orbits.run(Tents(colour=colour))

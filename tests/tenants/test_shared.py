@@ -240,11 +240,34 @@ async def test_what_stayed_with_the_last_is_removed_when_that_is_accepted_later(
     assert first.stays[0].startswith("Lake eu: ")
     again = await remove(orbits, Shores, "bolt")
     assert again.stays == first.stays
-    change, kept = await would_go(orbits, Shores, "bolt", accept_loss=["Lake eu"])
+    would = await would_go(orbits, Shores, "bolt", accept_loss=["Lake eu"])
+    change, kept = would.change, list(would.stays)
     assert ([one.identity for one in change.walk() if one.verb is Verb.REMOVE], kept) == (["eu"], [])
     last = await remove(orbits, Shores, "bolt", accept_loss=["Lake eu"])
     assert (sorted(last.removed), last.stays, PARK.stands) == (["Lake eu", "Shore bolt"], [], {})
     assert (await remove(orbits, Shores, "bolt")).removed == last.removed
+
+
+class Swimmer(Resource):
+    """Uses a lake by its outputs alone."""
+
+    def identity(self) -> str:
+        return "one"
+
+    async def define_update(self) -> None:
+        await self.execution.outputs(Lake, "eu")
+
+
+async def test_what_has_stayed_for_somebody_who_has_gone_since_is_said_to_with_how_it_goes(orbits: Orbits) -> None:
+    await orbits.run(Shores())
+    await orbits.run(Swimmer())
+    await remove(orbits, Shores, "acme")
+    assert (await remove(orbits, Shores, "bolt", accept_loss=["Lake eu"])).stays == [
+        "Lake eu: it is used by Swimmer one"
+    ]
+    await orbits.run(Swimmer().uninstall())
+    again = await remove(orbits, Shores, "bolt", accept_loss=["Lake eu"])
+    assert again.stays == ["Lake eu: nobody uses it any more: `orbits uninstall Lake eu` removes it"]
 
 
 @pytest.mark.parametrize("broken", [True, False])
@@ -387,11 +410,13 @@ async def test_what_is_shared_goes_with_its_last_user_alone(orbits: Orbits) -> N
 
 async def test_a_removal_says_what_of_what_is_shared_goes_and_what_stays(orbits: Orbits) -> None:
     await orbits.run(Fountains())
-    shown, kept = await would_go(orbits, Fountains, "acme")
+    would = await would_go(orbits, Fountains, "acme")
+    shown, kept = would.change, list(would.stays)
     assert ([change.identity for change in shown.below], kept) == (["acme"], ["Basin eu: 1 other tenant uses it"])
     certificate = await remove(orbits, Fountains, "acme")
     assert (list(certificate.removed), certificate.stays) == (["Fountain acme", "Jet Fountain acme/jet"], kept)
-    shown, kept = await would_go(orbits, Fountains, "cafe")
+    would = await would_go(orbits, Fountains, "cafe")
+    shown, kept = would.change, list(would.stays)
     assert ([change.identity for change in shown.below], kept) == (["cafe", "eu"], [])
     certificate = await remove(orbits, Fountains, "cafe")
     assert certificate.removed == {"Fountain cafe": 1, "Jet Fountain cafe/jet": 1, "Basin eu": 1}
@@ -543,11 +568,12 @@ async def test_what_holds_data_is_lost_by_its_name_alone_and_what_is_retained_st
     plans = {"acme": "large", "bolt": "small"}
     Stated.source = ListSource([Tenant(id=id_, labels={"region": "eu", "plan": plan}) for id_, plan in plans.items()])
     await orbits.run(Stated())
-    shown, stays = await would_go(orbits, Stated, "acme")
+    would = await would_go(orbits, Stated, "acme")
+    shown, stays = would.change, list(would.stays)
     assert shown.below[-1].identity == "large"
     said = "Vault large loses data: it stays without --accept-loss 'Vault large'"
     assert stays == ["Basin eu: 1 other tenant uses it", said]
-    assert (await would_go(orbits, Stated, "acme", accept_loss=["large"]))[1] == stays[:1]
+    assert (await would_go(orbits, Stated, "acme", accept_loss=["large"])).lost == {}
     report = await orbits.run(Stated(leaving=("acme", "bolt")))
     assert report.shared["Vault large"].state is TenantState.LEFT
     assert "Vault large holds data: keep it with retain=True" in (report.shared["Vault large"].error or "")

@@ -139,7 +139,8 @@ async def test_who_was_added_with_the_stack_of_another_is_refused_and_leaves_tha
     await orbits.run(TenantDecisions(fleet="Cabins", decision=twin))  # by an earlier version, say
     report = await orbits.run(Cabins())
     assert report.tenants["acme-2"].state == "failed"
-    change, stays = await would_go(orbits, Cabins, "acme-2")
+    would = await would_go(orbits, Cabins, "acme-2")
+    change, stays = would.change, list(would.stays)
     assert ([one.verb for one in change.below], stays) == ([], ["Lodging acme: it is that of tenant acme"])
     certificate = await remove(orbits, Cabins, "acme-2")
     assert (certificate.removed, list(certificate.stays)) == ({}, ["Lodging acme: it is that of tenant acme"])

@@ -9,10 +9,11 @@ from orbits_tenants.cli.certified import Out, check, say
 from orbits_tenants.cli.options import AsJson, Fleet, Id, Why, Yes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orbits_iac.provider import Change
     from orbits_tenants.certificate import Certificate
+    from orbits_tenants.removal import Leaving
 
 AcceptLoss = Annotated[
     list[str] | None,
@@ -62,16 +63,20 @@ async def _remove(
     settings = Settings()
     fleet = named(spec, settings)
     async with Orbits(settings) as orbits:
+        shown = None
         if not yes:
-            _ask(tenant, *await would_go(orbits, fleet, tenant, accept_loss=losses))
-        return await remove(orbits, fleet, tenant, why=why, accept_loss=losses, started=started)
+            shown = await would_go(orbits, fleet, tenant, accept_loss=losses)
+            _ask(tenant, shown)
+        return await remove(orbits, fleet, tenant, why=why, accept_loss=losses, shown=shown, started=started)
 
 
-def _ask(id_: str, change: "Change", kept: "Sequence[str]") -> None:
+def _ask(id_: str, would: "Leaving") -> None:
     from orbits_iac.provider import make_sure
+    from orbits_tenants.removal import refuse_losses
 
-    for line in (*_lines(change), *(f"  {'keep':10} {stays}" for stays in kept)):
+    for line in (*_lines(would.change), *(f"  {'keep':10} {stays}" for stays in would.stays)):
         typer.echo(line, err=True)
+    refuse_losses(id_, would)
     make_sure(f"This removes {id_} and what belongs to it.", typed=id_)
 
 
