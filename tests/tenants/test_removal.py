@@ -14,39 +14,39 @@ from orbits_tenants.removal import certify, remove, would_go
 STANDS: set[str] = set()
 
 
-class There(Outputs):
+class Built(Outputs):
     name: str
 
 
-class Thing(Managed[There]):
+class Outhouse(Managed[Built]):
     name: str
 
-    def read(self, recorded: There | None, /) -> There | None:
-        return There(name=self.name) if self.name in STANDS else None
+    def read(self, recorded: Built | None, /) -> Built | None:
+        return Built(name=self.name) if self.name in STANDS else None
 
-    def create(self) -> There:
+    def create(self) -> Built:
         STANDS.add(self.name)
-        return There(name=self.name)
+        return Built(name=self.name)
 
-    def change(self, live: There, /) -> There:
+    def change(self, live: Built, /) -> Built:
         return live
 
-    def delete(self, live: There, /) -> None:
+    def delete(self, live: Built, /) -> None:
         STANDS.discard(self.name)
 
 
-class Cellar(Thing):
+class Cellar(Outhouse):
     """Holds what is not to be lost."""
 
     options = Options(stateful=True)
 
 
-class Well(Thing):
+class Well(Outhouse):
     def identity(self) -> str:
         return self.name
 
 
-class Farm(Resource):
+class Manor(Resource):
     owner: str
     barns: int = 1
 
@@ -57,19 +57,19 @@ class Farm(Resource):
         await self.do("well", Well(name="well"), shared=True)
         await self.do("cellar", Cellar(name=f"{self.owner}'s cellar"))
         for number in range(self.barns):
-            await self.do(f"barn-{number}", Thing(name=f"{self.owner}'s barn {number}"))
+            await self.do(f"barn-{number}", Outhouse(name=f"{self.owner}'s barn {number}"))
 
 
-class Farms(Tenants[Farm]):
+class Manors(Tenants[Manor]):
     source: ClassVar[Source] = ListSource(["acme", "bolt"])
     rollout: ClassVar[Rollout] = Rollout(waves=["100%"])
     barns: int = 1
 
-    def stack(self, tenant: Tenant) -> Farm:
-        return Farm(owner=tenant.id, barns=self.barns)
+    def stack(self, tenant: Tenant) -> Manor:
+        return Manor(owner=tenant.id, barns=self.barns)
 
 
-CELLAR = "Cellar Farm acme/cellar"
+CELLAR = "Cellar Manor acme/cellar"
 
 
 @pytest.fixture(autouse=True)
@@ -78,70 +78,70 @@ def nothing_stands() -> None:
 
 
 async def test_what_would_be_lost_and_is_not_accepted_is_refused_before_anything_is_decided(orbits: Orbits) -> None:
-    await orbits.run(Farms())
+    await orbits.run(Manors())
     before = {*STANDS}
-    would = await would_go(orbits, Farms, "acme")
+    would = await would_go(orbits, Manors, "acme")
     assert would.lost == {CELLAR: f"{CELLAR} loses data"}
     with pytest.raises(
         UsageError, match=f"acme is not removed while .* loses data. .*--accept-loss '{CELLAR}'; nothing"
     ):
-        await remove(orbits, Farms, "acme")
+        await remove(orbits, Manors, "acme")
     assert before == STANDS
-    assert "acme" not in (await decided_about(orbits.store, "Farms")).removed
-    assert not (await would_go(orbits, Farms, "acme", accept_loss=[CELLAR])).lost
+    assert "acme" not in (await decided_about(orbits.store, "Manors")).removed
+    assert not (await would_go(orbits, Manors, "acme", accept_loss=[CELLAR])).lost
 
 
 async def test_what_somebody_has_changed_since_it_was_shown_is_not_removed(orbits: Orbits) -> None:
-    await orbits.run(Farms())
-    shown = await would_go(orbits, Farms, "acme", accept_loss=[CELLAR])
-    await orbits.run(Farms(barns=2))
+    await orbits.run(Manors())
+    shown = await would_go(orbits, Manors, "acme", accept_loss=[CELLAR])
+    await orbits.run(Manors(barns=2))
     before = {*STANDS}
     with pytest.raises(Refused, match="somebody has been at tenant acme since this was shown; nothing was done"):
-        await remove(orbits, Farms, "acme", accept_loss=[CELLAR], shown=shown)
+        await remove(orbits, Manors, "acme", accept_loss=[CELLAR], shown=shown)
     assert before == STANDS
-    assert "acme" not in (await decided_about(orbits.store, "Farms")).removed
-    shown = await would_go(orbits, Farms, "acme", accept_loss=[CELLAR])
-    assert len((await remove(orbits, Farms, "acme", accept_loss=[CELLAR], shown=shown)).removed) == 4
+    assert "acme" not in (await decided_about(orbits.store, "Manors")).removed
+    shown = await would_go(orbits, Manors, "acme", accept_loss=[CELLAR])
+    assert len((await remove(orbits, Manors, "acme", accept_loss=[CELLAR], shown=shown)).removed) == 4
 
 
 async def test_what_others_use_too_stays_and_is_certified_to(orbits: Orbits) -> None:
-    await orbits.run(Farms())
-    first = await remove(orbits, Farms, "acme", accept_loss=[CELLAR])
-    assert (first.stays, "Well well" in first.removed) == (["Well well: Farm bolt uses it, too"], False)
-    last = await remove(orbits, Farms, "bolt", accept_loss=["cellar", CELLAR.replace("acme", "bolt")])
+    await orbits.run(Manors())
+    first = await remove(orbits, Manors, "acme", accept_loss=[CELLAR])
+    assert (first.stays, "Well well" in first.removed) == (["Well well: Manor bolt uses it, too"], False)
+    last = await remove(orbits, Manors, "bolt", accept_loss=["cellar", CELLAR.replace("acme", "bolt")])
     assert (last.stays, "Well well" in last.removed, STANDS) == ([], True, set())
 
 
 async def test_what_somebody_has_asked_for_by_itself_stays_and_is_said_to(orbits: Orbits) -> None:
     await orbits.run(Well(name="well"))
-    await orbits.run(Farms())
-    certificate = await remove(orbits, Farms, "acme", accept_loss=[CELLAR])
-    assert certificate.stays == ["Well well: Farm bolt uses it, too"]
-    certificate = await remove(orbits, Farms, "bolt", accept_loss=[CELLAR.replace("acme", "bolt")])
+    await orbits.run(Manors())
+    certificate = await remove(orbits, Manors, "acme", accept_loss=[CELLAR])
+    assert certificate.stays == ["Well well: Manor bolt uses it, too"]
+    certificate = await remove(orbits, Manors, "bolt", accept_loss=[CELLAR.replace("acme", "bolt")])
     assert certificate.stays == ["Well well: somebody has asked for it by itself, too"]
 
 
 async def test_one_that_is_asked_for_again_does_not_rewrite_who_has_decided_it_and_what_has_done_it(
     orbits: Orbits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await orbits.run(Farms())
-    first = await remove(orbits, Farms, "acme", why="they left", accept_loss=[CELLAR])
+    await orbits.run(Manors())
+    first = await remove(orbits, Manors, "acme", why="they left", accept_loss=[CELLAR])
     monkeypatch.setattr(orbits, "who", "eve")
-    again = await remove(orbits, Farms, "acme", why="to see")
+    again = await remove(orbits, Manors, "acme", why="to see")
     assert (again.who, again.why, again.execution) == (first.who, "they left", first.execution)
     assert (again.removed, again.stays) == (first.removed, first.stays)
-    assert (await decided_about(orbits.store, "Farms")).removed["acme"].why == "they left"
+    assert (await decided_about(orbits.store, "Manors")).removed["acme"].why == "they left"
 
 
 async def test_one_that_others_have_brought_to_its_end_is_certified_though_no_report_has_it_any_more(
     orbits: Orbits,
 ) -> None:
-    await orbits.run(Farms())
-    first = await remove(orbits, Farms, "acme", why="they left", accept_loss=[CELLAR])
-    assert list((await orbits.run(Farms())).tenants) == ["bolt"]
-    for again in (await remove(orbits, Farms, "acme"), await certify(orbits, Farms, "acme")):
+    await orbits.run(Manors())
+    first = await remove(orbits, Manors, "acme", why="they left", accept_loss=[CELLAR])
+    assert list((await orbits.run(Manors())).tenants) == ["bolt"]
+    for again in (await remove(orbits, Manors, "acme"), await certify(orbits, Manors, "acme")):
         assert (again.removed, again.stays) == (first.removed, first.stays)
         assert (again.who, again.why, again.execution) == (first.who, "they left", first.execution)
-    assert await kept(orbits.store, "Farms", "acme") == again
+    assert await kept(orbits.store, "Manors", "acme") == again
     with pytest.raises(UsageError, match="knows no tenant 'cafe'"):
-        await remove(orbits, Farms, "cafe")
+        await remove(orbits, Manors, "cafe")
