@@ -5,9 +5,7 @@ updated; a failed tenant is reported, and fails neither the others nor the roll-
 never touches a tenant; and no list, whatever it says, removes or moves one.
 """
 
-import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Generic
 
 from pydantic import AfterValidator, PrivateAttr
@@ -16,24 +14,22 @@ from typing_extensions import TypeVar
 from orbits_iac import Options, Resource, Revision
 from orbits_iac.provider import OutputsOf, UsageError, check_identity, kind_of, like, options_of
 from orbits_tenants.back import WayBack
-from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.drift import look_after
 from orbits_tenants.drift_policy import DriftPolicy, left_alone
 from orbits_tenants.intake import take_in
 from orbits_tenants.lanes import Lanes
 from orbits_tenants.membership import Listing
 from orbits_tenants.outcome import as_they_stand, carried, in_order, said_of, told
-from orbits_tenants.overrides import overridden, refuse_plain_secrets
-from orbits_tenants.report import APART, OK, Report, TenantReport, TenantState
+from orbits_tenants.overrides import overridden
+from orbits_tenants.refusals import failed, refuse_missing, refuse_passed, refuse_request
+from orbits_tenants.report import Report, TenantReport, TenantState
 from orbits_tenants.rollout import Rollout
-from orbits_tenants.roster import Roster, decisions, in_place, roster
-from orbits_tenants.shared import refuse_unlike, used_by
-from orbits_tenants.sources.source import PASSED_ON, Source, in_short, read, refuse_wrong
+from orbits_tenants.roster import decisions, roster
+from orbits_tenants.sources.source import Source, in_short, read
 from orbits_tenants.tenant import REF, Tenant, TenantId
 from orbits_tenants.waves import RollOut, Scope
 
 S = TypeVar("S", bound=Resource[Any])
-_NAMED = 5  # tenants that a refusal names
 
 
 def _somebody(ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,50 +142,9 @@ class Tenants(Resource[Report], Generic[S]):
         self._listed = tenants
 
     async def check_request(self, outputs_of: OutputsOf) -> None:
-        """Make the stacks of all to whom it goes, and refuse what names nobody, before anything is written."""
-        fleet = type(self)
+        """Refuse what names nobody, and stacks that cannot be made, before anything is written."""
         tenants, self._listed = self._listed, ()
-        narrow = self.only is not None or self.only_failed
-        if not (tenants or narrow):
-            return
-        decided: Decided = await outputs_of(TenantDecisions, kind_of(fleet)) or Decided()
-        if tenants:
-            self.rollout.refuse_unknown([*tenants, *decided.added.values()])
-        if narrow:
-            report: Report = await outputs_of(fleet, kind_of(fleet)) or Report(tenants={})
-            there = {*(tenant.id for tenant in tenants), *decided.added, *report.tenants} - decided.removed.keys()
-            if not (tenants or there.issuperset(self.only or ())):  # the source was not read: it need not be usable
-                with suppress(UsageError):
-                    listed = await asyncio.to_thread(self.read_source)
-                    there |= {tenant.id for tenant in listed} - decided.removed.keys()
-            self._refuse_missing(there)
-            if self.only_failed and not _failed(report.tenants):
-                left = f"the last roll-out of {kind_of(fleet)} that came to its end left nobody failed or not reached"
-                raise UsageError(f"only_failed: {left}. Leave it out: who is as it should be is passed over")
-            joined = in_place(decided.members(tenants), (id_ for id_ in report.tenants if id_ not in decided.removed))
-            if tenants and not any(one.expires for one in joined):  # else some may be in no wave, or it was not read
-                self._refuse_passed(self._scope(report.tenants), joined)
-        meant = (decided.about(tenant) for tenant in tenants if self.only is None or tenant.id in self.only)
-        await asyncio.to_thread(self._refuse_unfit, [tenant for tenant in meant if not tenant.paused])
-
-    def _refuse_unfit(self, tenants: Iterable[Tenant]) -> None:
-        """Name all whose stacks cannot be made, or are not theirs alone."""
-        used: dict[str, Mapping[str, Resource[Any]]] = {}
-        failures: list[str] = []
-        owners: dict[tuple[str, str], str] = {}
-        for tenant in tenants:
-            try:
-                stack = self.stack_of(tenant)
-                refuse_plain_secrets(tenant, stack)
-                _refuse_taken(tenant, stack, owners)
-                used[tenant.id] = used_by(self, tenant)
-            except PASSED_ON:
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever a user's stack() raises, it is said of which tenant
-                failed = str(error) if isinstance(error, UsageError) else f"tenant {tenant.id}: {in_short(error)}"
-                failures.append(f"{self.source.place(tenant.id)}: {failed}")
-        refuse_wrong(failures)
-        refuse_unlike(used)
+        await refuse_request(self, tenants, outputs_of)
 
     def read_source(self) -> tuple[Tenant, ...]:
         """The tenants as the source has them now."""
@@ -209,13 +164,13 @@ class Tenants(Resource[Report], Generic[S]):
         found = await roster(self, before)
         for doubt in found.doubts:
             self.execution.remark(doubt)
-        scope = self._scope(before)
-        self._refuse_strangers(found)
+        scope = self.scope(before)
+        refuse_missing(self, {one.id for one in (*found.present, *found.ending)} | found.apart.keys())
         if self.listing.on_doubt == "known":  # else it was refused before anything was written
             self.rollout.refuse_unknown([*found.present, *found.ending])
         ending = [one for one in found.ending if scope.has(one.id) or before[one.id].state is TenantState.ENDED]
         if not ending:
-            self._refuse_passed(scope, found.present)
+            refuse_passed(self, scope, found.present)
         if not self.execution.superseded.done():
             await self.define_shared()
         roll_out = RollOut(self, found.present, before=last, scope=scope)
@@ -315,36 +270,16 @@ class Tenants(Resource[Report], Generic[S]):
         if unknown:
             raise UsageError(f"{field}: the last report of {kind_of(type(self))} has no {unknown}")
 
-    def _refuse_strangers(self, found: Roster) -> None:
-        there = {one.id for one in (*found.present, *found.ending)} | found.apart.keys()
-        self._refuse_missing(there)
-
-    def _refuse_passed(self, scope: Scope, tenants: Sequence[Tenant]) -> None:
-        """Refuse to begin after all to whom it would go: nothing would be done. `tenants`: all, as they joined."""
-        if scope.from_wave and (passed := scope.passed(self.rollout.cut(tenants))):
-            fields = [field for field in ("only", "only_failed") if getattr(self, field)]
-            who = "nobody named" if self.only else "nobody who failed"
-            more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
-            raise UsageError(
-                f"{', '.join(fields)}, from_wave: {who} is in wave {scope.from_wave} or after it: "
-                f"{', '.join(passed[:_NAMED])}{more} {'is' if len(passed) == 1 else 'are'} in an earlier one"
-            )
-
-    def _refuse_missing(self, there: Collection[str]) -> None:
-        if unknown := [id_ for id_ in self.only or () if id_ not in there]:
-            said = f"only: {kind_of(type(self))} has no {', '.join(unknown)}"
-            raise UsageError(f"{said}; `orbits tenants list` shows who is there{like(unknown[0], there)}")
-
     def _last(self) -> Report:
         """The report of the last roll-out, which is read each time: of a large fleet it takes a while, and room."""
         standing = self.execution.revision
         return Report(tenants={}) if standing is None else standing.outputs
 
-    def _scope(self, before: Mapping[str, TenantReport]) -> Scope:
-        """To whom this roll-out goes."""
+    def scope(self, before: Mapping[str, TenantReport]) -> Scope:
+        """To whom this roll-out goes; `before`: the reports of the last one."""
         only = None if self.only is None else frozenset(self.only)
         if self.only_failed:
-            only = _failed(before) if only is None else only & _failed(before)
+            only = failed(before) if only is None else only & failed(before)
         return Scope(only=only, from_wave=self.from_wave)
 
     def stack_of(self, tenant: Tenant) -> S:
@@ -357,24 +292,6 @@ class Tenants(Resource[Report], Generic[S]):
         except SystemExit as error:  # one tenant's stack ends no roll-out, and no command without a word
             raise UsageError(f"tenant {tenant.id}: {in_short(error)}") from error
         return stack
-
-
-def _failed(reports: Mapping[str, TenantReport]) -> frozenset[str]:
-    """Whom a roll-out has not left as they should be."""
-    return frozenset(id_ for id_, one in reports.items() if one.state not in OK | APART)
-
-
-def _refuse_taken(tenant: Tenant, stack: Resource[Any], owners: dict[tuple[str, str], str]) -> None:
-    """Raise UsageError if another tenant's stack is the same thing; `owners`: whose each is, to which this is added."""
-    identity = stack.identity()
-    if identity is None:
-        return
-    owner = owners.setdefault((kind_of(type(stack)), identity), tenant.id)
-    if owner != tenant.id:
-        raise UsageError(
-            f"tenant {tenant.id}: its stack is {kind_of(type(stack))} {identity}, and so is that of tenant {owner}: "
-            f"let stack() give each an identity of its own"
-        )
 
 
 SCOPE = frozenset(Tenants.model_fields)
