@@ -9,7 +9,6 @@ certified when somebody asks. Called by `orbits tenants remove` and `orbits tena
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from shlex import quote
 from typing import Any
 
 from orbits_iac import Error, Orbits, Resource, Revision
@@ -25,19 +24,16 @@ from orbits_iac.provider import (
     kind_of,
     standing,
     things,
-    users_of,
 )
-from orbits_tenants.certificate import Certificate, TenantCertificate
+from orbits_tenants.certificate import Certificate
 from orbits_tenants.certificate import kept as certified
+from orbits_tenants.certifying import certify_to
 from orbits_tenants.decisions import Decision, TenantDecisions
-from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.recorded import all_stacks_of, known
 from orbits_tenants.releases import last_release, roll_outs
 from orbits_tenants.report import Report, TenantState
 from orbits_tenants.tenant import Tenant
 from orbits_tenants.tenants import Tenants
-
-_NAMED = 3  # users of a thing that are named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +126,7 @@ async def remove(
     said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": ""}
     if await _is_only_added(orbits, fleet, tenant):
         await orbits.run(decision)
-        return await _certified(orbits, said, (), None, ())
+        return await certify_to(orbits, said, (), None, ())
     if await _is_forgotten(orbits, fleet, tenant):
         return await certify(orbits, fleet, tenant)
     would = await would_go(orbits, fleet, tenant, accept_loss=accept_loss)
@@ -159,7 +155,7 @@ async def remove(
         before = await certified(orbits.store, kind, tenant)
         if before is not None and before.at >= stone.at and stood == await standing(orbits, would.made_of):
             said["execution"] = before.execution  # there was nothing left for this one to do
-    return await _certified(orbits, said, would.made_of, last.tenants[tenant].tenant, left)
+    return await certify_to(orbits, said, would.made_of, last.tenants[tenant].tenant, left)
 
 
 async def _made_of(
@@ -203,47 +199,7 @@ async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Cer
     said = {"fleet": kind, "tenant": tenant, "who": ended.who, "why": why, "execution": execution}
     if stone is not None:
         said |= {"who": stone.who, "why": stone.why}
-    return await _certified(orbits, said, made_of, was, left)
-
-
-async def _certified(
-    orbits: Orbits, said: Mapping[str, str], known: Sequence[Thing], was: Tenant | None, left: Sequence[str]
-) -> Certificate:
-    """Look for what is gone, certify it, and keep that."""
-    stand = await standing(orbits, known)
-    gone = [one for one in known if one.record not in stand]
-    found = await inventory(orbits, gone, was.targets if was is not None else ())
-    there = [f"{name}: its record is gone, and yet: {what}" for name, what in found.there.items()]
-    certificate = Certificate(
-        **said,
-        at=datetime.now(UTC),
-        removed={str(one): one.revision for one in gone if str(one) in found.gone | found.alone},
-        stays=[*left, *await _others(orbits, known, stand, left), *there],
-        unsure=found.unknown,
-        tagged=found.tagged,
-        checked=_checked(known, stand, found),
-    )
-    await orbits.run(TenantCertificate(certificate=certificate))
-    return certificate
-
-
-async def _others(
-    orbits: Orbits, known: Sequence[Thing], stand: Collection[RecordId], said: Sequence[str]
-) -> list[str]:
-    """What else stands of all that is known, each with why, as far as nothing was `said` of it."""
-    found = [one for one in known if one.record in stand and not any(str(one) in line for line in said)]
-    return [f"{one}: {await _why_it_stands(orbits, one.record)}" for one in found]
-
-
-async def _why_it_stands(orbits: Orbits, record: RecordId) -> str:
-    row = await orbits.store.get(RecordRow, *record)
-    users = [] if row is None else [one for one in await users_of(orbits.store, row) if one != "direct"]
-    if users:
-        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
-        return f"{', '.join(users[:_NAMED])}{more} use{'s' if len(users) == 1 else ''} it, too"
-    if row is not None and row.users:
-        return "somebody has asked for it by itself, too"
-    return f"nobody uses it any more: `orbits uninstall {record.kind} {quote(record.identity)}` removes it"
+    return await certify_to(orbits, said, made_of, was, left)
 
 
 def _was(step: Tenants[Any], tenant: Tenant | None) -> list[RecordId]:
@@ -262,17 +218,6 @@ async def _anothers(orbits: Orbits, step: Tenants[Any], tenant: Tenant | None) -
         if tenant is not None and row is not None and row.tenant not in {None, tenant.id}:
             return f"{name}: it is that of tenant {row.tenant}"
     return ""
-
-
-def _checked(known: Sequence[Thing], stand: Collection[RecordId], found: Inventory) -> list[str]:
-    """How it was found out, in lines for people."""
-    looked = len(found.gone) + len(found.there) + len(found.unknown)
-    said = [f"records: of {len(known)} things that stood, {len(stand)} stand"]
-    if looked:
-        said.append(f"live: of {looked} things that were to be looked for, {len(found.gone)} are gone")
-    if found.alone:
-        said.append(f"by the record alone: {len(found.alone)}, with nothing of their own to look for")
-    return [*said, *found.asked]
 
 
 def _decision(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, why: str) -> TenantDecisions:
