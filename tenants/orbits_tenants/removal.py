@@ -1,9 +1,10 @@
 """A tenant leaves its fleet: what would go with it, and its removal, with a certificate of what stays.
 
-What always holds: the decision is recorded before anything is removed, so that no list and no roll-out brings the
-tenant back meanwhile; and nothing is certified as removed that was not looked for, where it can be (`inventory`). One
-that was cut off may be asked for again: it goes on, and certifies. One that has ended by its expiry, in a roll-out, is
-certified when somebody asks. Called by `orbits tenants remove` and `orbits tenants certify`.
+What always holds: nothing is decided where something would be lost that is not accepted, or somebody has been at the
+tenant since it was shown; and the decision is recorded before anything is removed, so that no list and no roll-out
+brings the tenant back meanwhile. One that was cut off may be asked for again: it goes on, and certifies. One that has
+ended by its expiry, in a roll-out, is certified when somebody asks. Called by `orbits tenants remove` and `orbits
+tenants certify`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
