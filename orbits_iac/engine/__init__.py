@@ -49,6 +49,7 @@ Its definition
 Resources
     commands      what update, cycle, rollback and uninstall do around their hooks
     requests      asking for a command: create, join or queue
+    placing       where a record is, and when it may be elsewhere
     letting_go    taking that back
     sharing       what several users of one record may ask of it
     rings         who waits for whom in a circle

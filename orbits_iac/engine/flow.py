@@ -31,6 +31,7 @@ from orbits_iac.engine.naming import (
     subject_of,
 )
 from orbits_iac.engine.nested import begin, begin_nested
+from orbits_iac.engine.placing import may_move
 from orbits_iac.engine.preview_definition import Judge
 from orbits_iac.engine.rebuilding import refuse_to_wait
 from orbits_iac.engine.repeating import Repeat, repeating
@@ -165,6 +166,11 @@ class RunFlow(Flow):
         question = partial(children.standing, self._run, done, kind, identity, since)
         asked = f"{kind} {identity} {again}".rstrip()
         return cast("Standing", await self.ask("standing", question, Standing, key=asked))
+
+    async def may_move(self, ref: str, resource: Resource[Any], *, key: str | None) -> bool:
+        name = await self._name(ABOVE.get(), ref, resource, "update", key, None)
+        question = partial(may_move, self._run.engine, name.kind, name.identity or "")
+        return bool(await self.ask("may move", question, bool, key=f"{name.kind} {name.identity}"))
 
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
         asked = await self._about_to_do(ref, ones)

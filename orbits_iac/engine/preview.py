@@ -211,7 +211,7 @@ class Preview:
             revision=standing.number if standing is not None else None,
             protected=record is not None and record.protect,
             fields=changed_fields(self.engine.codec, resource, standing),
-            places=tuple(dict.fromkeys(record.places.values())) if record is not None else change.places,
+            places=tuple(dict.fromkeys(record.places.values())) if record and standing else change.places,
         )
         if standing is not None:
             return change, standing.outputs

@@ -17,6 +17,7 @@ from orbits_iac.engine.above import ABOVE
 from orbits_iac.engine.labels import TENANT, merged
 from orbits_iac.engine.names import Name, known_as, record_kind
 from orbits_iac.engine.naming import key_of, returns_of, subject_of
+from orbits_iac.engine.placing import may_move
 from orbits_iac.engine.revisions import read_revision
 from orbits_iac.engine.sharing import refuse_others
 from orbits_iac.engine.unbuilt import refuse_unbuilt
@@ -165,6 +166,11 @@ class PreviewFlow(Flow):
         store = self._looking.engine.store
         record = await self._looking.question(lambda: store.get(RecordRow, name.kind, name.identity or ""))
         return Standing(revision=None if record is None else record.revision, changed=False, places=())
+
+    async def may_move(self, ref: str, resource: Resource[Any], *, key: str | None) -> bool:
+        name = await self._name(ref, resource, "update", key, None)
+        engine = self._looking.engine
+        return bool(await self._looking.question(lambda: may_move(engine, name.kind, name.identity or "")))
 
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
         """Nothing is passed over: a preview looks at everything."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orbits_iac.engine.attempts import Done
 from orbits_iac.engine.labels import WORKER, handed_down, labels_of, said
+from orbits_iac.engine.placing import placed
 from orbits_iac.engine.rings import Ring, find_ring
 from orbits_iac.engine.sharing import instead, others_of, refuse_others, tenant_of, used
 from orbits_iac.model.approvals import Approval
@@ -218,7 +219,7 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     record = asked.record or await engine.store.get(RecordRow, asked.kind, asked.identity)
     if record is None:
         record = RecordRow(kind=asked.kind, identity=asked.identity, version=0)
-    _check_place(record, asked)
+    record = await placed(engine, record, asked)
     if not asked.shared:
         refuse_others(record, asked.tenant, f"its {asked.command} is not for")
     asked = replace(asked, tenant=None if asked.shared else asked.tenant or record.tenant)
@@ -387,16 +388,6 @@ def _subscribe(asked: Asked, key: StepKey | None, execution: ExecutionId) -> lis
     if asked.parent is None or key is None:
         return []
     return [SubscriberRow(execution=execution, subscriber=asked.parent.id, key=key)]
-
-
-def _check_place(record: RecordRow, asked: Asked) -> None:
-    for kind, place in asked.places.items():
-        known = record.places.get(kind)
-        if known is not None and known != place:
-            raise Refused(
-                f"{asked.kind} {asked.identity} is in {known} ({kind}), and was asked for in {place}: a record keeps "
-                f"its place. Uninstall it there first, or give it another identity."
-            )
 
 
 async def _held_above(engine: "Engine", asked: Asked) -> bool:

@@ -223,7 +223,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     kind: str
     identity: str
     version: int = 1
-    places: dict[str, str] = {}  # a target's type to its place: never changes
+    places: dict[str, str] = {}  # a target's type to its place: it stays, unless nothing may stand there
     targets: dict[str, Json] = {}
     tenant: str | None = None
     labels: dict[str, str] = {}  # that its last `do` gave it or handed down to it

@@ -255,6 +255,13 @@ class Flow(Current):
         """
 
     @abstractmethod
+    async def may_move(self, ref: str, resource: "Resource[Any]", *, key: str | None) -> bool:
+        """Whether a Resource that is done under this ref and key may be done in another place than it was.
+
+        It may if nothing of it stands, and what was tried of it has left nothing. Asked before it is done, and once.
+        """
+
+    @abstractmethod
     async def pass_over(self, ref: str, ones: Mapping[str, Left]) -> Mapping[str, Rest]:
         """Take as done what would be done by `do(ref, resource, key=, labels=, target=)`, and stands as it was left.
 
