@@ -1,10 +1,11 @@
 """Membership: who is in a fleet, by what its source says now and what is known from before. Pure.
 
-What always holds, whatever a source says: nobody who is known goes away by it, and nobody's targets move. A list that
-cannot be believed changes nothing; one that can adds tenants, and changes what is said of those that are known.
+What always holds, whatever a source says: nobody who is known goes away by it, and nobody's targets move while anything
+of that tenant may stand. A list that cannot be believed changes nothing; one that can adds tenants, and changes what is
+said of those that are known.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +60,7 @@ def members(
     *,
     why: str = "",
     gone: Mapping[str, Tenant] | None = None,
+    free: Collection[str] = (),
 ) -> Members:
     """Who is in a fleet now.
 
@@ -68,6 +70,7 @@ def members(
         read: what it has now; None if it could not be read, and `why`.
         why: what was wrong.
         gone: those known who had vanished before.
+        free: of those known, by their ids, of whom nothing stands: they are where the source says.
 
     Raises:
         UsageError: the list is in doubt, and `listing` says to stop then; or it is, and nobody is known.
@@ -83,7 +86,8 @@ def members(
         return Members(present=tuple(known), vanished=tuple(gone.values()), doubts=(doubt,))
     doubts: list[str] = []
     before = {tenant.id: tenant for tenant in (*known, *gone.values())}
-    present = [_standing(before[id_], by_id[id_], doubts) for id_ in before if id_ in by_id]
+    there = [id_ for id_ in before if id_ in by_id]
+    present = [by_id[id_] if id_ in free else _standing(before[id_], by_id[id_], doubts) for id_ in there]
     new = [tenant for id_, tenant in by_id.items() if id_ not in before]
     vanished = [tenant for tenant in before.values() if tenant.id not in by_id]
     doubts += _renamed(new, vanished, present)
@@ -121,13 +125,50 @@ def _renamed(new: Sequence[Tenant], vanished: Sequence[Tenant], present: Sequenc
             )
 
 
+def moved(known: Tenant, read: Tenant) -> bool:
+    """Whether the source has a target of a tenant in another place than it is known to be.
+
+    The first of each type is where its stack is done; of the others, one that is new stands where one is missing. That
+    one is added behind them, or is not there any more, is no move.
+    """
+    if not known.places.items() <= read.places.items():
+        return True
+    return any(_replaced(known, read))
+
+
+def _replaced(known: Tenant, read: Tenant) -> Iterator[tuple[str, str]]:
+    """The places of the targets beyond the first of a type that have another in their place now, each with that."""
+    if len(known.targets) == len(known.places):
+        return
+    now = _by_type(read)
+    for name, was in _by_type(known).items():
+        for place, instead in zip(was, now.get(name, ()), strict=False):
+            if place not in now[name] and instead not in was:
+                yield place, instead
+
+
+def _by_type(tenant: Tenant) -> Mapping[str, Sequence[str]]:
+    """The places of all its targets, by their type."""
+    found: dict[str, list[str]] = {}
+    for target in tenant.targets:
+        found.setdefault(type(target).__name__, []).append(target.place())
+    return found
+
+
 def _standing(known: Tenant, read: Tenant, doubts: list[str]) -> Tenant:
     """A tenant as the source has it now, where it is known to be."""
-    if known.places.items() <= read.places.items():
+    if not moved(known, read):
         return read
-    said = ", ".join(read.places.values()) or "nothing of where it is"
-    doubts.append(
-        f"tenant {read.id} is at {', '.join(known.places.values())}, and the source says {said}: it stays where it is. "
-        f"To move it, remove it and add it again"
-    )
+    if known.places.items() <= read.places.items():
+        for place, instead in _replaced(known, read):
+            doubts.append(
+                f"tenant {read.id} has a target at {place}, and the source says {instead} in its place: it stays "
+                f"where it is. To move it, leave it out of the source for a roll-out, and name the new one after that"
+            )
+    else:
+        said = ", ".join(read.places.values()) or "nothing of where it is"
+        doubts.append(
+            f"tenant {read.id} is at {', '.join(known.places.values())}, and the source says {said}: it stays where it "
+            f"is. To move it, remove it and add it again"
+        )
     return read.model_copy(update={"targets": known.targets})

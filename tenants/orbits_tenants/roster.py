@@ -16,10 +16,10 @@ from orbits_iac.provider import Refused, UsageError, hook, kind_of
 from orbits_tenants.decisions import Decided, TenantDecisions, Tombstone
 from orbits_tenants.drift_policy import left_alone
 from orbits_tenants.expiry import expiry
-from orbits_tenants.membership import members
+from orbits_tenants.membership import members, moved
 from orbits_tenants.outcome import carried, left_out
 from orbits_tenants.report import TenantReport, TenantState
-from orbits_tenants.tenant import Tenant
+from orbits_tenants.tenant import REF, Tenant
 
 if TYPE_CHECKING:
     from orbits_tenants.tenants import Tenants
@@ -63,7 +63,8 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
         listed = decided.members(listed)
     ended = {id_: known[id_] for id_, one in there.items() if one.state is TenantState.ENDED and id_ in known}
     standing = [tenant for id_, tenant in known.items() if id_ not in gone.keys() | ended.keys()]
-    found = members(fleet.listing, standing, listed, why=why, gone=gone)
+    free = await _free(fleet, {**{one.id: one for one in standing}, **gone}, listed or (), before)
+    found = members(fleet.listing, standing, listed, why=why, gone=gone, free=free)
     now = fleet.execution.now()
     left = left_alone(map(decided.about, found.present), now)
     due = expiry(fleet.listing, found.present, known, ended, left, now)
@@ -74,6 +75,26 @@ async def roster(fleet: "Tenants[Any]", before: Mapping[str, TenantReport]) -> R
     listed_now = {tenant.id for tenant in found.present}
     apart |= {id_: carried(before[id_], tenant) for id_, tenant in ended.items() if id_ not in listed_now}
     return Roster(present=in_place(due.present, there), ending=due.ending, apart=apart, doubts=found.doubts)
+
+
+async def _free(
+    fleet: "Tenants[Any]", known: Mapping[str, Tenant], listed: Sequence[Tenant], before: Mapping[str, TenantReport]
+) -> frozenset[str]:
+    """Those known whom the source has elsewhere, and of whom nothing stands, or was left by what was tried."""
+    free: set[str] = set()
+    for read in listed:
+        tenant = known.get(read.id)
+        if tenant is None or before[read.id].revision is not None or not moved(tenant, read):
+            continue
+        try:
+            stack = fleet.stack_of(tenant)
+        except Exception:  # noqa: BLE001 - a stack that cannot be made was never asked for, or cannot be told to be gone
+            may_move = not before[read.id].stack
+        else:
+            may_move = await fleet.execution.may_move(REF, stack, key=tenant.id)
+        if may_move:
+            free.add(read.id)
+    return frozenset(free)
 
 
 def in_place(tenants: Iterable[Tenant], there: Iterable[str]) -> tuple[Tenant, ...]:

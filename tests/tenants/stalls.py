@@ -18,6 +18,7 @@ class Street:
         self.listed: list[Tenant] = [Tenant(id=id_) for id_ in ("acme", "bolt", "cafe", "duke")]
         self.stands: dict[str, str] = {}
         self.failing: dict[str, Exception] = {}
+        self.closed: set[str] = set()  # malls that let nobody in
         self.held: set[str] = set()  # who waits for the gate when it is served
         self.reached = asyncio.Event()  # by one of these
         self.gate = asyncio.Event()

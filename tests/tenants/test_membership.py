@@ -21,6 +21,13 @@ class Plot(Target):
         return f"{self.account}/{self.region}"
 
 
+class Garden(Target):
+    name: str
+
+    def place(self) -> str:
+        return self.name
+
+
 def tenant(number: int, account: str = "") -> Tenant:
     return Tenant.model_construct(id=f"t{number}", labels={}, targets=(Plot(account=account or f"{number}"),))
 
@@ -136,6 +143,41 @@ def test_a_target_that_is_added_is_taken() -> None:
     wider = FLEET[0].model_copy(update={"targets": (*FLEET[0].targets, Plot(account="0", region="us"))})
     found = members(Listing(), FLEET, [wider, *FLEET[1:]])
     assert (found.present[0], found.doubts) == (wider, ())
+
+
+def test_who_is_known_and_of_whom_nothing_stands_is_where_the_source_says() -> None:
+    found = members(Listing(), FLEET, [MOVED[0], *FLEET[1:]], free={"t0"})
+    assert (found.present, found.doubts) == ((MOVED[0], *FLEET[1:]), ())
+    again = members(Listing(), FLEET[1:], [MOVED[0], *FLEET[1:]], gone={"t0": FLEET[0]}, free={"t0"})
+    assert again.present[-1] == MOVED[0]
+
+
+def _at(*places: str) -> Tenant:
+    """A tenant with a target of one type in each of these places, and one of another."""
+    return FLEET[0].model_copy(update={"targets": (*(Plot(account=place) for place in places), Garden(name="back"))})
+
+
+@pytest.mark.parametrize(
+    ("known", "read", "doubt"),
+    [
+        ("ab", "abc", ""),
+        ("abc", "ab", ""),
+        ("abc", "ac", ""),
+        ("abc", "acb", ""),
+        ("abc", "acd", ""),  # one is left out, another is new at the end
+        ("ab", "ac", "has a target at b/eu, and the source says c/eu in its place: it stays where it is. To move it, "),
+        (
+            "abc",
+            "adc",
+            "has a target at b/eu, and the source says d/eu in its place: it stays where it is. To move it, ",
+        ),
+        ("ab", "ba", "is at a/eu, back, and the source says b/eu, back: it stays where it is. To move it, remove it"),
+    ],
+)
+def test_no_target_of_a_tenant_moves(known: str, read: str, doubt: str) -> None:
+    found = members(Listing(), [_at(*known), *FLEET[1:]], [_at(*read), *FLEET[1:]])
+    assert found.present[0] == _at(*(known if doubt else read))
+    assert [text.startswith(f"tenant t0 {doubt}") for text in found.doubts] == ([True] if doubt else [])
 
 
 def test_amounts_that_are_none_are_refused() -> None:

@@ -463,6 +463,8 @@ class Sign(Action[str]):
     options = Options(idempotent=True)
 
     async def main(self) -> str:
+        if (mall := self.execution.target(Mall).name) in STREET.closed:
+            raise OutOfReach(f"{mall} is closed")
         return f"{self.execution.target(Mall).name} {self.execution.target(Corner).name}"
 
 
@@ -497,6 +499,63 @@ async def test_a_tenants_stack_is_done_at_its_targets(orbits: Orbits) -> None:
     report = await orbits.run(Kiosks())
     assert report.doubts[0].startswith("tenant acme is at north, a, and the source says south, a: it stays where it is")
     assert (await orbits.record(Kiosk, "acme").outputs()).colour == "north a"
+
+
+def at(*malls: str) -> Tenant:
+    return Tenant(id="acme", targets=(*(Mall(name=mall) for mall in malls), Corner(name="a")))
+
+
+async def test_a_wrong_account_may_be_corrected_as_long_as_nothing_stands(orbits: Orbits) -> None:
+    STREET.closed = {"norht", "east"}
+    STREET.listed = [at("norht")]
+    assert states(await orbits.run(Kiosks())) == ["unreachable"]
+    STREET.listed = [at("east")]
+    report = await orbits.run(Kiosks())
+    assert (states(report), report.doubts) == (["unreachable"], ())
+    STREET.listed = [at("east").model_copy(update={"paused": "until it is known where it is"})]
+    assert states(await orbits.run(Kiosks())) == ["paused"]  # what stands is known, whatever was reported since
+    STREET.listed = [at("north")]
+    plan = await orbits.preview(Kiosks())
+    assert "stays where it is" not in str(plan.root)
+    report = await orbits.run(Kiosks())
+    assert (states(report), report.doubts, report.tenants["acme"].account) == (["updated"], (), "north, a")
+    STREET.listed = [at("east")]
+    report = await orbits.run(Kiosks())
+    assert report.doubts[0].startswith("tenant acme is at north, a, and the source says east, a: it stays where it is")
+
+
+async def test_who_has_left_something_stays_where_that_is(orbits: Orbits) -> None:
+    class Sold(Kiosk):
+        async def define_uninstall(self) -> None:
+            await self.do("sign", Sign())
+
+    class Sales(Kiosks):
+        def stack(self, tenant: Tenant) -> Kiosk:
+            return Sold(owner=tenant.id)
+
+    STREET.closed = {"norht"}
+    STREET.listed = [at("norht")]
+    assert states(await orbits.run(Sales())) == ["unreachable"]  # and what it left could not be looked at
+    STREET.listed = [at("north")]
+    report = await orbits.run(Sales())
+    assert report.doubts[0].startswith("tenant acme is at norht, a, and the source says north, a: it stays where it is")
+
+
+async def test_no_further_target_of_a_tenant_moves(orbits: Orbits) -> None:
+    STREET.listed = [at("north", "south")]
+    await orbits.run(Kiosks())
+    STREET.listed = [at("north", "west")]
+    said = "tenant acme has a target at south, and the source says west in its place: it stays where it is"
+    assert said in str((await orbits.preview(Kiosks())).root)
+    report = await orbits.run(Kiosks())
+    assert report.doubts[0].startswith(said)
+    known = report.tenants["acme"].tenant
+    assert known is not None
+    assert [one.place() for one in known.targets] == ["north", "south", "a"]
+    STREET.listed = [at("north", "south", "west")]
+    assert (await orbits.run(Kiosks())).doubts == ()
+    STREET.listed = [at("north", "west")]
+    assert (await orbits.run(Kiosks())).doubts == ()
 
 
 async def test_what_is_no_target_is_refused_with_the_types_that_there_are(orbits: Orbits) -> None:
