@@ -32,6 +32,8 @@ _UNREPORTED = TenantReport(state=TenantState.UNCHANGED, wave="")
 """Of a tenant that no roll-out has reported."""
 _NOBODY = TenantReport(state=TenantState.NOT_STARTED, wave="")
 """Of one of which nothing stands either: the source has it, and it was not come to."""
+_NEW = "new"
+"""Of one that was removed, and added again since: as good as one that nobody has come to."""
 
 
 async def read(store: "Store", kind: str, *, now: float) -> Fleet:
@@ -85,6 +87,8 @@ def _member(
         report = report.model_copy(update={"state": TenantState.UNCHANGED, "earlier": False})
     elif report is not None and told is not None and attempt != told:
         report = report.model_copy(update={"earlier": True})
+    new = latest is None and _is_new(id_, recorded, report, record, now)
+    report = None if new else report
     comes = told is not None and attempt != told and not passed and _comes(id_, told, report)
     if report is None and record is None:
         report = _NOBODY
@@ -96,7 +100,9 @@ def _member(
     this = said.began is not None and not said.earlier and said.began >= _begun(recorded)
     to_come = _hours(listed.get("window") if told is not None and told.is_release else None, now) if comes else None
     busy = latest is not None and latest[1].ended_at is None
-    state, mood, happened = ("under way", Mood.MOVING, "") if busy else _state(id_, recorded, report, record, to_come)
+    state, mood, happened = _state(id_, recorded, report, record, to_come, new=new)
+    if busy:
+        state, mood, happened = "under way", Mood.MOVING, ""
     return Member(
         id=id_,
         name=listed.get("name", ""),
@@ -138,13 +144,15 @@ def _state(
     report: TenantReport | None,
     record: RecordRow | None,
     to_come: str | None,
+    *,
+    new: bool,
 ) -> tuple[str, Mood, str]:
     """A tenant's state, what that asks of people, and what happened: what was decided since counts, too.
 
     `to_come`: for what it waits, if the roll-out that is under way has not come to it; None if that does not.
     """
-    decided, mood = recorded.decided, _mood(report, record)
-    state = report.state.value if report is not None else "stands"
+    decided, mood = recorded.decided, Mood.WAITING if new else _mood(report, record)
+    state = report.state.value if report is not None else _NEW if new else "stands"
     happened = report.happened if report is not None else ""
     if report is not None and report.earlier:
         happened = f"{happened} (in an earlier roll-out)"
@@ -162,6 +170,22 @@ def _state(
             return TenantState.PAUSED.value, Mood.WAITING, paused
         happened = f"{happened}; it {paused}"
     return state, mood, happened
+
+
+def _is_new(id_: str, recorded: Recorded, report: TenantReport | None, record: RecordRow | None, now: datetime) -> bool:
+    """Whether a tenant was added again since it was removed, and no roll-out has come to it."""
+    if _may_stand(record) or id_ in recorded.decided.removed:
+        return False
+    if report is None:
+        return record is not None  # else the source has it, and it was not come to
+    expires = recorded.listed.get(id_, {}).get("expires")
+    expired = expires is not None and datetime.fromisoformat(expires) <= now
+    return report.state is TenantState.ENDED and (id_ in recorded.added or not expired)
+
+
+def _may_stand(record: RecordRow | None) -> bool:
+    """Whether a tenant's stack stands, or may for all that its record says."""
+    return record is not None and (record.revision, record.held, record.unsettled) != (None, None, None)
 
 
 def _comes(id_: str, told: Attempt, report: TenantReport | None) -> bool:

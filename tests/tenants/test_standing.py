@@ -341,6 +341,45 @@ async def test_what_was_decided_since_is_said(orbits: Orbits) -> None:
     assert (found["acme"].pinned, found["bolt"].pinned) == ({"colour": "red"}, {})
 
 
+async def test_who_is_added_again_is_new(orbits: Orbits) -> None:
+    async def decided(what: str, tenant: str, **more: object) -> None:
+        decision = Decision.model_validate({"what": what, "tenant": tenant, "who": "dana", **more})
+        await orbits.run(TenantDecisions(fleet="Fair", decision=decision))
+
+    async def now(tenant: str) -> tuple[str, Mood, str, int | None]:
+        one = by_id(await fleet(orbits))[tenant]
+        return one.state, one.mood, one.happened, one.revision
+
+    new = ("new", Mood.WAITING, "", None)
+    await orbits.run(Fair(colour="red"))
+    await decided("remove", "bolt")
+    assert (await now("bolt"))[0] == "removed"
+    await orbits.run(Fair(colour="red", leaving=("bolt",)))
+    assert await now("bolt") == ("removed", Mood.WAITING, "was removed by dana", None)
+    await decided("add", "bolt")  # whom the source has
+    assert await now("bolt") == new
+    await decided("remove", "bolt")
+    await orbits.run(Fair(colour="blue"))
+    await decided("add", "bolt", added={"id": "bolt"})
+    await decided("remove", "cafe")
+    await orbits.run(Fair(colour="blue", leaving=("cafe",)))
+    assert await now("bolt") == new
+    await decided("pause", "bolt", why="they move in later")
+    assert (await now("bolt"))[:3] == ("paused", Mood.WAITING, "is paused: they move in later")
+    await decided("resume", "bolt")
+    await orbits.run(Fair(colour="blue"))
+    assert (await now("bolt"))[0] == "updated"
+
+
+async def test_who_has_ended_by_a_date_is_not_new(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = datetime.now(UTC) + timedelta(minutes=5)
+    monkeypatch.setattr(Fair, "source", ListSource([Tenant(id="acme", expires=ends), "bolt"]))
+    await orbits.run(Fair(colour="red"))
+    await orbits.run(Fair(colour="red", leaving=("acme",)))
+    later = await read(orbits.store, "Fair", now=time.time() + 600)
+    assert [one.state for one in later.members] == ["ended", "updated"]
+
+
 async def test_many_tenants_are_read_by_few_queries(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> None:
     many = ListSource(f"t{number}" for number in range(40))
     monkeypatch.setattr(Fair, "source", many)
