@@ -23,7 +23,7 @@ from orbits_iac.engine.sharing import reader_of, reading, refuse_others, release
 from orbits_iac.model.below import Below, everything_below
 from orbits_iac.model.errors import Conflict, Refused
 from orbits_iac.model.ids import RecordId, StepKey, step_key
-from orbits_iac.model.rows import Child, Json, LookRow, RecordRow, Reference, RevisionRow, Row, amended
+from orbits_iac.model.rows import Child, ExecutionRow, Json, LookRow, RecordRow, Reference, RevisionRow, Row, amended
 from orbits_iac.model.standing import Standing
 from orbits_iac.store.contract import Transaction
 from orbits_iac.users import users_of
@@ -99,12 +99,29 @@ async def standing(run: "Run", key: StepKey, kind: str, identity: str, since: in
         made=record is not None and record.made_by == run.pages.execution.id,
         passed=passed,
         places=tuple(places),
+        stays=await _staying(run, below) if below and below[0].revision is None else (),
         found=await was_there(run.engine.store, kind, identity),
         own=entry is not None
         and entry.link is not None
         and record is not None
         and entry.link.revision == record.revision,
     )
+
+
+async def _staying(run: "Run", below: Sequence[RecordRow]) -> tuple[str, ...]:
+    """What stands though the first of `below`, which consists of the others, does not: what no rollback removes.
+
+    A child that was removed has let go of what stays of it: that is found as the same tenant's, by who has made it.
+    """
+    store, top = run.engine.store, below[0]
+    theirs = await store.find(RecordRow, tenant=top.tenant) if top.tenant is not None else []
+    stay = [one for one in below[1:] if one.revision is not None and one.tenant == top.tenant and not one.adopted]
+    for one in theirs:
+        if one.revision is not None and one.made_by is not None and one not in stay:
+            made_by = await store.get(ExecutionRow, one.made_by)
+            if made_by is not None and made_by.root == run.pages.execution.root:
+                stay.append(one)
+    return tuple(f"{one.kind} {one.identity}" for one in stay)
 
 
 async def cycle(run: "Run", flow: "RunFlow") -> None:

@@ -15,6 +15,7 @@ class Standing:
     passed: tuple[str, ...] = ()  # the steps of no return that doing it has passed; or all since a revision, if asked
     places: tuple[str, ...] = ()  # where it and what it consists of are, as their targets say, each once
     found: bool = False  # whether it was there before it had a record: revision 0 has it as it was found
+    stays: tuple[str, ...] = ()  # where nothing of it stands: what it consists of and does all the same, by its names
     own: bool = True  # whether that revision is the one that doing it has left, and not another's since
 
 

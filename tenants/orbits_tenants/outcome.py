@@ -61,9 +61,9 @@ def adopted(tenant: Tenant, standing: Standing) -> TenantReport:
 
 def failed(tenant: Tenant | None, wave: str, standing: Standing, error: ExecutionFailed) -> TenantReport:
     """The report of a tenant whose stack, or of what is shared and, ended badly; its path begins at the roll-out."""
-    failure = error.failure
+    failure, state = error.failure, state_of(error, changed=standing.changed)
     return TenantReport(
-        state=state_of(error, changed=standing.changed),
+        state=state,
         wave=wave,
         tenant=tenant,
         changed=standing.changed,
@@ -73,7 +73,7 @@ def failed(tenant: Tenant | None, wave: str, standing: Standing, error: Executio
         path=failure.path[1:],
         error=f"{failure.error_type}: {failure.message}",
         no_return=failure.no_return,
-        left=failure.left,
+        left=standing.stays if state is TenantState.REVERTED else failure.left,
         execution=failure.execution_id,
     )
 

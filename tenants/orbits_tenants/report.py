@@ -111,7 +111,7 @@ class TenantReport(Outputs, Numerous):
         passed: all that ever were, each with the revision of its stack in which that was last.
         shared: what it uses together with others, each by its kind and identity.
         left: what could not be brought back and needs a decision; of one that took too long: what is still under way;
-            of one that was removed: what stays.
+            of one that was removed, or has failed before anything of it stood: what stays.
         execution: the id of the execution that failed first; it has the events and attempts.
         digest: of what was asked of it and by which code, where that stands: what has another is done again.
         checked_at: of one that was passed over: when somebody looked at it last, in seconds since the epoch.
@@ -179,7 +179,10 @@ class TenantReport(Outputs, Numerous):
 
     @property
     def _came_back(self) -> str:
-        return f"back {self._back}" if self.revision is not None else "what it made was removed"
+        if self.revision is not None:
+            return f"back {self._back}"
+        what = "what it made was removed" if self.changed else "nothing of it stands"
+        return f"{what}, but for {', '.join(self.left)}" if self.left else what
 
 
 class Report(Outputs):

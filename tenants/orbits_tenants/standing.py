@@ -228,6 +228,7 @@ def _now(attempt: Attempt, row: ExecutionRow) -> TenantReport:
     return TenantReport(
         state=state_of(ExecutionFailed(failure), changed=row.changed) if failure is not None else done,
         wave="",
+        changed=row.changed,
         revision=row.revision,
         path=failure.path if failure is not None else (),
         error=f"{failure.error_type}: {failure.message}" if failure is not None else None,

@@ -72,7 +72,7 @@ def test_a_fleet_is_listed_before_and_after_its_roll_out(street: Path) -> None:
         "tenant  account  state     revision  what happened",
         "acme    -        updated   1         went forward",
         "bolt    -        reverted  -         paint: Permanent: no paint",
-        "                                     → what it made was removed",
+        "                                     → nothing of it stands",
         "2 tenants: 1 updated, 1 reverted",
     ]
     execution = re.search("orbits get (\\w+)", following[0])

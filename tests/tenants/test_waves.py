@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from orbits_iac import Action, ExecutionFailed, Options, Orbits, Permanent, Resource, Target
+from orbits_iac import Action, ExecutionFailed, Managed, Options, Orbits, Permanent, Resource, Target
 from orbits_iac.provider import ExecutionRow, OutOfReach, UsageError
 from orbits_iac.testing import Clock
 from orbits_tenants import (
@@ -24,7 +24,7 @@ from orbits_tenants import (
 from orbits_tenants.certificate import kept
 from orbits_tenants.promotion import promote
 from orbits_tenants.removal import certify, remove
-from tests.tenants.stalls import STREET, Stall, StallFront, Stalls, decide, listed, states, street
+from tests.tenants.stalls import STREET, Awning, Stall, StallFront, Stalls, decide, listed, states, street
 
 __all__ = ["street"]  # a fixture of all tests here
 
@@ -499,6 +499,56 @@ async def test_a_tenants_stack_is_done_at_its_targets(orbits: Orbits) -> None:
     report = await orbits.run(Kiosks())
     assert report.doubts[0].startswith("tenant acme is at north, a, and the source says south, a: it stays where it is")
     assert (await orbits.record(Kiosk, "acme").outputs()).colour == "north a"
+
+
+class Licence(Managed[StallFront]):
+    """Is never given back."""
+
+    owner: str
+
+    def identity(self) -> str:
+        return self.owner
+
+    def read(self, recorded: StallFront | None, /) -> StallFront | None:
+        return recorded
+
+    def create(self) -> StallFront:
+        return StallFront(colour="white")
+
+    def delete(self, live: StallFront, /) -> None:
+        """It stays."""
+
+
+class Franchise(Kiosk):
+    async def define_update(self) -> StallFront:
+        await self.do("brand", Licence(owner=f"brand-of-{self.owner}"), retain=True)
+        await self.do("place", Place(owner=self.owner))
+        return await super().define_update()
+
+
+class Place(Resource):
+    owner: str
+
+    async def define_update(self) -> None:
+        await self.do("licence", Licence(owner=self.owner), retain=True)
+        await self.do("awning", Awning(owner=self.owner, colour="white"))
+
+
+class Franchises(Kiosks):
+    def stack(self, tenant: Tenant) -> Kiosk:
+        return Franchise(owner=tenant.id) if tenant.id == "acme" else Kiosk(owner=tenant.id)
+
+
+async def test_what_stays_of_a_first_release_that_failed_is_named(orbits: Orbits) -> None:
+    corner = Corner(name="a")
+    STREET.listed = [Tenant(id="acme", targets=(corner,)), Tenant(id="bolt", targets=(corner,))]
+    report = await orbits.run(Franchises())
+    assert states(report) == ["reverted", "reverted"]
+    assert report.tenants["acme"].happened.endswith(
+        " → what it made was removed, but for Licence brand-of-acme, Licence acme"
+    )
+    assert report.tenants["bolt"].happened.endswith(" → nothing of it stands")
+    assert STREET.stands == {}
 
 
 def at(*malls: str) -> Tenant:
