@@ -247,7 +247,8 @@ async def _made(engine: "Engine", asked: Asked, key: StepKey | None) -> _Made:
     execution = new_id(engine.clock.now())
     before = record.queue if not inside else ()
     made = _create(engine, asked, key, execution, record, before=before)
-    fresh = record.revision is None and not record.queue and record.made_by is None
+    settled = record.unsettled is None and record.held is None  # what earlier commands made of it was taken back
+    fresh = record.revision is None and not record.queue and (record.made_by is None or settled)
     taken = used(record, asked)
     taken = amended(
         taken,

@@ -236,7 +236,7 @@ class RecordRow(Row, frozen=True, kw_only=True):
     has_readers: bool = False  # others use it as well: they read its outputs, and stand in rows of their own
     queue: tuple[ExecutionId, ...] = ()  # the first holds it, the others wait their turn
     held: Held | None = None  # forward only
-    made_by: ExecutionId | None = None  # the execution that first asked for it
+    made_by: ExecutionId | None = None  # the execution that first asked for it since nothing of it stood
     brought_by: ExecutionId | None = None  # the command that brought it to where it stands
     since: float | None = None  # when it was last changed: made, brought back or removed; None: before that was kept
     by: str = ""  # at whose request

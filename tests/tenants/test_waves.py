@@ -656,3 +656,21 @@ async def test_the_canary_stays_the_same_though_a_list_was_without_it_for_a_whil
     report = await orbits.run(Stalls(release="4"))
     assert list(report.tenants) == ["acme", "bolt", "cafe", "duke", "echo"]
     assert [one.wave for one in report.tenants.values()] == ["1", *["100%"] * 4]
+
+
+async def test_who_failed_at_its_first_release_is_brought_back_to_nothing_with_its_wave(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["100%"], on_failure="rollback-wave")
+    STREET.failing = {"bolt": Permanent("no milk")}
+    await orbits.run(Stalls(release="1"))
+    STREET.failing = {"acme": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="2"))
+    assert (report.tenants["bolt"].state, "bolt" in STREET.stands) == (TenantState.BROUGHT_BACK, False)
+
+
+async def test_what_a_first_release_made_is_removed_again_though_it_had_been_there_before(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    await remove(orbits, Stalls, "bolt")
+    await decide(orbits, "add", "bolt")
+    STREET.failing = {"bolt": Permanent("no milk")}
+    await orbits.run(Stalls(release="2"))
+    assert "bolt" not in STREET.stands
