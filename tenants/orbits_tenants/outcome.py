@@ -120,9 +120,11 @@ async def as_they_stand(flow: Flow, reports: Mapping[str, TenantReport]) -> Mapp
     def now(id_: str, report: TenantReport) -> TenantReport:
         there = stand.get(id_, {})
         stack = report.stack or next(reversed(there), "")
-        return report.model_copy(update={"stack": stack, "revision": there.get(stack)})
+        if (report.state in _DONE and not report.earlier) or there.get(stack) in {None, report.revision}:
+            return report
+        return report.model_copy(update={"stack": stack, "revision": there[stack], "digest": ""})
 
-    return {id_: one if one.state in _DONE and not one.earlier else now(id_, one) for id_, one in reports.items()}
+    return {id_: now(id_, one) for id_, one in reports.items()}
 
 
 def told(flow: Flow, report: Report) -> Report:

@@ -138,6 +138,30 @@ async def test_the_report_of_those_who_were_not_gone_to_has_what_stands_of_them(
     }
 
 
+@pytest.mark.parametrize("broke_off", [True, False])
+async def test_who_stands_otherwise_is_gone_to_though_a_roll_out_to_others_has_seen_that(
+    orbits: Orbits, broke_off: bool
+) -> None:
+    await released(orbits, "1")
+    if broke_off:
+        await cancelled_at(orbits, "cafe", "2")
+    else:
+        await orbits.run(Stall(owner="acme", release="by hand"))
+    await orbits.run(Stalls(release="1", only=("duke",)))
+    report = await orbits.run(Stalls(release="1"))
+    assert (report.tenants["acme"].state, set(STREET.stands.values())) == ("updated", {"1"})
+
+
+async def test_who_is_new_and_held_or_failed_is_reported_as_it_stands(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["100%"], on_failure="rollback-wave", max_concurrency=1)
+    await orbits.run(Stall(owner="cafe", release="by hand"))
+    STREET.failing = {"cafe": Permanent("no milk"), "duke": Permanent("no milk")}
+    report = await orbits.run(Stalls(release="1", motto="for ever", only=("acme", "duke")))
+    assert (report.tenants["acme"].state, report.tenants["acme"].revision) == ("forward only", 1)
+    report = await orbits.run(Stalls(release="1", only=("cafe",)))
+    assert report.tenants["cafe"].happened == "serve: Permanent: no milk → back at revision 1"
+
+
 async def test_each_goes_back_to_what_somebody_had_brought_it_to_alone(orbits: Orbits) -> None:
     await released(orbits, "1")
     await orbits.run(Stall(owner="acme", release="by hand"))
