@@ -73,7 +73,7 @@ class Decided(Outputs):
             case "unpin":
                 return self.model_copy(update={"pinned": _without(self.pinned, id_)})
             case "remove":
-                tombstone = Tombstone(at=at, who=decision.who, why=decision.why)
+                tombstone = self.removed.get(id_) or Tombstone(at=at, who=decision.who, why=decision.why)
                 return Decided(
                     added=_without(self.added, id_),
                     paused=_without(self.paused, id_),

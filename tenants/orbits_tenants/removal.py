@@ -8,7 +8,7 @@ tenants certify`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,10 +27,9 @@ from orbits_iac.provider import (
     things,
 )
 from orbits_tenants.certificate import Certificate
-from orbits_tenants.certificate import kept as certified
 from orbits_tenants.certifying import certify_to
 from orbits_tenants.decisions import Decision, TenantDecisions
-from orbits_tenants.recorded import all_stacks_of, known
+from orbits_tenants.recorded import all_stacks_of, decided_about, known
 from orbits_tenants.releases import last_release, roll_outs
 from orbits_tenants.report import Report, TenantState
 from orbits_tenants.tenant import Tenant
@@ -60,6 +59,29 @@ class Leaving:
         return {one.record: one.revision for one in self.made_of}
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Leave:
+    """By what a tenant is removed.
+
+    Attributes:
+        step: the roll-out that does it.
+        tenant: as it was reported last; None if no report says who it was.
+        used: what it uses together with others, or has used until it was removed.
+        kept: what of this others use too, each with how many these are.
+
+    """
+
+    step: Tenants[Any]
+    tenant: Tenant | None
+    used: Sequence[str]
+    kept: Mapping[str, str]
+
+    @property
+    def let_go(self) -> Sequence[RecordId]:
+        """What nobody else uses."""
+        return [RecordId.named(name) for name in self.used if name not in self.kept]
+
+
 async def would_go(
     orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, *, accept_loss: Collection[str] = ()
 ) -> Leaving:
@@ -67,26 +89,34 @@ async def would_go(
 
     Raises UsageError if the last roll-out knows none of this id, or it runs as it was imported.
     """
-    decision = _decision(orbits, fleet, tenant, "")
     if await _is_only_added(orbits, fleet, tenant):
-        nothing = f"{tenant}: it was added, and nothing of it was rolled out"
-        return Leaving(change=(await orbits.preview(decision)).root, stays=(nothing,))
-    if await _is_forgotten(orbits, fleet, tenant):
-        return Leaving(change=(await orbits.preview(decision)).root, stays=(f"{tenant}: it has been removed",))
-    last, step = await _leaving(orbits, fleet, tenant)
-    made_of = await _made_of(orbits, fleet, tenant, last, step)
-    if another := await _anothers(orbits, step, last.tenants[tenant].tenant):
-        return Leaving(change=(await orbits.preview(decision)).root, stays=(another,), made_of=made_of)
-    plan, used = await orbits.preview(step), _used(last, step, tenant)
+        return await _deciding_alone(orbits, fleet, tenant, f"{tenant}: it was added, and nothing of it was rolled out")
+    would, _ = await _looked(orbits, fleet, tenant, accept_loss)
+    return would
+
+
+async def _looked(
+    orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, accept_loss: Collection[str]
+) -> tuple[Leaving, _Leave | None]:
+    """What removing it would do, and by what; nothing if it was removed, and no report has it any more."""
+    history = await roll_outs(orbits, fleet)
+    if not _is_in(history[-1], tenant) and tenant in (await decided_about(orbits.store, kind_of(fleet))).removed:
+        return await _deciding_alone(orbits, fleet, tenant, f"{tenant}: it has been removed"), None
+    by = _leave(fleet, tenant, history)
+    made_of = await _made_of(orbits, fleet, tenant, by)
+    if another := await _anothers(orbits, by.step, by.tenant):
+        return replace(await _deciding_alone(orbits, fleet, tenant, another), made_of=made_of), by
+    plan = await orbits.preview(by.step)
     lost = {f"{loss.kind} {loss.identity}": str(loss) for loss in plan.losses if loss.identity not in accept_loss}
     lost = {name: why for name, why in lost.items() if name not in accept_loss}
-    stays = [f"{lost.pop(name)}: it stays without --accept-loss '{name}'" for name in used if name in lost]
-    return Leaving(
-        change=plan.root,
-        stays=(*_kept(last, tenant, used).values(), *stays),
-        lost=lost,
-        made_of=made_of,
-    )
+    stays = [f"{lost.pop(name)}: it stays without --accept-loss '{name}'" for name in by.used if name in lost]
+    return Leaving(change=plan.root, stays=(*by.kept.values(), *stays), lost=lost, made_of=made_of), by
+
+
+async def _deciding_alone(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, stays: str) -> Leaving:
+    """Where nothing but the decision is recorded."""
+    plan = await orbits.preview(_decision(orbits, fleet, tenant, ""))
+    return Leaving(change=plan.root, stays=(stays,))
 
 
 def refuse_losses(tenant: str, would: Leaving) -> None:
@@ -123,52 +153,37 @@ async def remove(
 
     """
     kind, decision = kind_of(fleet), _decision(orbits, fleet, tenant, why)
-    stone = (await known(orbits.store, kind)).decided.removed.get(tenant)
-    said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": ""}
     if await _is_only_added(orbits, fleet, tenant):
         await orbits.run(decision)
+        said = {"fleet": kind, "tenant": tenant, "who": orbits.who, "why": why, "execution": ""}
         return await certify_to(orbits, said, (), None, ())
-    if await _is_forgotten(orbits, fleet, tenant):
-        return await certify(orbits, fleet, tenant)
-    would = await would_go(orbits, fleet, tenant, accept_loss=accept_loss)
+    would, by = await _looked(orbits, fleet, tenant, accept_loss)
     refuse_losses(tenant, would)
     if shown is not None and would.revisions != shown.revisions:
         raise Refused(f"somebody has been at tenant {tenant} since this was shown; nothing was done. Look at it again")
-    last, step = await _leaving(orbits, fleet, tenant)
-    used, stood = _used(last, step, tenant), await standing(orbits, would.made_of)
-    kept = _kept(last, tenant, used)
-    if stone is None:
-        await orbits.run(decision)
+    if by is None:
+        return await certify(orbits, fleet, tenant)
+    decided_before = tenant in (await decided_about(orbits.store, kind)).removed
+    stood = await standing(orbits, would.made_of)
+    await orbits.run(decision)
     # Whatever its class says of a second roll-out: one client that leaves stops no release to the others.
-    execution = await orbits.start(step, on_conflict="wait", accept_loss=accept_loss)
+    execution = await orbits.start(by.step, on_conflict="wait", accept_loss=accept_loss)
     started(execution.id, await behind(orbits.store, await execution.row(), now=datetime.now(UTC).timestamp()))
     report = await execution
-    done = report.tenants[tenant]
-    if done.state is not TenantState.ENDED:
+    done = report.tenants.get(tenant)
+    if done is not None and done.state is not TenantState.ENDED:
         raise Error(
             f"tenant {tenant} is in no roll-out any more, and still stands: {done.happened}; all of it: orbits get "
             f"{done.execution or execution.id}"
         )
-    left = [*done.left, *(stays for name in used for stays in _stays(report, name, kept))]
-    said["execution"] = execution.id
-    if stone is not None:
-        said |= {"who": stone.who, "why": stone.why}
-        before = await certified(orbits.store, kind, tenant)
-        if before is not None and before.at >= stone.at and stood == await standing(orbits, would.made_of):
-            said["execution"] = before.execution  # there was nothing left for this one to do
-    return await certify_to(orbits, said, would.made_of, last.tenants[tenant].tenant, left)
-
-
-async def _made_of(
-    orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, last: Report, step: Tenants[Any]
-) -> Sequence[Thing]:
-    """All that a tenant is made of, or was; with what it used together with others who do not use that any more."""
-    was, shared = last.tenants[tenant].tenant, _used(last, step, tenant)
-    tops = [RecordId(row.kind, row.identity) for row in await _stacks(orbits, fleet, tenant)]
-    if not tops and not await _anothers(orbits, step, was):
-        tops = _was(step, was)
-    kept = _kept(last, tenant, shared)
-    return await things(orbits, *tops, *(RecordId.named(name) for name in shared if name not in kept))
+    if done is None:  # a release has dropped it from the report since
+        return await certify(orbits, fleet, tenant)
+    stone = (await decided_about(orbits.store, kind)).removed[tenant]
+    said = {"fleet": kind, "tenant": tenant, "who": stone.who, "why": stone.why, "execution": execution.id}
+    if decided_before and stood == await standing(orbits, would.made_of):  # another one has done it
+        said["execution"] = await _done_by(orbits, kind, _ended(await roll_outs(orbits, fleet), tenant))
+    left = [*done.left, *(stays for name in by.used for stays in _stays(report, name, by.kept))]
+    return await certify_to(orbits, said, would.made_of, by.tenant, left)
 
 
 async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Certificate:
@@ -177,30 +192,66 @@ async def certify(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Cer
     Looks for all that it was made of. Raises UsageError if no roll-out has known one of this id, or it has not ended.
     """
     kind, history = kind_of(fleet), await roll_outs(orbits, fleet)
-    stone = (await known(orbits.store, kind)).decided.removed.get(tenant)
-    reports = [(number, one.outputs.tenants[tenant]) for number, one in enumerate(history) if _is_in(one, tenant)]
+    stone = (await decided_about(orbits.store, kind)).removed.get(tenant)
+    reports = [one.outputs.tenants[tenant] for one in history if _is_in(one, tenant)]
     if not reports or not (_is_in(history[-1], tenant) or stone):
         raise _unknown(fleet, tenant)
-    stood = [number for number, report in reports if report.state is not TenantState.ENDED]
-    if stood and stood[-1] == len(history) - 1:
+    if _is_in(history[-1], tenant) and reports[-1].state is not TenantState.ENDED:
         raise UsageError(f"tenant {tenant} has not ended: `orbits tenants remove` removes it, and certifies that")
-    ended = history[stood[-1] + 1 if stood else 0]
-    report = ended.outputs.tenants.get(tenant, reports[-1][1])
-    row = await orbits.store.get(RevisionRow, kind, kind, ended.number)
-    was, last, step = report.tenant, history[-1].outputs, _step(fleet, tenant, history)
-    used = _used(last, step, tenant)
-    users = _kept(last, tenant, used)
-    stacks = dict.fromkeys(one.stack for _, one in reports if one.stack)
-    tops = [RecordId.named(name) for name in stacks] or _was(step, was)
-    made_of = await things(orbits, *tops, *(RecordId.named(name) for name in used if name not in users))
-    left = [*report.left, *(stays for name in used for stays in _stays(ended.outputs, name, users))]
+    ended = _ended(history, tenant)
+    report = ended.outputs.tenants.get(tenant, reports[-1])
+    was, by = report.tenant, _leave(fleet, tenant, history)
+    stacks = dict.fromkeys(one.stack for one in reports if one.stack)
+    tops = [RecordId.named(name) for name in stacks] or _was(by.step, was)
+    made_of = await things(orbits, *tops, *by.let_go)
+    left = [*report.left, *(stays for name in by.used for stays in _stays(ended.outputs, name, by.kept))]
     expired = was is not None and was.has_ended(ended.at)
     why = f"it had expired at {was.expires:%Y-%m-%d %H:%M %Z}" if expired and was is not None else ""
-    execution = str(row.execution) if row is not None and row.execution is not None else ""
-    said = {"fleet": kind, "tenant": tenant, "who": ended.who, "why": why, "execution": execution}
+    said = {"fleet": kind, "tenant": tenant, "who": ended.who, "why": why}
+    said["execution"] = await _done_by(orbits, kind, ended)
     if stone is not None:
         said |= {"who": stone.who, "why": stone.why}
     return await certify_to(orbits, said, made_of, was, left)
+
+
+def _leave(fleet: type[Tenants[Any]], tenant: str, history: Sequence[Revision[Report]]) -> _Leave:
+    """By what it is removed; of one that has ended, what it has used until then is let go of.
+
+    Raises UsageError if no report has it, or the last one does not say who it is.
+    """
+    last = history[-1].outputs
+    report = last.tenants.get(tenant)
+    reports = [one.outputs.tenants[tenant] for one in reversed(history) if _is_in(one, tenant)]
+    if not reports or (report is not None and report.tenant is None):
+        raise _unknown(fleet, tenant)
+    stood = next((one for one in reports if one.state is not TenantState.ENDED), reports[0])
+    gone = {} if report is not None and report.state is not TenantState.ENDED else {"letting_go": stood.shared}
+    step = fleet.model_validate({**last_release(history), "leaving": [tenant], **gone})
+    used = (*(report.shared if report is not None else ()), *step.letting_go)
+    return _Leave(step=step, tenant=reports[0].tenant, used=used, kept=_kept(last, tenant, used))
+
+
+async def _made_of(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str, by: _Leave) -> Sequence[Thing]:
+    """All that a tenant is made of, or was; with what it used together with others who do not use that any more."""
+    tops = [RecordId(row.kind, row.identity) for row in await _stacks(orbits, fleet, tenant)]
+    if not tops and not await _anothers(orbits, by.step, by.tenant):
+        tops = _was(by.step, by.tenant)
+    return await things(orbits, *tops, *by.let_go)
+
+
+def _ended(history: Sequence[Revision[Report]], tenant: str) -> Revision[Report]:
+    """The roll-out after which a tenant had ended."""
+    stood = [
+        number
+        for number, one in enumerate(history)
+        if _is_in(one, tenant) and one.outputs.tenants[tenant].state is not TenantState.ENDED
+    ]
+    return history[stood[-1] + 1 if stood else 0]
+
+
+async def _done_by(orbits: Orbits, kind: str, ended: Revision[Report]) -> str:
+    row = await orbits.store.get(RevisionRow, kind, kind, ended.number)
+    return str(row.execution) if row is not None and row.execution is not None else ""
 
 
 def _was(step: Tenants[Any], tenant: Tenant | None) -> list[RecordId]:
@@ -248,29 +299,6 @@ async def _stacks(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> Seq
     return found
 
 
-async def _is_forgotten(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> bool:
-    """Whether a tenant was removed, and the last roll-out knows nothing of it any more: nothing of it stands then."""
-    there = await known(orbits.store, kind_of(fleet))
-    return tenant in there.decided.removed and tenant not in there.report.tenants
-
-
-async def _leaving(orbits: Orbits, fleet: type[Tenants[Any]], tenant: str) -> tuple[Report, Tenants[Any]]:
-    """The report of the last roll-out, and the roll-out that removes a tenant."""
-    history = await roll_outs(orbits, fleet)
-    report = history[-1].outputs.tenants.get(tenant)
-    if report is None or report.tenant is None:
-        raise _unknown(fleet, tenant)
-    return history[-1].outputs, _step(fleet, tenant, history)
-
-
-def _step(fleet: type[Tenants[Any]], tenant: str, history: Sequence[Revision[Report]]) -> Tenants[Any]:
-    """The roll-out that removes a tenant; of one that has ended, what it has used until then is let go of."""
-    reports = [one.outputs.tenants[tenant] for one in reversed(history) if _is_in(one, tenant)]
-    stood = next((one for one in reports if one.state is not TenantState.ENDED), reports[0])
-    gone = {} if stood is reports[0] and _is_in(history[-1], tenant) else {"letting_go": stood.shared}
-    return fleet.model_validate({**last_release(history), "leaving": [tenant], **gone})
-
-
 def _is_in(one: Revision[Report], tenant: str) -> bool:
     return tenant in one.outputs.tenants
 
@@ -279,12 +307,6 @@ def _unknown(fleet: type[Tenants[Any]], tenant: str) -> UsageError:
     return UsageError(
         f"the last roll-out of {kind_of(fleet)} knows no tenant {tenant!r}: orbits tenants list shows who is in it"
     )
-
-
-def _used(last: Report, step: Tenants[Any], tenant: str) -> tuple[str, ...]:
-    """What a tenant uses together with others, or has used until it was removed."""
-    report = last.tenants.get(tenant)
-    return (*(report.shared if report is not None else ()), *step.letting_go)
 
 
 def _kept(last: Report, tenant: str, used: Collection[str]) -> dict[str, str]:

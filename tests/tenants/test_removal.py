@@ -1,5 +1,6 @@
 """A tenant that leaves: what was shown is removed, nothing is lost that was not accepted, and that is certified."""
 
+import asyncio
 from typing import ClassVar
 
 import pytest
@@ -10,6 +11,10 @@ from orbits_tenants import ListSource, Rollout, Source, Tenant, Tenants
 from orbits_tenants.certificate import kept
 from orbits_tenants.recorded import decided_about
 from orbits_tenants.removal import certify, remove, would_go
+from tests.tenants.stalls import STREET, Stalls, street
+from tests.tenants.test_under_way import held
+
+__all__ = ["street"]
 
 STANDS: set[str] = set()
 
@@ -145,3 +150,43 @@ async def test_one_that_others_have_brought_to_its_end_is_certified_though_no_re
     assert await kept(orbits.store, "Manors", "acme") == again
     with pytest.raises(UsageError, match="knows no tenant 'cafe'"):
         await remove(orbits, Manors, "cafe")
+
+
+async def test_one_that_is_asked_for_again_behind_a_release_that_drops_it_from_the_report_is_certified(
+    orbits: Orbits,
+) -> None:
+    await orbits.run(Stalls(release="1"))
+    first = await remove(orbits, Stalls, "bolt", why="they left")
+    release = await held(orbits, Stalls(release="2"), "acme")
+    asked = asyncio.Event()
+    again = asyncio.create_task(remove(orbits, Stalls, "bolt", started=lambda *_: asked.set()))
+    await asked.wait()
+    STREET.gate.set()
+    assert list((await release).tenants) == ["acme", "cafe", "duke"]
+    assert (await again).removed == first.removed
+    assert (await again).execution == first.execution
+
+
+async def test_one_that_was_cut_off_before_it_was_certified_names_what_has_done_it(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    STREET.slow, ids = "bolt", list[str]()
+    first = asyncio.create_task(
+        remove(orbits, Stalls, "bolt", why="they left", started=lambda execution, _: ids.append(execution))
+    )
+    await STREET.reached.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    STREET.gate.set()
+    await orbits.settled()
+    again = await remove(orbits, Stalls, "bolt")
+    assert (again.execution, again.why) == (ids[0], "they left")
+    await orbits.run(Stalls(release="2"))
+    assert (await certify(orbits, Stalls, "bolt")).execution == ids[0]
+
+
+async def test_of_two_that_are_asked_for_at_once_the_first_has_decided_it(orbits: Orbits) -> None:
+    await orbits.run(Stalls(release="1"))
+    both = await asyncio.gather(*(remove(orbits, Stalls, "bolt", why=why) for why in ("left", "other")))
+    stone = (await decided_about(orbits.store, "Stalls")).removed["bolt"]
+    assert {one.why for one in both} == {stone.why}
+    assert {*both[0].removed} == {*both[1].removed} == {"Stall bolt", "Awning Stall bolt/awning"}
