@@ -522,11 +522,11 @@ class Licence(Managed[StallFront]):
 class Franchise(Kiosk):
     async def define_update(self) -> StallFront:
         await self.do("brand", Licence(owner=f"brand-of-{self.owner}"), retain=True)
-        await self.do("place", Place(owner=self.owner))
+        await self.do("place", Pitch(owner=self.owner))
         return await super().define_update()
 
 
-class Place(Resource):
+class Pitch(Resource):
     owner: str
 
     async def define_update(self) -> None:

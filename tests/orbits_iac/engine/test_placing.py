@@ -18,7 +18,7 @@ from .world import WORLD, add
 @pytest.fixture(autouse=True)
 def _new_world() -> None:
     WORLD.clear()
-    Waits.reached, Waits.gate = asyncio.Event(), asyncio.Event()
+    Delays.reached, Delays.gate = asyncio.Event(), asyncio.Event()
 
 
 class Ground(Target):
@@ -65,14 +65,14 @@ class Hut(Managed[Shed]):
         WORLD.did(f"delete {self._name()}", self.execution.token, lambda: WORLD.things.pop(self._name(), None))
 
 
-class Barn(Hut):
+class Byre(Hut):
     """Holds what must not be lost: no rollback removes it."""
 
     options = Options(stateful=True)
 
 
-class Waits(Action):
-    """Waits for the gate."""
+class Delays(Action):
+    """Delays for the gate."""
 
     options = Options(idempotent=True)
     reached: ClassVar[asyncio.Event]
@@ -102,7 +102,7 @@ class Patch(Resource):
     barn: bool
 
     async def define_update(self) -> None:
-        await self.do("hut", Barn() if self.barn else Hut())
+        await self.do("hut", Byre() if self.barn else Hut())
 
 
 async def places(orbits: Orbits) -> dict[str, str]:
@@ -147,7 +147,7 @@ async def test_what_holds_data_and_was_made_keeps_its_place(orbits: Orbits) -> N
     with pytest.raises(ExecutionFailed, match="it sinks"):
         await orbits.run(Allotment(ground="soft", barn=True))  # it was never made, and may move
     for _ in range(2):  # and once it was tried elsewhere and refused, too
-        with pytest.raises(ExecutionFailed, match=r"Barn .* is in soft \(Ground\), and was asked for in firm"):
+        with pytest.raises(ExecutionFailed, match=r"Byre .* is in soft \(Ground\), and was asked for in firm"):
             await orbits.run(Allotment(ground="firm", barn=True))
 
 
@@ -170,14 +170,14 @@ async def test_what_is_under_way_keeps_its_place(orbits: Orbits) -> None:
             return "held"
 
         async def define_update(self) -> None:
-            await self.do("waits", Waits())
+            await self.do("waits", Delays())
             await self.do("alone", Alone())
 
     first = await orbits.start(Two(ground="closed"))
-    await Waits.reached.wait()
+    await Delays.reached.wait()
     with pytest.raises(ExecutionFailed, match="Held held is in closed"):
         await orbits.run(Two(ground="firm"))
-    Waits.gate.set()
+    Delays.gate.set()
     with pytest.raises(ExecutionFailed, match="closed lets nobody in"):
         await first
     await orbits.run(Two(ground="firm"))
@@ -186,11 +186,11 @@ async def test_what_is_under_way_keeps_its_place(orbits: Orbits) -> None:
 
 async def test_what_was_removed_and_failed_elsewhere_may_be_asked_for_anywhere(orbits: Orbits) -> None:
     await orbits.run(Allotment(ground="firm", barn=True))
-    await orbits.run(Allotment(ground="firm", barn=True).uninstall(), accept_loss=["Barn Patch Allotment lot/plot/hut"])
+    await orbits.run(Allotment(ground="firm", barn=True).uninstall(), accept_loss=["Byre Patch Allotment lot/plot/hut"])
     with pytest.raises(ExecutionFailed, match="closed lets nobody in"):
         await orbits.run(Allotment(ground="closed", barn=True))
     await orbits.run(Allotment(ground="dry", barn=True))
-    assert list(WORLD.things) == ["Barn on dry"]
+    assert list(WORLD.things) == ["Byre on dry"]
 
 
 async def test_what_an_install_has_done_keeps_its_place(orbits: Orbits) -> None:
