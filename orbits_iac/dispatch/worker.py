@@ -226,9 +226,9 @@ class Worker(Dispatcher):
         self._bell.looking()
         self._next = due = await engine.store.next_due()
         is_due = due is not None and due <= engine.clock.now()
-        looks = [self._claim()] if is_due else []
-        if engine.own is None:
-            looks.append(self._schedules.fire_due(self._living, is_due=is_due))
+        # Schedules come first: by looking at them builds get known that may be claimed.
+        fired = [] if engine.own is not None else [self._schedules.fire_due(self._living, is_due=is_due)]
+        looks = [*fired, *([self._claim()] if is_due else [])]
         found = await asyncio.gather(*looks, return_exceptions=True)
         for one in found:
             if isinstance(one, BaseException):
