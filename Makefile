@@ -24,7 +24,7 @@ test: $(VENV)/.dev outside ## Run the tests; ARGS="-k name" chooses
 soak: $(VENV)/.dev ## Break workers, MongoDB and the network between them for ten minutes; ARGS="--seed 1 --seconds 60"
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-crashes: $(VENV)/.dev ## Crash the engine over MongoDB at more than 2,000 points, more than twice as many as `make test`
+crashes: $(VENV)/.dev ## Crash the engine over MongoDB at more than 2,000 points, four times as many as `make test`
 	@ORBITS_CRASHES=whole $(BIN)/python -m pytest tests/orbits_iac/engine/test_crashes_in_mongodb.py $(ARGS)
 
 test-live: $(VENV)/.dev ## Run a course through a sandbox account of AWS itself; docs/aws-access.md says what it needs

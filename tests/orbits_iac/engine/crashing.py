@@ -59,7 +59,7 @@ WHOLE = os.environ.get("ORBITS_CRASHES") == "whole"
 AGAIN_IN_MONGODB = (
     {"accepted": 16, "undo": 22, **dict.fromkeys(("careful", "chain", "edited", "timer", "watch"), 30)}
     if WHOLE
-    else {"accepted": 0, "undo": 0, "careful": 8, "chain": 4, "edited": 2, "timer": 6, "watch": 4}
+    else {"accepted": 0, "undo": 0, "careful": 6, "chain": 2, "edited": 1, "timer": 2, "watch": 2}
 )
 """Scenarios so short that a process may die again at many moments of each recovery, where each point takes long."""
 

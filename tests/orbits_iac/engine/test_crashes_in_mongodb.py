@@ -19,7 +19,7 @@ from .world import WORLD
 
 NAMES = sorted({*AGAIN_IN_MONGODB, "cancelled", "caught", "events", "install", "joined", "races"} - {"careful"})
 
-POINTS = 2_000 if WHOLE else 600
+POINTS = 2_000 if WHOLE else 500
 
 pytestmark = pytest.mark.slow
 
