@@ -19,6 +19,11 @@ _DONE = frozenset(
 )
 """Of these the roll-out knows what stands: it has done it, or looked."""
 
+_TRIED = frozenset(
+    {TenantState.REVERTED, TenantState.FAILED, TenantState.HELD, TenantState.LEFT, TenantState.UNREACHABLE}
+)
+"""Of these it knows what stands if they are new, and no child of the fleet yet."""
+
 _SAID = 0.4  # of what can be kept of a report is for what its tenants have to say
 _LEAST = 200  # characters of it that each one has, however many there are
 _NAMED = 10  # things that were left, of those of which each is said where that is too long
@@ -118,11 +123,14 @@ async def as_they_stand(flow: Flow, reports: Mapping[str, TenantReport]) -> Mapp
                 stand.setdefault(child.tenant, {})[named(child)] = child.revision
 
     def now(id_: str, report: TenantReport) -> TenantReport:
+        if report.state in _DONE and not report.earlier:
+            return report
         there = stand.get(id_, {})
         stack = report.stack or next(reversed(there), "")
-        if (report.state in _DONE and not report.earlier) or there.get(stack) in {None, report.revision}:
+        stands = there.get(stack)
+        if stands == report.revision or (stands is None and report.state in _TRIED and not report.earlier):
             return report
-        return report.model_copy(update={"stack": stack, "revision": there[stack], "digest": ""})
+        return report.model_copy(update={"stack": stack, "revision": stands, "digest": ""})
 
     return {id_: now(id_, one) for id_, one in reports.items()}
 

@@ -152,6 +152,24 @@ async def test_who_stands_otherwise_is_gone_to_though_a_roll_out_to_others_has_s
     assert (report.tenants["acme"].state, set(STREET.stands.values())) == ("updated", {"1"})
 
 
+async def test_who_was_removed_by_a_way_back_that_broke_off_is_reported_not_to_stand(orbits: Orbits) -> None:
+    Stalls.rollout = Rollout(waves=["100%"], max_concurrency=1)
+    await orbits.run(Stalls(release="1", only=("acme",)))
+    await released(orbits, "2")
+    STREET.slow = "acme"  # the last one to go back
+    going = asyncio.create_task(brought_back(orbits))
+    await STREET.reached.wait()
+    await orbits.execution((await orbits.record(Stalls, "Stalls").row()).queue[0]).cancel()
+    STREET.gate.set()
+    with pytest.raises(ExecutionFailed):
+        await going
+    STREET.slow = ""
+    report = await orbits.run(Stalls(release="2", only=("bolt",)))
+    assert {id_: one.revision is None for id_, one in report.tenants.items()} == {
+        id_: id_ not in STREET.stands for id_ in ("acme", "bolt", "cafe", "duke")
+    }
+
+
 async def test_who_is_new_and_held_or_failed_is_reported_as_it_stands(orbits: Orbits) -> None:
     Stalls.rollout = Rollout(waves=["100%"], on_failure="rollback-wave", max_concurrency=1)
     await orbits.run(Stall(owner="cafe", release="by hand"))
