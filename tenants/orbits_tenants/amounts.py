@@ -1,6 +1,7 @@
 """Amounts of tenants: a number, or a share of all of them. Pure."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from orbits_iac.provider import UsageError
@@ -17,6 +18,12 @@ def is_amount(text: str) -> bool:
 def counted(count: int) -> str:
     """So many tenants, in words."""
     return f"{count:,} tenant{'' if count == 1 else 's'}"
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first of several names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def amount(text: Any, tenants: int, said: str) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_tenants.doing import do_for
 from orbits_tenants.lanes import Lanes
-from orbits_tenants.outcome import named, said_of
+from orbits_tenants.outcome import named, said_of, standing_stacks
 from orbits_tenants.report import TenantReport, TenantState
 from orbits_tenants.tenant import REF, Tenant
 
@@ -115,11 +115,9 @@ class WayBack:
         return _brought_back(report, was, revision, stays or ())
 
     async def _look_beside(self) -> None:
-        """See what stands of each tenant, which may be more than the stack that it has, each with its revision."""
+        """See what stands of each tenant beside the stack that it has."""
         with self._fleet.execution.scope("beside"):
-            for child in await self._fleet.execution.standing_children():
-                if child.ref == REF and child.tenant is not None:
-                    self._beside.setdefault(child.tenant, {})[named(child)] = child.revision
+            self._beside = await standing_stacks(self._fleet.execution)
 
     async def _all(
         self,

@@ -10,6 +10,7 @@ from shlex import quote
 
 from orbits_iac import Orbits
 from orbits_iac.provider import RecordId, RecordRow, Thing, standing, users_of
+from orbits_tenants.amounts import few
 from orbits_tenants.certificate import Certificate, TenantCertificate
 from orbits_tenants.inventory import Inventory, inventory
 from orbits_tenants.tenant import Tenant
@@ -59,8 +60,7 @@ async def _why_it_stands(orbits: Orbits, record: RecordId) -> str:
     row = await orbits.store.get(RecordRow, *record)
     users = [] if row is None else [one for one in await users_of(orbits.store, row) if one != "direct"]
     if users:
-        more = f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
-        return f"{', '.join(users[:_NAMED])}{more} use{'s' if len(users) == 1 else ''} it, too"
+        return f"{few(users, _NAMED)} use{'s' if len(users) == 1 else ''} it, too"
     if row is not None and row.users:
         return "somebody has asked for it by itself, too"
     return f"nobody uses it any more: `orbits uninstall {record.kind} {quote(record.identity)}` removes it"

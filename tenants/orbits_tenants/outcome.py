@@ -116,11 +116,8 @@ async def as_they_stand(flow: Flow, reports: Mapping[str, TenantReport]) -> Mapp
     """
     if flow.superseded.done() or all(one.state in _DONE and not one.earlier for one in reports.values()):
         return reports
-    stand: dict[str, dict[str, int | None]] = {}
     with flow.scope("as they stand"):
-        for child in await flow.standing_children():
-            if child.ref == REF and child.tenant is not None:
-                stand.setdefault(child.tenant, {})[named(child)] = child.revision
+        stand = await standing_stacks(flow)
 
     def now(id_: str, report: TenantReport) -> TenantReport:
         if report.state in _DONE and not report.earlier:
@@ -133,6 +130,15 @@ async def as_they_stand(flow: Flow, reports: Mapping[str, TenantReport]) -> Mapp
         return report.model_copy(update={"stack": stack, "revision": stands, "digest": ""})
 
     return {id_: now(id_, one) for id_, one in reports.items()}
+
+
+async def standing_stacks(flow: Flow) -> dict[str, dict[str, int | None]]:
+    """What stands of each tenant, by its id: more than the stack that it has, perhaps; each with its revision."""
+    stand: dict[str, dict[str, int | None]] = {}
+    for child in await flow.standing_children():
+        if child.ref == REF and child.tenant is not None:
+            stand.setdefault(child.tenant, {})[named(child)] = child.revision
+    return stand
 
 
 def told(flow: Flow, report: Report) -> Report:

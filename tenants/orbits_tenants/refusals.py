@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from orbits_iac.provider import OutputsOf, UsageError, kind_of, like
+from orbits_tenants.amounts import few
 from orbits_tenants.decisions import Decided, TenantDecisions
 from orbits_tenants.overrides import refuse_plain_secrets
 from orbits_tenants.report import APART, OK, Report, TenantReport
@@ -57,10 +58,9 @@ def refuse_passed(fleet: "Tenants[Any]", scope: Scope, tenants: Sequence["Tenant
     if scope.from_wave and (passed := scope.passed(fleet.rollout.cut(tenants))):
         fields = [field for field in ("only", "only_failed") if getattr(fleet, field)]
         who = "nobody named" if fleet.only else "nobody who failed"
-        more = f" and {len(passed) - _NAMED} more" if len(passed) > _NAMED else ""
         raise UsageError(
             f"{', '.join(fields)}, from_wave: {who} is in wave {scope.from_wave} or after it: "
-            f"{', '.join(passed[:_NAMED])}{more} {'is' if len(passed) == 1 else 'are'} in an earlier one"
+            f"{few(passed, _NAMED)} {'is' if len(passed) == 1 else 'are'} in an earlier one"
         )
 
 

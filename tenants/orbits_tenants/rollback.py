@@ -23,7 +23,7 @@ from orbits_iac.provider import (
     passed_since,
     was_there,
 )
-from orbits_tenants.amounts import counted
+from orbits_tenants.amounts import counted, few
 from orbits_tenants.back import undecided
 from orbits_tenants.recorded import all_stacks_of, decided_about
 from orbits_tenants.releases import began, last_release, roll_outs
@@ -267,8 +267,8 @@ async def bring_back(orbits: Orbits, rollback: Rollback) -> Report:
     shown, stand = ({one.tenant: one for one in each.tenants} for each in (rollback, now))
     if changed := [id_ for id_ in {**shown, **stand} if shown.get(id_) != stand.get(id_)]:
         raise Refused(
-            f"{', '.join(changed[:_NAMED])}{f' and {len(changed) - _NAMED} more' if len(changed) > _NAMED else ''}: "
-            f"somebody has been at it since this was shown; nothing was brought back. Look at it again"
+            f"{few(changed, _NAMED)}: somebody has been at it since this was shown; nothing was brought back. Look at "
+            f"it again"
         )
     back = {one.tenant: one.to for one in meant}
     stood_as = {one.tenant: one.was for one in meant if one.was}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orbits_iac import ExecutionFailed
 from orbits_iac.provider import Below, RecordId, UsageError, kind_of, kinds_of
-from orbits_tenants.amounts import counted, is_amount
+from orbits_tenants.amounts import counted, few, is_amount
 from orbits_tenants.back import WayBack
 from orbits_tenants.between import Between
 from orbits_tenants.decisions import Decided
@@ -202,8 +202,7 @@ class RollOut:
         members = [decided.about(tenant) for cut in cuts for tenant in cut.tenants]
         going = [one for one in members if not one.paused]
         if paused := [one.id for one in members if one.paused]:
-            more = f" and {len(paused) - _NAMED} more" if len(paused) > _NAMED else ""
-            self._fleet.execution.remark(f"{len(paused)} paused: {', '.join(paused[:_NAMED])}{more}")
+            self._fleet.execution.remark(f"{len(paused)} paused: {few(paused, _NAMED)}")
         steps = [*self.sharing.steps(going), *(do_stack(self._fleet, one, self._fleet.stack_of(one)) for one in going)]
         ends = [self._ended(one) for one in ending if self._before[one.id].state is not TenantState.ENDED]
         await asyncio.gather(preview_all([*steps, *ends]), self._between.foresee(cuts))

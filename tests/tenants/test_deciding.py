@@ -85,13 +85,19 @@ async def test_what_the_source_says_in_spite_of_a_decision_is_said(orbits: Orbit
     }
 
 
-async def test_who_has_ended_and_is_so_in_the_source_still_is_said_not_to_be_gone_to(
-    orbits: Orbits, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def one_ends_in_an_hour(orbits: Orbits, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Tenant], datetime]:
+    """Roll out to a list of two, of which bolt is to end; the list, and when."""
     expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
     both = [Tenant(id="acme"), Tenant(id="bolt", expires=expires)]
     monkeypatch.setattr("tests.tenants.test_deciding.LISTED", both)
     await orbits.run(Tents())
+    return both, expires
+
+
+async def test_who_has_ended_and_is_so_in_the_source_still_is_said_not_to_be_gone_to(
+    orbits: Orbits, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, expires = await one_ends_in_an_hour(orbits, monkeypatch)
     again = decision("add", "bolt", added={"id": "bolt"})
     assert await check(orbits, Tents, again) == ""
     await clock.advance(timedelta(hours=2))
@@ -200,10 +206,7 @@ async def test_who_is_paused_is_not_removed_when_its_time_is_over(
 async def test_a_roll_out_to_some_removes_nobody_else_and_refuses_whom_it_does_not_know(
     orbits: Orbits, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expires = datetime.fromtimestamp(orbits.engine.clock.now(), UTC) + timedelta(hours=1)
-    both = [Tenant(id="acme"), Tenant(id="bolt", expires=expires)]
-    monkeypatch.setattr("tests.tenants.test_deciding.LISTED", both)
-    await orbits.run(Tents())
+    await one_ends_in_an_hour(orbits, monkeypatch)
     await clock.advance(timedelta(hours=2))
     report = await orbits.run(Tents(colour="red", only=("acme",)))
     assert [(one.state.value, one.earlier) for one in report.tenants.values()] == [
